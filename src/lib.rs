@@ -1,0 +1,17 @@
+//! kz brings secrets to containers at start-up. ARCHITECTURE.md says who may import whom;
+//! the list below is in the order of its rows, lowest first.
+
+pub mod log;
+pub mod secret;
+
+pub mod exec;
+pub mod output;
+pub mod provider;
+pub mod publish;
+
+pub mod plan;
+pub mod resolve;
+
+pub mod config;
+
+pub mod cli;

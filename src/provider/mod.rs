@@ -1,0 +1,97 @@
+//! Where secrets come from: one trait of one method, a batch of documents in, one outcome per document out.
+//!
+//! Invariants: a provider never learns the name of a secret and never imports another provider;
+//! *absent* is an outcome of its own, not a message; what a backend or library says is translated
+//! here, where it enters, because many of them print what they were given. `registry` alone names
+//! all providers.
+
+pub mod age;
+pub mod registry;
+pub mod settings;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::secret::Secret;
+
+/// One thing a backend can be asked for: a file, a Vault path, an item. Fields of it are found afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocumentRef {
+    /// The ref as written in the configuration, without its `#field`.
+    pub path: String,
+    /// The backend's own name of a version, where it has versions.
+    pub version: Option<String>,
+}
+
+/// How the fields of a document are found, when one is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `KEY=value` lines.
+    Dotenv,
+    /// A JSON object.
+    Json,
+    /// A TOML document.
+    Toml,
+}
+
+/// What a backend holds under one [`DocumentRef`].
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The whole document, byte for byte.
+    pub content: Secret,
+    /// How to look for a field in it.
+    pub shape: Shape,
+}
+
+/// Why a document could not be had, by what a user has to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The backend knows kz, or refuses to, and does not let it read.
+    Denied,
+    /// The backend could not be reached, or did not answer in time.
+    Unreachable,
+    /// What came back is not what was expected.
+    Malformed,
+    /// kz was not told enough to ask: no identity, no such method.
+    Misconfigured,
+}
+
+/// A failure in words that hold names, refs, positions and sizes, never a value or a backend's own text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What class of failure it is.
+    pub kind: FailureKind,
+    /// The cause: lower case, no full stop.
+    pub cause: String,
+    /// What to type next, when there is something.
+    pub hint: Option<String>,
+}
+
+/// What became of one document.
+#[must_use]
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is there.
+    Found(Document),
+    /// The backend answered that there is no such document.
+    Absent,
+    /// It could not be told, or it is not to be had.
+    Failed(Failure),
+}
+
+/// The outcomes of a batch, in its order and number.
+pub type Fetch<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
+
+/// A configured instance of a backend.
+pub trait Provider: Send + Sync {
+    /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each.
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
+}
+
+/// What a provider may use of the process that it runs in; a map in tests.
+pub trait Surroundings {
+    /// The environment variable `name`, byte for byte, when it is set.
+    fn variable(&self, name: &str) -> Option<Secret>;
+    /// The directory that relative paths of the configuration start from: the configuration file's own.
+    fn base(&self) -> &std::path::Path;
+}

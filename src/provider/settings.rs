@@ -1,0 +1,109 @@
+//! What may stand in a `[providers.NAME]` section, as data: each provider declares its settings,
+//! `config` checks a section against them, and documentation and schema are made from the same table.
+//!
+//! Invariant: a [`Settings`] holds only what its declaration allows, in the declared type.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The type of a setting, and what is checked of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// The path of a file; relative ones start from the configuration file's directory, `~/` from `HOME`.
+    Path,
+    /// One path, or a list of them.
+    Paths,
+    /// `http://` or `https://`, a host, and no credentials.
+    Address,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number between these, inclusive.
+    Integer(i64, i64),
+    /// A table with `method = "…"` and what that method takes.
+    Auth(&'static [Method]),
+}
+
+/// One way of proving to a backend who kz is.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// As in `auth = { method = "…" }`.
+    pub name: &'static str,
+    /// What stands beside `method`.
+    pub settings: &'static [Setting],
+}
+
+/// One key of a section.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The key.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+}
+
+/// Short for tables of settings.
+pub const fn setting(name: &'static str, kind: Kind) -> Setting {
+    Setting { name, kind }
+}
+
+/// A checked value. Integers and booleans are kept as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text, or an address.
+    Text(String),
+    /// One or several paths, made absolute.
+    Paths(Vec<PathBuf>),
+    /// A truth value.
+    Boolean(bool),
+    /// A whole number in the declared range.
+    Integer(i64),
+    /// The chosen method and its settings.
+    Auth(String, Settings),
+}
+
+/// The checked settings of one provider instance, by key. What was not written is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings(BTreeMap<&'static str, Value>);
+
+impl Settings {
+    /// Records a checked value.
+    pub fn insert(&mut self, name: &'static str, value: Value) {
+        self.0.insert(name, value);
+    }
+
+    /// Whether the key was written.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The text or address under `name`.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.0.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The path under `name`.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        self.paths(name).first().map(PathBuf::as_path)
+    }
+
+    /// All paths under `name`; none when it was not written.
+    pub fn paths(&self, name: &str) -> &[PathBuf] {
+        match self.0.get(name) {
+            Some(Value::Paths(paths)) => paths,
+            _ => &[],
+        }
+    }
+
+    /// The whole number under `name`.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        match self.0.get(name)? {
+            Value::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+}

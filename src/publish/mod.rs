@@ -1,0 +1,1 @@
+//! Brings secrets into a directory that others may write to.

@@ -1,0 +1,1 @@
+//! The end-to-end tests: the real image on a real Docker engine. Missing infrastructure fails.

@@ -1,0 +1,2 @@
+//! The integration tests: the real binary, real files, real processes.
+mod support;

@@ -1,0 +1,122 @@
+//! A directory to work in, and runs of the real binary whose failure shows everything there is to see.
+#![allow(dead_code)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program under test: what cargo built, or `KZ_BINARY` (the release, in the bench).
+pub fn kz_binary() -> PathBuf {
+    std::env::var_os("KZ_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_kz").into(), PathBuf::from)
+}
+
+/// A directory with a configuration, gone when dropped.
+pub struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// An empty directory, mode 0755 so that tests may drop to another uid.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory to work in");
+        let sandbox = Self { directory };
+        sandbox.mode(".", 0o755);
+        sandbox
+    }
+
+    /// With `.keyzero.toml`.
+    pub fn with_config(config: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox.file(".keyzero.toml", config);
+        sandbox
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file, with the directories above it.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("the directories above");
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    pub fn mode(&self, name: &str, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    /// kz in this directory, with nothing of the tester's environment but PATH.
+    pub fn kz(&self, arguments: &[&str]) -> Run {
+        self.run(Command::new(kz_binary()).args(arguments))
+    }
+
+    /// Any command, in this directory, likewise.
+    pub fn run(&self, command: &mut Command) -> Run {
+        let explicit: Vec<_> =
+            command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+        command.current_dir(self.directory.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(explicit);
+        let output = command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        Run { output, command: format!("{command:?}"), directory: self.directory.path().to_owned() }
+    }
+}
+
+/// A finished command.
+pub struct Run {
+    pub output: Output,
+    command: String,
+    directory: PathBuf,
+}
+
+impl Run {
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Fails unless it ended with `code`.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert!(self.output.status.code() == Some(code), "expected exit code {code}\n{}", self.describe());
+        self
+    }
+
+    /// Fails unless stderr contains every one of these.
+    #[track_caller]
+    pub fn expect_stderr(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr().contains(part), "stderr lacks {part:?}\n{}", self.describe());
+        }
+        self
+    }
+
+    /// Command, directory, listing, status and both outputs.
+    pub fn describe(&self) -> String {
+        let mut text = format!("command: {}\ndirectory: {}\n", self.command, self.directory.display());
+        list(&self.directory, &self.directory, &mut text);
+        let _ = write!(
+            text,
+            "status: {}\nstdout:\n{}\nstderr:\n{}",
+            self.output.status,
+            self.stdout(),
+            self.stderr()
+        );
+        text
+    }
+}
+
+fn list(base: &Path, directory: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let _ = writeln!(text, "  {}", path.strip_prefix(base).unwrap_or(&path).display());
+        if path.is_dir() && !path.is_symlink() {
+            list(base, &path, text);
+        }
+    }
+}
