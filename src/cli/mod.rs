@@ -1,6 +1,101 @@
-//! The command line.
+//! The command line: what was typed, done in order, and one exit code.
+//!
+//! Invariants: only this module writes stdout, looks at the terminal or chooses an exit code.
 
-/// Runs kz and returns its exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+mod args;
+mod export;
+mod owner;
+mod report;
+mod run;
+mod session;
+mod validate;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::config::variables::Process;
+use crate::exec;
+use crate::log::{Level, Log};
+use args::{Arguments, Command};
+use report::{Failure, Style, report};
+use session::Session;
+
+/// Runs kz and returns its exit code. `kz run` returns only when it failed.
+pub fn main() -> ExitCode {
+    exec::forbid_core_dumps();
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let style = style(&typed);
+    let arguments = match Arguments::try_parse_from(&typed) {
+        Ok(arguments) => arguments,
+        Err(error) => return not_understood(&error, style),
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure, style),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let process = Process::current().map_err(Failure::Process)?;
+    if process.pid == 1 {
+        exec::end_on_signals();
+    }
+    let common = &arguments.common;
+    let log = Log::new(match (common.quiet, common.verbose) {
+        (true, _) => Level::Quiet,
+        (_, true) => Level::Verbose,
+        _ => Level::Normal,
+    });
+    match &arguments.command {
+        Command::Run(command) => run::run(command, common, process, log).map(|never| match never {}),
+        Command::Export(command) => export::export(command, &Session::open(common, process, log)?),
+        Command::Validate => validate::validate(&Session::open(common, process, log)?),
+    }
+}
+
+/// Which exit codes apply is known before the rest is understood: the first word is the command.
+fn style(typed: &[OsString]) -> Style {
+    let options = typed.iter().skip(1).take_while(|word| *word != "--");
+    let mut words =
+        options.filter(|word| ["run", "export", "validate"].iter().any(|command| *word == command));
+    if words.next().is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
+}
+
+/// Help and version on stdout; anything else is a usage error in kz's own words.
+fn not_understood(error: &clap::Error, style: Style) -> ExitCode {
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => report(&Failure::Stdout(error), style),
+        };
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        return ExitCode::from(2);
+    }
+    let (message, hint) = usage_words(&text);
+    report(&Failure::Usage(message, hint), style)
+}
+
+/// clap's first paragraph as the message; its tip, or its usage line, as the hint.
+fn usage_words(text: &str) -> (String, String) {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let paragraphs: Vec<String> = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+        .collect();
+    let message = paragraphs.first().cloned().unwrap_or_default();
+    let tip =
+        paragraphs.iter().find_map(|paragraph| paragraph.trim().strip_prefix("tip: ").map(str::to_owned));
+    let usage = paragraphs.iter().find(|paragraph| paragraph.starts_with("Usage:"));
+    let hint = tip.or_else(|| usage.map(|usage| usage.replacen("Usage: ", "", 1)));
+    (
+        message.replace('\'', "`"),
+        hint.map_or_else(|| "see `kz --help`".to_owned(), |hint| hint.replace('\'', "`")),
+    )
 }

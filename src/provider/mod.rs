@@ -6,8 +6,15 @@
 //! all providers.
 
 pub mod age;
+pub mod aws;
+pub mod env;
+pub mod file;
+pub mod gcp;
+pub mod keyzero;
+pub mod onepassword;
 pub mod registry;
 pub mod settings;
+pub mod vault;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,1 +1,195 @@
-//! The one list of all providers.
+//! The one list of all providers: names, what their sections take, what their refs look like,
+//! and how they are built.
+//!
+//! Invariant: nothing else in kz names a provider. One that this version does not contain is
+//! listed all the same, so that its configuration is checked today; using it says so.
+
+use super::settings::{Setting, Settings};
+use super::{
+    Failure, FailureKind, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault,
+};
+
+/// Builds an instance from its checked settings, without I/O.
+pub type Build = fn(&Settings, &dyn Surroundings) -> Box<dyn Provider>;
+
+/// What kz knows of a provider before using it.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// The name in `provider = "…"`.
+    pub name: &'static str,
+    /// Other names that are understood.
+    pub aliases: &'static [&'static str],
+    /// The keys of its section.
+    pub settings: &'static [Setting],
+    /// Variables that hold a credential of kz's own: `kz run` takes them out of CMD's environment.
+    pub credential_variables: &'static [&'static str],
+    /// The setting and the variable that both say where the backend is.
+    pub address: Option<(&'static str, &'static str)>,
+    /// Whether a ref without `#field` ends in the field.
+    pub last_segment: LastSegment,
+    /// Whether a ref, without its field, can be right. The words say what is wrong with it.
+    pub check_ref: fn(&str) -> Result<(), String>,
+    /// `None`: not in this version.
+    pub build: Option<Build>,
+}
+
+/// What the last segment of a ref's path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastSegment {
+    /// Part of the path.
+    Path,
+    /// The field, when none is named otherwise.
+    Field,
+}
+
+impl Descriptor {
+    /// An instance, or why there is none.
+    pub fn instance(
+        &self,
+        settings: &Settings,
+        surroundings: &dyn Surroundings,
+    ) -> Result<Box<dyn Provider>, Failure> {
+        match self.build {
+            Some(build) => Ok(build(settings, surroundings)),
+            None => Err(Failure {
+                kind: FailureKind::Misconfigured,
+                cause: format!("the provider `{}` is not built into this version of kz", self.name),
+                hint: Some(format!("this version reads {}", built().join(", "))),
+            }),
+        }
+    }
+}
+
+/// All of them.
+pub static PROVIDERS: &[Descriptor] = &[
+    Descriptor {
+        name: "vault",
+        aliases: &["hashicorp"],
+        settings: vault::SETTINGS,
+        credential_variables: vault::CREDENTIAL_VARIABLES,
+        address: Some(("address", "VAULT_ADDR")),
+        last_segment: LastSegment::Field,
+        check_ref: vault::check_ref,
+        build: None,
+    },
+    Descriptor {
+        name: "aws-sm",
+        aliases: &["aws"],
+        settings: aws::SETTINGS,
+        credential_variables: aws::CREDENTIAL_VARIABLES,
+        address: Some(("endpoint", "AWS_ENDPOINT_URL")),
+        last_segment: LastSegment::Path,
+        check_ref: aws::check_secret_ref,
+        build: None,
+    },
+    Descriptor {
+        name: "aws-ssm",
+        aliases: &[],
+        settings: aws::SETTINGS,
+        credential_variables: aws::CREDENTIAL_VARIABLES,
+        address: Some(("endpoint", "AWS_ENDPOINT_URL")),
+        last_segment: LastSegment::Path,
+        check_ref: aws::check_parameter_ref,
+        build: None,
+    },
+    Descriptor {
+        name: "gcp-sm",
+        aliases: &["gcp"],
+        settings: gcp::SETTINGS,
+        credential_variables: gcp::CREDENTIAL_VARIABLES,
+        address: None,
+        last_segment: LastSegment::Path,
+        check_ref: gcp::check_ref,
+        build: None,
+    },
+    Descriptor {
+        name: "1password",
+        aliases: &["op"],
+        settings: onepassword::SETTINGS,
+        credential_variables: onepassword::CREDENTIAL_VARIABLES,
+        address: Some(("connect_host", "OP_CONNECT_HOST")),
+        last_segment: LastSegment::Path,
+        check_ref: onepassword::check_ref,
+        build: None,
+    },
+    Descriptor {
+        name: "age",
+        aliases: &[],
+        settings: age::SETTINGS,
+        credential_variables: age::CREDENTIAL_VARIABLES,
+        address: None,
+        last_segment: LastSegment::Path,
+        check_ref: age::check_ref,
+        build: Some(age::build),
+    },
+    Descriptor {
+        name: "env",
+        aliases: &[],
+        settings: env::SETTINGS,
+        credential_variables: env::CREDENTIAL_VARIABLES,
+        address: None,
+        last_segment: LastSegment::Path,
+        check_ref: env::check_ref,
+        build: Some(env::build),
+    },
+    Descriptor {
+        name: "file",
+        aliases: &[],
+        settings: file::SETTINGS,
+        credential_variables: file::CREDENTIAL_VARIABLES,
+        address: None,
+        last_segment: LastSegment::Path,
+        check_ref: file::check_ref,
+        build: Some(file::build),
+    },
+    Descriptor {
+        name: "keyzero",
+        aliases: &[],
+        settings: keyzero::SETTINGS,
+        credential_variables: keyzero::CREDENTIAL_VARIABLES,
+        address: Some(("address", "KEYZERO_ADDR")),
+        last_segment: LastSegment::Path,
+        check_ref: keyzero::check_ref,
+        build: None,
+    },
+];
+
+/// The provider of this name or alias.
+pub fn find(name: &str) -> Option<&'static Descriptor> {
+    PROVIDERS.iter().find(|provider| provider.name == name || provider.aliases.contains(&name))
+}
+
+/// Every name that `provider = "…"` understands without a section.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PROVIDERS
+        .iter()
+        .flat_map(|provider| std::iter::once(provider.name).chain(provider.aliases.iter().copied()))
+}
+
+fn built() -> Vec<String> {
+    PROVIDERS
+        .iter()
+        .filter(|provider| provider.build.is_some())
+        .map(|provider| format!("`{}`", provider.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_aliases_are_unique() {
+        let mut all: Vec<_> = names().collect();
+        let number = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), number);
+    }
+
+    #[test]
+    fn an_alias_finds_its_provider() {
+        assert_eq!(find("op").map(|provider| provider.name), Some("1password"));
+        assert!(find("vualt").is_none());
+    }
+}

@@ -1,0 +1,176 @@
+//! `kz export`: resolves, encodes, publishes; or changes nothing.
+//!
+//! What can be refused without a backend is refused before one is asked.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::output::{self, Item, Refusal, json};
+use crate::plan::{Plan, Use};
+use crate::publish::readers::{Reader, check_file_reader, check_set_reader};
+use crate::publish::{self, Attributes, Change, File, Owner, RelativePath};
+use crate::resolve::Resolved;
+use crate::secret::Secret;
+
+use super::args::{Export, Format, JsonBytes};
+use super::owner;
+use super::report::Failure;
+use super::session::Session;
+
+/// Only its owner reads it.
+const MODE: u32 = 0o400;
+
+/// Where an export goes.
+enum Target<'a> {
+    Stdout,
+    File(&'a Path),
+    Directory(&'a Path),
+}
+
+/// Runs `kz export`.
+pub(super) fn export(arguments: &Export, session: &Session) -> Result<(), Failure> {
+    let target = target(arguments)?;
+    let attributes = Attributes {
+        mode: arguments.mode.unwrap_or(MODE),
+        owner: arguments.owner.as_deref().map(parse_owner).transpose()?,
+    };
+    let plan = session.plan(&arguments.only)?;
+    let reader = arguments.reader.as_deref().map(parse_reader).transpose()?;
+    match target {
+        Target::Stdout => to_stdout(&encode(arguments, &session.resolve(&plan)?)?),
+        Target::File(path) => {
+            if let Some(reader) = reader {
+                check_file_reader(path, attributes, reader).map_err(Failure::Publish)?;
+            }
+            let secrets = session.resolve(&plan)?;
+            let content = encode(arguments, &secrets)?;
+            let change = publish::publish_file(path, &content, attributes, session.deadline);
+            say(session, change.map_err(Failure::Publish)?, secrets.len(), path, &[attributes]);
+            Ok(())
+        }
+        Target::Directory(path) => to_directory(session, &plan, path, attributes, reader),
+    }
+}
+
+/// The target that `--format` and `--output` mean together.
+fn target(arguments: &Export) -> Result<Target<'_>, Failure> {
+    let usage = |message: &str, hint: &str| Err(Failure::Usage(message.to_owned(), hint.to_owned()));
+    if arguments.json_bytes.is_some() && arguments.format != Format::Json {
+        return usage(
+            "`--json-bytes` belongs to `--format json`",
+            "leave it out: the other formats hold bytes or refuse them",
+        );
+    }
+    let path = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
+    match (path, arguments.format) {
+        (Some(path), Format::Files) => Ok(Target::Directory(path)),
+        (Some(path), Format::Env | Format::Json) => Ok(Target::File(path)),
+        (None, Format::Files) => usage(
+            "`--format files` needs a directory",
+            "name one: `kz export --format files --output /secrets`",
+        ),
+        (None, Format::Env | Format::Json) => {
+            if arguments.mode.is_some() || arguments.owner.is_some() || arguments.reader.is_some() {
+                return usage(
+                    "`--mode`, `--owner` and `--for` need a file",
+                    "name one: `--output /secrets/.env`",
+                );
+            }
+            Ok(Target::Stdout)
+        }
+    }
+}
+
+fn parse_owner(text: &str) -> Result<Owner, Failure> {
+    owner::parse(text).ok_or_else(|| Failure::Owner(text.to_owned()))
+}
+
+fn parse_reader(text: &str) -> Result<Reader, Failure> {
+    parse_owner(text).map(|Owner { uid, gid }| Reader { uid, gid })
+}
+
+/// The one file that a format is, or every secret that it cannot hold.
+fn encode(arguments: &Export, secrets: &[Resolved]) -> Result<Secret, Failure> {
+    let items: Vec<Item> = secrets
+        .iter()
+        .map(|secret| Item { name: secret.name.clone(), value: secret.value.clone() })
+        .collect();
+    let (encoded, hint) = match (arguments.format, arguments.json_bytes) {
+        (Format::Json, Some(JsonBytes::Base64)) => (json::encode(&items, json::Bytes::Base64), ""),
+        (Format::Json, None) => (
+            json::encode(&items, json::Bytes::Refuse),
+            "`--json-bytes base64` marks such values, `--format files` writes any bytes",
+        ),
+        (Format::Env | Format::Files, _) => (
+            output::dotenv::encode(&items),
+            "`--format files` carries any value and name; `--only` leaves some out",
+        ),
+    };
+    encoded.map_err(|refusals: Vec<Refusal>| Failure::Output(refusals, hint))
+}
+
+fn to_stdout(content: &Secret) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(content.expose()).and_then(|()| stdout.flush()).map_err(Failure::Stdout)
+}
+
+fn to_directory(
+    session: &Session,
+    plan: &Plan<'_>,
+    path: &Path,
+    attributes: Attributes,
+    reader: Option<Reader>,
+) -> Result<(), Failure> {
+    let mut places: BTreeMap<&str, (RelativePath, Attributes)> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| step.usage == Use::Delivered) {
+        let delivery = &step.declaration.delivery;
+        let file = match &delivery.file {
+            Some(file) => file.clone(),
+            None => RelativePath::new(&step.declaration.name).map_err(|error| {
+                Failure::Usage(
+                    format!("`{}` cannot be a file: {error}", step.declaration.name),
+                    "give it a `file`".into(),
+                )
+            })?,
+        };
+        let owner = delivery.owner.as_deref().map(parse_owner).transpose()?.or(attributes.owner);
+        let own = Attributes { mode: delivery.mode.unwrap_or(attributes.mode), owner };
+        places.insert(&step.declaration.name, (file, own));
+    }
+    if let Some(reader) = reader {
+        let files = places.values().map(|(file, attributes)| (file, *attributes));
+        check_set_reader(path, files, reader).map_err(Failure::Publish)?;
+    }
+    let files: Vec<File> = session
+        .resolve(plan)?
+        .into_iter()
+        .filter_map(|secret| {
+            let (path, attributes) = places.remove(secret.name.as_str())?;
+            Some(File { path, content: secret.value, attributes })
+        })
+        .collect();
+    let change = publish::publish_set(path, &files, session.deadline).map_err(Failure::Publish)?;
+    let attributes: Vec<Attributes> = files.iter().map(|file| file.attributes).collect();
+    say(session, change, files.len(), path, &attributes);
+    Ok(())
+}
+
+/// One line that says who can read it: a 0400 file of the wrong owner is the commonest surprise.
+fn say(session: &Session, change: Change, number: usize, path: &Path, attributes: &[Attributes]) {
+    let secrets = if number == 1 { "1 secret".to_owned() } else { format!("{number} secrets") };
+    let Some(first) = attributes.first() else {
+        session.log.note(&format!("wrote no secrets to {}: none is there", path.display()));
+        return;
+    };
+    let access = if attributes.iter().all(|other| other == first) {
+        let owner = first.owner.map_or(session.process.uid, |owner| owner.uid);
+        format!("mode {:04o}, owner {owner}: {} can read them", first.mode, first.readers())
+    } else {
+        "modes and owners as configured".to_owned()
+    };
+    session.log.note(&match change {
+        Change::Written => format!("wrote {secrets} to {}, {access}", path.display()),
+        Change::Unchanged => format!("{secrets} in {} unchanged, {access}", path.display()),
+    });
+}

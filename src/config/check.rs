@@ -1,0 +1,281 @@
+//! From the trees of the texts to a checked configuration, or every problem that they have.
+//!
+//! Every environment is checked, not only the chosen one: a mistake in `[production.secrets]` is
+//! found on the developer's machine.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use crate::plan::{Declaration, Source};
+
+use super::problem::{Place, Problem, Problems};
+use super::provider::{Instances, Reader};
+use super::secret::Raw;
+use super::table::{Entry, entries};
+use super::{Config, scope, variables::Process};
+
+/// Top-level keys that this version reads.
+const SECTIONS: &[&str] = &["secrets", "providers", "environment_from", "keep_env", "resolve"];
+
+/// Sections of later versions.
+const LATER: &[&str] = &["outputs", "blind", "server", "policy"];
+
+/// What the trees are checked with.
+pub(super) struct Input<'a> {
+    /// `.keyzero.toml`: source 0.
+    pub main: &'a DeTable<'a>,
+    /// `.keyzero.local.toml`, when it is obeyed: source 1.
+    pub local: Option<&'a DeTable<'a>>,
+    /// The main file's directory.
+    pub base: &'a Path,
+    /// The process.
+    pub process: &'a Process,
+    /// `--env` or `KEYZERO_ENV`.
+    pub environment: Option<&'a str>,
+}
+
+/// The keys of the main file, sorted by what they are.
+#[derive(Default)]
+struct Document<'a> {
+    secrets: Vec<Raw<'a>>,
+    providers: Vec<Entry<'a>>,
+    environments: BTreeMap<&'a str, Vec<Raw<'a>>>,
+    environment_from: Vec<String>,
+    keep_env: Vec<String>,
+    timeout: Option<Duration>,
+    concurrency: Option<usize>,
+}
+
+/// Checks everything; the problems are in the order of the texts.
+pub(super) fn check(input: &Input<'_>) -> Result<Config, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let document = read(input.main, &mut problems);
+    let reader = Reader { base: input.base, process: input.process };
+    let instances = reader.instances(&document.providers, &mut problems);
+    let chosen = choose(&document, input);
+    let mut declarations = Vec::new();
+    let names = std::iter::once(None).chain(document.environments.keys().copied().map(Some));
+    for environment in names {
+        let secrets = lay_over(&document, environment, input.local, &mut problems);
+        let checked = declare(&secrets, &instances, &mut problems);
+        if environment == chosen.as_deref() {
+            declarations = checked;
+        }
+    }
+    let problems = problems.into_sorted();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Config {
+        declarations,
+        instances,
+        environment: chosen,
+        environments: document.environments.keys().map(|&name| name.to_owned()).collect(),
+        keep_env: document.keep_env,
+        timeout: document.timeout,
+        concurrency: document.concurrency,
+    })
+}
+
+fn read<'a>(table: &'a DeTable<'a>, problems: &mut Problems) -> Document<'a> {
+    let mut document = Document::default();
+    for entry in entries(0, table) {
+        match entry.key {
+            "secrets" => document.secrets = raw_secrets(&entry, problems),
+            "providers" => {
+                document.providers = entry.node.table("a table of providers", problems).unwrap_or_default();
+            }
+            "environment_from" => document.environment_from = texts(&entry, problems),
+            "keep_env" => document.keep_env = texts(&entry, problems),
+            "resolve" => read_limits(&entry, &mut document, problems),
+            other => match environment_secrets(&entry) {
+                Some(secrets) => {
+                    document.environments.insert(other, raw_secrets(&secrets, problems));
+                }
+                None => unknown_section(&entry, problems),
+            },
+        }
+    }
+    document
+}
+
+fn texts(entry: &Entry<'_>, problems: &mut Problems) -> Vec<String> {
+    entry.node.texts(entry.key, problems).into_iter().map(|(text, _)| text.to_owned()).collect()
+}
+
+fn raw_secrets<'a>(section: &Entry<'a>, problems: &mut Problems) -> Vec<Raw<'a>> {
+    let keys = section.node.table("a table of secrets", problems).unwrap_or_default();
+    keys.iter().filter_map(|entry| Raw::new(entry, problems)).collect()
+}
+
+/// `secrets` of a section that has nothing else: `[NAME.secrets]` is an environment.
+fn environment_secrets<'a>(section: &Entry<'a>) -> Option<Entry<'a>> {
+    let keys = section.node.table("", &mut Problems::default())?;
+    match keys.as_slice() {
+        [only] if only.key == "secrets" => Some(only.clone()),
+        _ => None,
+    }
+}
+
+fn unknown_section(entry: &Entry<'_>, problems: &mut Problems) {
+    if LATER.contains(&entry.key) {
+        problems.add(entry.place.clone(), format!("`{}` is not built into this version of kz", entry.key));
+    } else {
+        problems.add_unknown(entry.place.clone(), "section", entry.key, SECTIONS.iter().copied());
+    }
+}
+
+fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut Problems) {
+    for entry in section.node.table("a table with `timeout` and `concurrency`", problems).unwrap_or_default()
+    {
+        match entry.key {
+            "timeout" => {
+                let text = entry.node.text("timeout", problems);
+                document.timeout = text.and_then(super::parse_duration);
+                if text.is_some() && document.timeout.is_none() {
+                    problems.add(
+                        entry.node.place(),
+                        "`timeout` takes a time such as \"60s\", \"500ms\" or \"2m\"",
+                    );
+                }
+            }
+            "concurrency" => {
+                let number = entry.node.integer("concurrency", 1, 1024, problems);
+                document.concurrency = number.and_then(|number| usize::try_from(number).ok());
+            }
+            other => problems.add_unknown(
+                entry.place.clone(),
+                "key",
+                other,
+                ["timeout", "concurrency"].into_iter(),
+            ),
+        }
+    }
+}
+
+/// The environment that is asked for, by the option or by a variable that `environment_from` names.
+fn choose(document: &Document<'_>, input: &Input<'_>) -> Option<String> {
+    let from_variable = || document.environment_from.iter().find_map(|name| input.process.text(name));
+    let name = input.environment.or_else(from_variable)?;
+    Some(name.to_owned())
+}
+
+fn lay_over<'a>(
+    document: &Document<'a>,
+    environment: Option<&str>,
+    local: Option<&'a DeTable<'a>>,
+    problems: &mut Problems,
+) -> Vec<Raw<'a>> {
+    let mut secrets = document.secrets.clone();
+    for over in environment.and_then(|name| document.environments.get(name)).into_iter().flatten() {
+        match secrets.iter_mut().find(|secret| secret.name == over.name) {
+            Some(secret) => secret.lay_over(over),
+            None => secrets.push(over.clone()),
+        }
+    }
+    for section in local.map(|table| entries(1, table)).into_iter().flatten() {
+        if section.key != "secrets" {
+            let message = format!("a local file has `[secrets]` only, not `{}`", section.key);
+            problems.add(section.place.clone(), message);
+            continue;
+        }
+        for over in raw_secrets(&section, problems) {
+            match secrets.iter_mut().find(|secret| secret.name == over.name) {
+                Some(secret) => secret.lay_local_over(&over, problems),
+                None if is_anywhere(document, over.name) => {}
+                None => problems.add_unknown(
+                    over.place.clone(),
+                    "secret",
+                    over.name,
+                    document.secrets.iter().map(|secret| secret.name),
+                ),
+            }
+        }
+    }
+    secrets
+}
+
+fn is_anywhere(document: &Document<'_>, name: &str) -> bool {
+    document.environments.values().flatten().any(|secret| secret.name == name)
+}
+
+fn declare(secrets: &[Raw<'_>], instances: &Instances, problems: &mut Problems) -> Vec<Declaration> {
+    let mut declarations = Vec::new();
+    let mut places = Vec::new();
+    for secret in secrets {
+        if let Some(declaration) = secret.declaration(instances, problems) {
+            declarations.push(declaration);
+            places.push(secret.place.clone());
+        }
+    }
+    check_inputs(secrets, &declarations, &places, problems);
+    check_files(&declarations, &places, problems);
+    match inputs_first(&declarations) {
+        Ok(order) => scope::inherit(&mut declarations, &order, &places, problems),
+        Err(index) => {
+            problems
+                .add(places[index].clone(), "this template needs itself, through the secrets that it names");
+        }
+    }
+    declarations
+}
+
+/// Every name in a template is a secret of this configuration.
+fn check_inputs(
+    secrets: &[Raw<'_>],
+    declarations: &[Declaration],
+    places: &[Place],
+    problems: &mut Problems,
+) {
+    for (declaration, place) in declarations.iter().zip(places) {
+        let Source::Template { inputs, .. } = &declaration.source else { continue };
+        for input in inputs.iter().filter(|input| !secrets.iter().any(|secret| secret.name == **input)) {
+            let known = secrets.iter().map(|secret| secret.name);
+            problems.add_unknown(place.clone(), "secret in the template:", input, known);
+        }
+    }
+}
+
+/// No two secrets share a file, and none needs a directory where another is a file.
+fn check_files(declarations: &[Declaration], places: &[Place], problems: &mut Problems) {
+    let path = |declaration: &Declaration| match &declaration.delivery.file {
+        Some(file) => file.as_str().into(),
+        None => Path::new(&declaration.name).to_owned(),
+    };
+    let mut seen: BTreeMap<std::path::PathBuf, &str> = BTreeMap::new();
+    for (declaration, place) in declarations.iter().zip(places) {
+        let file = path(declaration);
+        // A sorted map puts what lies beneath a path right behind it.
+        let beneath = seen.range(file.clone()..).next().filter(|(other, _)| other.starts_with(&file));
+        let above = file.ancestors().find_map(|ancestor| seen.get_key_value(ancestor));
+        if let Some((_, other)) = beneath.or(above) {
+            let message = format!("`{}` and `{other}` would need the same file", declaration.name);
+            problems.add_with_hint(place.clone(), message, "give one of them another `file`");
+        }
+        seen.insert(file, &declaration.name);
+    }
+}
+
+/// All declarations, each after what its template names; or one that needs itself.
+fn inputs_first(declarations: &[Declaration]) -> Result<Vec<usize>, usize> {
+    let mut order: Vec<usize> = Vec::new();
+    let mut open: Vec<usize> = (0..declarations.len()).collect();
+    while !open.is_empty() {
+        let ready = |index: &usize| match &declarations[*index].source {
+            Source::Reference(_) => true,
+            Source::Template { inputs, .. } => {
+                open.iter().all(|other| !inputs.contains(&declarations[*other].name))
+            }
+        };
+        let (now, later): (Vec<usize>, Vec<usize>) = open.iter().copied().partition(ready);
+        match (now.is_empty(), later.first()) {
+            (true, Some(&stuck)) => return Err(stuck),
+            _ => order.extend(now),
+        }
+        open = later;
+    }
+    Ok(order)
+}

@@ -1,0 +1,113 @@
+//! What is wrong with a configuration: every problem, each with its place.
+//!
+//! Invariant: a message names keys, providers, methods and positions, never a text that could be
+//! a credential written where none belongs.
+
+use std::ops::Range;
+
+/// A stretch of one of the texts that make up a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which text: its index in the list of sources.
+    pub source: usize,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Place {
+    /// The place of a span in the text `source`.
+    pub fn new(source: usize, span: Range<usize>) -> Self {
+        Self { source, start: span.start, end: span.end }
+    }
+}
+
+/// One problem. Ordered by place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What: lower case, no full stop.
+    pub message: String,
+    /// What to type instead, where that is known.
+    pub hint: Option<String>,
+}
+
+/// A growing list of problems.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Adds one.
+    pub fn add(&mut self, place: Place, message: impl Into<String>) {
+        self.0.push(Problem { place, message: message.into(), hint: None });
+    }
+
+    /// Adds one with what to type instead.
+    pub fn add_with_hint(&mut self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
+        self.0.push(Problem { place, message: message.into(), hint: Some(hint.into()) });
+    }
+
+    /// Adds "unknown `word`" with the nearest of the words that would do.
+    pub fn add_unknown<'a>(
+        &mut self,
+        place: Place,
+        what: &str,
+        word: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) {
+        let known: Vec<&str> = known.collect();
+        let hint = match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "there is none here".to_owned(),
+            None => format!("known here: {}", list(known.into_iter())),
+        };
+        self.add_with_hint(place, format!("unknown {what} `{}`", shown(word)), hint);
+    }
+
+    /// By place, each once: a mistake in `[secrets]` is met again for every environment laid over it.
+    pub fn into_sorted(self) -> Vec<Problem> {
+        let mut problems = self.0;
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+}
+
+/// A word of the file as a message may show it: nothing that could be a credential in the wrong place.
+fn shown(word: &str) -> String {
+    if word.len() > 64 || super::literal::looks_like_credential(word) {
+        "***".to_owned()
+    } else {
+        word.to_owned()
+    }
+}
+
+/// The known word that `word` was most likely meant to be.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(lower.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// "`a`, `b`, `c`".
+pub fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let known = ["vault", "aws-sm", "age", "env"];
+        assert_eq!(nearest("vualt", known.into_iter()), Some("vault"));
+        assert_eq!(nearest("AWS_SM", known.into_iter()), Some("aws-sm"));
+        assert_eq!(nearest("kubernetes", known.into_iter()), None);
+    }
+}

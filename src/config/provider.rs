@@ -1,0 +1,219 @@
+//! `[providers.NAME]`: settings of a built-in provider, or a further, named instance of one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::provider::registry::{self, Descriptor};
+use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
+
+use super::problem::Problems;
+use super::table::{Entry, Node};
+use super::variables::Process;
+
+/// A provider as this configuration sets it up.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// What it is.
+    pub descriptor: &'static Descriptor,
+    /// Its settings.
+    pub settings: Settings,
+    /// Whether the file has a section for it.
+    pub written: bool,
+}
+
+/// All instances by the names that secrets use: those with a section, and every built-in without one.
+pub type Instances = BTreeMap<String, Instance>;
+
+/// What settings are read against.
+pub(super) struct Reader<'a> {
+    /// Where relative paths start.
+    pub base: &'a Path,
+    /// For `~/`, and for addresses that the environment names too.
+    pub process: &'a Process,
+}
+
+impl Reader<'_> {
+    /// Reads `[providers]`.
+    pub(super) fn instances(&self, sections: &[Entry<'_>], problems: &mut Problems) -> Instances {
+        let mut instances = Instances::new();
+        for section in sections {
+            let Some(keys) = section.node.table("a table of settings", problems) else { continue };
+            if let Some(descriptor) = descriptor(section, &keys, problems) {
+                let settings = self.settings(descriptor.settings, &keys, &["type"], problems);
+                self.check_address(descriptor, &settings, section, problems);
+                let name = registry::find(section.key).map_or(section.key, |known| known.name);
+                if instances
+                    .insert(name.to_owned(), Instance { descriptor, settings, written: true })
+                    .is_some()
+                {
+                    problems.add(
+                        section.place.clone(),
+                        format!("`{name}` has a section already, under another of its names"),
+                    );
+                }
+            }
+        }
+        for descriptor in registry::PROVIDERS {
+            let plain = Instance { descriptor, settings: Settings::default(), written: false };
+            instances.entry(descriptor.name.to_owned()).or_insert(plain);
+        }
+        instances
+    }
+
+    fn settings(
+        &self,
+        declared: &'static [Setting],
+        keys: &[Entry<'_>],
+        besides: &[&str],
+        problems: &mut Problems,
+    ) -> Settings {
+        let mut settings = Settings::default();
+        for entry in keys.iter().filter(|entry| !besides.contains(&entry.key)) {
+            let Some(setting) = declared.iter().find(|setting| setting.name == entry.key) else {
+                let known = declared.iter().map(|setting| setting.name);
+                problems.add_unknown(entry.place.clone(), "setting", entry.key, known);
+                continue;
+            };
+            if let Some(value) = self.value(setting, entry.node, problems) {
+                settings.insert(setting.name, value);
+            }
+        }
+        settings
+    }
+
+    fn value(&self, setting: &Setting, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
+        match setting.kind {
+            Kind::Text => node.text(setting.name, problems).map(|text| Value::Text(text.to_owned())),
+            Kind::Address => {
+                let address = node.text(setting.name, problems)?;
+                match check_address(address) {
+                    Ok(()) => Some(Value::Text(address.trim_end_matches('/').to_owned())),
+                    Err(message) => {
+                        problems.add(node.place(), format!("`{}` {message}", setting.name));
+                        None
+                    }
+                }
+            }
+            Kind::Path => {
+                let path = node.text(setting.name, problems)?;
+                Some(Value::Paths(vec![self.path(path, node, problems)?]))
+            }
+            Kind::Paths => {
+                let texts = node.texts(setting.name, problems);
+                let paths = texts.into_iter().filter_map(|(text, _)| self.path(text, node, problems));
+                Some(Value::Paths(paths.collect()))
+            }
+            Kind::Boolean => node.boolean(setting.name, problems).map(Value::Boolean),
+            Kind::Integer(least, most) => {
+                node.integer(setting.name, least, most, problems).map(Value::Integer)
+            }
+            Kind::Auth(methods) => self.auth(methods, node, problems),
+        }
+    }
+
+    fn auth(&self, methods: &'static [Method], node: Node<'_>, problems: &mut Problems) -> Option<Value> {
+        let keys = node.table("a table such as { method = \"…\" }", problems)?;
+        let Some(entry) = keys.iter().find(|entry| entry.key == "method") else {
+            let known = super::problem::list(methods.iter().map(|method| method.name));
+            problems.add_with_hint(node.place(), "`auth` has no `method`", format!("known here: {known}"));
+            return None;
+        };
+        let name = entry.node.text("method", problems)?;
+        let Some(method) = methods.iter().find(|method| method.name == name) else {
+            let known = methods.iter().map(|method| method.name);
+            problems.add_unknown(entry.node.place(), "method", name, known);
+            return None;
+        };
+        Some(Value::Auth(
+            method.name.to_owned(),
+            self.settings(method.settings, &keys, &["method"], problems),
+        ))
+    }
+
+    fn path(&self, text: &str, node: Node<'_>, problems: &mut Problems) -> Option<PathBuf> {
+        if text.is_empty() || text.contains('\0') {
+            problems.add(node.place(), "a path has at least one character, and no NUL");
+            return None;
+        }
+        match text.strip_prefix("~/") {
+            Some(rest) => {
+                if let Some(home) = self.process.variable("HOME") {
+                    Some(Path::new(home).join(rest))
+                } else {
+                    problems.add_with_hint(
+                        node.place(),
+                        "`~/` needs HOME, which is not set",
+                        "write the whole path",
+                    );
+                    None
+                }
+            }
+            None => Some(self.base.join(text)),
+        }
+    }
+
+    /// kz's credentials from the environment were meant for the address in the environment: they do not
+    /// follow a configuration that points elsewhere (threats.md, first row).
+    fn check_address(
+        &self,
+        descriptor: &Descriptor,
+        settings: &Settings,
+        section: &Entry<'_>,
+        problems: &mut Problems,
+    ) {
+        let Some((setting, variable)) = descriptor.address else { return };
+        let (Some(ours), Some(theirs)) = (settings.text(setting), self.process.text(variable)) else {
+            return;
+        };
+        if ours != theirs.trim_end_matches('/') && !settings.has("auth") && !settings.has("token_file") {
+            let message = format!(
+                "`{setting}` is not the address that {variable} names, so the environment's credentials do not go there"
+            );
+            let hint =
+                format!("name this provider's own credentials in the same section, or unset {variable}");
+            problems.add_with_hint(section.place.clone(), message, hint);
+        }
+    }
+}
+
+/// What a section is an instance of: by its own name, or by its `type`.
+fn descriptor(
+    section: &Entry<'_>,
+    keys: &[Entry<'_>],
+    problems: &mut Problems,
+) -> Option<&'static Descriptor> {
+    let built_in = registry::find(section.key);
+    let Some(entry) = keys.iter().find(|entry| entry.key == "type") else {
+        if built_in.is_none() {
+            problems.add_unknown(section.place.clone(), "provider", section.key, registry::names());
+        }
+        return built_in;
+    };
+    let named = entry.node.text("type", problems)?;
+    let Some(descriptor) = registry::find(named) else {
+        problems.add_unknown(entry.node.place(), "provider type", named, registry::names());
+        return None;
+    };
+    match built_in {
+        Some(built_in) if built_in.name != descriptor.name => {
+            let message = format!("`{}` is a built-in provider and cannot be a `{named}`", section.key);
+            problems.add_with_hint(section.place.clone(), message, "give this instance a name of its own");
+            None
+        }
+        _ => Some(descriptor),
+    }
+}
+
+fn check_address(address: &str) -> Result<(), &'static str> {
+    let Some(rest) = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")) else {
+        return Err("takes an address that begins with `https://` or `http://`");
+    };
+    if rest.contains('@') {
+        return Err("takes an address without credentials in it");
+    }
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() || rest.chars().any(|c| c.is_control() || c.is_whitespace() || c == '?' || c == '#') {
+        return Err("takes an address with a host, and without white space, `?` or `#`");
+    }
+    Ok(())
+}

@@ -1,0 +1,343 @@
+//! One secret of `[secrets]`: a table of keys, perhaps laid over by an environment and by the local file.
+
+use crate::plan::field::FieldPath;
+use crate::plan::{Declaration, Delivery, Encoding, Reference, Scope, Source, WhenAbsent};
+use crate::provider::DocumentRef;
+use crate::provider::registry::{self, LastSegment};
+use crate::publish::RelativePath;
+use crate::resolve::template;
+
+use super::literal;
+use super::problem::{Place, Problems};
+use super::provider::Instances;
+use super::scope;
+use super::table::Entry;
+
+/// Every key of a secret.
+const KEYS: &[&str] = &[
+    "provider",
+    "resolver",
+    "ref",
+    "field",
+    "version",
+    "encoding",
+    "optional",
+    "default",
+    "template",
+    "file",
+    "mode",
+    "owner",
+    "hosts",
+    "in",
+    "methods",
+    "paths",
+    "token_prefix",
+];
+
+/// Keys that make no sense beside `template`.
+const NOT_WITH_TEMPLATE: &[&str] =
+    &["provider", "resolver", "ref", "field", "version", "encoding", "optional", "default"];
+
+/// What `.keyzero.local.toml` may change of a secret.
+const LOCAL_KEYS: &[&str] = &["ref", "field", "version"];
+
+/// A secret's keys from wherever they come.
+#[derive(Clone, Debug)]
+pub struct Raw<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it is declared.
+    pub place: Place,
+    keys: Vec<Entry<'a>>,
+}
+
+impl<'a> Raw<'a> {
+    /// Reads `NAME = { … }`.
+    pub fn new(entry: &Entry<'a>, problems: &mut Problems) -> Option<Self> {
+        check_name(entry, problems);
+        if let toml::de::DeValue::String(text) = entry.node.value.get_ref() {
+            // A short form would invite `KEY = "value"`, which is what kz exists to end.
+            let message = if literal::may_be_credential(text) {
+                format!(
+                    "`{}` holds what looks like a credential: the configuration names places, not values",
+                    entry.key
+                )
+            } else {
+                format!("`{}` takes a table, found a string", entry.key)
+            };
+            let hint = format!("write `{} = {{ provider = \"…\", ref = \"…\" }}`", entry.key);
+            problems.add_with_hint(entry.node.place(), message, hint);
+            return None;
+        }
+        let keys = entry.node.table("a table such as { provider = \"…\", ref = \"…\" }", problems)?;
+        for key in keys.iter().filter(|key| !KEYS.contains(&key.key)) {
+            problems.add_unknown(key.place.clone(), "key", key.key, KEYS.iter().copied());
+        }
+        Some(Self { name: entry.key, place: entry.place.clone(), keys })
+    }
+
+    /// Lays an environment's keys over these. One that says where the value comes from replaces all.
+    pub fn lay_over(&mut self, other: &Raw<'a>) {
+        if other.get("provider").or(other.get("resolver")).or(other.get("template")).is_some() {
+            self.clone_from(other);
+            return;
+        }
+        for key in &other.keys {
+            self.keys.retain(|known| known.key != key.key);
+            self.keys.push(key.clone());
+        }
+    }
+
+    /// Lays the local file's keys over these: places to look, nothing else.
+    pub fn lay_local_over(&mut self, other: &Raw<'a>, problems: &mut Problems) {
+        for key in &other.keys {
+            if LOCAL_KEYS.contains(&key.key) {
+                self.keys.retain(|known| known.key != key.key);
+                self.keys.push(key.clone());
+            } else if KEYS.contains(&key.key) {
+                let message = format!("`{}` cannot be changed by a local file", key.key);
+                let hint = "it may change `ref`, `field` and `version` of secrets that the main file has";
+                problems.add_with_hint(key.place.clone(), message, hint);
+            }
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&Entry<'a>> {
+        self.keys.iter().find(|entry| entry.key == key)
+    }
+
+    fn text(&self, key: &str, problems: &mut Problems) -> Option<&'a str> {
+        self.get(key)?.node.text(key, problems)
+    }
+
+    /// The checked declaration, unless something about it is wrong.
+    pub fn declaration(&self, instances: &Instances, problems: &mut Problems) -> Option<Declaration> {
+        let delivery = self.delivery(problems);
+        let scope = self.scope(problems);
+        let when_absent = self.when_absent(problems);
+        let source = match self.get("template") {
+            Some(entry) => self.template(entry, problems),
+            None => self.reference(instances, problems).map(Source::Reference),
+        };
+        Some(Declaration { name: self.name.to_owned(), source: source?, when_absent, delivery, scope })
+    }
+
+    fn template(&self, entry: &Entry<'a>, problems: &mut Problems) -> Option<Source> {
+        for key in self.keys.iter().filter(|key| NOT_WITH_TEMPLATE.contains(&key.key)) {
+            problems.add(key.place.clone(), format!("`{}` has no meaning beside `template`", key.key));
+        }
+        let text = entry.node.text("template", problems)?;
+        if literal::looks_like_credential(text) {
+            let message = "a part of this template looks like a credential";
+            problems.add_with_hint(
+                entry.node.place(),
+                message,
+                "make it a secret and write `{{ ITS_NAME }}`",
+            );
+            return None;
+        }
+        match template::inputs(text) {
+            Ok(inputs) => Some(Source::Template { text: text.to_owned(), inputs }),
+            Err(error) => {
+                problems.add(entry.node.place(), error.to_string());
+                None
+            }
+        }
+    }
+
+    fn reference(&self, instances: &Instances, problems: &mut Problems) -> Option<Reference> {
+        let provider = self.provider(problems);
+        let written = self.get("ref");
+        if written.is_none() {
+            problems.add_with_hint(
+                self.place.clone(),
+                format!("`{}` has no `ref`", self.name),
+                "add `ref = \"…\"`",
+            );
+        }
+        let encoding = self.encoding(problems);
+        let version = self.version(problems);
+        let provider = provider?;
+        let name = provider.node.text(provider.key, problems)?;
+        let instance_name = registry::find(name).map_or(name, |known| known.name);
+        let Some(instance) = instances.get(instance_name) else {
+            let mut known: Vec<&str> = registry::names().collect();
+            known.extend(instances.keys().map(String::as_str).filter(|name| registry::find(name).is_none()));
+            problems.add_unknown(provider.node.place(), "provider", name, known.into_iter());
+            return None;
+        };
+        let written = written?;
+        let text = written.node.text("ref", problems)?;
+        if literal::looks_like_credential(text) {
+            let message =
+                "`ref` holds what looks like a credential: it names the place of a value, not the value";
+            problems.add(written.node.place(), message);
+            return None;
+        }
+        let (path, field) = self.split(text, instance.descriptor.last_segment, problems)?;
+        if let Err(message) = (instance.descriptor.check_ref)(&path) {
+            problems.add(written.node.place(), message);
+            return None;
+        }
+        let document = DocumentRef { path, version };
+        Some(Reference {
+            written: text.to_owned(),
+            instance: instance_name.to_owned(),
+            document,
+            field,
+            encoding,
+        })
+    }
+
+    /// `provider`, or `resolver` as a published tool of this family spells it.
+    fn provider(&self, problems: &mut Problems) -> Option<&Entry<'a>> {
+        match (self.get("provider"), self.get("resolver")) {
+            (Some(provider), Some(resolver)) => {
+                problems.add(
+                    resolver.place.clone(),
+                    "`resolver` is another word for `provider`: keep one of them",
+                );
+                Some(provider)
+            }
+            (Some(entry), None) | (None, Some(entry)) => Some(entry),
+            (None, None) => {
+                let message = format!("`{}` has neither `provider` nor `template`", self.name);
+                problems.add_with_hint(self.place.clone(), message, "add `provider = \"…\"`");
+                None
+            }
+        }
+    }
+
+    /// A ref's document and field, by design.md §2: `field`, else `#field`, else for some the last segment.
+    fn split(
+        &self,
+        text: &str,
+        last_segment: LastSegment,
+        problems: &mut Problems,
+    ) -> Option<(String, Option<FieldPath>)> {
+        let place = self.get("field").or(self.get("ref"))?.node.place();
+        let (path, field) = match (self.get("field"), text.rsplit_once('#'), text.rsplit_once('/')) {
+            (Some(entry), _, _) => (text, Some(entry.node.text("field", problems)?.to_owned())),
+            (None, Some((path, field)), _) => (path, Some(field.to_owned())),
+            (None, None, Some((path, last))) if last_segment == LastSegment::Field && path.contains('/') => {
+                // The last segment is one name, dots and all.
+                (path, Some(last.replace('\\', "\\\\").replace('.', "\\.")))
+            }
+            (None, None, _) => (text, None),
+        };
+        match field.map(|field| FieldPath::parse(&field)).transpose() {
+            Ok(field) => Some((path.to_owned(), field)),
+            Err(error) => {
+                problems.add(place, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Version numbers are written with and without quotes.
+    fn version(&self, problems: &mut Problems) -> Option<String> {
+        let node = self.get("version")?.node;
+        match node.value.get_ref() {
+            toml::de::DeValue::Integer(number) => Some(number.as_str().to_owned()),
+            _ => node.text("version", problems).map(str::to_owned),
+        }
+    }
+
+    fn encoding(&self, problems: &mut Problems) -> Option<Encoding> {
+        const KNOWN: &[&str] = &["base64", "base64url", "hex"];
+        match self.text("encoding", problems)? {
+            "base64" => Some(Encoding::Base64),
+            "base64url" => Some(Encoding::Base64Url),
+            "hex" => Some(Encoding::Hex),
+            other => {
+                let place = self.get("encoding")?.node.place();
+                problems.add_unknown(place, "encoding", other, KNOWN.iter().copied());
+                None
+            }
+        }
+    }
+
+    fn when_absent(&self, problems: &mut Problems) -> WhenAbsent {
+        let optional = self.get("optional").and_then(|entry| entry.node.boolean("optional", problems));
+        if let Some(entry) = self.get("default")
+            && let Some(text) = entry.node.text("default", problems)
+        {
+            if literal::may_be_credential(text) {
+                let message = "`default` holds what looks like a credential: it is for what is no secret";
+                problems.add(entry.node.place(), message);
+            }
+            return WhenAbsent::Default(text.to_owned());
+        }
+        if optional == Some(true) { WhenAbsent::Omit } else { WhenAbsent::Fail }
+    }
+
+    fn delivery(&self, problems: &mut Problems) -> Delivery {
+        let mut delivery = Delivery::default();
+        if let Some(entry) = self.get("file")
+            && let Some(text) = entry.node.text("file", problems)
+        {
+            match RelativePath::new(text) {
+                Ok(path) => delivery.file = Some(path),
+                Err(error) => problems.add(entry.node.place(), format!("`file`: {error}")),
+            }
+        }
+        if let Some(entry) = self.get("mode")
+            && let Some(text) = entry.node.text("mode", problems)
+        {
+            match parse_mode(text) {
+                Some(mode) => delivery.mode = Some(mode),
+                None => {
+                    problems.add(entry.node.place(), "`mode` takes octal permission bits such as \"0400\"");
+                }
+            }
+        }
+        delivery.owner = self.text("owner", problems).map(str::to_owned);
+        delivery
+    }
+
+    fn scope(&self, problems: &mut Problems) -> Scope {
+        let mut scope = Scope::default();
+        for entry in self.keys.iter().filter(|entry| scope::KEYS.contains(&entry.key)) {
+            scope::read(entry, &mut scope, problems);
+        }
+        if let Some(prefix) = self.text("token_prefix", problems)
+            && (prefix.len() > 64 || !prefix.chars().all(|c| c.is_ascii_graphic()))
+        {
+            let place = self.get("token_prefix").map_or(self.place.clone(), |entry| entry.node.place());
+            problems.add(place, "`token_prefix` takes up to 64 visible ASCII characters");
+        }
+        scope
+    }
+}
+
+/// Octal permission bits: `0400`, `440`, `0o400`. At least readable by its owner, and nothing beyond 0777.
+pub fn parse_mode(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let well_formed = (3..=4).contains(&digits.len()) && digits.chars().all(|c| c.is_digit(8));
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|_| well_formed)?;
+    (mode <= 0o777 && mode & 0o400 != 0).then_some(mode)
+}
+
+/// A name stands in file names and in environments, and templates name it.
+fn check_name(entry: &Entry<'_>, problems: &mut Problems) {
+    let name = entry.key;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) || name.starts_with(['.', '-']) {
+        let message = "a secret's name has 1 to 255 letters, digits, `_`, `-` and `.`, and begins with neither `-` nor `.`";
+        problems.add(entry.place.clone(), message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_octal_and_readable_by_their_owner() {
+        assert_eq!(parse_mode("0400"), Some(0o400));
+        assert_eq!(parse_mode("440"), Some(0o440));
+        for bad in ["", "4", "0090", "1777", "0040", "-400", "+400", "04000", "r--"] {
+            assert_eq!(parse_mode(bad), None, "{bad}");
+        }
+    }
+}

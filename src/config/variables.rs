@@ -1,0 +1,76 @@
+//! The process that kz runs in: environment, working directory, ids. The one file that reads them.
+//!
+//! Tests build a [`Process`] by hand. Names and values are bytes: nothing here is assumed to be UTF-8.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use crate::provider::Surroundings;
+use crate::secret::Secret;
+
+/// What the kernel and the caller gave us.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// The environment, in its order.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The working directory.
+    pub directory: PathBuf,
+    /// The effective uid.
+    pub uid: u32,
+    /// The process id; 1 in most containers.
+    pub pid: u32,
+}
+
+impl Process {
+    /// This process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn current() -> std::io::Result<Self> {
+        Ok(Self {
+            variables: std::env::vars_os().collect(),
+            directory: std::env::current_dir()?,
+            uid: nix::unistd::geteuid().as_raw(),
+            pid: std::process::id(),
+        })
+    }
+
+    /// The variable `name`, unless it is unset or empty: Compose sets what it cannot find to nothing.
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .iter()
+            .rev()
+            .find(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    /// Like [`Self::variable`], for what has to be text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.variable(name)?.to_str()
+    }
+}
+
+/// What providers may see of the process, with the directory that relative paths start from.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    process: &'a Process,
+    base: &'a Path,
+}
+
+impl<'a> View<'a> {
+    /// A view in which relative paths start at `base`.
+    pub fn new(process: &'a Process, base: &'a Path) -> Self {
+        Self { process, base }
+    }
+}
+
+impl Surroundings for View<'_> {
+    fn variable(&self, name: &str) -> Option<Secret> {
+        let value =
+            self.process.variables.iter().rev().find(|(known, _)| known.as_bytes() == name.as_bytes());
+        value.map(|(_, value)| Secret::new(value.clone().into_vec()))
+    }
+
+    fn base(&self) -> &Path {
+        self.base
+    }
+}

@@ -1,0 +1,26 @@
+//! `1password`: Connect servers and service accounts. This version checks the configuration only.
+
+use super::settings::{Kind, Setting, setting};
+
+/// The keys of the section.
+pub const SETTINGS: &[Setting] = &[
+    setting("connect_host", Kind::Address),
+    setting("token_file", Kind::Path),
+    setting("service_account_token_file", Kind::Path),
+    setting("ca_cert", Kind::Path),
+];
+
+/// Variables that hold a credential.
+pub const CREDENTIAL_VARIABLES: &[&str] = &["OP_CONNECT_TOKEN", "OP_SERVICE_ACCOUNT_TOKEN"];
+
+/// `op://vault/item/[section/]field`, with `?attribute=…` where wanted.
+pub fn check_ref(path: &str) -> Result<(), String> {
+    let Some(rest) = path.strip_prefix("op://") else {
+        return Err("a 1Password ref begins with `op://`: `op://VAULT/ITEM/FIELD`".into());
+    };
+    let segments: Vec<&str> = rest.split('?').next().unwrap_or_default().split('/').collect();
+    if !(3..=4).contains(&segments.len()) || segments.iter().any(|segment| segment.is_empty()) {
+        return Err("a 1Password ref is `op://VAULT/ITEM/FIELD` or `op://VAULT/ITEM/SECTION/FIELD`".into());
+    }
+    Ok(())
+}
