@@ -6,8 +6,14 @@
 //! all providers.
 
 pub mod age;
+pub mod env;
+pub mod file;
+#[cfg(test)]
+mod fixture;
+mod local_file;
 pub mod registry;
 pub mod settings;
+mod shape;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -89,7 +95,8 @@ pub trait Provider: Send + Sync {
 }
 
 /// What a provider may use of the process that it runs in; a map in tests.
-pub trait Surroundings {
+/// `Sync`, because `env` keeps a reference to it and [`Provider`]s are.
+pub trait Surroundings: Sync {
     /// The environment variable `name`, byte for byte, when it is set.
     fn variable(&self, name: &str) -> Option<Secret>;
     /// The directory that relative paths of the configuration start from: the configuration file's own.
