@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_file_of_the_limit_is_read_and_one_byte_more_is_not() {
         let fixture = Fixture::new();
-        let path = fixture.file("value", &[7; 4096]);
+        let path = fixture.file("value", [7; 4096]);
         assert_eq!(read(&path, 4096).unwrap().expose().len(), 4096);
         assert_eq!(read(&path, 4095), Err(Unreadable::TooLarge(4095)));
     }
