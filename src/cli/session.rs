@@ -58,7 +58,8 @@ impl Session {
 
     /// The values of a plan.
     pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
-        let providers = self.providers(plan);
+        let view = View::new(&self.process, self.loaded.base());
+        let providers = self.providers(plan, &view);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
         let resolving = crate::resolve::resolve(plan, &providers);
@@ -70,13 +71,12 @@ impl Session {
         }
     }
 
-    fn providers(&self, plan: &Plan<'_>) -> Providers {
-        let view = View::new(&self.process, self.loaded.base());
-        let mut providers: Providers = BTreeMap::new();
+    fn providers<'a>(&self, plan: &Plan<'_>, view: &'a View<'a>) -> Providers<'a> {
+        let mut providers: Providers<'a> = BTreeMap::new();
         for batch in &plan.batches {
             if let Some(instance) = self.loaded.config.instances.get(&batch.instance) {
                 self.log.detail(&format!("{}: {} documents", batch.instance, batch.documents.len()));
-                let built = instance.descriptor.instance(&instance.settings, &view);
+                let built = instance.descriptor.instance(&instance.settings, view);
                 providers.insert(batch.instance.clone(), built);
             }
         }

@@ -1,18 +1,98 @@
-//! STUB until the age branch is merged.
-#![allow(missing_docs)]
+//! `env`: a variable of kz's own environment is one document, byte for byte.
+//!
+//! Invariants: unset is absent, empty is a value, and no name is guessed at or folded in case.
+
 use super::settings::{Setting, Settings};
-use super::{DocumentRef, Fetch, Outcome, Provider, Surroundings};
+use super::shape::shape_of;
+use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+
+/// The keys of `[providers.env]`: none.
 pub const SETTINGS: &[Setting] = &[];
+
+/// Variables with credentials of kz's own: none.
 pub const CREDENTIAL_VARIABLES: &[&str] = &[];
-pub fn check_ref(_: &str) -> Result<(), String> {
-    Ok(())
-}
-struct Stub;
-impl Provider for Stub {
-    fn fetch<'a>(&'a self, d: &'a [DocumentRef]) -> Fetch<'a> {
-        Box::pin(async move { d.iter().map(|_| Outcome::Absent).collect() })
+
+/// Whether `path` can be the name of a variable, as environ(7) has it: not empty, no `=`, no NUL.
+pub fn check_ref(path: &str) -> Result<(), String> {
+    match path {
+        "" => Err("the name of the variable is missing".into()),
+        _ if path.contains('=') => Err(format!("`{path}` contains `=`, so no variable can have that name")),
+        _ if path.contains('\0') => Err("the name of a variable cannot contain a NUL".into()),
+        _ => Ok(()),
     }
 }
-pub fn build(_: &Settings, _: &dyn Surroundings) -> Box<dyn Provider> {
-    Box::new(Stub)
+
+/// A provider of the variables that `surroundings` has.
+pub fn build<'a>(_: &Settings, surroundings: &'a dyn Surroundings) -> Box<dyn Provider + 'a> {
+    Box::new(Variables { surroundings })
+}
+
+struct Variables<'a> {
+    surroundings: &'a dyn Surroundings,
+}
+
+impl Provider for Variables<'_> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+        Box::pin(async move { documents.iter().map(|document| self.read(document)).collect() })
+    }
+}
+
+impl Variables<'_> {
+    fn read(&self, document: &DocumentRef) -> Outcome {
+        if document.version.is_some() {
+            return Outcome::Failed(Failure {
+                kind: FailureKind::Misconfigured,
+                cause: "a variable has no versions".into(),
+                hint: Some("remove `version`".into()),
+            });
+        }
+        match self.surroundings.variable(&document.path) {
+            Some(content) => {
+                let shape = shape_of(&document.path, content.expose());
+                Outcome::Found(Document { content, shape })
+            }
+            None => Outcome::Absent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::Shape;
+    use crate::provider::fixture::{Fixture, fetch};
+
+    #[test]
+    fn bytes_come_as_they_are_and_empty_is_not_unset() {
+        let fixture = Fixture::new().with_variable("RAW", b"\xff\n").with_variable("EMPTY", b"");
+        let provider = build(&Settings::default(), &fixture);
+        let outcomes = fetch(&*provider, &["RAW", "EMPTY", "raw"]);
+        assert!(matches!(&outcomes[0], Outcome::Found(found) if found.content.expose() == b"\xff\n"));
+        assert!(matches!(&outcomes[1], Outcome::Found(found) if found.content.expose().is_empty()));
+        assert!(matches!(&outcomes[2], Outcome::Absent));
+    }
+
+    #[test]
+    fn a_variable_with_an_object_in_it_has_fields() {
+        let fixture = Fixture::new().with_variable("CONFIG", b" {\"a\": 1}");
+        let provider = build(&Settings::default(), &fixture);
+        assert!(
+            matches!(&fetch(&*provider, &["CONFIG"])[0], Outcome::Found(found) if found.shape == Shape::Json)
+        );
+    }
+
+    #[test]
+    fn names_that_no_variable_can_have_are_known_without_looking() {
+        assert!(check_ref("LOG_LEVEL").is_ok());
+        for name in ["", "A=B", "A\0B"] {
+            assert!(check_ref(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_refused_rather_than_ignored() {
+        let fixture = Fixture::new();
+        let document = DocumentRef { path: "X".into(), version: Some("1".into()) };
+        assert!(matches!(Variables { surroundings: &fixture }.read(&document), Outcome::Failed(_)));
+    }
 }

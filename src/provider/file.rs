@@ -1,18 +1,99 @@
-//! STUB until the age branch is merged.
-#![allow(missing_docs)]
+//! `file`: a file of this machine is one document, byte for byte.
+//!
+//! Invariants: a trailing newline stays; only regular files of at most 16 MiB are read, and nothing waits.
+
+use super::local_file::{self, Places, Unreadable};
 use super::settings::{Setting, Settings};
-use super::{DocumentRef, Fetch, Outcome, Provider, Surroundings};
+use super::shape::shape_of;
+use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+
+/// The keys of `[providers.file]`: none.
 pub const SETTINGS: &[Setting] = &[];
+
+/// Variables with credentials of kz's own: none.
 pub const CREDENTIAL_VARIABLES: &[&str] = &[];
-pub fn check_ref(_: &str) -> Result<(), String> {
-    Ok(())
+
+/// The largest file that is read, in bytes.
+const LIMIT: u64 = 16 << 20;
+
+/// Whether `path` can name a file. Does not look for it.
+pub fn check_ref(path: &str) -> Result<(), String> {
+    local_file::check_path(path)
 }
-struct Stub;
-impl Provider for Stub {
-    fn fetch<'a>(&'a self, d: &'a [DocumentRef]) -> Fetch<'a> {
-        Box::pin(async move { d.iter().map(|_| Outcome::Absent).collect() })
+
+/// A provider of files. Relative paths start from the configuration's directory, `~/` from `HOME`.
+pub fn build(_: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
+    Box::new(Files { places: Places::of(surroundings) })
+}
+
+struct Files {
+    places: Places,
+}
+
+impl Provider for Files {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+        Box::pin(async move { documents.iter().map(|document| self.read(document)).collect() })
     }
 }
-pub fn build(_: &Settings, _: &dyn Surroundings) -> Box<dyn Provider> {
-    Box::new(Stub)
+
+impl Files {
+    fn read(&self, document: &DocumentRef) -> Outcome {
+        if document.version.is_some() {
+            return Outcome::Failed(Failure {
+                kind: FailureKind::Misconfigured,
+                cause: "a file has no versions".into(),
+                hint: Some("remove `version`".into()),
+            });
+        }
+        let path = match self.places.locate(&document.path) {
+            Ok(path) => path,
+            Err(failure) => return Outcome::Failed(failure),
+        };
+        match local_file::read(&path, LIMIT) {
+            Ok(content) => {
+                let shape = shape_of(&document.path, content.expose());
+                Outcome::Found(Document { content, shape })
+            }
+            Err(Unreadable::Absent) => Outcome::Absent,
+            Err(unreadable) => Outcome::Failed(unreadable.failure(&path)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::Shape;
+    use crate::provider::fixture::{Fixture, fetch};
+
+    #[test]
+    fn each_file_is_a_document_with_its_own_outcome() {
+        let fixture = Fixture::new();
+        fixture.file("key.json", b"{\"a\": 1}\n");
+        fixture.file("raw", b"\xff\n");
+        let provider = build(&Settings::default(), &fixture);
+        let outcomes = fetch(&*provider, &["raw", "none", "key.json", "."]);
+        assert!(matches!(&outcomes[0], Outcome::Found(found) if found.content.expose() == b"\xff\n"));
+        assert!(matches!(&outcomes[1], Outcome::Absent));
+        assert!(matches!(&outcomes[2], Outcome::Found(found) if found.shape == Shape::Json));
+        assert!(matches!(&outcomes[3], Outcome::Failed(failure) if failure.kind == FailureKind::Malformed));
+    }
+
+    #[test]
+    fn a_path_from_home_is_found_there() {
+        let fixture = Fixture::new();
+        fixture.file("token", b"t");
+        let home = fixture.path("").into_os_string().into_string().unwrap();
+        let elsewhere = Fixture::new().with_variable("HOME", home);
+        let provider = build(&Settings::default(), &elsewhere);
+        assert!(matches!(&fetch(&*provider, &["~/token"])[0], Outcome::Found(_)));
+    }
+
+    #[test]
+    fn a_version_is_refused_rather_than_ignored() {
+        let fixture = Fixture::new();
+        let document = DocumentRef { path: "x".into(), version: Some("1".into()) };
+        let files = Files { places: Places::of(&fixture) };
+        assert!(matches!(files.read(&document), Outcome::Failed(_)));
+    }
 }

@@ -9,11 +9,15 @@ pub mod age;
 pub mod aws;
 pub mod env;
 pub mod file;
+#[cfg(test)]
+mod fixture;
 pub mod gcp;
 pub mod keyzero;
+mod local_file;
 pub mod onepassword;
 pub mod registry;
 pub mod settings;
+mod shape;
 pub mod vault;
 
 use std::future::Future;
@@ -96,7 +100,8 @@ pub trait Provider: Send + Sync {
 }
 
 /// What a provider may use of the process that it runs in; a map in tests.
-pub trait Surroundings {
+/// `Sync`, because `env` keeps a reference to it and [`Provider`]s are.
+pub trait Surroundings: Sync {
     /// The environment variable `name`, byte for byte, when it is set.
     fn variable(&self, name: &str) -> Option<Secret>;
     /// The directory that relative paths of the configuration start from: the configuration file's own.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Builds an instance from its checked settings, without I/O.
-pub type Build = fn(&Settings, &dyn Surroundings) -> Box<dyn Provider>;
+pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider + 'a>;
 
 /// What kz knows of a provider before using it.
 #[derive(Debug)]
@@ -44,11 +44,11 @@ pub enum LastSegment {
 
 impl Descriptor {
     /// An instance, or why there is none.
-    pub fn instance(
+    pub fn instance<'a>(
         &self,
         settings: &Settings,
-        surroundings: &dyn Surroundings,
-    ) -> Result<Box<dyn Provider>, Failure> {
+        surroundings: &'a dyn Surroundings,
+    ) -> Result<Box<dyn Provider + 'a>, Failure> {
         match self.build {
             Some(build) => Ok(build(settings, surroundings)),
             None => Err(Failure {

@@ -60,7 +60,7 @@ pub enum Class {
 pub struct Failures(pub Vec<Failed>);
 
 /// The instances that a plan names, built.
-pub type Providers = BTreeMap<String, Result<Box<dyn Provider>, Failure>>;
+pub type Providers<'a> = BTreeMap<String, Result<Box<dyn Provider + 'a>, Failure>>;
 
 /// A value, its lawful absence, or a failure that is listed elsewhere.
 enum Value {
@@ -70,7 +70,7 @@ enum Value {
 }
 
 /// Reads and assembles everything that the plan wants.
-pub async fn resolve(plan: &Plan<'_>, providers: &Providers) -> Result<Vec<Resolved>, Failures> {
+pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<Resolved>, Failures> {
     let documents = read(plan, providers).await;
     let mut values: BTreeMap<&str, Value> = BTreeMap::new();
     let mut failures = Vec::new();
@@ -79,14 +79,15 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers) -> Result<Vec<Resol
             let key = (reference.instance.as_str(), &reference.document);
             let value = match documents.get(&key) {
                 Some(outcome) => pick(step.declaration, reference, outcome),
-                None => Err(failed(
-                    step.declaration,
-                    Class::Provider(FailureKind::Malformed),
-                    "the provider gave no answer",
-                )),
+                None => {
+                    let kind = Class::Provider(FailureKind::Malformed);
+                    Err(failed(step.declaration, kind, "the provider gave no answer").into())
+                }
             };
-            values
-                .insert(&step.declaration.name, value.unwrap_or_else(|failure| note(&mut failures, failure)));
+            values.insert(
+                &step.declaration.name,
+                value.unwrap_or_else(|failure| note(&mut failures, *failure)),
+            );
         }
     }
     render_templates(plan, &mut values, &mut failures);
@@ -96,15 +97,15 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers) -> Result<Vec<Resol
     Ok(deliver(plan, values))
 }
 
-fn note(failures: &mut Vec<Failed>, failure: Box<Failed>) -> Value {
-    failures.push(*failure);
+fn note(failures: &mut Vec<Failed>, failure: Failed) -> Value {
+    failures.push(failure);
     Value::Failed
 }
 
 /// The outcome of every document of the plan.
 async fn read<'a>(
     plan: &'a Plan<'_>,
-    providers: &Providers,
+    providers: &Providers<'_>,
 ) -> BTreeMap<(&'a str, &'a DocumentRef), Outcome> {
     let mut outcomes = BTreeMap::new();
     for batch in &plan.batches {
@@ -120,12 +121,12 @@ async fn read<'a>(
     outcomes
 }
 
-fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> Box<Failed> {
+fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> Failed {
     let origin = match &declaration.source {
         Source::Reference(reference) => Some((reference.instance.clone(), reference.written.clone())),
         Source::Template { .. } => None,
     };
-    Box::new(Failed { name: declaration.name.clone(), origin, kind, cause: cause.into(), hint: None })
+    Failed { name: declaration.name.clone(), origin, kind, cause: cause.into(), hint: None }
 }
 
 /// The value that a declaration means, out of what became of its document.
@@ -136,7 +137,7 @@ fn pick(declaration: &Declaration, reference: &Reference, outcome: &Outcome) -> 
         Outcome::Failed(failure) => {
             let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
             failed.hint.clone_from(&failure.hint);
-            return Err(failed);
+            return Err(failed.into());
         }
     };
     let malformed = |cause: String| failed(declaration, Class::Provider(FailureKind::Malformed), cause);
@@ -145,14 +146,14 @@ fn pick(declaration: &Declaration, reference: &Reference, outcome: &Outcome) -> 
         Some(field) => match field::extract(document, field) {
             Ok(value) => value,
             Err(error @ FieldError::Missing { .. }) => return absent(declaration, error.to_string()),
-            Err(error) => return Err(malformed(error.to_string())),
+            Err(error) => return Err(malformed(error.to_string()).into()),
         },
     };
     match reference.encoding {
         None => Ok(Value::Present(value)),
         Some(encoding) => match decode(&value, encoding) {
             Some(decoded) => Ok(Value::Present(decoded)),
-            None => Err(malformed(format!("the value is not {}", encoding_name(encoding)))),
+            None => Err(malformed(format!("the value is not {}", encoding_name(encoding))).into()),
         },
     }
 }
@@ -165,7 +166,7 @@ fn absent(declaration: &Declaration, cause: String) -> Result<Value, Box<Failed>
             let mut failed = failed(declaration, Class::Absent, cause);
             failed.hint =
                 Some("correct the ref, or write `optional = true` when it may be missing".to_owned());
-            Err(failed)
+            Err(failed.into())
         }
     }
 }
@@ -222,7 +223,7 @@ fn render_templates<'a>(plan: &Plan<'a>, values: &mut BTreeMap<&'a str, Value>, 
         if open.len() == before {
             // `config` refuses cycles and unknown names; a plan made otherwise still ends here.
             failures.extend(open.drain(..).map(|declaration| {
-                *failed(declaration, Class::Template, "the template names what is not there")
+                failed(declaration, Class::Template, "the template names what is not there")
             }));
         }
     }

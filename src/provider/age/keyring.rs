@@ -1,0 +1,188 @@
+//! Where identities come from, and the identities of one batch.
+//!
+//! Invariants: the first source that is there is the only one asked, in the order of [`Source`]. Its files are
+//! read when the first document needs an identity, once per batch. A named file that is missing or broken is
+//! an error even where another would do: what was mounted should be what is used.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use super::identity::{self, Held};
+use super::passphrase::{self, Passphrase};
+use super::sealed::{Refusal, Sealed};
+use crate::provider::local_file::{self, Places, Unreadable, path_of};
+use crate::provider::settings::Settings;
+use crate::provider::{Failure, FailureKind, Surroundings};
+use crate::secret::Secret;
+
+/// Holds the path of an identity file.
+const FILE_VARIABLE: &str = "KEYZERO_AGE_IDENTITY_FILE";
+/// Holds the identity itself.
+pub(super) const IDENTITY_VARIABLE: &str = "KEYZERO_AGE_IDENTITY";
+/// Where Compose mounts a secret of that name.
+const MOUNTED: &str = "/run/secrets/age-identity";
+/// The largest identity file, in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// Where the identities are.
+pub(super) enum Source {
+    /// In the files that `identity_file` names.
+    Files(Vec<PathBuf>),
+    /// In the file that a variable names, which like any path in a variable starts from the working directory.
+    FileOfVariable(PathBuf),
+    /// In a variable.
+    Variable(Secret),
+    /// At [`MOUNTED`], if anywhere.
+    Mounted,
+}
+
+impl Source {
+    /// Chooses without looking at files. A variable that is empty counts as unset: Compose makes those.
+    pub(super) fn choose(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
+        let variable = |name| surroundings.variable(name).filter(|value| !value.expose().is_empty());
+        let files = settings.paths("identity_file");
+        if !files.is_empty() {
+            return Self::Files(files.to_vec());
+        }
+        if let Some(path) = variable(FILE_VARIABLE) {
+            return Self::FileOfVariable(path_of(&path));
+        }
+        variable(IDENTITY_VARIABLE).map_or(Self::Mounted, Self::Variable)
+    }
+
+    /// In words, for what is said of the identities.
+    fn words(&self) -> String {
+        let quoted = |path: &PathBuf| format!("`{}`", path.display());
+        match self {
+            Self::Files(paths) => paths.iter().map(quoted).collect::<Vec<_>>().join(", "),
+            Self::FileOfVariable(path) => quoted(path),
+            Self::Variable(_) => format!("`{IDENTITY_VARIABLE}`"),
+            Self::Mounted => format!("`{MOUNTED}`"),
+        }
+    }
+}
+
+/// The keys of one batch, each read when it is first needed.
+pub(super) struct Keyring<'a> {
+    source: &'a Source,
+    places: &'a Places,
+    passphrase: Passphrase<'a>,
+    held: OnceCell<Result<Vec<Held>, Failure>>,
+}
+
+impl<'a> Keyring<'a> {
+    pub(super) fn new(source: &'a Source, places: &'a Places, passphrase: &'a passphrase::Settings) -> Self {
+        Self { source, places, passphrase: Passphrase::new(passphrase), held: OnceCell::new() }
+    }
+
+    /// The plaintext of a document; `subject` names it in words.
+    pub(super) fn open(&self, content: &Secret, subject: &str) -> Result<Secret, Failure> {
+        let sealed = Sealed::parse(content.expose()).map_err(|refusal| refusal.failure(subject))?;
+        if sealed.wants_passphrase() {
+            let identity = self.passphrase.identity(subject)?;
+            return sealed.open(std::iter::once(&identity as _)).map_err(|refusal| refusal.failure(subject));
+        }
+        let held = self.held.get_or_init(|| self.load()).as_ref().map_err(Clone::clone)?;
+        let opened = sealed.open(held.iter().map(|identity| &**identity));
+        opened.map_err(|refusal| self.refused(refusal, subject, held.len()))
+    }
+
+    fn refused(&self, refusal: Refusal, subject: &str, tried: usize) -> Failure {
+        let failure = refusal.failure(subject);
+        match refusal {
+            Refusal::NoMatch => Failure {
+                hint: Some(format!(
+                    "kz tried {tried} from {}: `age-keygen -y FILE` prints the recipient to encrypt to",
+                    self.source.words()
+                )),
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+
+    fn load(&self) -> Result<Vec<Held>, Failure> {
+        match self.source {
+            Source::Files(paths) => {
+                let held = paths.iter().map(|path| self.load_file(path, "identity_file"));
+                Ok(held.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            }
+            Source::FileOfVariable(path) if path.starts_with("~") => {
+                self.load_file(&self.places.locate(path)?, FILE_VARIABLE)
+            }
+            Source::FileOfVariable(path) => self.load_file(path, FILE_VARIABLE),
+            Source::Variable(identity) => identity::parse(identity, &self.source.words(), &self.passphrase),
+            Source::Mounted => self.load_mounted(Path::new(MOUNTED)),
+        }
+    }
+
+    fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Held>, Failure> {
+        let content = local_file::read(path, LIMIT).map_err(|unreadable| {
+            let failure = unreadable.failure(path);
+            Failure { cause: format!("{}, and `{named_by}` names it", failure.cause), ..failure }
+        })?;
+        identity::parse(&content, &format!("`{}`", path.display()), &self.passphrase)
+    }
+
+    fn load_mounted(&self, path: &Path) -> Result<Vec<Held>, Failure> {
+        match local_file::read(path, LIMIT) {
+            Ok(content) => identity::parse(&content, &self.source.words(), &self.passphrase),
+            Err(Unreadable::Absent) => Err(none_found()),
+            Err(unreadable) => Err(unreadable.failure(path)),
+        }
+    }
+}
+
+fn none_found() -> Failure {
+    Failure {
+        kind: FailureKind::Misconfigured,
+        cause: format!(
+            "there is no age identity: `identity_file` is not set, neither are `{FILE_VARIABLE}` and \
+             `{IDENTITY_VARIABLE}`, and `{MOUNTED}` does not exist"
+        ),
+        hint: Some(format!("`age-keygen -o age-identity` makes one; mount it at `{MOUNTED}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::fixture::Fixture;
+    use crate::provider::settings::Value;
+
+    fn chosen(settings: &Settings, fixture: &Fixture) -> String {
+        Source::choose(settings, fixture).words()
+    }
+
+    #[test]
+    fn settings_go_before_the_variables_and_those_before_the_mount() {
+        let mut settings = Settings::default();
+        let none = Fixture::new();
+        assert_eq!(chosen(&settings, &none), "`/run/secrets/age-identity`");
+        let inline = none.with_variable(IDENTITY_VARIABLE, "AGE-SECRET-KEY-1");
+        assert_eq!(chosen(&settings, &inline), "`KEYZERO_AGE_IDENTITY`");
+        let both = inline.with_variable(FILE_VARIABLE, "/key");
+        assert_eq!(chosen(&settings, &both), "`/key`");
+        settings.insert("identity_file", Value::Paths(vec!["/a".into(), "/b".into()]));
+        assert_eq!(chosen(&settings, &both), "`/a`, `/b`");
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        let fixture = Fixture::new().with_variable(FILE_VARIABLE, "").with_variable(IDENTITY_VARIABLE, "");
+        assert_eq!(chosen(&Settings::default(), &fixture), "`/run/secrets/age-identity`");
+    }
+
+    #[test]
+    fn without_any_identity_every_place_that_was_looked_at_is_listed() {
+        let fixture = Fixture::new();
+        let (places, passphrase) =
+            (Places::of(&fixture), passphrase::Settings { file: None, max_work_factor: 20 });
+        let keyring = Keyring::new(&Source::Mounted, &places, &passphrase);
+        let failure = keyring.load_mounted(&fixture.path("age-identity")).err().unwrap();
+        assert_eq!(failure.kind, FailureKind::Misconfigured);
+        for place in ["`identity_file`", FILE_VARIABLE, IDENTITY_VARIABLE, MOUNTED] {
+            assert!(failure.cause.contains(place), "{failure:?}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the providers' unit tests run in: a directory of its own, and variables in a map.
+#![expect(clippy::disallowed_methods, reason = "the tests make the files that the providers read")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{DocumentRef, Outcome, Provider, Surroundings};
+use crate::secret::Secret;
+
+/// The surroundings of a test. The directory goes with it.
+pub(crate) struct Fixture {
+    directory: tempfile::TempDir,
+    variables: BTreeMap<&'static str, Secret>,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), variables: BTreeMap::new() }
+    }
+
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.variables.insert(name, Secret::new(value.as_ref().to_vec()));
+        self
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Surroundings for Fixture {
+    fn variable(&self, name: &str) -> Option<Secret> {
+        self.variables.get(name).cloned()
+    }
+
+    fn base(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// The outcomes of these paths, in one batch.
+pub(crate) fn fetch(provider: &dyn Provider, paths: &[&str]) -> Vec<Outcome> {
+    let documents: Vec<_> =
+        paths.iter().map(|path| DocumentRef { path: (*path).into(), version: None }).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let outcomes = runtime.block_on(provider.fetch(&documents));
+    assert_eq!(outcomes.len(), paths.len(), "one outcome per document");
+    outcomes
+}

@@ -1,0 +1,37 @@
+//! What the tests of providers through the library share: surroundings in a map, and an event loop.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use kz::provider::settings::{Settings, Value};
+use kz::provider::{DocumentRef, Outcome, Provider, Surroundings};
+use kz::secret::Secret;
+
+/// A process without variables, in one directory.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Surroundings for Directory {
+    fn variable(&self, _: &str) -> Option<Secret> {
+        None
+    }
+
+    fn base(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// Settings that hold paths only.
+pub(crate) fn paths(settings: &[(&'static str, &Path)]) -> Settings {
+    let mut checked = Settings::default();
+    for (name, path) in settings {
+        checked.insert(name, Value::Paths(vec![path.to_path_buf()]));
+    }
+    checked
+}
+
+/// The outcome of one document.
+pub(crate) fn fetch_one(provider: &dyn Provider, path: &str) -> Outcome {
+    let document = [DocumentRef { path: path.into(), version: None }];
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("an event loop");
+    runtime.block_on(provider.fetch(&document)).remove(0)
+}
