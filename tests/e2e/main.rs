@@ -1,1 +1,26 @@
 //! The end-to-end tests: the real image on a real Docker engine. Missing infrastructure fails.
+//!
+//! Everything that a test makes has a name of its own and is removed with it, so that tests run side by
+//! side. Vendors' images are the stand-ins of `tests/e2e/stand-ins`, where the real ones cannot be pulled.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+#[path = "../it/support.rs"]
+mod support;
+
+/// Containers, volumes, images and Compose projects that vanish with the test.
+mod engine;
+
+/// `kz export` as a container: users, volumes, mounts, failures.
+mod export;
+/// What the image holds and says of itself.
+mod image;
+/// `compose-examples/quickstart`, unchanged, with its vendor's server.
+mod quickstart;
+/// `kz run` in one's own image: it becomes the server, and nothing of it stays.
+mod run;

@@ -1,0 +1,80 @@
+# kz: the only interface. `make` lists the targets; CI calls the same ones.
+# Everything is built once: tests, demo and the tests' image share the `fast` build, bench and size the release.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+TARGET := x86_64-unknown-linux-musl
+IMAGE := kz:dev
+# PROFILE=fast puts the tests' build into the image.
+PROFILE := release
+# BASE=gcr.io/distroless/static-debian12:nonroot, where images can be pulled.
+BASE := own
+# Handed to the test runner: make e2e ARGS=quickstart
+ARGS :=
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export KZ_TOOLS ?= $(HOME)/.cache/kz
+export KZ_COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2> /dev/null || echo unknown)
+# Debian's client: a newer one elsewhere on PATH may lack the builder. Looked up late, since setup installs both.
+export DOCKER ?= $(shell test -x /usr/bin/docker && echo /usr/bin/docker || echo docker)
+export COMPOSE ?= $(shell command -v docker-compose || echo $(DOCKER) compose)
+
+CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
+FAST := $(CARGO_FLAGS) --profile fast
+BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
+
+.PHONY: help setup build release image stand-ins demo check test e2e bench size advisories clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the other targets need, and start a Docker engine where none answers
+	@scripts/setup
+
+build: ## the binary that tests and demo use: static, little optimised
+	@cargo build $(FAST) --bin kz
+
+release: ## the binary to ship: static, small; takes minutes
+	@cargo build $(CARGO_FLAGS) --release --bin kz
+
+image: $(if $(filter fast,$(PROFILE)),build,release) ## kz:dev with the release binary; PROFILE=fast for the tests' one, BASE= for another base
+	@docker/build $(BINARY) $(IMAGE) $(BASE)
+
+stand-ins: ## the vendors' images that tests and demo need, from Debian packages, where they cannot be pulled
+	@tests/e2e/stand-ins/build
+
+demo: setup ## the quickstart on a real engine, step by step (kz:dev becomes the fast build)
+	@$(MAKE) --no-print-directory image PROFILE=fast
+	@$(MAKE) --no-print-directory stand-ins
+	@scripts/demo
+
+check: ## formatting, lints, dependency rules, module graph
+	@cargo fmt --check
+	@cargo clippy $(FAST) --all-targets -- -D warnings
+	@cargo deny --log-level error check bans licenses sources
+	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
+
+test: setup check ## everything: check, unit and integration tests, then e2e
+	@cargo test $(FAST) --lib --bins --test it $(ARGS)
+	@$(MAKE) --no-print-directory e2e
+
+e2e: ## the image on a real engine (kz:dev becomes the fast build)
+	@$(MAKE) --no-print-directory image PROFILE=fast
+	@$(MAKE) --no-print-directory stand-ins
+	@cargo test $(FAST) --test e2e $(ARGS)
+
+bench: release ## what `kz run` costs, beside the budgets
+	@scripts/bench $(CARGO_TARGET_DIR)/$(TARGET)/release/kz
+
+size: image ## what the release binary and the image weigh, beside the budgets
+	@scripts/size $(BINARY) $(IMAGE)
+
+advisories: ## known vulnerabilities in the dependencies (needs the network)
+	@cargo deny --log-level error check advisories
+
+clean: ## remove what was built, images too
+	@cargo clean
+	@$(DOCKER) image rm $(IMAGE) $$($(DOCKER) image ls --quiet --filter label=kz.stand-in) > /dev/null 2>&1 || true

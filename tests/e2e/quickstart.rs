@@ -1,0 +1,114 @@
+//! `compose-examples/quickstart`, copied and otherwise unchanged: the vendor's server starts with the secret,
+//! or not at all, and the secret is found nowhere else.
+
+use std::path::Path;
+
+use crate::engine::{Project, ask, docker, encrypt, give, unique};
+use crate::support::Sandbox;
+
+/// The example in a directory of its own, with a password in `secrets.env.age`.
+fn quickstart(password: &str) -> Project {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("compose-examples/quickstart");
+    let sandbox = Sandbox::new();
+    for name in ["compose.yaml", "keyzero.toml"] {
+        sandbox.file(name, std::fs::read(example.join(name)).expect("a file of the example"));
+    }
+    encrypt(&sandbox, "identity.txt", "secrets.env.age", &format!("POSTGRES_PASSWORD={password}\n"));
+    sandbox.mode("identity.txt", 0o600);
+    give(&sandbox.path("identity.txt"), 1000);
+    Project::new(sandbox)
+}
+
+/// A password of this run, so that finding it means something.
+fn password() -> String {
+    unique("password")
+}
+
+fn state(container: &str, field: &str) -> String {
+    ask(&["inspect", "--format", &format!("{{{{.State.{field}}}}}"), container])
+}
+
+/// Whether the server takes the password that this shell expression gives, over the network, where it asks.
+fn database_takes(container: &str, password: &str) -> bool {
+    let ready = r#"i=0; until pg_isready --quiet --host "$(hostname -i)"; do i=$((i+1)); [ $i -lt 300 ]; sleep 0.2; done"#;
+    docker(&["exec", container, "sh", "-ec", ready]).expect_code(0);
+    let query = format!(
+        r#"PGPASSWORD={password} psql --host "$(hostname -i)" --username postgres --command "select 1""#
+    );
+    docker(&["exec", container, "sh", "-c", &query]).output.status.success()
+}
+
+#[test]
+fn the_database_starts_after_kz_and_takes_only_the_delivered_password() {
+    let project = quickstart(&password());
+    project.compose(&["up", "--detach"]).expect_code(0);
+    let (init, db) = (project.container("secrets-init"), project.container("db"));
+    assert_eq!(state(&init, "ExitCode"), "0");
+    // RFC 3339 in UTC, so that text compares as time does.
+    assert!(state(&init, "FinishedAt") < state(&db, "StartedAt"));
+    assert_eq!(project.volume("secrets").files(), "400 999:999 ./POSTGRES_PASSWORD\n");
+    assert!(database_takes(&db, "$(cat /secrets/POSTGRES_PASSWORD)"));
+    assert!(!database_takes(&db, "wrong"));
+}
+
+#[test]
+fn the_password_is_in_no_image_layer_description_or_log() {
+    let password = password();
+    let project = quickstart(&password);
+    project.compose(&["up", "--detach"]).expect_code(0);
+    let (init, db) = (project.container("secrets-init"), project.container("db"));
+    assert!(database_takes(&db, "$(cat /secrets/POSTGRES_PASSWORD)"));
+    let volume = project.volume("secrets");
+    let places: &[&[&str]] = &[
+        &["inspect", &init, &db],
+        &["image", "inspect", "kz:dev", "postgres:16"],
+        &["volume", "inspect", &volume.0],
+        &["history", "--no-trunc", "kz:dev"],
+        &["history", "--no-trunc", "postgres:16"],
+        &["logs", &init],
+        &["logs", &db],
+        &["top", &db],
+        &["save", "kz:dev"],
+        &["export", &init],
+        &["export", &db],
+    ];
+    for place in places {
+        let run = docker(place).expect_code(0);
+        for output in [&run.output.stdout, &run.output.stderr] {
+            let found = output.windows(password.len()).any(|bytes| bytes == password.as_bytes());
+            assert!(!found, "the password is in the output of `docker {}`", place.join(" "));
+        }
+    }
+    let delivered = volume.look_as("999", "cat /secrets/POSTGRES_PASSWORD").expect_code(0);
+    assert_eq!(delivered.stdout(), password, "the place where it has to be");
+}
+
+#[test]
+fn up_again_changes_nothing() {
+    let project = quickstart(&password());
+    let snapshot = || {
+        project.compose(&["up", "--detach"]).expect_code(0);
+        let files = "readlink /secrets/..data; find /secrets/..2* | xargs stat -c '%n %i %Z'";
+        let db = project.container("db");
+        let files = project.volume("secrets").look_as("0", files).expect_code(0).stdout();
+        (state(&project.container("secrets-init"), "ExitCode"), state(&db, "StartedAt"), db, files)
+    };
+    assert_eq!(snapshot(), snapshot());
+}
+
+#[test]
+fn without_the_right_identity_the_database_never_starts() {
+    let project = quickstart(&password());
+    let other = quickstart(&password());
+    std::fs::copy(other.directory.path("identity.txt"), project.directory.path("identity.txt"))
+        .expect("a copy");
+    let up = project.compose(&["up", "--detach"]);
+    assert_ne!(up.output.status.code(), Some(0), "{}", up.describe());
+    let init = project.container("secrets-init");
+    assert_eq!(state(&init, "ExitCode"), "1");
+    let logs = docker(&["logs", &init]).expect_code(0);
+    assert!(logs.stderr().contains("POSTGRES_PASSWORD"), "{}", logs.describe());
+    let db = project.container("db");
+    assert!(db.is_empty() || state(&db, "StartedAt").starts_with("0001"), "the database was started");
+    assert_eq!(project.volume("secrets").files(), "");
+}

@@ -1,0 +1,95 @@
+//! `kz run` in one's own image: the binary copied in, the server as PID 1, secrets from a volume.
+
+use crate::engine::{Container, IMAGE, Image, SERVER, Volume, ask, docker, unique};
+use crate::support::Sandbox;
+
+/// The README's way of putting kz in front of one's own program.
+fn with_kz(entrypoint: &str, command: &str) -> Image {
+    Image::build(&format!(
+        "FROM {SERVER}\nCOPY --from={IMAGE} /usr/local/bin/kz /usr/local/bin/kz\nUSER 65532\nENTRYPOINT {entrypoint}\nCMD {command}\n"
+    ))
+}
+
+/// A config whose one secret is a mounted file.
+fn example(value: &str) -> Sandbox {
+    let config = "[secrets]\nPASSWORD = { provider = \"file\", ref = \"password\" }\n";
+    let sandbox = Sandbox::with_config(config);
+    sandbox.file("password", value);
+    sandbox
+}
+
+fn mounts(example: &Sandbox) -> [String; 2] {
+    let mount = |name: &str| format!("--volume={}:/app/{name}:ro", example.path(name).display());
+    [mount(".keyzero.toml"), mount("password")]
+}
+
+#[test]
+fn a_server_behind_kz_is_pid_1_and_stops_as_it_stops_alone() {
+    let alone = Container::start(&[SERVER]);
+    let image = with_kz(r#"["kz", "run", "--"]"#, r#"["redis-server", "--save", ""]"#);
+    let example = example("correct horse");
+    let [config, password] = mounts(&example);
+    let behind = Container::start(&[&config, &password, &image.0]);
+    for container in [&alone, &behind] {
+        container.says("Ready to accept connections");
+    }
+    let processes = ask(&["top", &behind.0, "-o", "comm"]);
+    assert_eq!(processes.lines().skip(1).collect::<Vec<_>>(), ["redis-server"], "kz is still there");
+    let (alone, behind) = (alone.stop(), behind.stop());
+    assert_eq!(behind, alone);
+    assert_ne!(behind, "137", "the engine had to kill it");
+}
+
+#[test]
+fn an_image_without_a_shell_gets_the_secret_and_no_description_shows_it() {
+    let value = unique("value");
+    let image = with_kz(r#"["kz", "run", "--"]"#, r#"["redis-server", "--save", ""]"#);
+    let example = example(&value);
+    let [config, password] = mounts(&example);
+    let printed = ask(&["run", "--rm", "--network=none", &config, &password, &image.0, "env"]);
+    assert!(printed.lines().any(|line| line == format!("PASSWORD={value}")), "{printed}");
+    let running = Container::start(&["--network=none", &config, &password, &image.0]);
+    running.says("Ready to accept connections");
+    let places: &[&[&str]] = &[
+        &["inspect", &running.0],
+        &["top", &running.0],
+        &["logs", &running.0],
+        &["image", "inspect", &image.0],
+        &["history", "--no-trunc", &image.0],
+        &["export", &running.0],
+    ];
+    for place in places {
+        let run = docker(place).expect_code(0);
+        for output in [&run.output.stdout, &run.output.stderr] {
+            let found = output.windows(value.len()).any(|bytes| bytes == value.as_bytes());
+            assert!(!found, "the value is in the output of `docker {}`", place.join(" "));
+        }
+    }
+}
+
+#[test]
+fn a_consumer_waits_for_the_env_file_of_an_init_container_and_needs_no_credential() {
+    let volume = Volume::new();
+    let image =
+        with_kz(r#"["kz", "run", "--env-file", "/secrets/.env", "--wait", "60s", "--"]"#, r#"["env"]"#);
+    let consumer = Container::start(&["--network=none", "--read-only", &volume.mount(":ro"), &image.0]);
+    let example = example("correct horse");
+    let [config, password] = mounts(&example);
+    let arguments = ["kz", "export", "--format", "env", "--output", "/secrets/.env"];
+    docker(&[&["run", "--rm", &config, &password, &volume.mount(""), IMAGE], &arguments[..]].concat())
+        .expect_code(0);
+    assert_eq!(consumer.exit_code(), "0");
+    consumer.says("PASSWORD=correct horse");
+}
+
+#[test]
+fn arguments_of_docker_run_replace_the_command_and_keep_kz_in_front() {
+    let image = with_kz(r#"["kz", "run", "--"]"#, r#"["env"]"#);
+    let example = example("correct horse");
+    let [config, password] = mounts(&example);
+    let version = ask(&["run", "--rm", &config, &password, &image.0, "redis-server", "--version"]);
+    assert!(version.starts_with("Redis server v="), "{version}");
+    docker(&["run", "--rm", &config, &password, &image.0, "no-such-program"])
+        .expect_code(127)
+        .expect_stderr(&["no-such-program"]);
+}
