@@ -79,10 +79,7 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<R
             let key = (reference.instance.as_str(), &reference.document);
             let value = match documents.get(&key) {
                 Some(outcome) => pick(step.declaration, reference, outcome),
-                None => {
-                    let kind = Class::Provider(FailureKind::Malformed);
-                    Err(failed(step.declaration, kind, "the provider gave no answer").into())
-                }
+                None => Err(unanswered(step.declaration)),
             };
             values.insert(
                 &step.declaration.name,
@@ -127,6 +124,11 @@ fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> F
         Source::Template { .. } => None,
     };
     Failed { name: declaration.name.clone(), origin, kind, cause: cause.into(), hint: None }
+}
+
+/// A provider owes an answer for every document; one that breaks that rule must not go unnoticed.
+fn unanswered(declaration: &Declaration) -> Box<Failed> {
+    failed(declaration, Class::Provider(FailureKind::Malformed), "the provider gave no answer").into()
 }
 
 /// The value that a declaration means, out of what became of its document.

@@ -1,5 +1,20 @@
-//! The integration tests: the real binary, real files, real processes.
+//! The integration tests: the real binary, real files, real processes. One module for each subject.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "tests write files, read the environment and may fail"
+)]
+
 /// The age format's public vectors, through the provider.
 mod age_vectors;
+/// A value's bytes appear in the intended output and nowhere else, whatever fails.
+mod canary;
+/// Every user-visible text, whole, from `tests/cases/`.
+mod cases;
+/// Which configuration is found, and which is trusted.
+mod config_trust;
+/// Becoming CMD: exec, environment, limits, exit codes.
+mod run;
 mod support;
 mod surroundings;

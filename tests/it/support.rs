@@ -1,6 +1,5 @@
 //! A directory to work in, and runs of the real binary whose failure shows everything there is to see.
 #![allow(dead_code, unreachable_pub, reason = "each test module uses its part")]
-#![allow(clippy::disallowed_methods, clippy::expect_used, reason = "a test may write files and fail")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

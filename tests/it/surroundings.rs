@@ -1,6 +1,5 @@
 //! What the tests of providers through the library share: surroundings in a map, and an event loop.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kz::provider::settings::{Settings, Value};
