@@ -1,79 +1,79 @@
-//! STUB until the publish branch is merged.
-#![allow(missing_docs)]
+//! Brings secrets into a directory that others may write to: all or none, right before visible.
+//!
+//! Invariants: a reader that opens the file (or `..data`) once sees the complete old set or the
+//! complete new one, at every instant; after an error the old output is byte for byte as it was;
+//! no content is ever in a file that somebody may read who is not meant to; nothing is removed
+//! that kz did not make; equal content is not written again. Everything is done relative to one
+//! directory descriptor and no symbolic link below it is followed. Nothing here needs /proc,
+//! which a process that is not dumpable cannot use; /proc only improves two messages.
+//!
+//! It refuses to create the target directory (a missing one is a volume that is not mounted), and
+//! to replace what is no regular file, is a mount point, or is not kz's.
+//!
+//! From the bottom: `directory` (the descriptor), `walk` (the way to it), `content` (one file),
+//! `lock`; then `single` (one file) and `tree`, `generation`, `links`, `set` (many).
+
+mod content;
+mod directory;
+mod error;
+mod generation;
+mod links;
+mod lock;
+mod name;
+pub mod readers;
+mod set;
+mod single;
+mod stamp;
+#[cfg(test)]
+mod testing;
+mod tree;
+mod walk;
+
+pub use error::Error;
+pub use name::{InvalidPath, RelativePath};
+pub use set::publish_set;
+pub use single::publish_file;
+
 use crate::secret::Secret;
-use std::path::Path;
-use std::time::Instant;
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RelativePath(String);
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("bad")]
-pub struct InvalidPath;
-impl RelativePath {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-    pub fn new(text: &str) -> Result<Self, InvalidPath> {
-        if text.starts_with('/') || text.contains("..") { Err(InvalidPath) } else { Ok(Self(text.into())) }
-    }
-}
+
+/// kz's own state in a directory of files: the lock.
+const STATE_DIRECTORY: &str = ".kz";
+
+/// Whom a file is given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
+    /// The user.
     pub uid: u32,
+    /// The group; without one it is what the directory gives.
     pub gid: Option<u32>,
 }
+
+/// Mode and owner of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
+    /// The permission bits, such as 0o400; set whatever the umask is.
     pub mode: u32,
+    /// `None`: whoever runs kz.
     pub owner: Option<Owner>,
 }
-impl Attributes {
-    pub fn readers(self) -> String {
-        String::new()
-    }
-}
-pub enum Change {
-    Written,
-    Unchanged,
-}
+
+/// One file of a set.
+#[derive(Clone, Debug)]
 pub struct File {
+    /// Where, inside the set.
     pub path: RelativePath,
+    /// Every byte of it.
     pub content: Secret,
+    /// Mode and owner.
     pub attributes: Attributes,
 }
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct Error;
-impl Error {
-    pub fn hint(&self) -> Option<String> {
-        None
-    }
-}
-pub fn publish_file(target: &Path, content: &Secret, _: Attributes, _: Instant) -> Result<Change, Error> {
-    #[allow(clippy::disallowed_methods)]
-    std::fs::write(target, content.expose()).map_err(|_| Error)?;
-    Ok(Change::Written)
-}
-pub fn publish_set(d: &Path, f: &[File], _: Instant) -> Result<Change, Error> {
-    for f in f {
-        #[allow(clippy::disallowed_methods)]
-        std::fs::write(d.join(f.path.as_str()), f.content.expose()).map_err(|_| Error)?;
-    }
-    Ok(Change::Written)
-}
-pub mod readers {
-    use super::{Attributes, Error, Path, RelativePath};
-    pub struct Reader {
-        pub uid: u32,
-        pub gid: Option<u32>,
-    }
-    pub fn check_file_reader(_: &Path, _: Attributes, _: Reader) -> Result<(), Error> {
-        Ok(())
-    }
-    pub fn check_set_reader<'a>(
-        _: &Path,
-        _: impl IntoIterator<Item = (&'a RelativePath, Attributes)>,
-        _: Reader,
-    ) -> Result<(), Error> {
-        Ok(())
-    }
+
+/// What publishing did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Change {
+    /// Readers see something new.
+    Written,
+    /// Content, modes, owners and names were right already.
+    Unchanged,
 }

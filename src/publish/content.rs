@@ -1,0 +1,174 @@
+//! The content of one file: written so that at no instant anybody reads it who may not, and
+//! compared with what is there already.
+//!
+//! The order is what matters. A new file is empty and 0600 until it has its final mode and owner
+//! (mode first: with `CAP_CHOWN` alone the owner could not change it afterwards); only then is the
+//! content written, through the descriptor that creating it gave. An old file is opened only when
+//! it is regular, without following a link and without blocking.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
+use nix::unistd::{Gid, Uid, fchown, getegid, geteuid};
+use zeroize::Zeroizing;
+
+use super::directory::{Directory, is_regular};
+use super::error::Error;
+use super::readers::Audience;
+use super::{Attributes, Owner};
+use crate::secret::Secret;
+
+/// How much of an old file is read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Creates `name`, which must not exist, and puts everything into it, down to the disk. After an
+/// error it does not exist. The file comes back for [`remove`] and for telling it from others.
+pub(super) fn write_new(
+    directory: &Directory,
+    name: &OsStr,
+    content: &Secret,
+    attributes: Attributes,
+) -> Result<File, Error> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+    let descriptor = directory
+        .open(name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
+        .map_err(directory.failed("create", name))?;
+    let file = File::from(descriptor);
+    fill(directory, name, &file, content, attributes).inspect_err(|_| remove(directory, name, &file))?;
+    Ok(file)
+}
+
+fn fill(
+    directory: &Directory,
+    name: &OsStr,
+    mut file: &File,
+    content: &Secret,
+    attributes: Attributes,
+) -> Result<(), Error> {
+    give(directory, name, file, attributes)?;
+    let written = file.write_all(content.expose()).map_err(|error| errno(&error));
+    written.map_err(directory.failed("write", name))?;
+    file.sync_all().map_err(|error| errno(&error)).map_err(directory.failed("sync", name))
+}
+
+/// Sets mode and owner, and looks whether they were taken.
+fn give(directory: &Directory, name: &OsStr, file: &File, attributes: Attributes) -> Result<(), Error> {
+    fchmod(file, Mode::from_bits_truncate(attributes.mode))
+        .map_err(directory.failed("set the mode of", name))?;
+    let look = || fstat(file).map_err(directory.failed("look at", name));
+    let mut stat = look()?;
+    if let Some(owner) = attributes.owner
+        && !Audience::of(&stat).satisfies(attributes)
+    {
+        let gid = owner.gid.map(Gid::from_raw);
+        fchown(file, Some(Uid::from_raw(owner.uid)), gid).map_err(|errno| match errno {
+            Errno::EPERM => owner_denied(directory, name, owner),
+            errno => directory.failed("set the owner of", name)(errno),
+        })?;
+        stat = look()?;
+    }
+    let shown = Audience::of(&stat);
+    if !shown.satisfies(attributes) {
+        let wanted = Audience::expected(attributes, shown);
+        return Err(Error::not_kept(directory.at(name), wanted, shown));
+    }
+    Ok(())
+}
+
+fn owner_denied(directory: &Directory, name: &OsStr, owner: Owner) -> Error {
+    let group = owner.gid.map(|gid| format!(", gid {gid}")).unwrap_or_default();
+    Error::OwnerDenied {
+        path: directory.at(name),
+        uid: geteuid().as_raw(),
+        owner: format!("uid {}{group}", owner.uid),
+    }
+}
+
+/// Removes a file that was just made. In a sticky directory without `CAP_FOWNER` that takes
+/// owning it.
+pub(super) fn remove(directory: &Directory, name: &OsStr, file: &File) {
+    if directory.remove(name) == Err(Errno::EPERM) && fchown(file, Some(geteuid()), Some(getegid())).is_ok() {
+        let _ = directory.remove(name);
+    }
+}
+
+/// Whether `name` already is what writing it would make. What cannot be read (root that was given
+/// `CAP_CHOWN` only, and a file of 999) counts as different.
+pub(super) fn is_same(directory: &Directory, name: &OsStr, content: &Secret, attributes: Attributes) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let is_candidate = |stat: FileStat| {
+        let owned = attributes.owner.is_some() || stat.st_uid == geteuid().as_raw();
+        is_regular(&stat)
+            && owned
+            && usize::try_from(stat.st_size) == Ok(content.expose().len())
+            && Audience::of(&stat).satisfies(attributes)
+    };
+    // Before it is opened, since opening a device or a FIFO does things.
+    if !directory.entry(name).is_ok_and(|entry| entry.is_some_and(is_candidate)) {
+        return false;
+    }
+    let Ok(descriptor) = directory.open(name, flags, Mode::empty()) else { return false };
+    fstat(&descriptor).is_ok_and(is_candidate)
+        && holds(File::from(descriptor), content.expose()).unwrap_or(false)
+}
+
+/// Whether everything that `file` yields is `expected`, to the end.
+fn holds(mut file: impl Read, mut expected: &[u8]) -> io::Result<bool> {
+    let mut chunk = Zeroizing::new(vec![0; CHUNK_BYTES.min(expected.len() + 1)]);
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(expected.is_empty()),
+            Ok(length) => match expected.strip_prefix(&chunk[..length]) {
+                Some(rest) => expected = rest,
+                None => return Ok(false),
+            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{OURS, Target, secret};
+    use super::*;
+
+    #[test]
+    fn an_existing_file_or_link_is_never_written_into() {
+        let target = Target::new();
+        target.plant("theirs", "old");
+        target.plant_link("link", "absent");
+        for name in ["theirs", "link"] {
+            let error = write_new(&target.open(), OsStr::new(name), &secret("new"), OURS).unwrap_err();
+            assert!(matches!(error, Error::System { errno: Errno::EEXIST, .. }), "{error:?}");
+        }
+        assert_eq!(target.read("theirs"), "old");
+        assert!(!target.exists("absent"));
+    }
+
+    #[test]
+    fn content_is_compared_to_the_last_byte() {
+        let long = "x".repeat(CHUNK_BYTES * 2);
+        for (file, expected, same) in [
+            ("", "", true),
+            ("a", "", false),
+            ("", "a", false),
+            ("ab", "ab", true),
+            ("ab", "ac", false),
+            ("ab", "abc", false),
+            ("abc", "ab", false),
+            (&long, &long, true),
+            (&long, &long[1..], false),
+        ] {
+            assert_eq!(holds(file.as_bytes(), expected.as_bytes()).unwrap(), same);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Why nothing was published: the path, the cause, and what to type next.
+//!
+//! Invariants: an error names paths, uids, modes and sizes, never content; whoever gets one may
+//! rely on the old output being as it was. The words follow the house style: lower case, no full
+//! stop, literals in backticks.
+
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use thiserror::Error;
+
+use super::readers::Audience;
+
+/// A failed publication. [`Error::hint`] says what to do about it.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum Error {
+    /// A directory on the way to the target, or the target directory, does not exist.
+    #[error("directory `{path}` does not exist")]
+    DirectoryMissing {
+        /// The first directory that is missing.
+        path: PathBuf,
+    },
+    /// Something on the way to the target is no directory.
+    #[error("`{path}` is not a directory")]
+    NotADirectory {
+        /// What is no directory.
+        path: PathBuf,
+    },
+    /// A symbolic link that somebody else could have planted.
+    #[error("`{path}` is a symbolic link that another user could have made, and is not followed")]
+    LinkNotFollowed {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A single file was meant, and a directory is there.
+    #[error("`{path}` is a directory, and this format writes a single file")]
+    TargetIsDirectory {
+        /// The target.
+        path: PathBuf,
+    },
+    /// A single file was meant, and something else than a file is there.
+    #[error("`{path}` is {kind}, and only a regular file is replaced")]
+    TargetKind {
+        /// The target.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// The target's name is one that kz keeps for itself.
+    #[error("the name of `{path}` is one that kz keeps for itself")]
+    Reserved {
+        /// The target.
+        path: PathBuf,
+    },
+    /// The target file is itself a mount point.
+    #[error(
+        "`{path}` is a mount point: a single file that is mounted cannot be replaced in one step, and readers would see half of it"
+    )]
+    MountPoint {
+        /// The target.
+        path: PathBuf,
+    },
+    /// EROFS.
+    #[error("cannot {step} `{path}`: the file system is read-only")]
+    ReadOnly {
+        /// What was tried, as an infinitive.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+    },
+    /// ENOSPC or EDQUOT.
+    #[error("cannot {step} `{path}`: no space left")]
+    NoSpace {
+        /// What was tried, as an infinitive.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+    },
+    /// EACCES, with what the directory's mode says.
+    #[error(
+        "uid {uid} cannot {step} `{path}`: directory `{directory}` belongs to uid {owner}, mode {mode:04o}"
+    )]
+    Denied {
+        /// What was tried, as an infinitive.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Our effective uid.
+        uid: u32,
+        /// The directory that said no.
+        directory: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// EPERM of chown.
+    #[error("uid {uid} cannot give `{path}` to {owner}")]
+    OwnerDenied {
+        /// The file.
+        path: PathBuf,
+        /// Our effective uid.
+        uid: u32,
+        /// `uid 999` or `uid 999, gid 999`.
+        owner: String,
+    },
+    /// The file system took mode or owner without an error, and shows others.
+    #[error("`{path}` shows {shown} after it was given {wanted}")]
+    NotKept {
+        /// The file.
+        path: PathBuf,
+        /// Mode and owner asked for.
+        wanted: String,
+        /// Mode and owner that the file system shows.
+        shown: String,
+    },
+    /// Another exporter holds the lock.
+    #[error("`{path}` is locked by {}, and the time to wait for it is over", process(*.holder))]
+    Locked {
+        /// What is locked.
+        path: PathBuf,
+        /// The holder's pid, when /proc/locks tells it.
+        holder: Option<u32>,
+    },
+    /// `.kz/` was made by another uid.
+    #[error("`{path}` belongs to uid {theirs}, and this export runs as uid {ours}")]
+    ForeignState {
+        /// `.kz` or something in it.
+        path: PathBuf,
+        /// Its owner.
+        theirs: u32,
+        /// Our effective uid.
+        ours: u32,
+    },
+    /// `.kz`, or the lock in it, is not what kz made.
+    #[error("`{path}` is {kind}, and kz did not make it")]
+    StateKind {
+        /// `.kz` or something in it.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// Something that is not kz's has the name of a secret.
+    #[error("`{path}` exists already, and is {kind} that kz did not make")]
+    NameTaken {
+        /// What is in the way.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// Two files of one set want the same path, or one is inside the other.
+    #[error("`{path}` is wanted by two secrets of the set, or is a file and a directory at once")]
+    Conflict {
+        /// The path inside the set.
+        path: String,
+    },
+    /// What a sticky directory of another owner does not allow.
+    #[error("`{path}` is a sticky directory of uid {owner} that everybody may write to: {trouble}")]
+    Sticky {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Our effective uid, to which it should belong.
+        uid: u32,
+        /// What does not work there.
+        trouble: &'static str,
+    },
+    /// The uid named by `--for` could not read a file.
+    #[error("uid {reader} could not read `{path}`: {reason}")]
+    CannotRead {
+        /// Who.
+        reader: u32,
+        /// What.
+        path: PathBuf,
+        /// Which rule stands against it.
+        reason: String,
+    },
+    /// Somebody else changed names while they were being published.
+    #[error("`{path}` was changed by somebody else while it was being published")]
+    Interference {
+        /// The name.
+        path: PathBuf,
+    },
+    /// Any other error of the operating system.
+    #[error("cannot {step} `{path}`: {}", errno.desc().to_lowercase())]
+    System {
+        /// What was tried, as an infinitive.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        errno: Errno,
+    },
+}
+
+fn process(holder: Option<u32>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+impl Error {
+    /// What to do next, in one line that holds something to type.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::DirectoryMissing { path } => format!(
+                "is the volume mounted? kz does not create the output directory: mount a volume there, or `mkdir -p {}`",
+                path.display()
+            ),
+            Self::NotADirectory { .. } => "check `--output`".to_owned(),
+            Self::LinkNotFollowed { path } => {
+                standard_output(path).unwrap_or_else(|| "give `--output` the path without links".to_owned())
+            }
+            Self::TargetIsDirectory { path } => format!(
+                "add a file name, such as `--output {}/.env`, or write one file per secret with `--format files`",
+                path.display()
+            ),
+            Self::TargetKind { path, .. } => standard_output(path)
+                .unwrap_or_else(|| "name a file in a mounted directory; `--output -` is stdout".to_owned()),
+            Self::Reserved { .. } => "choose another file name, such as `.env`".to_owned(),
+            Self::MountPoint { path } => format!(
+                "mount its directory instead of the file: `-v secrets:{}`",
+                path.parent().unwrap_or(path).display()
+            ),
+            Self::ReadOnly { .. } => {
+                "mount a volume there that is writable for kz; only its readers need `:ro`".to_owned()
+            }
+            Self::NoSpace { .. } => "make room, or give the tmpfs more with `size=`; the old output is as it was".to_owned(),
+            Self::Denied { uid, owner, .. } => format!(
+                "run kz as `user: \"{owner}\"`, or make the directory writable for uid {uid}; on SELinux hosts bind mounts need `:z`"
+            ),
+            Self::OwnerDenied { .. } => {
+                "`--owner` needs root with `cap_add: [CHOWN]`; without it run kz as the reader: `user: \"UID:GID\"`".to_owned()
+            }
+            Self::NotKept { .. } => "this file system does not keep modes or owners: use a named volume or a tmpfs, or ask for what it shows with `--mode`".to_owned(),
+            Self::Locked { .. } => "wait for the other export to end, or give more time with `--timeout 120s`".to_owned(),
+            Self::ForeignState { theirs, .. } => {
+                format!("run kz as `user: \"{theirs}\"`, or use a directory of its own for each exporter")
+            }
+            Self::StateKind { path, .. } | Self::NameTaken { path, .. } => {
+                format!("look at it and remove it: `rm -r {}`, or use another directory", path.display())
+            }
+            Self::Conflict { .. } => "give each secret a `file =` of its own".to_owned(),
+            Self::Sticky { uid, .. } => {
+                format!("mount it as kz's own directory: `uid={uid},mode=0755` in the options of the tmpfs")
+            }
+            Self::CannotRead { reader, .. } => {
+                format!("`--owner {reader}` gives the files to that uid, or run kz as `user: \"{reader}\"`")
+            }
+            Self::Interference { .. } => "let only kz write to the volume: mount it `:ro` everywhere else".to_owned(),
+            Self::System { .. } => return None,
+        })
+    }
+}
+
+/// A device that stands for stdout cannot be replaced by a file, but there is a way to say it.
+fn standard_output(path: &std::path::Path) -> Option<String> {
+    let path = path.to_str()?;
+    let is_stdout = ["/dev/stdout", "/dev/fd", "/proc/self", "/proc/thread-self"]
+        .iter()
+        .any(|name| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    is_stdout.then(|| "for stdout say `--output -`".to_owned())
+}
+
+impl Error {
+    /// Whoever holds descriptors of a file system that shows `shown` where `wanted` was asked for.
+    pub(super) fn not_kept(path: PathBuf, wanted: Audience, shown: Audience) -> Self {
+        Self::NotKept { path, wanted: wanted.describe(), shown: shown.describe() }
+    }
+}

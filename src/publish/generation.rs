@@ -1,0 +1,162 @@
+//! The directories `..<stamp>.<random>` that hold one complete set each, and `..data`, the link
+//! that says which is current.
+//!
+//! Invariants: a generation is 0700 until it is complete, and 0755 from then on; the rename of a
+//! new link over `..data` is the one moment at which readers change over. Only what has the name,
+//! the type and the owner of a generation of ours is ever removed, and in it only regular files
+//! and directories, which are unlinked without being opened.
+
+use std::ffi::{OsStr, OsString};
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+use nix::unistd::geteuid;
+
+use super::directory::{Directory, is_directory, is_link, is_regular, kind};
+use super::error::Error;
+use super::stamp::{is_random, is_stamp, random, stamp};
+use super::tree::{DIRECTORY_MODE, Tree};
+
+const DATA: &str = "..data";
+const TEMPORARY: &str = "..data_tmp.";
+/// No set is deeper (see [`super::RelativePath`]).
+const LEVELS: usize = 65;
+
+/// The generation that `..data` names; it need not exist, or be ours.
+pub(super) fn current(directory: &Directory) -> Result<Option<OsString>, Error> {
+    let name = OsStr::new(DATA);
+    let taken = |kind| Error::NameTaken { path: directory.at(name), kind };
+    match directory.read_link(name) {
+        Ok(target) if is_generation(&target) => Ok(Some(target)),
+        Ok(_) => Err(taken("a symbolic link")),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::EINVAL) => {
+            let stat = directory.entry(name).map_err(directory.failed("look at", name))?;
+            Err(taken(stat.map_or("a file", |stat| kind(stat.st_mode))))
+        }
+        Err(errno) => Err(directory.failed("read", name)(errno)),
+    }
+}
+
+/// A generation that is being written. Dropped before [`Draft::publish`], it vanishes.
+pub(super) struct Draft<'a> {
+    parent: &'a Directory,
+    directory: Directory,
+    name: OsString,
+    is_public: bool,
+}
+
+impl<'a> Draft<'a> {
+    /// Writes everything, down to the disk, where nobody else can enter.
+    pub(super) fn write(parent: &'a Directory, tree: &Tree<'_>) -> Result<Self, Error> {
+        let name = OsString::from(format!("..{}.{}", stamp(SystemTime::now()), random()));
+        let directory = parent.make_subdirectory(&name, 0o700).map_err(parent.failed("create", &name))?;
+        let draft = Self { parent, directory, name, is_public: false };
+        tree.write_into(&draft.directory)?;
+        draft.directory.set_mode(DIRECTORY_MODE).map_err(parent.failed("set the mode of", &draft.name))?;
+        draft.directory.sync().map_err(parent.failed("sync", &draft.name))?;
+        Ok(draft)
+    }
+
+    /// Makes it the current one, in one step, and says its name.
+    pub(super) fn publish(mut self) -> Result<OsString, Error> {
+        // A random name, since anybody could put something at a fixed one.
+        let temporary = OsString::from(format!("{TEMPORARY}{}", random()));
+        let data = OsStr::new(DATA);
+        let parent = self.parent;
+        parent.link(&self.name, &temporary).map_err(parent.failed("create", &temporary))?;
+        // Everything that the new link leads to reaches the disk before it does.
+        let swapped = parent.sync().and_then(|()| parent.rename(&temporary, data));
+        if let Err(errno) = swapped {
+            let _ = parent.remove(&temporary);
+            return Err(parent.failed("replace", data)(errno));
+        }
+        self.is_public = true;
+        Ok(self.name.clone())
+    }
+}
+
+/// Makes the swap survive a power cut, and looks whether it was ours that happened.
+pub(super) fn settle(directory: &Directory, name: &OsStr) -> Result<(), Error> {
+    directory.sync().map_err(directory.failed_itself("sync"))?;
+    if directory.read_link(OsStr::new(DATA)).is_ok_and(|target| target == name) {
+        Ok(())
+    } else {
+        Err(Error::Interference { path: directory.at(DATA) })
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.is_public {
+            let _ = remove_tree(self.parent, &self.name, LEVELS);
+        }
+    }
+}
+
+/// What killed exports left, with whether somebody may still be reading in it.
+pub(super) struct Debris {
+    links: Vec<OsString>,
+    generations: Vec<OsString>,
+    /// Some of it was current once.
+    pub(super) was_public: bool,
+}
+
+impl Debris {
+    /// Everything of ours that `current` is not.
+    pub(super) fn find(directory: &Directory, current: Option<&OsStr>) -> Result<Self, Error> {
+        let mut debris = Self { links: Vec::new(), generations: Vec::new(), was_public: false };
+        for name in directory.names().map_err(directory.failed_itself("list"))? {
+            let is_link_name = is_temporary(&name);
+            if !is_link_name && !is_generation(&name) || Some(name.as_os_str()) == current {
+                continue;
+            }
+            let entry = directory.entry(&name).map_err(directory.failed("look at", &name))?;
+            let Some(stat) = entry.filter(|stat| stat.st_uid == geteuid().as_raw()) else { continue };
+            if is_link_name && is_link(&stat) {
+                debris.links.push(name);
+            } else if !is_link_name && is_directory(&stat) {
+                debris.was_public |= stat.st_mode & 0o777 == DIRECTORY_MODE;
+                debris.generations.push(name);
+            }
+        }
+        Ok(debris)
+    }
+
+    /// Removes what can be removed; the rest stays for the next export.
+    pub(super) fn remove(self, directory: &Directory) {
+        for name in self.links {
+            let _ = directory.remove(&name);
+        }
+        for name in self.generations {
+            let _ = remove_tree(directory, &name, LEVELS);
+        }
+    }
+}
+
+/// Removes a directory of ours and what is in it.
+fn remove_tree(parent: &Directory, name: &OsStr, levels: usize) -> nix::Result<()> {
+    let directory = parent.subdirectory(name)?;
+    if levels == 0 || directory.stat()?.st_uid != geteuid().as_raw() {
+        return Err(Errno::EPERM);
+    }
+    for name in directory.names()? {
+        // Whatever else is there is not ours: it stays, and the directory with it, but the
+        // secrets beside it go.
+        let _ = match directory.entry(&name)? {
+            Some(stat) if is_directory(&stat) => remove_tree(&directory, &name, levels - 1),
+            Some(stat) if is_regular(&stat) => directory.remove(&name),
+            _ => Ok(()),
+        };
+    }
+    parent.remove_subdirectory(name)
+}
+
+fn is_generation(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.strip_prefix("..")?.split_once('.'));
+    parts.is_some_and(|(stamp, random)| is_stamp(stamp) && is_random(random))
+}
+
+fn is_temporary(name: &OsStr) -> bool {
+    name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)).is_some_and(is_random)
+}

@@ -1,0 +1,252 @@
+//! One exporter at a time: `flock`, which the kernel releases however the process ends.
+//!
+//! A single file locks its directory. A set locks `.kz/lock`, because whoever mounts the volume
+//! `:ro` can lock the directory through its descriptor, but cannot enter `.kz/` (0700, of the
+//! exporter's uid). A `.kz/` of another uid, or one that is no directory, is refused.
+
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, major, minor};
+use nix::unistd::geteuid;
+
+use super::STATE_DIRECTORY;
+use super::directory::{Directory, is_directory, is_regular, kind, with_own_umask};
+use super::error::Error;
+
+const LOCK: &str = "lock";
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Held until dropped.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// Locks the directory itself.
+pub(super) fn lock_directory(directory: &Directory, deadline: Instant) -> Result<Lock, Error> {
+    let descriptor = directory
+        .open(OsStr::new("."), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty())
+        .map_err(directory.failed_itself("lock"))?;
+    wait(File::from(descriptor), directory, OsStr::new(""), deadline)
+}
+
+/// Locks `.kz/lock` in the directory, and makes both where they are missing.
+pub(super) fn lock_state(directory: &Directory, deadline: Instant) -> Result<Lock, Error> {
+    let state = open_state(directory)?;
+    let name = OsStr::new(LOCK);
+    loop {
+        let file = File::from(open_lock(&state)?);
+        let opened = fstat(&file).map_err(state.failed("look at", name))?;
+        let lock = wait(file, &state, name, deadline)?;
+        // Whoever removed the file while we waited would let two in.
+        let present = state.entry(name).map_err(state.failed("look at", name))?;
+        if present.is_some_and(|present| identity(&present) == identity(&opened)) {
+            return Ok(lock);
+        }
+    }
+}
+
+fn open_state(directory: &Directory) -> Result<Directory, Error> {
+    let name = OsStr::new(STATE_DIRECTORY);
+    match directory.entry(name).map_err(directory.failed("look at", name))? {
+        Some(stat) => check_state(&stat, directory, name, is_directory)?,
+        None => match directory.make_subdirectory(name, 0o700) {
+            Ok(made) => {
+                directory.sync().map_err(directory.failed_itself("sync"))?;
+                return Ok(made);
+            }
+            // Another exporter was faster.
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(directory.failed("create", name)(errno)),
+        },
+    }
+    let state = directory.subdirectory(name).map_err(directory.failed("open", name))?;
+    let stat = state.stat().map_err(directory.failed("look at", name))?;
+    check_state(&stat, directory, name, is_directory)?;
+    if stat.st_mode & 0o777 != 0o700 {
+        state.set_mode(0o700).map_err(directory.failed("set the mode of", name))?;
+    }
+    Ok(state)
+}
+
+fn open_lock(state: &Directory) -> Result<std::os::fd::OwnedFd, Error> {
+    let name = OsStr::new(LOCK);
+    let base = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    let opened = match with_own_umask(|| state.open(name, base | OFlag::O_RDWR | OFlag::O_CREAT, mode)) {
+        // Nothing will be written if nothing has changed.
+        Err(Errno::EROFS) => state.open(name, base | OFlag::O_RDONLY, Mode::empty()),
+        Err(Errno::ELOOP) => {
+            return Err(Error::StateKind { path: state.at(name), kind: "a symbolic link" });
+        }
+        other => other,
+    };
+    let descriptor = opened.map_err(state.failed("open", name))?;
+    let stat = fstat(&descriptor).map_err(state.failed("look at", name))?;
+    check_state(&stat, state, name, is_regular)?;
+    if stat.st_mode & 0o777 != 0o600 {
+        fchmod(&descriptor, mode).map_err(state.failed("set the mode of", name))?;
+    }
+    Ok(descriptor)
+}
+
+fn check_state(
+    stat: &FileStat,
+    parent: &Directory,
+    name: &OsStr,
+    is_expected: fn(&FileStat) -> bool,
+) -> Result<(), Error> {
+    let path = parent.at(name);
+    let ours = geteuid().as_raw();
+    if !is_expected(stat) {
+        Err(Error::StateKind { path, kind: kind(stat.st_mode) })
+    } else if stat.st_uid != ours {
+        Err(Error::ForeignState { path, theirs: stat.st_uid, ours })
+    } else {
+        Ok(())
+    }
+}
+
+fn wait(file: File, directory: &Directory, name: &OsStr, deadline: Instant) -> Result<Lock, Error> {
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                return Err(directory.failed("lock", name)(errno));
+            }
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let path = if name.is_empty() { directory.path().to_owned() } else { directory.at(name) };
+            return Err(Error::Locked { path, holder: holder(&file) });
+        }
+        std::thread::sleep(PAUSE.min(left));
+    }
+}
+
+fn identity(stat: &FileStat) -> (u64, u64) {
+    (stat.st_dev, stat.st_ino)
+}
+
+fn holder(file: &File) -> Option<u32> {
+    let stat = fstat(file).ok()?;
+    let locks = std::fs::read_to_string(Path::new("/proc/locks")).ok()?;
+    holder_in(&locks, &stat)
+}
+
+/// The pid in a line such as `1: FLOCK  ADVISORY  WRITE 1234 fd:01:9876 0 EOF` (proc(5)). It is 0
+/// for a process of another container.
+fn holder_in(locks: &str, stat: &FileStat) -> Option<u32> {
+    let wanted = format!("{:02x}:{:02x}:{}", major(stat.st_dev), minor(stat.st_dev), stat.st_ino);
+    locks.lines().find_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, _, pid, place, ..] if place == wanted => pid.parse().ok().filter(|pid| *pid != 0),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::testing::{Target, now};
+    use super::*;
+
+    type Plant = fn(&Target);
+
+    #[test]
+    fn state_that_is_not_a_directory_of_ours_is_refused() {
+        let plants: [(&str, Plant); 3] = [
+            ("a file", |target| target.plant(".kz", "")),
+            ("a symbolic link", |target| target.plant_link(".kz", "/tmp")),
+            ("a FIFO", |target| target.plant_fifo(".kz")),
+        ];
+        for (kind, plant) in plants {
+            let target = Target::new();
+            plant(&target);
+            let error = lock_state(&target.open(), now()).unwrap_err();
+            assert_eq!(error, Error::StateKind { path: target.path(".kz"), kind });
+        }
+    }
+
+    #[test]
+    fn a_lock_that_is_not_a_file_of_ours_is_refused_without_waiting() {
+        let plants: [(&str, Plant); 2] = [
+            ("a symbolic link", |target| target.plant_link(".kz/lock", "/etc/passwd")),
+            ("a FIFO", |target| target.plant_fifo(".kz/lock")),
+        ];
+        for (kind, plant) in plants {
+            let target = Target::new();
+            target.plant_directory(".kz");
+            plant(&target);
+            let error = lock_state(&target.open(), now()).unwrap_err();
+            assert_eq!(error, Error::StateKind { path: target.path(".kz/lock"), kind });
+        }
+    }
+
+    #[test]
+    fn the_state_of_another_uid_is_an_error_that_names_both() {
+        if !geteuid().is_root() {
+            return; // Only root can make a directory of another uid.
+        }
+        let target = Target::new();
+        target.plant_directory(".kz");
+        target.give_away(".kz");
+        let error = lock_state(&target.open(), now()).unwrap_err();
+        assert_eq!(error, Error::ForeignState { path: target.path(".kz"), theirs: 4242, ours: 0 });
+        assert!(error.hint().unwrap().contains("4242"));
+    }
+
+    #[test]
+    fn state_with_a_loose_mode_is_closed() {
+        let target = Target::new();
+        target.plant_directory(".kz");
+        target.plant(".kz/lock", "");
+        std::fs::set_permissions(target.path(".kz"), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let _lock = lock_state(&target.open(), now()).unwrap();
+        assert_eq!((target.attributes(".kz").0, target.attributes(".kz/lock").0), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_lock_is_free_again_when_it_is_dropped() {
+        let target = Target::new();
+        let directory = target.open();
+        for _ in 0..2 {
+            let held = lock_directory(&directory, now()).unwrap();
+            assert!(lock_directory(&directory, now()).is_err());
+            drop(held);
+        }
+    }
+
+    #[test]
+    fn the_holder_is_found_by_device_and_inode() {
+        let mut stat = nix::sys::stat::stat("/").unwrap();
+        stat.st_dev = nix::sys::stat::makedev(0xfd, 1);
+        stat.st_ino = 77;
+        let table = [
+            ("1: FLOCK  ADVISORY  WRITE 1234 fd:01:77 0 EOF\n", Some(1234)),
+            (
+                "1: POSIX  ADVISORY  WRITE 1 fd:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 9 fd:01:77 0 EOF",
+                Some(9),
+            ),
+            ("1: FLOCK  ADVISORY  WRITE 0 fd:01:77 0 EOF\n", None),
+            ("1: FLOCK  ADVISORY  WRITE 1234 fd:02:77 0 EOF\n", None),
+            ("1: -> FLOCK  ADVISORY  WRITE 1234 fd:01:77 0 EOF\n", None),
+            ("", None),
+        ];
+        for (locks, pid) in table {
+            assert_eq!(holder_in(locks, &stat), pid, "{locks}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Who can read what is published: decided from modes and owners, before anything is written.
+//!
+//! Everything but the two `check_` functions at the top is pure. They open and look at the target
+//! directory and write nothing. Only the target directory and what is in it count: readers mount
+//! it elsewhere, so the way to it in this container says nothing about theirs. Root reads
+//! everything (it has `CAP_DAC_OVERRIDE` unless somebody took it away).
+
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{FileStat, Mode};
+use nix::unistd::{getegid, geteuid};
+
+use super::directory::{PERMISSIONS, is_foreign_sticky};
+use super::error::Error;
+use super::name::RelativePath;
+use super::walk::open_directory;
+use super::{Attributes, single};
+
+/// Whom `--for` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The user.
+    pub uid: u32,
+    /// Its group, where it is known; without it group permissions do not count.
+    pub gid: Option<u32>,
+}
+
+/// Mode and owner of a file or directory: all that decides who may read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
+}
+
+/// Fails when `reader` could not read the file `target` published with `attributes`.
+pub fn check_file_reader(target: &Path, attributes: Attributes, reader: Reader) -> Result<(), Error> {
+    let (parent, name) = single::split(target)?;
+    let directory = open_directory(parent)?;
+    let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
+    let paths = [(PathBuf::from(name), attributes)];
+    check_reader(reader, directory.path(), Audience::of(&stat), paths)
+}
+
+/// Fails when `reader` could not read one of the files of a set published into `directory`.
+pub fn check_set_reader<'a>(
+    directory: &Path,
+    files: impl IntoIterator<Item = (&'a RelativePath, Attributes)>,
+    reader: Reader,
+) -> Result<(), Error> {
+    let directory = open_directory(directory)?;
+    let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
+    if reader.uid != geteuid().as_raw() {
+        check_links(directory.path(), &stat, links_are_protected())?;
+    }
+    let files = files.into_iter().map(|(path, attributes)| (PathBuf::from(path.as_str()), attributes));
+    check_reader(reader, directory.path(), Audience::of(&stat), files)
+}
+
+/// The rule itself: the directory has to let `reader` in, and every file has to let it read.
+pub fn check_reader(
+    reader: Reader,
+    directory: &Path,
+    audience: Audience,
+    files: impl IntoIterator<Item = (PathBuf, Attributes)>,
+) -> Result<(), Error> {
+    let cannot = |path: PathBuf, reason: String| Error::CannotRead { reader: reader.uid, path, reason };
+    if !audience.grants(reader, Mode::S_IXOTH) {
+        let reason = format!("it cannot enter the directory, which has {}", audience.describe());
+        return Err(cannot(directory.to_owned(), reason));
+    }
+    for (path, attributes) in files {
+        let file = Audience::expected(attributes, audience);
+        if !file.grants(reader, Mode::S_IROTH) {
+            return Err(cannot(directory.join(path), format!("it will have {}", file.describe())));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a set may be published into this directory, given who is to read it. A name is a
+/// symbolic link of ours there, and under `fs.protected_symlinks` nobody but its owner, not even
+/// root, follows a link in a sticky world-writable directory of yet another owner.
+pub(super) fn check_links_for<'a>(
+    directory: &Path,
+    stat: &FileStat,
+    files: impl IntoIterator<Item = &'a Attributes>,
+) -> Result<(), Error> {
+    let us = geteuid().as_raw();
+    let others_are_meant = files
+        .into_iter()
+        .any(|file| file.owner.is_some_and(|owner| owner.uid != us) || file.mode & 0o044 != 0);
+    if others_are_meant { check_links(directory, stat, links_are_protected()) } else { Ok(()) }
+}
+
+fn check_links(directory: &Path, stat: &FileStat, protected: bool) -> Result<(), Error> {
+    let uid = geteuid().as_raw();
+    if protected && is_foreign_sticky(stat, uid) {
+        let trouble =
+            "with `fs.protected_symlinks=1` other users cannot follow the links that kz makes there";
+        return Err(Error::Sticky { path: directory.to_owned(), owner: stat.st_uid, uid, trouble });
+    }
+    Ok(())
+}
+
+/// Where it cannot be told, the setting is taken to be what most distributions have.
+fn links_are_protected() -> bool {
+    std::fs::read_to_string("/proc/sys/fs/protected_symlinks").map_or(true, |text| text.trim() != "0")
+}
+
+impl Attributes {
+    /// Who can read a file with these attributes, in words: `only uid 65532 and root`.
+    pub fn readers(self) -> String {
+        if self.mode & 0o004 != 0 {
+            return "every user".to_owned();
+        }
+        let uid = self.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid);
+        let user = if self.mode & 0o400 != 0 && uid != 0 { format!("uid {uid}") } else { String::new() };
+        let group = match self.owner.and_then(|owner| owner.gid) {
+            _ if self.mode & 0o040 == 0 => String::new(),
+            Some(gid) => format!("members of group {gid}"),
+            None => "members of its group".to_owned(),
+        };
+        match (user.as_str(), group.as_str()) {
+            ("", "") => "only root".to_owned(),
+            ("", one) | (one, "") => format!("only {one} and root"),
+            (user, group) => format!("only {user}, {group} and root"),
+        }
+    }
+}
+
+impl Audience {
+    /// What the file system shows.
+    pub(super) fn of(stat: &FileStat) -> Self {
+        Self { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & PERMISSIONS }
+    }
+
+    /// What a new file in `directory` will have.
+    pub(super) fn expected(attributes: Attributes, directory: Self) -> Self {
+        let inherits = directory.mode & Mode::S_ISGID.bits() != 0;
+        let own_gid = || if inherits { directory.gid } else { getegid().as_raw() };
+        Self {
+            uid: attributes.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid),
+            gid: attributes.owner.and_then(|owner| owner.gid).unwrap_or_else(own_gid),
+            mode: attributes.mode,
+        }
+    }
+
+    /// Whether what is there is what was asked for. A group or an owner not asked for is whatever
+    /// the directory and the file system gave.
+    pub(super) fn satisfies(self, attributes: Attributes) -> bool {
+        let owned = attributes
+            .owner
+            .is_none_or(|owner| owner.uid == self.uid && owner.gid.is_none_or(|gid| gid == self.gid));
+        owned && self.mode == attributes.mode
+    }
+
+    /// Whether `reader` has the permission `bit`, one of those of others (`S_IROTH`, `S_IXOTH`).
+    /// As the kernel has it, the first class that fits decides alone.
+    fn grants(self, reader: Reader, bit: Mode) -> bool {
+        let bit = bit.bits();
+        if reader.uid == 0 {
+            true
+        } else if reader.uid == self.uid {
+            self.mode & (bit << 6) != 0
+        } else if reader.gid == Some(self.gid) {
+            self.mode & (bit << 3) != 0
+        } else {
+            self.mode & bit != 0
+        }
+    }
+
+    pub(super) fn describe(self) -> String {
+        format!("mode {:04o}, owner {}:{}", self.mode, self.uid, self.gid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Owner;
+    use super::*;
+
+    const READER: Reader = Reader { uid: 999, gid: None };
+
+    fn owned(mode: u32, uid: u32, gid: u32) -> Attributes {
+        Attributes { mode, owner: Some(Owner { uid, gid: Some(gid) }) }
+    }
+
+    fn verdict(reader: Reader, directory: (u32, u32, u32), file: Attributes) -> bool {
+        let (mode, uid, gid) = directory;
+        let files = [(PathBuf::from("A"), file)];
+        check_reader(reader, Path::new("/s"), Audience { uid, gid, mode }, files).is_ok()
+    }
+
+    #[test]
+    fn a_reader_needs_the_way_in_and_the_file_and_the_first_class_that_fits_decides() {
+        let open = (0o755, 0, 0);
+        let with_group = Reader { uid: 999, gid: Some(50) };
+        let table = [
+            (READER, open, owned(0o400, 999, 0), true),
+            (READER, open, owned(0o400, 1000, 0), false),
+            (READER, open, owned(0o444, 1000, 0), true),
+            (READER, open, owned(0o040, 999, 0), false),
+            (READER, open, owned(0o440, 0, 50), false),
+            (with_group, open, owned(0o440, 0, 50), true),
+            (with_group, open, owned(0o404, 0, 50), false),
+            (Reader { uid: 0, gid: None }, (0o700, 5, 5), owned(0o400, 999, 0), true),
+            (READER, (0o700, 0, 0), owned(0o400, 999, 0), false),
+            (READER, (0o700, 999, 0), owned(0o400, 999, 0), true),
+            (READER, (0o750, 0, 50), owned(0o400, 999, 0), false),
+            (with_group, (0o750, 0, 50), owned(0o400, 999, 0), true),
+            (READER, (0o711, 0, 0), owned(0o400, 999, 0), true),
+        ];
+        for (reader, directory, file, expected) in table {
+            assert_eq!(verdict(reader, directory, file), expected, "{reader:?} {directory:?} {file:?}");
+        }
+    }
+
+    #[test]
+    fn the_refusal_names_the_file_and_what_it_will_have() {
+        let audience = Audience { uid: 0, gid: 0, mode: 0o755 };
+        let files = [(PathBuf::from("A"), owned(0o400, 65532, 65532))];
+        let error = check_reader(READER, Path::new("/secrets"), audience, files).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "uid 999 could not read `/secrets/A`: it will have mode 0400, owner 65532:65532"
+        );
+        assert!(error.hint().unwrap().contains("`--owner 999`"));
+    }
+
+    #[test]
+    fn checking_a_reader_writes_nothing() {
+        let sandbox = tempfile::tempdir().unwrap();
+        let path = RelativePath::new("A").unwrap();
+        let file = owned(0o400, 1, 1);
+        let error = check_set_reader(sandbox.path(), [(&path, file)], READER).unwrap_err();
+        assert!(matches!(error, Error::CannotRead { reader: 999, .. }), "{error:?}");
+        assert!(check_file_reader(&sandbox.path().join("x"), file, READER).is_err());
+        assert_eq!(std::fs::read_dir(sandbox.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn links_in_a_sticky_directory_of_another_owner_reach_no_other_reader() {
+        let us = geteuid().as_raw();
+        let check = |mode, uid, protected| {
+            let mut stat = nix::sys::stat::stat("/").unwrap();
+            (stat.st_mode, stat.st_uid) = (mode, uid);
+            check_links(Path::new("/s"), &stat, protected)
+        };
+        let error = check(0o041_777, us + 1, true).unwrap_err();
+        assert!(error.hint().unwrap().contains(&format!("uid={us},mode=0755")), "{error:?}");
+        for (mode, uid, protected) in [
+            (0o041_777, us + 1, false),
+            (0o041_777, us, true),
+            (0o040_777, us + 1, true),
+            (0o041_755, us + 1, true),
+        ] {
+            assert_eq!(check(mode, uid, protected), Ok(()), "{mode:o} {uid} {protected}");
+        }
+    }
+
+    #[test]
+    fn who_made_the_links_may_read_through_them_anywhere() {
+        let mut stat = nix::sys::stat::stat("/").unwrap();
+        (stat.st_mode, stat.st_uid) = (0o041_777, geteuid().as_raw() + 1);
+        let own = Attributes { mode: 0o400, owner: None };
+        assert_eq!(check_links_for(Path::new("/s"), &stat, [&own]), Ok(()));
+    }
+
+    #[test]
+    fn readers_are_named_in_words() {
+        let us = geteuid();
+        let table = [
+            (owned(0o400, 65532, 65532), "only uid 65532 and root".to_owned()),
+            (owned(0o440, 999, 50), "only uid 999, members of group 50 and root".to_owned()),
+            (owned(0o440, 0, 50), "only members of group 50 and root".to_owned()),
+            (owned(0o400, 0, 0), "only root".to_owned()),
+            (owned(0o444, 0, 0), "every user".to_owned()),
+        ];
+        for (attributes, words) in table {
+            assert_eq!(attributes.readers(), words);
+        }
+        if !us.is_root() {
+            assert_eq!(Attributes { mode: 0o400, owner: None }.readers(), format!("only uid {us} and root"));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The files of a set as a tree, which can be written into a directory and compared with one.
+//!
+//! Invariants: no path is wanted twice or is a file and a directory at once; directories are the
+//! exporter's, 0755, so that the files' owners can pass; one descriptor is open per level, and the
+//! levels are bounded by [`super::RelativePath`].
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+
+use nix::unistd::geteuid;
+
+use super::File;
+use super::content::{is_same, write_new};
+use super::directory::{Directory, is_directory};
+use super::error::Error;
+
+/// What directories of a set look like once they are complete.
+pub(super) const DIRECTORY_MODE: u32 = 0o755;
+
+/// The entries of one directory, by name.
+#[derive(Debug, Default)]
+pub(super) struct Tree<'a>(BTreeMap<&'a str, Node<'a>>);
+
+#[derive(Debug)]
+enum Node<'a> {
+    File(&'a File),
+    Directory(Tree<'a>),
+}
+
+impl<'a> Tree<'a> {
+    /// The tree of these files, or the path that cannot be.
+    pub(super) fn of(files: &'a [File]) -> Result<Self, Error> {
+        let mut tree = Self::default();
+        for file in files {
+            let components: Vec<_> = file.path.components().collect();
+            tree.insert(&components, file)
+                .ok_or_else(|| Error::Conflict { path: file.path.as_str().to_owned() })?;
+        }
+        Ok(tree)
+    }
+
+    fn insert(&mut self, components: &[&'a str], file: &'a File) -> Option<()> {
+        match components {
+            [] => None,
+            [name] => match self.0.insert(name, Node::File(file)) {
+                None => Some(()),
+                Some(_) => None,
+            },
+            [name, rest @ ..] => match self.0.entry(name).or_insert_with(|| Node::Directory(Self::default()))
+            {
+                Node::Directory(tree) => tree.insert(rest, file),
+                Node::File(_) => None,
+            },
+        }
+    }
+
+    /// The names at the top.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.0.keys().copied()
+    }
+
+    pub(super) fn contains(&self, name: &OsStr) -> bool {
+        name.to_str().is_some_and(|name| self.0.contains_key(name))
+    }
+
+    /// Writes everything into an empty directory and syncs all of it but that directory.
+    pub(super) fn write_into(&self, directory: &Directory) -> Result<(), Error> {
+        for (name, node) in &self.0 {
+            let name = OsStr::new(name);
+            match node {
+                Node::File(file) => {
+                    write_new(directory, name, &file.content, file.attributes)?;
+                }
+                Node::Directory(tree) => {
+                    let made = directory.make_subdirectory(name, DIRECTORY_MODE);
+                    let made = made.map_err(directory.failed("create", name))?;
+                    tree.write_into(&made)?;
+                    made.sync().map_err(made.failed_itself("sync"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the directory holds this tree, all of it and nothing else.
+    pub(super) fn is_in(&self, directory: &Directory) -> bool {
+        let is_right = directory.stat().is_ok_and(|stat| {
+            stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o777 == DIRECTORY_MODE && is_directory(&stat)
+        });
+        is_right
+            && directory.names().is_ok_and(|names| {
+                names.len() == self.0.len() && names.iter().all(|name| self.contains(name))
+            })
+            && self.0.iter().all(|(name, node)| node.is_in(directory, OsStr::new(name)))
+    }
+}
+
+impl Node<'_> {
+    fn is_in(&self, directory: &Directory, name: &OsStr) -> bool {
+        match self {
+            Self::File(file) => is_same(directory, name, &file.content, file.attributes),
+            Self::Directory(tree) => {
+                directory.subdirectory(name).is_ok_and(|subdirectory| tree.is_in(&subdirectory))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Attributes, RelativePath};
+    use super::*;
+    use crate::secret::Secret;
+
+    fn conflict(paths: &[&str]) -> Option<String> {
+        let file = |path: &&str| File {
+            path: RelativePath::new(path).unwrap(),
+            content: Secret::new(Vec::new()),
+            attributes: Attributes { mode: 0o400, owner: None },
+        };
+        let files: Vec<_> = paths.iter().map(file).collect();
+        match Tree::of(&files) {
+            Ok(_) => None,
+            Err(Error::Conflict { path }) => Some(path),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn no_path_is_wanted_twice_or_is_a_file_and_a_directory() {
+        assert_eq!(conflict(&["a", "b/c", "b/d", "b.c"]), None);
+        assert_eq!(conflict(&["a", "b", "a"]).as_deref(), Some("a"));
+        assert_eq!(conflict(&["a", "a/b"]).as_deref(), Some("a/b"));
+        assert_eq!(conflict(&["a/b", "a"]).as_deref(), Some("a"));
+        assert_eq!(conflict(&["a/b/c", "a/b"]).as_deref(), Some("a/b"));
+    }
+}
