@@ -82,20 +82,13 @@ fn not_understood(error: &clap::Error, style: Style) -> ExitCode {
     report(&Failure::Usage(message, hint), style)
 }
 
-/// clap's first paragraph as the message; its tip, or its usage line, as the hint.
+/// clap's first paragraph as the message; its first tip, or its usage line, as the hint.
 fn usage_words(text: &str) -> (String, String) {
-    let text = text.strip_prefix("error: ").unwrap_or(text);
-    let paragraphs: Vec<String> = text
-        .split("\n\n")
-        .map(|paragraph| paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" "))
-        .collect();
-    let message = paragraphs.first().cloned().unwrap_or_default();
-    let tip =
-        paragraphs.iter().find_map(|paragraph| paragraph.trim().strip_prefix("tip: ").map(str::to_owned));
-    let usage = paragraphs.iter().find(|paragraph| paragraph.starts_with("Usage:"));
-    let hint = tip.or_else(|| usage.map(|usage| usage.replacen("Usage: ", "", 1)));
-    (
-        message.replace('\'', "`"),
-        hint.map_or_else(|| "see `kz --help`".to_owned(), |hint| hint.replace('\'', "`")),
-    )
+    let quoted = |text: &str| text.replace('\'', "`");
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let message: Vec<&str> = paragraph.lines().map(str::trim).collect();
+    let message = message.join(" ");
+    let line = |prefix: &str| text.lines().find_map(|line| line.trim().strip_prefix(prefix).map(quoted));
+    let hint = line("tip: ").or_else(|| line("Usage: ")).unwrap_or_else(|| "see `kz --help`".to_owned());
+    (quoted(message.strip_prefix("error: ").unwrap_or(&message)), hint)
 }

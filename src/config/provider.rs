@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::provider::registry::{self, Descriptor};
 use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
 
-use super::problem::Problems;
+use super::problem::{self, Problems};
 use super::table::{Entry, Node};
 use super::variables::Process;
 
@@ -114,7 +114,7 @@ impl Reader<'_> {
     fn auth(&self, methods: &'static [Method], node: Node<'_>, problems: &mut Problems) -> Option<Value> {
         let keys = node.table("a table such as { method = \"…\" }", problems)?;
         let Some(entry) = keys.iter().find(|entry| entry.key == "method") else {
-            let known = super::problem::list(methods.iter().map(|method| method.name));
+            let known = problem::list(methods.iter().map(|method| method.name));
             problems.add_with_hint(node.place(), "`auth` has no `method`", format!("known here: {known}"));
             return None;
         };
@@ -185,7 +185,19 @@ fn descriptor(
     let built_in = registry::find(section.key);
     let Some(entry) = keys.iter().find(|entry| entry.key == "type") else {
         if built_in.is_none() {
-            problems.add_unknown(section.place.clone(), "provider", section.key, registry::names());
+            match problem::nearest(section.key, registry::names()) {
+                Some(_) => {
+                    problems.add_unknown(section.place.clone(), "provider", section.key, registry::names())
+                }
+                None => problems.add_with_hint(
+                    section.place.clone(),
+                    format!(
+                        "`{}` is no built-in provider and does not say what it is an instance of",
+                        section.key
+                    ),
+                    "add `type = \"vault\"`, or whichever it is",
+                ),
+            }
         }
         return built_in;
     };

@@ -8,7 +8,7 @@ use crate::publish::RelativePath;
 use crate::resolve::template;
 
 use super::literal;
-use super::problem::{Place, Problems};
+use super::problem::{self, Place, Problems};
 use super::provider::Instances;
 use super::scope;
 use super::table::Entry;
@@ -106,6 +106,12 @@ impl<'a> Raw<'a> {
         self.keys.iter().find(|entry| entry.key == key)
     }
 
+    /// Whether an unknown key was probably meant to be this one; it has been reported already.
+    fn misspells(&self, key: &str) -> bool {
+        let mut unknown = self.keys.iter().filter(|entry| !KEYS.contains(&entry.key));
+        unknown.any(|entry| problem::nearest(entry.key, KEYS.iter().copied()) == Some(key))
+    }
+
     fn text(&self, key: &str, problems: &mut Problems) -> Option<&'a str> {
         self.get(key)?.node.text(key, problems)
     }
@@ -148,7 +154,7 @@ impl<'a> Raw<'a> {
     fn reference(&self, instances: &Instances, problems: &mut Problems) -> Option<Reference> {
         let provider = self.provider(problems);
         let written = self.get("ref");
-        if written.is_none() {
+        if written.is_none() && !self.misspells("ref") {
             problems.add_with_hint(
                 self.place.clone(),
                 format!("`{}` has no `ref`", self.name),
@@ -200,6 +206,7 @@ impl<'a> Raw<'a> {
                 Some(provider)
             }
             (Some(entry), None) | (None, Some(entry)) => Some(entry),
+            (None, None) if self.misspells("provider") || self.misspells("template") => None,
             (None, None) => {
                 let message = format!("`{}` has neither `provider` nor `template`", self.name);
                 problems.add_with_hint(self.place.clone(), message, "add `provider = \"…\"`");

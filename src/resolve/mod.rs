@@ -135,7 +135,7 @@ fn unanswered(declaration: &Declaration) -> Box<Failed> {
 fn pick(declaration: &Declaration, reference: &Reference, outcome: &Outcome) -> Result<Value, Box<Failed>> {
     let document = match outcome {
         Outcome::Found(document) => document,
-        Outcome::Absent => return absent(declaration, "there is no such document".to_owned()),
+        Outcome::Absent => return absent(declaration, "nothing is there under this ref".to_owned()),
         Outcome::Failed(failure) => {
             let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
             failed.hint.clone_from(&failure.hint);

@@ -50,8 +50,7 @@ fn the_status_is_the_commands_own() {
 #[test]
 fn a_closed_pipe_ends_the_command_as_it_would_without_kz() {
     let sandbox = one();
-    let line =
-        format!("SOURCE=x {} run -- sh -c 'exec yes' | head -n 1", kz_binary().display());
+    let line = format!("SOURCE=x {} run -- sh -c 'exec yes' | head -n 1", kz_binary().display());
     let run = sandbox.run(Command::new("bash").arg("-c").arg(line + "; echo ${PIPESTATUS[0]}"));
     assert_eq!(run.stdout(), "y\n141\n", "{}", run.describe());
     assert!(!run.stderr().contains("Broken pipe"), "{}", run.describe());
