@@ -1,6 +1,6 @@
 //! What the tests of providers through the library share: surroundings in a map, and an event loop.
+#![expect(clippy::expect_used, reason = "a test ends where what it needs is missing")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kz::provider::settings::{Settings, Value};
