@@ -187,7 +187,7 @@ fn descriptor(
         if built_in.is_none() {
             match problem::nearest(section.key, registry::names()) {
                 Some(_) => {
-                    problems.add_unknown(section.place.clone(), "provider", section.key, registry::names())
+                    problems.add_unknown(section.place.clone(), "provider", section.key, registry::names());
                 }
                 None => problems.add_with_hint(
                     section.place.clone(),

@@ -79,7 +79,7 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<R
             let key = (reference.instance.as_str(), &reference.document);
             let value = match documents.get(&key) {
                 Some(outcome) => pick(step.declaration, reference, outcome),
-                None => Err(unanswered(step.declaration)),
+                None => Err(unanswered(step.declaration).into()),
             };
             values.insert(
                 &step.declaration.name,
@@ -127,8 +127,8 @@ fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> F
 }
 
 /// A provider owes an answer for every document; one that breaks that rule must not go unnoticed.
-fn unanswered(declaration: &Declaration) -> Box<Failed> {
-    failed(declaration, Class::Provider(FailureKind::Malformed), "the provider gave no answer").into()
+fn unanswered(declaration: &Declaration) -> Failed {
+    failed(declaration, Class::Provider(FailureKind::Malformed), "the provider gave no answer")
 }
 
 /// The value that a declaration means, out of what became of its document.

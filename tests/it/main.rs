@@ -6,6 +6,8 @@
     reason = "tests write files, read the environment and may fail"
 )]
 
+/// What Debian's age and OpenSSH write, the age provider reads.
+mod age_interop;
 /// The age format's public vectors, through the provider.
 mod age_vectors;
 /// A value's bytes appear in the intended output and nowhere else, whatever fails.

@@ -1,4 +1,5 @@
 //! What the tests of providers through the library share: surroundings in a map, and an event loop.
+#![expect(clippy::expect_used, reason = "a test ends where what it needs is missing")]
 
 use std::path::{Path, PathBuf};
 

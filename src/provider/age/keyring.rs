@@ -117,9 +117,9 @@ impl<'a> Keyring<'a> {
     }
 
     fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Held>, Failure> {
-        let content = local_file::read(path, LIMIT).map_err(|unreadable| {
-            let failure = unreadable.failure(path);
-            Failure { cause: format!("{}, and `{named_by}` names it", failure.cause), ..failure }
+        let content = local_file::read(path, LIMIT).map_err(|unreadable| Failure {
+            cause: format!("`{}`, which `{named_by}` names, {unreadable}", path.display()),
+            ..unreadable.failure(path)
         })?;
         identity::parse(&content, &format!("`{}`", path.display()), &self.passphrase)
     }

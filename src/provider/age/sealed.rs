@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_truncation_is_refused_whole() {
-        let (identity, content) = sealed(&[7; 70_000]);
+        let (identity, content) = sealed(&vec![7; 70_000]);
         assert!(open(&content, &identity).is_ok());
         let ends = (0..400).chain((400..content.len()).step_by(997)).chain(content.len() - 20..content.len());
         for end in ends {

@@ -88,7 +88,7 @@ fn building_reads_no_file() {
     case.seal("a.age", "x");
     let failure = case.failure("a.age");
     assert_eq!(failure.kind, FailureKind::Misconfigured);
-    assert_eq!(failure.cause, "`/nowhere/key` does not exist, and `identity_file` names it");
+    assert_eq!(failure.cause, "`/nowhere/key`, which `identity_file` names, does not exist");
 }
 
 #[test]
