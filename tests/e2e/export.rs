@@ -15,7 +15,7 @@ identity_file = "/run/secrets/age-identity"
 /// A config, an encrypted file and its identity, which `reader` can read.
 fn example(reader: u32) -> Sandbox {
     let sandbox = Sandbox::with_config(CONFIG);
-    encrypt(&sandbox, "identity", "secrets.env.age", "PASSWORD=correct horse\nTOKEN=t0ken\n");
+    encrypt(&sandbox, "identity", "secrets.env.age", "PASSWORD='correct horse'\nTOKEN=t0ken\n");
     sandbox.mode("identity", 0o400);
     give(&sandbox.path("identity"), reader);
     sandbox
