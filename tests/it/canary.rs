@@ -18,7 +18,8 @@ fn canary() -> String {
 fn forms(canary: &str) -> Vec<Vec<u8>> {
     let standard = base64::engine::general_purpose::STANDARD_NO_PAD;
     let mut forms = vec![canary.as_bytes().to_vec(), canary.to_uppercase().into_bytes()];
-    forms.push(canary.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes());
+    let hexadecimal: Vec<String> = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+    forms.push(hexadecimal.concat().into_bytes());
     // Whatever stands before it, one of three alignments is what base64 makes of its middle.
     forms.extend((0..3).map(|skip| standard.encode(&canary[skip..skip + 15]).into_bytes()));
     forms.push(format!("{:?}", &canary.as_bytes()[..8]).trim_matches(['[', ']']).as_bytes().to_vec());

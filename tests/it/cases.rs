@@ -135,11 +135,11 @@ fn split(line: &str) -> Vec<String> {
 fn with_results(case: &Case, seen: &BTreeMap<&'static str, String>) -> String {
     let mut text = case.head.join("\n") + "\n";
     for (name, content) in case.sections.iter().filter(|(name, _)| !seen.contains_key(name.as_str())) {
-        text.push_str(&format!("-- {name} --\n{content}"));
+        text.extend(["-- ", name, " --\n", content]);
     }
     for name in ["exit", "stdout", "stderr"] {
         if !seen[name].is_empty() {
-            text.push_str(&format!("-- {name} --\n{}", seen[name]));
+            text.extend(["-- ", name, " --\n", &seen[name]]);
         }
     }
     text

@@ -16,6 +16,8 @@ mod canary;
 mod cases;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
+/// The documents say what is there.
+mod docs;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
 mod support;

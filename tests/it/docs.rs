@@ -1,0 +1,80 @@
+//! The documents say what is there.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::Sandbox;
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
+}
+
+#[test]
+fn every_path_in_the_architecture_and_security_pages_exists() {
+    for page in ["ARCHITECTURE.md", "SECURITY.md"] {
+        let text = text(page);
+        let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+        let paths: Vec<&&str> = quoted
+            .iter()
+            .filter(|word| ["src/", "tests/", "docker/"].iter().any(|root| word.starts_with(root)))
+            .collect();
+        assert!(paths.len() > 5, "{page} names {} paths", paths.len());
+        for path in paths {
+            let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let exists = match path.split_once('*') {
+                Some((start, _)) => {
+                    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(start);
+                    let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
+                    let mut beside = std::fs::read_dir(directory.parent().expect("a parent"))
+                        .expect("a directory")
+                        .flatten();
+                    beside.any(|entry| entry.file_name().to_string_lossy().starts_with(&name))
+                }
+                None => whole.exists(),
+            };
+            assert!(exists, "{page} names `{path}`, which is not there");
+        }
+    }
+    assert!(text("ARCHITECTURE.md").lines().count() < 150);
+}
+
+#[test]
+fn the_readmes_configuration_is_valid() {
+    let readme = text("README.md");
+    let example =
+        readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let sandbox = Sandbox::with_config(example);
+    sandbox.kz(&["validate"]).expect_code(0);
+    sandbox.kz(&["--env", "staging", "validate"]).expect_code(0);
+}
+
+#[test]
+fn every_target_that_the_readme_names_is_in_the_makefile() {
+    let makefile = text("Makefile");
+    for target in ["demo", "test", "setup", "bench", "size"] {
+        assert!(text("README.md").contains(&format!("make {target}")), "{target}");
+        assert!(makefile.contains(&format!("\n{target}: ")), "{target}");
+    }
+}
+
+#[test]
+fn help_teaches_by_example_and_version_names_commit_and_target() {
+    let sandbox = Sandbox::new();
+    for words in [&["--help"][..], &["export", "--help"], &["run", "--help"]] {
+        let run = sandbox.kz(words).expect_code(0);
+        assert!(run.stdout().contains("Examples:") && run.stderr().is_empty(), "{}", run.describe());
+    }
+    let version = sandbox.kz(&["--version"]).expect_code(0).stdout();
+    let parts: Vec<&str> = version.trim().trim_end_matches(')').split(['(', ',']).collect();
+    assert!(parts.len() == 3 && parts[2].contains("linux"), "{version}");
+}
+
+#[test]
+fn every_source_file_opens_with_what_it_is() {
+    let found = Command::new("sh")
+        .args(["-c", "find src tests build.rs -name '*.rs' | while read -r f; do head -n 1 \"$f\" | grep -q '^//!' || echo \"$f\"; done"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("a shell");
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
