@@ -152,7 +152,7 @@ pub fn read(path: &Path, found: Found, process: &Process) -> Result<Source, Erro
             return Err(Error::Stranger { path: path.to_owned(), owner: metadata.uid(), ours });
         }
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).unwrap_or(0) + 1);
     (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
         return Err(Error::TooLarge(path.to_owned()));
