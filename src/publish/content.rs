@@ -25,74 +25,75 @@ use crate::secret::Secret;
 /// How much of an old file is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Creates `name`, which must not exist, and puts everything into it, down to the disk. After an
-/// error it does not exist. The file comes back for [`remove`] and for telling it from others.
-pub(super) fn write_new(
-    directory: &Directory,
-    name: &OsStr,
-    content: &Secret,
-    attributes: Attributes,
-) -> Result<File, Error> {
+/// Where a new file is made.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) directory: &'a Directory,
+    /// The name that it is made under.
+    pub(super) name: &'a OsStr,
+    /// The name that it is going to have, for messages.
+    pub(super) shown: &'a OsStr,
+}
+
+/// Creates a file, which must not exist, and puts everything into it, down to the disk. After an
+/// error it does not exist. It comes back open, for [`remove`] and for telling it from others.
+pub(super) fn write_new(place: Place<'_>, content: &Secret, attributes: Attributes) -> Result<File, Error> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let descriptor = directory
-        .open(name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
-        .map_err(directory.failed("create", name))?;
-    let file = File::from(descriptor);
-    fill(directory, name, &file, content, attributes).inspect_err(|_| remove(directory, name, &file))?;
+    let descriptor = place.directory.open(place.name, flags, Mode::S_IRUSR | Mode::S_IWUSR);
+    let file = File::from(descriptor.map_err(place.failed("create"))?);
+    fill(place, &file, content, attributes).inspect_err(|_| remove(place, &file))?;
     Ok(file)
 }
 
-fn fill(
-    directory: &Directory,
-    name: &OsStr,
-    mut file: &File,
-    content: &Secret,
-    attributes: Attributes,
-) -> Result<(), Error> {
-    give(directory, name, file, attributes)?;
-    let written = file.write_all(content.expose()).map_err(|error| errno(&error));
-    written.map_err(directory.failed("write", name))?;
-    file.sync_all().map_err(|error| errno(&error)).map_err(directory.failed("sync", name))
+fn fill(place: Place<'_>, mut file: &File, content: &Secret, attributes: Attributes) -> Result<(), Error> {
+    give(place, file, attributes)?;
+    file.write_all(content.expose()).map_err(|error| place.failed("write")(errno(&error)))?;
+    file.sync_all().map_err(|error| place.failed("sync")(errno(&error)))
 }
 
 /// Sets mode and owner, and looks whether they were taken.
-fn give(directory: &Directory, name: &OsStr, file: &File, attributes: Attributes) -> Result<(), Error> {
-    fchmod(file, Mode::from_bits_truncate(attributes.mode))
-        .map_err(directory.failed("set the mode of", name))?;
-    let look = || fstat(file).map_err(directory.failed("look at", name));
-    let mut stat = look()?;
+fn give(place: Place<'_>, file: &File, attributes: Attributes) -> Result<(), Error> {
+    fchmod(file, Mode::from_bits_truncate(attributes.mode)).map_err(place.failed("set the mode of"))?;
+    let mut stat = fstat(file).map_err(place.failed("look at"))?;
     if let Some(owner) = attributes.owner
         && !Audience::of(&stat).satisfies(attributes)
     {
         let gid = owner.gid.map(Gid::from_raw);
         fchown(file, Some(Uid::from_raw(owner.uid)), gid).map_err(|errno| match errno {
-            Errno::EPERM => owner_denied(directory, name, owner),
-            errno => directory.failed("set the owner of", name)(errno),
+            Errno::EPERM => place.owner_denied(owner),
+            errno => place.failed("set the owner of")(errno),
         })?;
-        stat = look()?;
+        stat = fstat(file).map_err(place.failed("look at"))?;
     }
     let shown = Audience::of(&stat);
     if !shown.satisfies(attributes) {
         let wanted = Audience::expected(attributes, shown);
-        return Err(Error::not_kept(directory.at(name), wanted, shown));
+        return Err(Error::not_kept(place.directory.at(place.shown), wanted, shown));
     }
     Ok(())
 }
 
-fn owner_denied(directory: &Directory, name: &OsStr, owner: Owner) -> Error {
-    let group = owner.gid.map(|gid| format!(", gid {gid}")).unwrap_or_default();
-    Error::OwnerDenied {
-        path: directory.at(name),
-        uid: geteuid().as_raw(),
-        owner: format!("uid {}{group}", owner.uid),
+impl<'a> Place<'a> {
+    fn failed(self, step: &'static str) -> impl Fn(Errno) -> Error + use<'a> {
+        self.directory.failed(step, self.shown)
+    }
+
+    fn owner_denied(self, owner: Owner) -> Error {
+        let group = owner.gid.map(|gid| format!(", gid {gid}")).unwrap_or_default();
+        Error::OwnerDenied {
+            path: self.directory.at(self.shown),
+            uid: geteuid().as_raw(),
+            owner: format!("uid {}{group}", owner.uid),
+        }
     }
 }
 
 /// Removes a file that was just made. In a sticky directory without `CAP_FOWNER` that takes
 /// owning it.
-pub(super) fn remove(directory: &Directory, name: &OsStr, file: &File) {
-    if directory.remove(name) == Err(Errno::EPERM) && fchown(file, Some(geteuid()), Some(getegid())).is_ok() {
-        let _ = directory.remove(name);
+pub(super) fn remove(place: Place<'_>, file: &File) {
+    let remove = || place.directory.remove(place.name);
+    if remove() == Err(Errno::EPERM) && fchown(file, Some(geteuid()), Some(getegid())).is_ok() {
+        let _ = remove();
     }
 }
 
@@ -147,7 +148,9 @@ mod tests {
         target.plant("theirs", "old");
         target.plant_link("link", "absent");
         for name in ["theirs", "link"] {
-            let error = write_new(&target.open(), OsStr::new(name), &secret("new"), OURS).unwrap_err();
+            let (directory, name) = (&target.open(), OsStr::new(name));
+            let place = Place { directory, name, shown: name };
+            let error = write_new(place, &secret("new"), OURS).unwrap_err();
             assert!(matches!(error, Error::System { errno: Errno::EEXIST, .. }), "{error:?}");
         }
         assert_eq!(target.read("theirs"), "old");

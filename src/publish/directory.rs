@@ -18,6 +18,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat, uma
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
 
 use super::error::Error;
+use crate::log;
 
 /// The bits of `st_mode` that are permissions.
 pub(super) const PERMISSIONS: u32 = 0o7777;
@@ -44,13 +45,19 @@ impl Directory {
         Self { descriptor, path, opening }
     }
 
+    /// Likewise, called by another path in messages.
+    pub(super) fn called(self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of an entry, for messages.
     pub(super) fn at(&self, name: impl AsRef<Path>) -> PathBuf {
-        if self.path == Path::new(".") { name.as_ref().to_owned() } else { self.path.join(name) }
+        let name = name.as_ref();
+        if self.path == Path::new(".") { name.to_owned() } else { self.path.join(name) }
     }
 
     pub(super) fn descriptor(&self) -> &OwnedFd {
@@ -154,6 +161,15 @@ impl Directory {
             // Some network and FUSE file systems cannot, and say so this way.
             Err(Errno::EINVAL | Errno::ENOTSUP) => Ok(()),
             other => other,
+        }
+    }
+
+    /// Likewise, once readers see what was published. A failure then is none of the export: the new
+    /// output is there and whole, and the worst that a power cut can do is to bring back the old.
+    pub(super) fn sync_published(&self) {
+        if let Err(errno) = self.sync() {
+            let (path, cause) = (self.path.display(), errno.desc().to_lowercase());
+            log::line(&format!("warning: what was written to `{path}` may not survive a power cut: {cause}"));
         }
     }
 

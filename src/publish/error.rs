@@ -218,8 +218,8 @@ impl Error {
                 .unwrap_or_else(|| "name a file in a mounted directory; `--output -` is stdout".to_owned()),
             Self::Reserved { .. } => "choose another file name, such as `.env`".to_owned(),
             Self::MountPoint { path } => format!(
-                "mount its directory instead of the file: `-v secrets:{}`",
-                path.parent().unwrap_or(path).display()
+                "mount a directory instead and write into it: `-v secrets:/secrets`, `--output /secrets/{}`",
+                path.file_name().unwrap_or_default().display()
             ),
             Self::ReadOnly { .. } => {
                 "mount a volume there that is writable for kz; only its readers need `:ro`".to_owned()

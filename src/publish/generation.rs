@@ -50,7 +50,9 @@ impl<'a> Draft<'a> {
     /// Writes everything, down to the disk, where nobody else can enter.
     pub(super) fn write(parent: &'a Directory, tree: &Tree<'_>) -> Result<Self, Error> {
         let name = OsString::from(format!("..{}.{}", stamp(SystemTime::now()), random()));
-        let directory = parent.make_subdirectory(&name, 0o700).map_err(parent.failed("create", &name))?;
+        let directory = parent.make_subdirectory(&name, 0o700).map_err(parent.failed_itself("write to"))?;
+        // Readers, and so messages, know its files by the names outside.
+        let directory = directory.called(parent.path());
         let draft = Self { parent, directory, name, is_public: false };
         tree.write_into(&draft.directory)?;
         draft.directory.set_mode(DIRECTORY_MODE).map_err(parent.failed("set the mode of", &draft.name))?;
@@ -64,7 +66,7 @@ impl<'a> Draft<'a> {
         let temporary = OsString::from(format!("{TEMPORARY}{}", random()));
         let data = OsStr::new(DATA);
         let parent = self.parent;
-        parent.link(&self.name, &temporary).map_err(parent.failed("create", &temporary))?;
+        parent.link(&self.name, &temporary).map_err(parent.failed("replace", data))?;
         // Everything that the new link leads to reaches the disk before it does.
         let swapped = parent.sync().and_then(|()| parent.rename(&temporary, data));
         if let Err(errno) = swapped {
@@ -78,11 +80,12 @@ impl<'a> Draft<'a> {
 
 /// Makes the swap survive a power cut, and looks whether it was ours that happened.
 pub(super) fn settle(directory: &Directory, name: &OsStr) -> Result<(), Error> {
-    directory.sync().map_err(directory.failed_itself("sync"))?;
-    if directory.read_link(OsStr::new(DATA)).is_ok_and(|target| target == name) {
-        Ok(())
-    } else {
-        Err(Error::Interference { path: directory.at(DATA) })
+    directory.sync_published();
+    // Only what is certainly not ours is an error: the output has been replaced by now.
+    match directory.read_link(OsStr::new(DATA)) {
+        Ok(target) if target == name => Ok(()),
+        Ok(_) | Err(Errno::ENOENT | Errno::EINVAL) => Err(Error::Interference { path: directory.at(DATA) }),
+        Err(_) => Ok(()),
     }
 }
 

@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[must_use]
 pub(super) struct Lock {
     _file: File,
+    /// The `.kz/` that this lock brought with it.
+    made: Option<Directory>,
 }
 
 /// Locks the directory itself.
@@ -34,33 +36,62 @@ pub(super) fn lock_directory(directory: &Directory, deadline: Instant) -> Result
     let descriptor = directory
         .open(OsStr::new("."), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty())
         .map_err(directory.failed_itself("lock"))?;
-    wait(File::from(descriptor), directory, OsStr::new(""), deadline)
+    let file = File::from(descriptor);
+    wait(&file, directory.path(), deadline)?;
+    Ok(Lock { _file: file, made: None })
 }
 
 /// Locks `.kz/lock` in the directory, and makes both where they are missing.
 pub(super) fn lock_state(directory: &Directory, deadline: Instant) -> Result<Lock, Error> {
-    let state = open_state(directory)?;
-    let name = OsStr::new(LOCK);
     loop {
-        let file = File::from(open_lock(&state)?);
-        let opened = fstat(&file).map_err(state.failed("look at", name))?;
-        let lock = wait(file, &state, name, deadline)?;
-        // Whoever removed the file while we waited would let two in.
-        let present = state.entry(name).map_err(state.failed("look at", name))?;
-        if present.is_some_and(|present| identity(&present) == identity(&opened)) {
-            return Ok(lock);
+        match attempt(directory, deadline) {
+            Ok(Some(lock)) => return Ok(lock),
+            // Somebody took it away between two of our steps, as `Lock::undo` does.
+            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < deadline => {}
+            Ok(None) => return Err(Error::Interference { path: directory.at(STATE_DIRECTORY) }),
+            Err(error) => return Err(error),
         }
     }
 }
 
-fn open_state(directory: &Directory) -> Result<Directory, Error> {
+/// `None` when what was locked is not there any more: it would let two in.
+fn attempt(directory: &Directory, deadline: Instant) -> Result<Option<Lock>, Error> {
+    let (state, is_new) = open_state(directory)?;
+    let opened = open_lock(&state).inspect_err(|_| {
+        if is_new {
+            let _ = directory.remove_subdirectory(OsStr::new(STATE_DIRECTORY));
+        }
+    });
+    let file = File::from(opened?);
+    wait(&file, &state.at(LOCK), deadline)?;
+    let same = |opened: nix::Result<FileStat>, present: nix::Result<Option<FileStat>>| {
+        let present = present.ok().flatten();
+        present.zip(opened.ok()).is_some_and(|(one, other)| identity(&one) == identity(&other))
+    };
+    let is_there = same(state.stat(), directory.entry(OsStr::new(STATE_DIRECTORY)))
+        && same(fstat(&file), state.entry(OsStr::new(LOCK)));
+    Ok(is_there.then(|| Lock { _file: file, made: is_new.then_some(state) }))
+}
+
+impl Lock {
+    /// Leaves no `.kz/` where a failed export was the first.
+    pub(super) fn undo(self, directory: &Directory) {
+        if let Some(state) = &self.made {
+            let _ = state.remove(OsStr::new(LOCK));
+            let _ = directory.remove_subdirectory(OsStr::new(STATE_DIRECTORY));
+        }
+    }
+}
+
+/// `.kz/`, and whether it is new.
+fn open_state(directory: &Directory) -> Result<(Directory, bool), Error> {
     let name = OsStr::new(STATE_DIRECTORY);
     match directory.entry(name).map_err(directory.failed("look at", name))? {
         Some(stat) => check_state(&stat, directory, name, is_directory)?,
         None => match directory.make_subdirectory(name, 0o700) {
             Ok(made) => {
                 directory.sync().map_err(directory.failed_itself("sync"))?;
-                return Ok(made);
+                return Ok((made, true));
             }
             // Another exporter was faster.
             Err(Errno::EEXIST) => {}
@@ -73,7 +104,7 @@ fn open_state(directory: &Directory) -> Result<Directory, Error> {
     if stat.st_mode & 0o777 != 0o700 {
         state.set_mode(0o700).map_err(directory.failed("set the mode of", name))?;
     }
-    Ok(state)
+    Ok((state, false))
 }
 
 fn open_lock(state: &Directory) -> Result<std::os::fd::OwnedFd, Error> {
@@ -114,20 +145,19 @@ fn check_state(
     }
 }
 
-fn wait(file: File, directory: &Directory, name: &OsStr, deadline: Instant) -> Result<Lock, Error> {
+fn wait(file: &File, path: &Path, deadline: Instant) -> Result<(), Error> {
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lock { _file: file }),
+            Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => {
                 let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-                return Err(directory.failed("lock", name)(errno));
+                return Err(Error::System { step: "lock", path: path.to_owned(), errno });
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let path = if name.is_empty() { directory.path().to_owned() } else { directory.at(name) };
-            return Err(Error::Locked { path, holder: holder(&file) });
+            return Err(Error::Locked { path: path.to_owned(), holder: holder(file) });
         }
         std::thread::sleep(PAUSE.min(left));
     }
@@ -227,6 +257,23 @@ mod tests {
             assert!(lock_directory(&directory, now()).is_err());
             drop(held);
         }
+    }
+
+    #[test]
+    fn state_made_for_nothing_is_taken_back_and_whoever_waits_makes_his_own() {
+        let target = Target::new();
+        let directory = target.open();
+        std::thread::scope(|scope| {
+            let first = lock_state(&directory, now()).unwrap();
+            let waiting = scope.spawn(|| lock_state(&directory, now() + Duration::from_secs(10)));
+            std::thread::sleep(PAUSE * 3);
+            first.undo(&directory);
+            let second = waiting.join().unwrap().unwrap();
+            assert!(target.exists(".kz/lock"));
+            assert!(matches!(lock_state(&directory, now()), Err(Error::Locked { .. })));
+            second.undo(&directory);
+        });
+        assert!(target.names().is_empty());
     }
 
     #[test]

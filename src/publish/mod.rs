@@ -3,7 +3,8 @@
 //! Invariants: a reader that opens the file (or `..data`) once sees the complete old set or the
 //! complete new one, at every instant; after an error the old output is byte for byte as it was;
 //! no content is ever in a file that somebody may read who is not meant to; nothing is removed
-//! that kz did not make; equal content is not written again. Everything is done relative to one
+//! that kz did not make; equal content is not written again; SIGTERM waits for a whole output.
+//! Everything is done relative to one
 //! directory descriptor and no symbolic link below it is followed. Nothing here needs /proc,
 //! which a process that is not dumpable cannot use; /proc only improves two messages.
 //!
@@ -11,7 +12,7 @@
 //! to replace what is no regular file, is a mount point, or is not kz's.
 //!
 //! From the bottom: `directory` (the descriptor), `walk` (the way to it), `content` (one file),
-//! `lock`; then `single` (one file) and `tree`, `generation`, `links`, `set` (many).
+//! `lock`, `signals`; then `single` (one file) and `tree`, `generation`, `links`, `set` (many).
 
 mod content;
 mod directory;
@@ -22,6 +23,7 @@ mod lock;
 mod name;
 pub mod readers;
 mod set;
+mod signals;
 mod single;
 mod stamp;
 #[cfg(test)]

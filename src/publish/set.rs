@@ -15,6 +15,7 @@ use super::generation::{Debris, Draft, current, settle};
 use super::links::Links;
 use super::lock::lock_state;
 use super::readers::check_links_for;
+use super::signals::Deferred;
 use super::tree::Tree;
 use super::walk::open_directory;
 use super::{Change, File};
@@ -36,8 +37,13 @@ pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instan
     // Once before there is even a lock, so that a refused export leaves nothing at all.
     current(directory)?;
     Links::examine(directory, &tree)?;
-    let _lock = lock_state(directory, deadline)?;
-    exchange(directory, &tree)
+    let lock = lock_state(directory, deadline)?;
+    let _deferred = Deferred::begin();
+    let result = exchange(directory, &tree);
+    if result.is_err() {
+        lock.undo(directory);
+    }
+    result
 }
 
 fn exchange(directory: &Directory, tree: &Tree<'_>) -> Result<Change, Error> {
@@ -310,6 +316,18 @@ mod tests {
         let error = publish_set(&target.path(""), &set, soon()).unwrap_err();
         assert!(matches!(error, Error::NotKept { .. }), "{error:?}");
         assert_eq!(target.snapshot(), before);
+    }
+
+    #[test]
+    fn a_failed_first_export_leaves_an_empty_directory_and_names_the_file_as_readers_do() {
+        let target = Target::new();
+        let mut set = files(&[("A", "2"), ("B/C", "3")]);
+        set[1].attributes.mode = 0o100_0400;
+        match publish_set(&target.path(""), &set, soon()) {
+            Err(Error::NotKept { path, .. }) => assert_eq!(path, target.path("B/C")),
+            other => panic!("{other:?}"),
+        }
+        assert!(target.names().is_empty());
     }
 
     #[test]

@@ -13,10 +13,11 @@ use nix::errno::Errno;
 use nix::sys::stat::{FileStat, fstat};
 use nix::unistd::geteuid;
 
-use super::content::{is_same, remove, write_new};
+use super::content::{Place, is_same, remove, write_new};
 use super::directory::{Directory, is_directory, is_regular, kind};
 use super::error::Error;
 use super::lock::lock_directory;
+use super::signals::Deferred;
 use super::stamp::{is_random, random};
 use super::walk::open_directory;
 use super::{Attributes, Change, STATE_DIRECTORY};
@@ -46,6 +47,7 @@ pub(super) fn publish_in(
 ) -> Result<Change, Error> {
     inspect(directory, name)?;
     let _lock = lock_directory(directory, deadline)?;
+    let _deferred = Deferred::begin();
     let old = inspect(directory, name)?;
     remove_debris(directory, attributes, old.as_ref())?;
     if is_same(directory, name, content, attributes) {
@@ -94,21 +96,23 @@ fn replace(
     attributes: Attributes,
 ) -> Result<(), Error> {
     let temporary = OsString::from(format!("{PREFIX}{}{SUFFIX}", random()));
-    let file = write_new(directory, &temporary, content, attributes)?;
+    let place = Place { directory, name: &temporary, shown: name };
+    let file = write_new(place, content, attributes)?;
     if let Err(errno) = directory.rename(&temporary, name) {
-        remove(directory, &temporary, &file);
+        remove(place, &file);
         return Err(match errno {
             Errno::EBUSY => Error::MountPoint { path: directory.at(name) },
             errno => directory.failed("replace", name)(errno),
         });
     }
-    directory.sync().map_err(directory.failed_itself("sync"))?;
-    let published = directory.entry(name).map_err(directory.failed("look at", name))?;
-    let written = fstat(&file).map_err(directory.failed("look at", name))?;
-    if published.is_none_or(|published| published.st_ino != written.st_ino) {
-        return Err(Error::Interference { path: directory.at(name) });
+    directory.sync_published();
+    // Only what is certainly not ours is an error: the output has been replaced by now.
+    match (directory.entry(name), fstat(&file)) {
+        (Ok(published), Ok(written)) if published.is_none_or(|stat| stat.st_ino != written.st_ino) => {
+            Err(Error::Interference { path: directory.at(name) })
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn is_temporary(name: &OsStr) -> bool {

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use nix::unistd::geteuid;
 
 use super::File;
-use super::content::{is_same, write_new};
+use super::content::{Place, is_same, write_new};
 use super::directory::{Directory, is_directory};
 use super::error::Error;
 
@@ -69,7 +69,8 @@ impl<'a> Tree<'a> {
             let name = OsStr::new(name);
             match node {
                 Node::File(file) => {
-                    write_new(directory, name, &file.content, file.attributes)?;
+                    let place = Place { directory, name, shown: name };
+                    write_new(place, &file.content, file.attributes)?;
                 }
                 Node::Directory(tree) => {
                     let made = directory.make_subdirectory(name, DIRECTORY_MODE);

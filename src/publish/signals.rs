@@ -1,0 +1,47 @@
+//! Signals wait while output is half made: a stop request must not leave debris, since the next
+//! export may never come.
+//!
+//! Waiting for a lock stays interruptible, and `SIGQUIT` and `SIGKILL` always work. It takes that
+//! no other thread of the process would receive the signal instead: kz has one when it publishes.
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+
+/// What asks a process to end and can wait for it.
+const STOPS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// Signals are held back until this is dropped, and have their effect then.
+#[must_use]
+pub(super) struct Deferred {
+    before: Option<SigSet>,
+}
+
+impl Deferred {
+    pub(super) fn begin() -> Self {
+        let stops: SigSet = STOPS.into_iter().collect();
+        Self { before: stops.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok() }
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = before.thread_set_mask();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_requests_wait_and_the_mask_is_restored() {
+        let blocked = || STOPS.map(|stop| SigSet::thread_get_mask().unwrap().contains(stop));
+        assert_eq!(blocked(), [false; 3]);
+        let deferred = Deferred::begin();
+        assert_eq!(blocked(), [true; 3]);
+        assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGQUIT));
+        drop(deferred);
+        assert_eq!(blocked(), [false; 3]);
+    }
+}
