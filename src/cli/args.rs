@@ -147,7 +147,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub keep_env: Vec<String>,
     /// Take the secrets from what `kz export --format env` wrote; needs no configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub env_file: Option<PathBuf>,
     /// Wait this long for the env file to appear
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "env_file")]

@@ -29,7 +29,7 @@ enum Target<'a> {
 }
 
 /// Runs `kz export`.
-pub(super) fn export(arguments: &Export, session: &Session) -> Result<(), Failure> {
+pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Failure> {
     let target = target(arguments)?;
     let attributes = Attributes {
         mode: arguments.mode.unwrap_or(MODE),
@@ -116,7 +116,7 @@ fn to_stdout(content: &Secret) -> Result<(), Failure> {
 }
 
 fn to_directory(
-    session: &Session,
+    session: &Session<'_>,
     plan: &Plan<'_>,
     path: &Path,
     attributes: Attributes,
@@ -157,7 +157,7 @@ fn to_directory(
 }
 
 /// One line that says who can read it: a 0400 file of the wrong owner is the commonest surprise.
-fn say(session: &Session, change: Change, number: usize, path: &Path, attributes: &[Attributes]) {
+fn say(session: &Session<'_>, change: Change, number: usize, path: &Path, attributes: &[Attributes]) {
     let secrets = if number == 1 { "1 secret".to_owned() } else { format!("{number} secrets") };
     let Some(first) = attributes.first() else {
         session.log.note(&format!("wrote no secrets to {}: none is there", path.display()));

@@ -27,6 +27,7 @@ use session::Session;
 /// Runs kz and returns its exit code. `kz run` returns only when it failed.
 pub fn main() -> ExitCode {
     exec::forbid_core_dumps();
+    std::panic::set_hook(Box::new(|panic| crate::log::line(&panic_words(panic.location()))));
     let typed: Vec<OsString> = std::env::args_os().collect();
     let style = style(&typed);
     let arguments = match Arguments::try_parse_from(&typed) {
@@ -37,6 +38,12 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure, style),
     }
+}
+
+/// The place of a panic and nothing of its message, which quotes what a slice or a conversion was given.
+fn panic_words(location: Option<&std::panic::Location<'_>>) -> String {
+    let place = location.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    format!("error: internal error at {place}: this is a bug in kz, please report the place and the command")
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -51,9 +58,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         _ => Level::Normal,
     });
     match &arguments.command {
-        Command::Run(command) => run::run(command, common, process, log).map(|never| match never {}),
-        Command::Export(command) => export::export(command, &Session::open(common, process, log)?),
-        Command::Validate => validate::validate(&Session::open(common, process, log)?),
+        Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {}),
+        Command::Export(command) => export::export(command, &Session::open(common, &process, log)?),
+        Command::Validate => validate::validate(&Session::open(common, &process, log)?),
     }
 }
 

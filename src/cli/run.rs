@@ -1,6 +1,5 @@
 //! `kz run -- CMD`: resolves, then becomes CMD.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,38 +9,33 @@ use crate::exec::environment::{self, Environment, Inherit, Recipe};
 use crate::exec::{self, env_file};
 use crate::log::Log;
 use crate::output::dotenv;
+use crate::plan::UnknownSecret;
 use crate::secret::Secret;
 
 use super::args::{Common, Run};
 use super::report::Failure;
 use super::session::Session;
 
+/// What CMD is to get, and what not.
+struct Delivery {
+    secrets: Vec<(String, Secret)>,
+    credentials: Vec<&'static str>,
+    keep: Vec<String>,
+}
+
 /// Returns only when CMD could not be started.
 pub(super) fn run(
     arguments: &Run,
     common: &Common,
-    process: Process,
+    process: &Process,
     log: Log,
 ) -> Result<Infallible, Failure> {
     let Some(program) = arguments.command.first() else { return Err(no_command()) };
-    let mut keep = arguments.keep_env.clone();
-    let mut credentials = Vec::new();
-    let mut secrets = match &arguments.env_file {
-        Some(path) => from_file(path, arguments, &process)?,
-        None => Vec::new(),
+    let Delivery { secrets, credentials, mut keep } = match &arguments.env_file {
+        Some(path) => from_file(path, arguments, process)?,
+        None => from_backends(arguments, common, process, log)?,
     };
-    let process = if arguments.env_file.is_none() || common.config.is_some() {
-        let session = Session::open(common, process, log)?;
-        let resolved = session.resolve(&session.plan(&arguments.only)?)?;
-        credentials = session.credential_variables();
-        keep.extend(session.loaded.config.keep_env.iter().cloned());
-        // What is resolved now is newer than what a file holds.
-        secrets.retain(|(name, _)| resolved.iter().all(|secret| secret.name != *name));
-        secrets.extend(resolved.into_iter().map(|secret| (secret.name, secret.value)));
-        session.process
-    } else {
-        process
-    };
+    keep.extend(arguments.keep_env.iter().cloned());
     let recipe = Recipe {
         inherited: &process.variables,
         inherit: if arguments.clean_env { Inherit::Kept } else { Inherit::All },
@@ -62,7 +56,15 @@ fn no_command() -> Failure {
     )
 }
 
-fn from_file(path: &Path, arguments: &Run, process: &Process) -> Result<Vec<(String, Secret)>, Failure> {
+fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
+    let session = Session::open(common, process, log)?;
+    let resolved = session.resolve(&session.plan(&arguments.only)?)?;
+    let secrets = resolved.into_iter().map(|secret| (secret.name, secret.value)).collect();
+    let credentials = session.credential_variables();
+    Ok(Delivery { secrets, credentials, keep: session.loaded.config.keep_env })
+}
+
+fn from_file(path: &Path, arguments: &Run, process: &Process) -> Result<Delivery, Failure> {
     let trust = env_file::Trust { ours: process.uid, also: arguments.from_uid };
     let patience = arguments.wait.unwrap_or_default();
     let content = env_file::read(path, trust, patience).map_err(Failure::EnvFile)?;
@@ -77,15 +79,15 @@ fn from_file(path: &Path, arguments: &Run, process: &Process) -> Result<Vec<(Str
     if !dangerous.is_empty() {
         return Err(Failure::Dangerous(path.to_owned(), dangerous));
     }
-    if !arguments.only.is_empty() && arguments.env_file.is_some() {
-        let names: BTreeSet<&String> = arguments.only.iter().collect();
-        if let Some(missing) = names.iter().find(|name| variables.iter().all(|(known, _)| known != **name)) {
-            let known = variables.into_iter().map(|(name, _)| name).collect();
-            return Err(Failure::Unknown(crate::plan::UnknownSecret((*missing).clone()), known));
-        }
-        variables.retain(|(name, _)| names.contains(name));
+    let known = |name: &String| variables.iter().any(|(other, _)| other == name);
+    if let Some(missing) = arguments.only.iter().find(|name| !known(name)) {
+        let names = variables.into_iter().map(|(name, _)| name).collect();
+        return Err(Failure::Unknown(UnknownSecret(missing.clone()), names));
     }
-    Ok(variables)
+    if !arguments.only.is_empty() {
+        variables.retain(|(name, _)| arguments.only.contains(name));
+    }
+    Ok(Delivery { secrets: variables, credentials: Vec::new(), keep: Vec::new() })
 }
 
 fn say_removed(environment: &Environment, log: Log) {

@@ -17,9 +17,9 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A loaded configuration and the process it was loaded in.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     /// The process.
-    pub process: Process,
+    pub process: &'a Process,
     /// The configuration.
     pub loaded: Loaded,
     /// Where to say things.
@@ -29,11 +29,11 @@ pub(super) struct Session {
     timeout: Duration,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     /// Loads the configuration.
-    pub(super) fn open(common: &Common, process: Process, log: Log) -> Result<Self, Failure> {
+    pub(super) fn open(common: &Common, process: &'a Process, log: Log) -> Result<Self, Failure> {
         let request = Request { config: common.config.clone(), environment: common.environment.clone() };
-        let loaded = config::load(&request, &process).map_err(Failure::Config)?;
+        let loaded = config::load(&request, process).map_err(Failure::Config)?;
         log.detail(&format!("configuration: {}", loaded.path.display()));
         if let Some(local) = &loaded.local {
             log.note(&format!("refs of {} are laid over it", local.display()));
@@ -58,7 +58,7 @@ impl Session {
 
     /// The values of a plan.
     pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
-        let view = View::new(&self.process, self.loaded.base());
+        let view = View::new(self.process, self.loaded.base());
         let providers = self.providers(plan, &view);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
@@ -71,8 +71,8 @@ impl Session {
         }
     }
 
-    fn providers<'a>(&self, plan: &Plan<'_>, view: &'a View<'a>) -> Providers<'a> {
-        let mut providers: Providers<'a> = BTreeMap::new();
+    fn providers<'v>(&self, plan: &Plan<'_>, view: &'v View<'v>) -> Providers<'v> {
+        let mut providers: Providers<'v> = BTreeMap::new();
         for batch in &plan.batches {
             if let Some(instance) = self.loaded.config.instances.get(&batch.instance) {
                 self.log.detail(&format!("{}: {} documents", batch.instance, batch.documents.len()));

@@ -6,7 +6,7 @@ use super::report::Failure;
 use super::session::Session;
 
 /// Loading has checked everything; what is left is to say what was found.
-pub(super) fn validate(session: &Session) -> Result<(), Failure> {
+pub(super) fn validate(session: &Session<'_>) -> Result<(), Failure> {
     let config = &session.loaded.config;
     let plan = session.plan(&[])?;
     let number = config.declarations.len();

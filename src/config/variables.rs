@@ -3,6 +3,7 @@
 //! Tests build a [`Process`] by hand. Names and values are bytes: nothing here is assumed to be UTF-8.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::provider::Surroundings;
 use crate::secret::Secret;
 
 /// What the kernel and the caller gave us.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Process {
     /// The environment, in its order.
     pub variables: Vec<(OsString, OsString)>,
@@ -20,6 +21,14 @@ pub struct Process {
     pub uid: u32,
     /// The process id; 1 in most containers.
     pub pid: u32,
+}
+
+impl fmt::Debug for Process {
+    /// Without the environment: it may hold credentials.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { directory, uid, pid, .. } = self;
+        write!(formatter, "Process {{ directory: {directory:?}, uid: {uid}, pid: {pid} }}")
+    }
 }
 
 impl Process {

@@ -20,8 +20,7 @@ pub enum Inherit {
     Kept,
 }
 
-/// How to make an environment.
-#[derive(Debug)]
+/// How to make an environment. No `Debug`: it holds values.
 pub struct Recipe<'a> {
     /// kz's own.
     pub inherited: &'a [(OsString, OsString)],
@@ -35,8 +34,7 @@ pub struct Recipe<'a> {
     pub secrets: &'a [(String, Secret)],
 }
 
-/// `NAME=value` strings, and which credentials were left out.
-#[derive(Debug)]
+/// `NAME=value` strings, and which credentials were left out. No `Debug`: it holds values.
 pub struct Environment {
     /// In the inherited order, secrets last.
     pub strings: Vec<CString>,
@@ -182,8 +180,8 @@ mod tests {
 
     #[test]
     fn what_execve_cannot_carry_is_refused_by_name() {
-        let nul = build_with(Inherit::All, &[], &[("N", b"a\0b")]).unwrap_err();
-        assert_eq!(nul, Unfit::Nul("N".to_owned()));
+        let nul = build_with(Inherit::All, &[], &[("N", b"a\0b")]).err();
+        assert_eq!(nul, Some(Unfit::Nul("N".to_owned())));
         let most = LONGEST_STRING - 1 - "B=".len();
         assert!(build_with(Inherit::All, &[], &[("B", &vec![b'x'; most])]).is_ok());
         assert!(build_with(Inherit::All, &[], &[("B", &vec![b'x'; most + 1])]).is_err());

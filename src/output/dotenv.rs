@@ -5,6 +5,8 @@
 //! what cannot be carried so is refused, by name and reason. The decoder accepts that form and what a
 //! person writes beside it (comments, `export`), and refuses what parsers read differently.
 
+use std::collections::BTreeSet;
+
 use crate::secret::Secret;
 
 use super::{Item, Refusal};
@@ -104,6 +106,7 @@ pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
     let fail = |line, reason| Err(DecodeError { line, reason });
     let Some(text) = content.expose_text() else { return fail(1, "the file is not UTF-8") };
     let mut entries: Vec<(String, Secret)> = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
         let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
@@ -114,7 +117,7 @@ pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
             continue;
         }
         match assignment(rest) {
-            Ok((key, _, _)) if entries.iter().any(|(known, _)| known == key) => {
+            Ok((key, _, _)) if !seen.insert(key) => {
                 return fail(line, "this key stands above already: parsers differ in which one counts");
             }
             Ok((key, value, after)) => {

@@ -3,9 +3,8 @@
 //! Rules (design.md §2): a string is taken as it is, any other JSON value as compact JSON, with
 //! numbers digit for digit as they were written. Invariant: errors name fields, never values.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use toml::de::{DeTable, DeValue};
 
@@ -49,89 +48,107 @@ fn names(fields: &[String]) -> String {
     }
 }
 
-/// The field's value.
-pub fn extract(document: &Document, field: &FieldPath) -> Result<Secret, FieldError> {
-    let text = document.content.expose_text();
-    match document.shape {
-        Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?, field),
-        Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?, field),
-        Shape::Dotenv => dotenv_value(&document.content, field),
+/// A document that was read once, for all the fields that are asked of it.
+pub enum Fields<'a> {
+    /// Keys and values.
+    Dotenv(BTreeMap<String, Secret>),
+    /// The members of the outermost object, undecoded; of equal keys, the last.
+    Json(BTreeMap<String, &'a RawValue>),
+    /// JSON that is no object.
+    JsonValue(&'a RawValue),
+    /// The tree.
+    Toml(DeValue<'a>),
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a document by its shape.
+    pub fn of(document: &'a Document) -> Result<Self, FieldError> {
+        let text = document.content.expose_text();
+        match document.shape {
+            Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?),
+            Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?),
+            Shape::Dotenv => dotenv_entries(&document.content),
+        }
     }
+
+    /// The field's value.
+    pub fn get(&self, field: &FieldPath) -> Result<Secret, FieldError> {
+        match self {
+            Self::Dotenv(entries) => {
+                let key = field.as_key();
+                entries.get(&key).cloned().ok_or_else(|| missing(&key, entries.keys().cloned()))
+            }
+            Self::Json(members) => {
+                let (first, rest) = first(field);
+                match members.get(first) {
+                    Some(value) => descend_json(value, first, rest),
+                    None => Err(missing(first, members.keys().cloned())),
+                }
+            }
+            Self::JsonValue(value) => descend_json(value, "the document", field.segments()),
+            Self::Toml(tree) => descend_toml(tree, field),
+        }
+    }
+}
+
+fn first(field: &FieldPath) -> (&str, &[String]) {
+    field.segments().split_first().map_or(("", &[]), |(first, rest)| (first, rest))
+}
+
+fn missing(wanted: &str, fields: impl IntoIterator<Item = String>) -> FieldError {
+    FieldError::Missing { wanted: wanted.to_owned(), fields: fields.into_iter().collect() }
 }
 
 fn not_text(what: &'static str) -> FieldError {
     FieldError::Malformed { what, reason: "it is not UTF-8".to_owned() }
 }
 
-fn dotenv_value(content: &Secret, field: &FieldPath) -> Result<Secret, FieldError> {
-    let entries = dotenv::decode(content)
-        .map_err(|error| FieldError::Malformed { what: "KEY=value lines", reason: error.to_string() })?;
-    let key = field.as_key();
-    match entries.iter().find(|(name, _)| *name == key) {
-        Some((_, value)) => Ok(value.clone()),
-        None => Err(FieldError::Missing {
-            wanted: key,
-            fields: entries.into_iter().map(|(name, _)| name).collect(),
-        }),
-    }
+fn dotenv_entries(content: &Secret) -> Result<Fields<'static>, FieldError> {
+    let malformed = |error: dotenv::DecodeError| FieldError::Malformed {
+        what: "KEY=value lines",
+        reason: error.to_string(),
+    };
+    Ok(Fields::Dotenv(dotenv::decode(content).map_err(malformed)?.into_iter().collect()))
 }
 
-/// The members of an object, in order, undecoded.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    members.push((Cow::Owned(key), map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
+fn json(text: &str) -> Result<Fields<'_>, FieldError> {
+    let whole: &RawValue = serde_json::from_str(text).map_err(|error| malformed_json(&error))?;
+    if whole.get().starts_with('{') { members(whole).map(Fields::Json) } else { Ok(Fields::JsonValue(whole)) }
 }
 
-fn json(text: &str, field: &FieldPath) -> Result<Secret, FieldError> {
-    let mut current: &RawValue = serde_json::from_str(text).map_err(|error| malformed_json(&error))?;
-    let mut above = "the document".to_owned();
-    for segment in field.segments() {
-        current = step(current, segment, &above)?;
-        above.clone_from(segment);
+fn members(object: &RawValue) -> Result<BTreeMap<String, &RawValue>, FieldError> {
+    serde_json::from_str(object.get()).map_err(|error| malformed_json(&error))
+}
+
+fn descend_json(from: &RawValue, name: &str, segments: &[String]) -> Result<Secret, FieldError> {
+    let mut current = from;
+    let mut above = name;
+    for segment in segments {
+        current = step(current, segment, above)?;
+        above = segment;
     }
     json_value(current)
 }
 
 fn step<'a>(current: &'a RawValue, segment: &str, above: &str) -> Result<&'a RawValue, FieldError> {
-    let text = current.get();
-    let missing = |fields| FieldError::Missing { wanted: segment.to_owned(), fields };
-    match text.as_bytes().first() {
+    match current.get().as_bytes().first() {
         Some(b'{') => {
-            let Members(members) = serde_json::from_str(text).map_err(|error| malformed_json(&error))?;
-            // Like every JSON parser in use: of equal keys, the last.
-            match members.iter().rev().find(|(key, _)| key == segment) {
-                Some((_, value)) => Ok(value),
-                None => Err(missing(members.into_iter().map(|(key, _)| key.into_owned()).collect())),
-            }
+            let members = members(current)?;
+            members.get(segment).copied().ok_or_else(|| missing(segment, members.into_keys()))
         }
         Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| malformed_json(&error))?;
-            let index: Option<usize> = segment.parse().ok();
-            index
-                .and_then(|index| items.get(index).copied())
-                .ok_or_else(|| missing(vec![format!("{} elements, numbered from 0", items.len())]))
+            let items: Vec<&RawValue> =
+                serde_json::from_str(current.get()).map_err(|error| malformed_json(&error))?;
+            let item = segment.parse().ok().and_then(|index: usize| items.get(index).copied());
+            item.ok_or_else(|| missing(segment, [elements(items.len())]))
         }
         _ => Err(FieldError::NotAnObject(above.to_owned())),
     }
+}
+
+/// What stands in an array, in the place of field names.
+fn elements(number: usize) -> String {
+    format!("{number} elements, numbered from 0")
 }
 
 fn json_value(value: &RawValue) -> Result<Secret, FieldError> {
@@ -166,46 +183,42 @@ fn malformed_json(error: &serde_json::Error) -> FieldError {
     }
 }
 
-fn toml(text: &str, field: &FieldPath) -> Result<Secret, FieldError> {
+fn toml(text: &str) -> Result<Fields<'_>, FieldError> {
     let tree = DeTable::parse(text).map_err(|error| {
         let line = text[..error.span().map_or(0, |span| span.start)].matches('\n').count() + 1;
         FieldError::Malformed { what: "TOML", reason: format!("line {line}") }
     })?;
-    let mut current = DeValue::Table(tree.into_inner());
-    let mut above = "the document".to_owned();
-    for segment in field.segments() {
-        current = toml_step(current, segment, &above)?;
-        above.clone_from(segment);
-    }
-    match &current {
-        DeValue::String(text) => Ok(Secret::new(text.as_bytes().to_vec())),
-        other => {
-            let mut json = String::new();
-            write_json(other, &mut json)?;
-            Ok(Secret::new(json.into_bytes()))
-        }
-    }
+    Ok(Fields::Toml(DeValue::Table(tree.into_inner())))
 }
 
-fn toml_step<'a>(current: DeValue<'a>, segment: &str, above: &str) -> Result<DeValue<'a>, FieldError> {
+fn descend_toml(tree: &DeValue<'_>, field: &FieldPath) -> Result<Secret, FieldError> {
+    let mut current = tree;
+    let mut above = "the document";
+    for segment in field.segments() {
+        current = toml_step(current, segment, above)?;
+        above = segment;
+    }
+    if let DeValue::String(text) = current {
+        return Ok(Secret::new(text.as_bytes().to_vec()));
+    }
+    let mut json = String::new();
+    write_json(current, &mut json)?;
+    Ok(Secret::new(json.into_bytes()))
+}
+
+fn toml_step<'a>(
+    current: &'a DeValue<'a>,
+    segment: &str,
+    above: &str,
+) -> Result<&'a DeValue<'a>, FieldError> {
     match current {
-        DeValue::Table(mut table) => {
-            let key = table.keys().find(|key| key.get_ref() == segment).cloned();
-            if let Some(value) = key.and_then(|key| table.remove(&key)) {
-                Ok(value.into_inner())
-            } else {
-                let fields = table.keys().map(|key| key.get_ref().to_string()).collect();
-                Err(FieldError::Missing { wanted: segment.to_owned(), fields })
-            }
-        }
+        DeValue::Table(table) => match table.get(segment) {
+            Some(value) => Ok(value.get_ref()),
+            None => Err(missing(segment, table.keys().map(|key| key.get_ref().to_string()))),
+        },
         DeValue::Array(items) => {
-            let number = items.len();
-            let index: Option<usize> = segment.parse().ok();
-            let item = index.and_then(|index| items.into_iter().nth(index));
-            item.map(toml::Spanned::into_inner).ok_or_else(|| FieldError::Missing {
-                wanted: segment.to_owned(),
-                fields: vec![format!("{number} elements, numbered from 0")],
-            })
+            let item = segment.parse().ok().and_then(|index: usize| items.get(index));
+            item.map(toml::Spanned::get_ref).ok_or_else(|| missing(segment, [elements(items.len())]))
         }
         _ => Err(FieldError::NotAnObject(above.to_owned())),
     }
@@ -256,7 +269,8 @@ mod tests {
 
     fn get(shape: Shape, content: &str, field: &str) -> Result<String, FieldError> {
         let document = Document { content: Secret::new(content.as_bytes().to_vec()), shape };
-        extract(&document, &FieldPath::parse(field).unwrap()).map(|s| s.expose_text().unwrap().to_owned())
+        let value = Fields::of(&document)?.get(&FieldPath::parse(field).unwrap())?;
+        Ok(value.expose_text().unwrap().to_owned())
     }
 
     #[test]
@@ -279,7 +293,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_what_there_is() {
         let error = get(Shape::Json, r#"{"user":"u","password":"hunter2"}"#, "pass").unwrap_err().to_string();
-        assert_eq!(error, "there is no field `pass`; the document has `user`, `password`");
+        assert_eq!(error, "there is no field `pass`; the document has `password`, `user`");
         assert_eq!(
             get(Shape::Json, r#"{"a":"hunter2"}"#, "a.b"),
             Err(FieldError::NotAnObject("a".to_owned()))

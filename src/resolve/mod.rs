@@ -13,10 +13,11 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Delivery, Encoding, Plan, Reference, Source, Use, WhenAbsent};
-use crate::provider::{DocumentRef, Failure, FailureKind, Outcome, Provider};
+use crate::provider::{Document, DocumentRef, Failure, FailureKind, Outcome, Provider};
 use crate::secret::Secret;
-use field::FieldError;
+use field::{FieldError, Fields};
 
 /// A secret with its value, ready to be delivered.
 #[derive(Clone, Debug)]
@@ -74,11 +75,12 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<R
     let documents = read(plan, providers).await;
     let mut values: BTreeMap<&str, Value> = BTreeMap::new();
     let mut failures = Vec::new();
+    let mut parsed = Parsed::default();
     for step in &plan.steps {
         if let Source::Reference(reference) = &step.declaration.source {
             let key = (reference.instance.as_str(), &reference.document);
             let value = match documents.get(&key) {
-                Some(outcome) => pick(step.declaration, reference, outcome),
+                Some(outcome) => pick(step.declaration, reference, outcome, &mut parsed),
                 None => Err(unanswered(step.declaration).into()),
             };
             values.insert(
@@ -126,13 +128,37 @@ fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> F
     Failed { name: declaration.name.clone(), origin, kind, cause: cause.into(), hint: None }
 }
 
+/// Documents that fields were asked of, each read once.
+#[derive(Default)]
+struct Parsed<'a>(BTreeMap<(&'a str, &'a DocumentRef), Result<Fields<'a>, FieldError>>);
+
+impl<'a> Parsed<'a> {
+    fn get(
+        &mut self,
+        reference: &'a Reference,
+        document: &'a Document,
+        field: &FieldPath,
+    ) -> Result<Secret, FieldError> {
+        let key = (reference.instance.as_str(), &reference.document);
+        match self.0.entry(key).or_insert_with(|| Fields::of(document)) {
+            Ok(fields) => fields.get(field),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}
+
 /// A provider owes an answer for every document; one that breaks that rule must not go unnoticed.
 fn unanswered(declaration: &Declaration) -> Failed {
     failed(declaration, Class::Provider(FailureKind::Malformed), "the provider gave no answer")
 }
 
 /// The value that a declaration means, out of what became of its document.
-fn pick(declaration: &Declaration, reference: &Reference, outcome: &Outcome) -> Result<Value, Box<Failed>> {
+fn pick<'a>(
+    declaration: &Declaration,
+    reference: &'a Reference,
+    outcome: &'a Outcome,
+    parsed: &mut Parsed<'a>,
+) -> Result<Value, Box<Failed>> {
     let document = match outcome {
         Outcome::Found(document) => document,
         Outcome::Absent => return absent(declaration, "nothing is there under this ref".to_owned()),
@@ -145,7 +171,7 @@ fn pick(declaration: &Declaration, reference: &Reference, outcome: &Outcome) -> 
     let malformed = |cause: String| failed(declaration, Class::Provider(FailureKind::Malformed), cause);
     let value = match &reference.field {
         None => document.content.clone(),
-        Some(field) => match field::extract(document, field) {
+        Some(field) => match parsed.get(reference, document, field) {
             Ok(value) => value,
             Err(error @ FieldError::Missing { .. }) => return absent(declaration, error.to_string()),
             Err(error) => return Err(malformed(error.to_string()).into()),
