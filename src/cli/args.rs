@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{parse_duration, secret::parse_mode};
@@ -42,7 +43,7 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Lay [NAME.secrets] over [secrets] [variable: `KEYZERO_ENV`]
-    #[arg(long = "env", global = true, value_name = "NAME")]
+    #[arg(long = "env", global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub environment: Option<String>,
     /// Give up on backends and locks after this long [default: 60s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]

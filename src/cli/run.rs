@@ -1,7 +1,7 @@
 //! `kz run -- CMD`: resolves, then becomes CMD.
 
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::config::variables::Process;
@@ -45,7 +45,7 @@ pub(super) fn run(
     };
     let environment = environment::build(&recipe).map_err(Failure::Unfit)?;
     say_removed(&environment, log);
-    replace(program, &arguments.command, &environment, &secrets)
+    replace(program, &arguments.command, &environment, &secrets, process.variable("PATH"))
 }
 
 fn no_command() -> Failure {
@@ -102,10 +102,11 @@ fn replace(
     command: &[OsString],
     environment: &Environment,
     secrets: &[(String, Secret)],
+    path: Option<&OsStr>,
 ) -> Result<Infallible, Failure> {
     let shown = program.to_string_lossy().into_owned();
     let not_found = || Failure::Exec(shown.clone(), exec::Refused::NotFound);
     let arguments = environment::arguments(command).ok_or_else(not_found)?;
     environment::check_size(&arguments, environment, secrets, exec::stack_limit()).map_err(Failure::Unfit)?;
-    exec::replace(&arguments, &environment.strings).map_err(|refused| Failure::Exec(shown, refused))
+    exec::replace(&arguments, &environment.strings, path).map_err(|refused| Failure::Exec(shown, refused))
 }
