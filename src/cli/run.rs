@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> Result<Infallible, Failure> {
     let Some(program) = arguments.command.first() else { return Err(no_command()) };
     let Delivery { secrets, credentials, mut keep } = match &arguments.env_file {
-        Some(path) => from_file(path, arguments, process)?,
+        Some(path) => from_file(path, arguments, process, log)?,
         None => from_backends(arguments, common, process, log)?,
     };
     keep.extend(arguments.keep_env.iter().cloned());
@@ -64,9 +64,12 @@ fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) 
     Ok(Delivery { secrets, credentials, keep: session.loaded.config.keep_env })
 }
 
-fn from_file(path: &Path, arguments: &Run, process: &Process) -> Result<Delivery, Failure> {
+fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Result<Delivery, Failure> {
     let trust = env_file::Trust { ours: process.uid, also: arguments.from_uid };
     let patience = arguments.wait.unwrap_or_default();
+    if !patience.is_zero() && !path.exists() {
+        log.note(&format!("waiting for {}, up to {} s", path.display(), patience.as_secs()));
+    }
     let content = env_file::read(path, trust, patience).map_err(Failure::EnvFile)?;
     let mut variables =
         dotenv::decode(&content).map_err(|error| Failure::EnvFileLine(path.to_owned(), error))?;

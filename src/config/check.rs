@@ -11,7 +11,7 @@ use toml::de::DeTable;
 
 use crate::plan::{Declaration, Source};
 
-use super::problem::{Place, Problem, Problems};
+use super::problem::{self, Place, Problem, Problems};
 use super::provider::{Instances, Reader};
 use super::secret::Raw;
 use super::table::{Entry, entries};
@@ -121,10 +121,20 @@ fn environment_secrets<'a>(section: &Entry<'a>) -> Option<Entry<'a>> {
 }
 
 fn unknown_section(entry: &Entry<'_>, problems: &mut Problems) {
-    if LATER.contains(&entry.key) {
-        problems.add(entry.place.clone(), format!("`{}` is not built into this version of kz", entry.key));
+    let keys = entry.node.table("", &mut Problems::default()).unwrap_or_default();
+    let (key, place) = (entry.key, entry.place.clone());
+    if LATER.contains(&key) {
+        problems.add(place, format!("`{key}` is not built into this version of kz"));
+    } else if keys.iter().any(|inner| inner.key == "secrets") {
+        for other in keys.iter().filter(|inner| inner.key != "secrets") {
+            let message = format!("an environment has `[{key}.secrets]` only, not `{}`", other.key);
+            problems.add(other.place.clone(), message);
+        }
+    } else if problem::nearest(key, SECTIONS.iter().copied()).is_none() && !keys.is_empty() {
+        let hint = format!("an environment is written `[{key}.secrets]`");
+        problems.add_with_hint(place, format!("unknown section `{key}`"), hint);
     } else {
-        problems.add_unknown(entry.place.clone(), "section", entry.key, SECTIONS.iter().copied());
+        problems.add_unknown(place, "section", key, SECTIONS.iter().copied());
     }
 }
 

@@ -95,3 +95,13 @@ fn arguments_of_docker_run_replace_the_command_and_keep_kz_in_front() {
         .expect_code(127)
         .expect_stderr(&["no-such-program"]);
 }
+
+#[test]
+fn a_kz_that_waits_as_pid_1_ends_as_soon_as_it_is_stopped() {
+    let volume = Volume::new();
+    let mount = volume.mount(":ro");
+    let options = [mount.as_str(), IMAGE, "kz", "run", "--env-file", "/secrets/.env", "--wait", "600s"];
+    let waiting = Container::start(&[&options[..], &["--", "never"]].concat());
+    waiting.says("waiting for");
+    assert_eq!(waiting.stop(), "143", "the engine had to kill it, or it did not wait");
+}
