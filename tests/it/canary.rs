@@ -97,6 +97,8 @@ fn a_failing_command_shows_no_part_of_a_value() {
             &["-v", "export", "--format", "json"],
             &["-v", "export", "--format", "files", "--output", "."],
             &["-v", "run", "--", "true"],
+            &["-v", "status"],
+            &["-v", "status", "--format", "json"],
         ] {
             let run = kz(&sandbox, &canary, words);
             // Validation contacts nothing, so it cannot know of a failing backend.
