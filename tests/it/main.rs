@@ -16,9 +16,14 @@ mod canary;
 mod cases;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
+mod delivery;
 /// The documents say what is there.
 mod docs;
+/// SIGKILL at every system call of an export.
+mod kill9;
+mod reader;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
+mod strace;
 mod support;
 mod surroundings;
