@@ -222,14 +222,6 @@ mod tests {
     }
 
     #[test]
-    fn standard_output_has_its_own_hint() {
-        for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
-            let error = publish_file(Path::new(path), &secret("x"), OURS, soon()).unwrap_err();
-            assert_eq!(error.hint().unwrap(), "for stdout say `--output -`", "{error:?}");
-        }
-    }
-
-    #[test]
     fn a_mount_point_is_told_from_what_is_none() {
         // Something that is one everywhere, without the privilege to mount.
         let directory = open_directory(Path::new("/")).unwrap();
