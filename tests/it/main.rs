@@ -24,6 +24,8 @@ mod kill9;
 mod reader;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
+/// SIGTERM in the middle of an export.
+mod signals;
 mod strace;
 mod support;
 mod surroundings;
