@@ -19,6 +19,8 @@ mod config_trust;
 mod delivery;
 /// The documents say what is there.
 mod docs;
+/// A disk that is full, read-only, missing or broken.
+mod full_disk;
 /// SIGKILL at every system call of an export.
 mod kill9;
 mod reader;
