@@ -23,6 +23,8 @@ mod docs;
 mod full_disk;
 /// SIGKILL at every system call of an export.
 mod kill9;
+/// Two exporters at the same time.
+mod race;
 mod reader;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
@@ -31,3 +33,5 @@ mod signals;
 mod strace;
 mod support;
 mod surroundings;
+/// Targets that are not what they should be.
+mod targets;
