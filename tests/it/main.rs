@@ -23,11 +23,17 @@ mod docs;
 mod full_disk;
 /// SIGKILL at every system call of an export.
 mod kill9;
+/// The order of an export's system calls.
+mod order;
+/// Who owns what is exported, and who can read it.
+mod ownership;
 /// Two exporters at the same time.
 mod race;
 mod reader;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
+/// Thousands of secrets, in counts.
+mod scale;
 /// SIGTERM in the middle of an export.
 mod signals;
 mod strace;
@@ -35,3 +41,5 @@ mod support;
 mod surroundings;
 /// Targets that are not what they should be.
 mod targets;
+/// The umask changes no mode.
+mod umask;
