@@ -59,19 +59,6 @@ impl Sandbox {
         self.run(Command::new(kz_binary()).args(arguments))
     }
 
-    /// Likewise, with a /dev of its own: were a rule about targets to break, the machine's would stay whole.
-    pub fn kz_among_own_devices(&self, arguments: &[&str]) -> Run {
-        let script = "mount -t tmpfs tmpfs /dev
-            ln -s /proc/self/fd /dev/fd
-            ln -s /proc/self/fd/1 /dev/stdout
-            mknod -m 666 /dev/null c 1 3
-            mknod -m 666 /dev/full c 1 7
-            exec \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-ec", script, "sh"]).arg(kz_binary()).args(arguments);
-        self.run(&mut command)
-    }
-
     /// Any command, in this directory, likewise.
     pub fn run(&self, command: &mut Command) -> Run {
         let explicit: Vec<_> =
