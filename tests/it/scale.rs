@@ -72,24 +72,20 @@ fn what_is_synced_grows_with_the_files_and_there_is_one_swap() {
 #[test]
 fn five_thousand_fields_of_one_document_are_one_read() {
     let sandbox = Sandbox::new();
-    for (name, line, ends) in [
-        ("doc.json", |key: &str| format!("\"{key}\":\"v\""), ("{", ",", "}")),
-        ("doc.env", |key: &str| format!("{key}=v"), ("", "\n", "\n")),
-    ] {
-        let keys: Vec<String> = (0..SECRETS).map(key).collect();
-        let lines: Vec<String> = keys.iter().map(|key| line(key)).collect();
-        sandbox.file(name, [ends.0, &lines.join(ends.1), ends.2].concat());
-        let secrets: Vec<String> = keys
-            .iter()
-            .map(|key| format!("{key} = {{ provider = \"file\", ref = \"{name}#{key}\" }}\n"))
-            .collect();
+    let lines = |line: fn(usize) -> String| (0..SECRETS).map(line).collect::<Vec<_>>();
+    let json = lines(|number| format!("\"{}\":\"v\"", key(number))).join(",");
+    let dotenv = lines(|number| format!("{}=v\n", key(number))).concat();
+    for (name, document) in [("doc.json", format!("{{{json}}}")), ("doc.env", dotenv)] {
+        sandbox.file(name, document);
+        let secret = |key: String| format!("{key} = {{ provider = \"file\", ref = \"{name}#{key}\" }}\n");
+        let secrets: Vec<String> = (0..SECRETS).map(|number| secret(key(number))).collect();
         sandbox.file(".keyzero.toml", ["[secrets]\n", &secrets.concat()].concat());
         let mut command = Command::new("strace");
         command.args(["-f", "-e", "trace=open,openat,openat2", "-o", "trace", "--"]);
         command.arg(kz_binary()).args(["export", "--format", "env"]);
         let run = sandbox.run(&mut command).expect_code(0);
-        assert_eq!(run.output.stdout.iter().filter(|&&byte| byte == b'\n').count(), SECRETS);
+        assert_eq!(run.stdout().lines().count(), SECRETS, "{}", run.stderr());
         let trace = std::fs::read_to_string(sandbox.path("trace")).unwrap();
-        assert_eq!(trace.matches(name).count(), 1, "{name} was opened more than once\n{trace}");
+        assert_eq!(trace.matches(name).count(), 1, "{name} is not read once\n{trace}");
     }
 }
