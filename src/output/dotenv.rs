@@ -108,31 +108,37 @@ pub struct DecodeError {
 
 /// The keys and values of a file, in its order.
 pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
-    let fail = |line, reason| Err(DecodeError { line, reason });
-    let Some(text) = content.expose_text() else { return fail(1, "the file is not UTF-8") };
+    let Some(text) = content.expose_text() else {
+        return Err(DecodeError { line: 1, reason: "the file is not UTF-8" });
+    };
     let mut entries: Vec<(String, Secret)> = Vec::new();
     let mut seen = BTreeSet::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
-        let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
+        let here = rest;
+        let fail = |reason| {
+            // Lines are counted when there is something to say of one, not for each.
+            let line = text[..text.len() - here.len()].matches('\n').count() + 1;
+            Err(DecodeError { line, reason })
+        };
         let end = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
         let first = without_end(&rest[..end]).trim_matches(BLANKS);
         if first.is_empty() || first.starts_with('#') {
             if first.contains('\r') {
-                return fail(line, "a carriage return inside the line, which to some parsers ends it");
+                return fail("a carriage return inside the line, which to some parsers ends it");
             }
             rest = &rest[end..];
             continue;
         }
         match assignment(rest) {
             Ok((key, _, _)) if !seen.insert(key) => {
-                return fail(line, "this key stands above already: parsers differ in which one counts");
+                return fail("this key stands above already: parsers differ in which one counts");
             }
             Ok((key, value, after)) => {
                 entries.push((key.to_owned(), Secret::new(value.as_bytes().to_vec())));
                 rest = after;
             }
-            Err(reason) => return fail(line, reason),
+            Err(reason) => return fail(reason),
         }
     }
     Ok(entries)
