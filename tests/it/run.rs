@@ -153,7 +153,12 @@ fn a_deaf_stderr_is_no_reason_not_to_start() {
 fn an_env_file_is_waited_for() {
     let sandbox = Sandbox::new();
     let mut command = kz_run(&["--env-file", "late/.env", "--wait", "60s", "--", "sh", "-c", "echo $LATE"]);
-    let child = command.current_dir(sandbox.path("")).stdout(Stdio::piped()).spawn().expect("kz");
+    let child = command
+        .current_dir(sandbox.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("kz");
     std::thread::sleep(std::time::Duration::from_millis(200));
     sandbox.file("late/.tmp", "LATE=now\n");
     sandbox.mode("late/.tmp", 0o400);
