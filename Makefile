@@ -75,6 +75,6 @@ size: image ## what the release binary and the image weigh, beside the budgets
 advisories: ## known vulnerabilities in the dependencies (needs the network)
 	@cargo deny --log-level error check advisories
 
-clean: ## remove what was built, images too
+clean: ## remove what was built, images too, and what a killed test or demo left
 	@cargo clean
-	@$(DOCKER) image rm $(IMAGE) $$($(DOCKER) image ls --quiet --filter label=kz.stand-in) > /dev/null 2>&1 || true
+	@scripts/clean

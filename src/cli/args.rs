@@ -15,6 +15,7 @@ const VERSION: &str =
 const EXAMPLES: &str = "\
 Examples:
   kz validate                                        check .keyzero.toml, contact nothing
+  kz status                                          ask every backend, show no value
   kz run -- node server.js                           become the server, secrets in its environment
   kz export --format files --output /secrets         one file per secret, for *_FILE variables
   kz export --format env --output /secrets/.env      KEY=value lines, all or none
@@ -65,6 +66,8 @@ pub(super) enum Command {
     Run(Run),
     /// Check the configuration without contacting anything
     Validate,
+    /// Ask every backend and say of each secret whether it is there, without showing it
+    Status(Status),
 }
 
 const EXPORT_EXAMPLES: &str = "\
@@ -162,6 +165,26 @@ pub(super) struct Run {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
+}
+
+/// `kz status`.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Only these secrets
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// A table for people, or JSON for programs
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: StatusFormat,
+}
+
+/// The forms of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum StatusFormat {
+    /// Columns
+    Table,
+    /// An array of objects with `name`, `provider`, `ref`, `state` and, where there is one, `cause`
+    Json,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -8,6 +8,7 @@ mod owner;
 mod report;
 mod run;
 mod session;
+mod status;
 mod validate;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ use crate::log::{Level, Log};
 use args::{Arguments, Command};
 use report::{Failure, Style, report};
 use session::Session;
+use status::Readiness;
 
 /// Runs kz and returns its exit code. `kz run` returns only when it failed.
 pub fn main() -> ExitCode {
@@ -35,7 +37,7 @@ pub fn main() -> ExitCode {
         Err(error) => return not_understood(&error, style),
     };
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => report(&failure, style),
     }
 }
@@ -46,7 +48,7 @@ fn panic_words(location: Option<&std::panic::Location<'_>>) -> String {
     format!("error: internal error at {place}: this is a bug in kz, please report the place and the command")
 }
 
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let process = Process::current().map_err(Failure::Process)?;
     if process.pid == 1 {
         exec::end_on_signals();
@@ -57,10 +59,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         (_, true) => Level::Verbose,
         _ => Level::Normal,
     });
+    let session = || Session::open(common, &process, log);
     match &arguments.command {
         Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {}),
-        Command::Export(command) => export::export(command, &Session::open(common, &process, log)?),
-        Command::Validate => validate::validate(&Session::open(common, &process, log)?),
+        Command::Export(command) => export::export(command, &session()?).map(|()| ExitCode::SUCCESS),
+        Command::Validate => validate::validate(&session()?).map(|()| ExitCode::SUCCESS),
+        Command::Status(command) => status::status(command, &session()?).map(|readiness| match readiness {
+            Readiness::Ready => ExitCode::SUCCESS,
+            Readiness::NotReady => ExitCode::FAILURE,
+        }),
     }
 }
 
@@ -68,7 +75,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn style(typed: &[OsString]) -> Style {
     let options = typed.iter().skip(1).take_while(|word| *word != "--");
     let mut words =
-        options.filter(|word| ["run", "export", "validate"].iter().any(|command| *word == command));
+        options.filter(|word| ["run", "export", "validate", "status"].iter().any(|command| *word == command));
     if words.next().is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
 }
 

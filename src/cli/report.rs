@@ -13,8 +13,10 @@ use crate::config::problem::{self, Problem};
 use crate::config::source::Source;
 use crate::log::escape;
 use crate::output::Refusal;
-use crate::resolve::{Class, Failed, Failures};
-use crate::{config, exec, plan, provider, publish};
+use crate::resolve::{Failed, Failures};
+use crate::{config, exec, plan, publish};
+
+use super::status::class;
 
 /// Everything that can end kz with words.
 #[derive(Debug)]
@@ -249,14 +251,7 @@ fn resolve_words(Failures(failures): &Failures) -> Words {
 }
 
 fn failed_line(failed: &Failed) -> String {
-    let class = match failed.kind {
-        Class::Absent => "absent",
-        Class::Template => "not rendered",
-        Class::Provider(provider::FailureKind::Denied) => "denied",
-        Class::Provider(provider::FailureKind::Unreachable) => "unreachable",
-        Class::Provider(provider::FailureKind::Malformed) => "malformed",
-        Class::Provider(provider::FailureKind::Misconfigured) => "not set up",
-    };
+    let class = class(failed.kind);
     match &failed.origin {
         Some((provider, reference)) => {
             format!("{} ({provider} `{reference}`) {class}: {}", failed.name, failed.cause)

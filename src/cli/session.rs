@@ -1,13 +1,16 @@
 //! What every command begins with: the configuration, a plan, the providers, and the values.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
 
 use crate::config::variables::{Process, View};
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
 use crate::plan::{Plan, Source};
-use crate::resolve::{Providers, Resolved};
+use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
 use super::report::Failure;
@@ -60,15 +63,21 @@ impl<'a> Session<'a> {
     pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
         let view = View::new(self.process, self.loaded.base());
         let providers = self.providers(plan, &view);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
-        let resolving = crate::resolve::resolve(plan, &providers);
+        self.by_the_deadline(crate::resolve::resolve(plan, &providers))?.map_err(Failure::Resolve)
+    }
+
+    /// What each secret of a plan comes to.
+    pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
+        let view = View::new(self.process, self.loaded.base());
+        let providers = self.providers(plan, &view);
+        self.by_the_deadline(crate::resolve::assess(plan, &providers))
+    }
+
+    fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let runtime = Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
         let deadline = tokio::time::Instant::from_std(self.deadline);
-        match runtime.block_on(async { tokio::time::timeout_at(deadline, resolving).await }) {
-            Ok(Ok(resolved)) => Ok(resolved),
-            Ok(Err(failures)) => Err(Failure::Resolve(failures)),
-            Err(_) => Err(Failure::Deadline(self.timeout)),
-        }
+        let result = runtime.block_on(async { tokio::time::timeout_at(deadline, work).await });
+        result.map_err(|_| Failure::Deadline(self.timeout))
     }
 
     fn providers<'v>(&self, plan: &Plan<'_>, view: &'v View<'v>) -> Providers<'v> {

@@ -267,3 +267,18 @@ impl Error {
         Self::NotKept { path, wanted: wanted.describe(), shown: shown.describe() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_output_has_its_own_hint() {
+        for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+            let error = Error::TargetKind { path: path.into(), kind: "a symbolic link" };
+            assert_eq!(error.hint().as_deref(), Some("for stdout say `--output -`"));
+        }
+        let device = Error::TargetKind { path: "/dev/fdx".into(), kind: "a device" };
+        assert!(device.hint().is_some_and(|hint| hint.starts_with("name a file")));
+    }
+}

@@ -17,6 +17,7 @@ use nix::unistd::geteuid;
 use super::STATE_DIRECTORY;
 use super::directory::{Directory, is_directory, is_regular, kind, with_own_umask};
 use super::error::Error;
+use super::signals::Deferred;
 
 const LOCK: &str = "lock";
 /// Between two attempts.
@@ -32,19 +33,27 @@ pub(super) struct Lock {
 }
 
 /// Locks the directory itself.
-pub(super) fn lock_directory(directory: &Directory, deadline: Instant) -> Result<Lock, Error> {
+pub(super) fn lock_directory(
+    directory: &Directory,
+    deadline: Instant,
+    deferred: &Deferred,
+) -> Result<Lock, Error> {
     let descriptor = directory
         .open(OsStr::new("."), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty())
         .map_err(directory.failed_itself("lock"))?;
     let file = File::from(descriptor);
-    wait(&file, directory.path(), deadline)?;
+    wait(&file, directory.path(), deadline, deferred)?;
     Ok(Lock { _file: file, made: None })
 }
 
 /// Locks `.kz/lock` in the directory, and makes both where they are missing.
-pub(super) fn lock_state(directory: &Directory, deadline: Instant) -> Result<Lock, Error> {
+pub(super) fn lock_state(
+    directory: &Directory,
+    deadline: Instant,
+    deferred: &Deferred,
+) -> Result<Lock, Error> {
     loop {
-        match attempt(directory, deadline) {
+        match attempt(directory, deadline, deferred) {
             Ok(Some(lock)) => return Ok(lock),
             // Somebody took it away between two of our steps, as `Lock::undo` does.
             Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < deadline => {}
@@ -55,7 +64,7 @@ pub(super) fn lock_state(directory: &Directory, deadline: Instant) -> Result<Loc
 }
 
 /// `None` when what was locked is not there any more: it would let two in.
-fn attempt(directory: &Directory, deadline: Instant) -> Result<Option<Lock>, Error> {
+fn attempt(directory: &Directory, deadline: Instant, deferred: &Deferred) -> Result<Option<Lock>, Error> {
     let (state, is_new) = open_state(directory)?;
     let opened = open_lock(&state).inspect_err(|_| {
         if is_new {
@@ -63,7 +72,7 @@ fn attempt(directory: &Directory, deadline: Instant) -> Result<Option<Lock>, Err
         }
     });
     let file = File::from(opened?);
-    wait(&file, &state.at(LOCK), deadline)?;
+    wait(&file, &state.at(LOCK), deadline, deferred)?;
     let same = |opened: nix::Result<FileStat>, present: nix::Result<Option<FileStat>>| {
         let present = present.ok().flatten();
         present.zip(opened.ok()).is_some_and(|(one, other)| identity(&one) == identity(&other))
@@ -145,7 +154,7 @@ fn check_state(
     }
 }
 
-fn wait(file: &File, path: &Path, deadline: Instant) -> Result<(), Error> {
+fn wait(file: &File, path: &Path, deadline: Instant, deferred: &Deferred) -> Result<(), Error> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
@@ -159,7 +168,7 @@ fn wait(file: &File, path: &Path, deadline: Instant) -> Result<(), Error> {
         if left.is_zero() {
             return Err(Error::Locked { path: path.to_owned(), holder: holder(file) });
         }
-        std::thread::sleep(PAUSE.min(left));
+        deferred.suspended(|| std::thread::sleep(PAUSE.min(left)));
     }
 }
 
@@ -205,7 +214,7 @@ mod tests {
         for (kind, plant) in plants {
             let target = Target::new();
             plant(&target);
-            let error = lock_state(&target.open(), now()).unwrap_err();
+            let error = lock_state(&target.open(), now(), &Deferred::begin()).unwrap_err();
             assert_eq!(error, Error::StateKind { path: target.path(".kz"), kind });
         }
     }
@@ -220,7 +229,7 @@ mod tests {
             let target = Target::new();
             target.plant_directory(".kz");
             plant(&target);
-            let error = lock_state(&target.open(), now()).unwrap_err();
+            let error = lock_state(&target.open(), now(), &Deferred::begin()).unwrap_err();
             assert_eq!(error, Error::StateKind { path: target.path(".kz/lock"), kind });
         }
     }
@@ -233,7 +242,7 @@ mod tests {
         let target = Target::new();
         target.plant_directory(".kz");
         target.give_away(".kz");
-        let error = lock_state(&target.open(), now()).unwrap_err();
+        let error = lock_state(&target.open(), now(), &Deferred::begin()).unwrap_err();
         assert_eq!(error, Error::ForeignState { path: target.path(".kz"), theirs: 4242, ours: 0 });
         assert!(error.hint().unwrap().contains("4242"));
     }
@@ -244,7 +253,7 @@ mod tests {
         target.plant_directory(".kz");
         target.plant(".kz/lock", "");
         std::fs::set_permissions(target.path(".kz"), std::fs::Permissions::from_mode(0o777)).unwrap();
-        let _lock = lock_state(&target.open(), now()).unwrap();
+        let _lock = lock_state(&target.open(), now(), &Deferred::begin()).unwrap();
         assert_eq!((target.attributes(".kz").0, target.attributes(".kz/lock").0), (0o700, 0o600));
     }
 
@@ -253,8 +262,8 @@ mod tests {
         let target = Target::new();
         let directory = target.open();
         for _ in 0..2 {
-            let held = lock_directory(&directory, now()).unwrap();
-            assert!(lock_directory(&directory, now()).is_err());
+            let held = lock_directory(&directory, now(), &Deferred::begin()).unwrap();
+            assert!(lock_directory(&directory, now(), &Deferred::begin()).is_err());
             drop(held);
         }
     }
@@ -264,13 +273,14 @@ mod tests {
         let target = Target::new();
         let directory = target.open();
         std::thread::scope(|scope| {
-            let first = lock_state(&directory, now()).unwrap();
-            let waiting = scope.spawn(|| lock_state(&directory, now() + Duration::from_secs(10)));
+            let first = lock_state(&directory, now(), &Deferred::begin()).unwrap();
+            let waiting =
+                scope.spawn(|| lock_state(&directory, now() + Duration::from_secs(10), &Deferred::begin()));
             std::thread::sleep(PAUSE * 3);
             first.undo(&directory);
             let second = waiting.join().unwrap().unwrap();
             assert!(target.exists(".kz/lock"));
-            assert!(matches!(lock_state(&directory, now()), Err(Error::Locked { .. })));
+            assert!(matches!(lock_state(&directory, now(), &Deferred::begin()), Err(Error::Locked { .. })));
             second.undo(&directory);
         });
         assert!(target.names().is_empty());

@@ -37,8 +37,8 @@ pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instan
     // Once before there is even a lock, so that a refused export leaves nothing at all.
     current(directory)?;
     Links::examine(directory, &tree)?;
-    let lock = lock_state(directory, deadline)?;
-    let _deferred = Deferred::begin();
+    let deferred = Deferred::begin();
+    let lock = lock_state(directory, deadline, &deferred)?;
     let result = exchange(directory, &tree);
     if result.is_err() {
         lock.undo(directory);
@@ -334,7 +334,7 @@ mod tests {
     fn a_second_exporter_waits_until_the_deadline_and_names_the_first() {
         let target = Target::new();
         let directory = target.open();
-        let held = lock_state(&directory, now()).unwrap();
+        let held = lock_state(&directory, now(), &Deferred::begin()).unwrap();
         let error = publish_set(&target.path(""), &files(&[("A", "1")]), now()).unwrap_err();
         assert_eq!(error, Error::Locked { path: target.path(".kz/lock"), holder: Some(std::process::id()) });
         drop(held);
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn a_reader_that_locks_the_directory_stops_nobody() {
         let target = Target::new();
-        let _theirs = super::super::lock::lock_directory(&target.open(), now()).unwrap();
+        let _theirs = super::super::lock::lock_directory(&target.open(), now(), &Deferred::begin()).unwrap();
         assert_written(publish_set(&target.path(""), &files(&[("A", "1")]), now()));
     }
 

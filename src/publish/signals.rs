@@ -1,7 +1,8 @@
 //! Signals wait while output is half made: a stop request must not leave debris, since the next
 //! export may never come.
 //!
-//! Waiting for a lock stays interruptible, and `SIGQUIT` and `SIGKILL` always work. It takes that
+//! It begins before there is a lock, whose file is the first thing that may have to be taken back.
+//! Waiting for one stays interruptible ([`Deferred::suspended`]), and `SIGQUIT` and `SIGKILL` always work. It takes that
 //! no other thread of the process would receive the signal instead: kz has one when it publishes.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
@@ -19,6 +20,15 @@ impl Deferred {
     pub(super) fn begin() -> Self {
         let stops: SigSet = STOPS.into_iter().collect();
         Self { before: stops.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok() }
+    }
+
+    /// What came so far takes effect, and what comes during `wait` does at once.
+    pub(super) fn suspended(&self, wait: impl FnOnce()) {
+        let held_back = self.before.as_ref().map(|before| before.thread_swap_mask(SigmaskHow::SIG_SETMASK));
+        wait();
+        if let Some(Ok(held_back)) = held_back {
+            let _ = held_back.thread_set_mask();
+        }
     }
 }
 
@@ -41,6 +51,8 @@ mod tests {
         let deferred = Deferred::begin();
         assert_eq!(blocked(), [true; 3]);
         assert!(!SigSet::thread_get_mask().unwrap().contains(Signal::SIGQUIT));
+        deferred.suspended(|| assert_eq!(blocked(), [false; 3]));
+        assert_eq!(blocked(), [true; 3]);
         drop(deferred);
         assert_eq!(blocked(), [false; 3]);
     }

@@ -46,8 +46,8 @@ pub(super) fn publish_in(
     deadline: Instant,
 ) -> Result<Change, Error> {
     inspect(directory, name)?;
-    let _lock = lock_directory(directory, deadline)?;
-    let _deferred = Deferred::begin();
+    let deferred = Deferred::begin();
+    let _lock = lock_directory(directory, deadline, &deferred)?;
     let old = inspect(directory, name)?;
     remove_debris(directory, attributes, old.as_ref())?;
     if is_same(directory, name, content, attributes) {
@@ -222,14 +222,6 @@ mod tests {
     }
 
     #[test]
-    fn standard_output_has_its_own_hint() {
-        for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
-            let error = publish_file(Path::new(path), &secret("x"), OURS, soon()).unwrap_err();
-            assert_eq!(error.hint().unwrap(), "for stdout say `--output -`", "{error:?}");
-        }
-    }
-
-    #[test]
     fn a_mount_point_is_told_from_what_is_none() {
         // Something that is one everywhere, without the privilege to mount.
         let directory = open_directory(Path::new("/")).unwrap();
@@ -326,7 +318,7 @@ mod tests {
     fn a_second_exporter_waits_until_the_deadline_and_names_the_first() {
         let target = Target::new();
         let directory = target.open();
-        let _held = lock_directory(&directory, now()).unwrap();
+        let _held = lock_directory(&directory, now(), &Deferred::begin()).unwrap();
         let error = publish_file(&target.path("f"), &secret("x"), OURS, now()).unwrap_err();
         assert_eq!(error, Error::Locked { path: target.path(""), holder: Some(std::process::id()) });
         assert!(target.names().is_empty());

@@ -4,20 +4,20 @@
 //! delivered in part. Only *absent* is covered by `optional` and `default`. A failure names secret,
 //! provider and ref, never a value.
 
+mod encoding;
 pub mod field;
 pub mod template;
+mod value;
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use futures_util::future::join_all;
 
-use crate::plan::field::FieldPath;
-use crate::plan::{Declaration, Delivery, Encoding, Plan, Reference, Source, Use, WhenAbsent};
-use crate::provider::{Document, DocumentRef, Failure, FailureKind, Outcome, Provider};
+use crate::plan::{Batch, Declaration, Delivery, Plan, Source, Use};
+use crate::provider::{Failure, FailureKind, Outcome, Provider};
 use crate::secret::Secret;
-use field::{FieldError, Fields};
+pub use value::Verdict;
+use value::{Documents, Parsed, failed};
 
 /// A secret with its value, ready to be delivered.
 #[derive(Clone, Debug)]
@@ -63,247 +63,191 @@ pub struct Failures(pub Vec<Failed>);
 /// The instances that a plan names, built.
 pub type Providers<'a> = BTreeMap<String, Result<Box<dyn Provider + 'a>, Failure>>;
 
-/// A value, its lawful absence, or a failure that is listed elsewhere.
-enum Value {
-    Present(Secret),
-    Omitted,
-    Failed,
+/// What every secret of a plan came to, by name.
+pub type Verdicts<'a> = BTreeMap<&'a str, Verdict>;
+
+/// Reads and assembles everything that the plan wants: all of it, or every failure.
+pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<Resolved>, Failures> {
+    deliver(plan, assess(plan, providers).await)
 }
 
-/// Reads and assembles everything that the plan wants.
-pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<Resolved>, Failures> {
+/// Reads everything that the plan wants and says what each secret came to.
+pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<'a> {
     let documents = read(plan, providers).await;
-    let mut values: BTreeMap<&str, Value> = BTreeMap::new();
-    let mut failures = Vec::new();
     let mut parsed = Parsed::default();
+    let mut verdicts = Verdicts::new();
     for step in &plan.steps {
         if let Source::Reference(reference) = &step.declaration.source {
-            let key = (reference.instance.as_str(), &reference.document);
-            let value = match documents.get(&key) {
-                Some(outcome) => pick(step.declaration, reference, outcome, &mut parsed),
-                None => Err(unanswered(step.declaration).into()),
-            };
-            values.insert(
-                &step.declaration.name,
-                value.unwrap_or_else(|failure| note(&mut failures, *failure)),
-            );
+            let verdict = documents.judge(step.declaration, reference, &mut parsed);
+            verdicts.insert(&step.declaration.name, verdict);
         }
     }
-    render_templates(plan, &mut values, &mut failures);
-    if !failures.is_empty() {
-        return Err(Failures(failures));
-    }
-    Ok(deliver(plan, values))
+    render_templates(plan, &mut verdicts);
+    verdicts
 }
 
-fn note(failures: &mut Vec<Failed>, failure: Failed) -> Value {
-    failures.push(failure);
-    Value::Failed
-}
-
-/// The outcome of every document of the plan.
-async fn read<'a>(
-    plan: &'a Plan<'_>,
-    providers: &Providers<'_>,
-) -> BTreeMap<(&'a str, &'a DocumentRef), Outcome> {
-    let mut outcomes = BTreeMap::new();
-    for batch in &plan.batches {
-        let answers = match providers.get(&batch.instance) {
-            Some(Ok(provider)) => provider.fetch(&batch.documents).await,
-            Some(Err(failure)) => vec![Outcome::Failed(failure.clone()); batch.documents.len()],
-            None => Vec::new(),
-        };
+/// The outcome of every document of the plan. Backends are asked all at once.
+async fn read<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>) -> Documents<'p> {
+    let answers = join_all(plan.batches.iter().map(|batch| ask(batch, providers))).await;
+    let mut documents = Documents::default();
+    for (batch, answers) in plan.batches.iter().zip(answers) {
         for (document, answer) in batch.documents.iter().zip(answers) {
-            outcomes.insert((batch.instance.as_str(), document), answer);
+            documents.add(&batch.instance, document, answer);
         }
     }
-    outcomes
+    documents
 }
 
-fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> Failed {
-    let origin = match &declaration.source {
-        Source::Reference(reference) => Some((reference.instance.clone(), reference.written.clone())),
-        Source::Template { .. } => None,
-    };
-    Failed { name: declaration.name.clone(), origin, kind, cause: cause.into(), hint: None }
-}
-
-/// Documents that fields were asked of, each read once.
-#[derive(Default)]
-struct Parsed<'a>(BTreeMap<(&'a str, &'a DocumentRef), Result<Fields<'a>, FieldError>>);
-
-impl<'a> Parsed<'a> {
-    fn get(
-        &mut self,
-        reference: &'a Reference,
-        document: &'a Document,
-        field: &FieldPath,
-    ) -> Result<Secret, FieldError> {
-        let key = (reference.instance.as_str(), &reference.document);
-        match self.0.entry(key).or_insert_with(|| Fields::of(document)) {
-            Ok(fields) => fields.get(field),
-            Err(error) => Err(error.clone()),
-        }
+async fn ask(batch: &Batch, providers: &Providers<'_>) -> Vec<Outcome> {
+    match providers.get(&batch.instance) {
+        Some(Ok(provider)) => provider.fetch(&batch.documents).await,
+        Some(Err(failure)) => vec![Outcome::Failed(failure.clone()); batch.documents.len()],
+        None => Vec::new(),
     }
 }
 
-/// A provider owes an answer for every document; one that breaks that rule must not go unnoticed.
-fn unanswered(declaration: &Declaration) -> Failed {
-    failed(declaration, Class::Provider(FailureKind::Malformed), "the provider gave no answer")
-}
-
-/// The value that a declaration means, out of what became of its document.
-fn pick<'a>(
-    declaration: &Declaration,
-    reference: &'a Reference,
-    outcome: &'a Outcome,
-    parsed: &mut Parsed<'a>,
-) -> Result<Value, Box<Failed>> {
-    let document = match outcome {
-        Outcome::Found(document) => document,
-        Outcome::Absent => return absent(declaration, "nothing is there under this ref".to_owned()),
-        Outcome::Failed(failure) => {
-            let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
-            failed.hint.clone_from(&failure.hint);
-            return Err(failed.into());
-        }
-    };
-    let malformed = |cause: String| failed(declaration, Class::Provider(FailureKind::Malformed), cause);
-    let value = match &reference.field {
-        None => document.content.clone(),
-        Some(field) => match parsed.get(reference, document, field) {
-            Ok(value) => value,
-            Err(error @ FieldError::Missing { .. }) => return absent(declaration, error.to_string()),
-            Err(error) => return Err(malformed(error.to_string()).into()),
-        },
-    };
-    match reference.encoding {
-        None => Ok(Value::Present(value)),
-        Some(encoding) => match decode(&value, encoding) {
-            Some(decoded) => Ok(Value::Present(decoded)),
-            None => Err(malformed(format!("the value is not {}", encoding_name(encoding))).into()),
-        },
-    }
-}
-
-fn absent(declaration: &Declaration, cause: String) -> Result<Value, Box<Failed>> {
-    match &declaration.when_absent {
-        WhenAbsent::Default(text) => Ok(Value::Present(Secret::new(text.clone().into_bytes()))),
-        WhenAbsent::Omit => Ok(Value::Omitted),
-        WhenAbsent::Fail => {
-            let mut failed = failed(declaration, Class::Absent, cause);
-            failed.hint =
-                Some("correct the ref, or write `optional = true` when it may be missing".to_owned());
-            Err(failed.into())
-        }
-    }
-}
-
-fn encoding_name(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::Base64 => "base64",
-        Encoding::Base64Url => "base64url",
-        Encoding::Hex => "hexadecimal",
-    }
-}
-
-/// The bytes that a text stands for; `None` when it is not in that encoding.
-fn decode(value: &Secret, encoding: Encoding) -> Option<Secret> {
-    let text: Vec<u8> = value.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let text = Secret::new(text);
-    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let bytes = match encoding {
-        Encoding::Base64 => GeneralPurpose::new(&alphabet::STANDARD, lenient).decode(text.expose()).ok()?,
-        Encoding::Base64Url => {
-            GeneralPurpose::new(&alphabet::URL_SAFE, lenient).decode(text.expose()).ok()?
-        }
-        Encoding::Hex => decode_hex(text.expose())?,
-    };
-    Some(Secret::new(bytes))
-}
-
-fn decode_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.chunks(2).map(|pair| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    });
-    pairs.collect()
-}
-
-/// Renders every template of the plan whose inputs are there, inputs first.
-fn render_templates<'a>(plan: &Plan<'a>, values: &mut BTreeMap<&'a str, Value>, failures: &mut Vec<Failed>) {
-    let mut open: Vec<&Declaration> = plan.steps.iter().map(|step| step.declaration).collect();
+/// Renders every template of the plan, inputs first.
+fn render_templates<'a>(plan: &Plan<'a>, verdicts: &mut Verdicts<'a>) {
+    let mut open: Vec<&'a Declaration> = plan.steps.iter().map(|step| step.declaration).collect();
     open.retain(|declaration| matches!(declaration.source, Source::Template { .. }));
     while !open.is_empty() {
         let before = open.len();
         open.retain(|declaration| {
             let Source::Template { text, inputs } = &declaration.source else { return false };
-            if !inputs.iter().all(|input| values.contains_key(input.as_str())) {
+            if !inputs.iter().all(|input| verdicts.contains_key(input.as_str())) {
                 return true;
             }
-            let value = render(text, inputs, values).unwrap_or_else(|error| {
-                note(failures, failed(declaration, Class::Template, error.to_string()))
-            });
-            values.insert(&declaration.name, value);
+            let verdict = render(declaration, text, inputs, verdicts);
+            verdicts.insert(&declaration.name, verdict);
             false
         });
         if open.len() == before {
             // `config` refuses cycles and unknown names; a plan made otherwise still ends here.
-            failures.extend(open.drain(..).map(|declaration| {
-                failed(declaration, Class::Template, "the template names what is not there")
+            verdicts.extend(open.drain(..).map(|declaration| {
+                let cause = "the template names what is not there";
+                (declaration.name.as_str(), Verdict::Failed(failed(declaration, Class::Template, cause)))
             }));
         }
     }
 }
 
-fn render(
-    text: &str,
-    inputs: &[String],
-    values: &BTreeMap<&str, Value>,
-) -> Result<Value, template::TemplateError> {
+fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &Verdicts<'_>) -> Verdict {
     let mut present = Vec::new();
     let mut absent = Vec::new();
     for input in inputs {
-        match values.get(input.as_str()) {
-            Some(Value::Present(secret)) => present.push((input.as_str(), secret)),
-            Some(Value::Failed) => return Ok(Value::Failed),
-            Some(Value::Omitted) | None => absent.push(input.as_str()),
+        match verdicts.get(input.as_str()) {
+            Some(Verdict::Present(secret) | Verdict::Assumed(secret)) => {
+                present.push((input.as_str(), secret));
+            }
+            Some(Verdict::Failed(_) | Verdict::Blocked(_)) => return Verdict::Blocked(input.clone()),
+            Some(Verdict::Omitted) | None => absent.push(input.as_str()),
         }
     }
-    template::render(text, &present, &absent).map(Value::Present)
+    match template::render(text, &present, &absent) {
+        Ok(value) => Verdict::Present(value),
+        Err(error) => Verdict::Failed(failed(declaration, Class::Template, error.to_string())),
+    }
 }
 
-fn deliver(plan: &Plan<'_>, mut values: BTreeMap<&str, Value>) -> Vec<Resolved> {
+/// All values, or all failures. A template that only waited for a failed secret is not listed beside it.
+fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Vec<Resolved>, Failures> {
     let mut resolved = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.usage == Use::Delivered) {
-        if let Some(Value::Present(value)) = values.remove(step.declaration.name.as_str()) {
-            let Declaration { name, delivery, .. } = step.declaration;
-            resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone() });
+    let mut failures = Vec::new();
+    for step in &plan.steps {
+        let Declaration { name, delivery, .. } = step.declaration;
+        match verdicts.remove(name.as_str()) {
+            Some(Verdict::Present(value) | Verdict::Assumed(value)) if step.usage == Use::Delivered => {
+                resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone() });
+            }
+            Some(Verdict::Failed(failure)) => failures.push(failure),
+            _ => {}
         }
     }
-    resolved
+    if failures.is_empty() { Ok(resolved) } else { Err(Failures(failures)) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
 
-    fn decoded(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
-        decode(&Secret::new(text.as_bytes().to_vec()), encoding).map(|secret| secret.expose().to_vec())
+    use super::*;
+    use crate::plan::{Reference, Scope, WhenAbsent};
+    use crate::provider::{Document, DocumentRef, Fetch, Shape};
+
+    /// Finishes only when as many fetches have begun as there are instances; answers only some documents.
+    struct Together {
+        begun: Arc<AtomicUsize>,
+        instances: usize,
+        answers: usize,
+    }
+
+    impl Provider for Together {
+        fn fetch<'a>(&'a self, _: &'a [DocumentRef]) -> Fetch<'a> {
+            Box::pin(async move {
+                self.begun.fetch_add(1, Ordering::SeqCst);
+                std::future::poll_fn(|context| {
+                    context.waker().wake_by_ref();
+                    let all = self.begun.load(Ordering::SeqCst) == self.instances;
+                    if all { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+                let document = Document { content: Secret::new(b"v".to_vec()), shape: Shape::Dotenv };
+                vec![Outcome::Found(document); self.answers]
+            })
+        }
+    }
+
+    fn declare(name: &str, source: Source) -> Declaration {
+        let (delivery, scope) = (Delivery::default(), Scope::default());
+        Declaration { name: name.to_owned(), source, when_absent: WhenAbsent::Fail, delivery, scope }
+    }
+
+    fn from(instance: &str) -> Source {
+        Source::Reference(Reference {
+            written: "path".to_owned(),
+            instance: instance.to_owned(),
+            document: DocumentRef { path: "path".to_owned(), version: None },
+            field: None,
+            encoding: None,
+        })
+    }
+
+    fn run(declarations: &[Declaration], answers: usize) -> Result<Vec<Resolved>, Failures> {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let provider = || -> Box<dyn Provider> {
+            Box::new(Together { begun: Arc::clone(&begun), instances: 2, answers })
+        };
+        let providers = ["one", "two"].map(|name| (name.to_owned(), Ok(provider()))).into_iter().collect();
+        let plan = Plan::new(declarations, &[]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(resolve(&plan, &providers))
     }
 
     #[test]
-    fn encodings_are_read_as_backends_and_people_write_them() {
-        assert_eq!(decoded("/+8=\n", Encoding::Base64), Some(vec![0xff, 0xef]));
-        assert_eq!(decoded("/+8", Encoding::Base64), Some(vec![0xff, 0xef]));
-        assert_eq!(decoded("_-8", Encoding::Base64Url), Some(vec![0xff, 0xef]));
-        assert_eq!(decoded("fF 0a", Encoding::Hex), Some(vec![0xff, 0x0a]));
-        assert_eq!(decoded("", Encoding::Hex), Some(vec![]));
-        for (text, encoding) in
-            [("_-8", Encoding::Base64), ("a", Encoding::Hex), ("zz", Encoding::Hex), ("é", Encoding::Base64)]
-        {
-            assert_eq!(decoded(text, encoding), None, "{text}");
-        }
+    fn backends_are_asked_at_once_and_the_configurations_order_is_kept() {
+        let template =
+            Source::Template { text: "{{ B }}{{ A }}".to_owned(), inputs: vec!["A".into(), "B".into()] };
+        let resolved =
+            run(&[declare("T", template), declare("B", from("two")), declare("A", from("one"))], 1);
+        let names: Vec<String> = resolved.unwrap().into_iter().map(|secret| secret.name).collect();
+        assert_eq!(names, ["T", "B", "A"]);
+    }
+
+    #[test]
+    fn a_provider_that_does_not_answer_is_a_failure_of_its_secrets() {
+        let failures = run(&[declare("A", from("one")), declare("B", from("two"))], 0).unwrap_err();
+        assert_eq!(failures.0.len(), 2);
+        assert!(failures.0[0].cause.contains("no answer"));
+    }
+
+    #[test]
+    fn a_template_that_waits_for_a_failed_secret_is_not_listed_beside_it() {
+        let template = Source::Template { text: "{{ A }}".to_owned(), inputs: vec!["A".to_owned()] };
+        let failures =
+            run(&[declare("A", from("one")), declare("B", from("two")), declare("T", template)], 0);
+        let names: Vec<String> = failures.unwrap_err().0.into_iter().map(|failed| failed.name).collect();
+        assert_eq!(names, ["A", "B"]);
     }
 }

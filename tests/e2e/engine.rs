@@ -172,11 +172,10 @@ impl Drop for Container {
 pub struct Image(pub String);
 
 impl Image {
-    /// Builds this Dockerfile, with no other file beside it.
+    /// Builds this Dockerfile, with the directory's files as its context.
     #[track_caller]
-    pub fn build(dockerfile: &str) -> Self {
+    pub fn build(context: &Sandbox, dockerfile: &str) -> Self {
         let image = Self(unique("image"));
-        let context = Sandbox::new();
         context.file("Dockerfile", dockerfile);
         need_engine();
         context.run(&mut docker_command(&["build", "--quiet", "--tag", &image.0, "."])).expect_code(0);
@@ -228,6 +227,18 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         let _ = self.directory.run(&mut self.command(&["down", "--volumes", "--remove-orphans"]));
+    }
+}
+
+/// Fails when what `docker PLACE` prints contains a value.
+#[track_caller]
+pub fn expect_nowhere(value: &str, places: &[&[&str]]) {
+    for place in places {
+        let run = docker(place).expect_code(0);
+        for output in [&run.output.stdout, &run.output.stderr] {
+            let found = output.windows(value.len()).any(|bytes| bytes == value.as_bytes());
+            assert!(!found, "the value is in the output of `docker {}`", place.join(" "));
+        }
     }
 }
 

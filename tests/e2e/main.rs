@@ -22,5 +22,7 @@ mod export;
 mod image;
 /// `compose-examples/quickstart`, unchanged, with its vendor's server.
 mod quickstart;
+/// The README's patterns, taken from it letter for letter, and the one that it says cannot work.
+mod readme;
 /// `kz run` in one's own image: it becomes the server, and nothing of it stays.
 mod run;

@@ -9,18 +9,12 @@ const VALID: &str = "[secrets]\nA = { provider = \"env\", ref = \"A\", default =
 
 /// kz as another user, in a directory of the sandbox.
 fn as_uid(sandbox: &Sandbox, uid: u32, directory: &str, words: &[&str]) -> Run {
-    copy_kz(sandbox);
+    sandbox.copy_kz();
     let script = format!(
         "cd {directory} && exec setpriv --reuid {uid} --regid {uid} --clear-groups ../kz \"$@\" || exit 99"
     );
     let script = if directory == "." { script.replace("../kz", "./kz") } else { script };
     sandbox.run(Command::new("sh").args(["-c", &script, "sh"]).args(words))
-}
-
-/// Puts a kz that every uid may run into the sandbox. By another process: were the file open for writing here
-/// while another test forks, that child would hold it open and running it would fail with ETXTBSY.
-fn copy_kz(sandbox: &Sandbox) {
-    sandbox.run(Command::new("install").arg("-m755").arg(kz_binary()).arg("kz")).expect_code(0);
 }
 
 fn own(sandbox: &Sandbox, name: &str, uid: u32) {
@@ -114,7 +108,7 @@ fn a_local_file_changes_refs_for_a_developer() {
     let sandbox = Sandbox::with_config(VALID);
     sandbox.file(".keyzero.local.toml", LOCAL);
     let script = "LOCAL_A=mine exec setpriv --reuid 1000 --clear-groups ./kz export --format env \"$@\"";
-    copy_kz(&sandbox);
+    sandbox.copy_kz();
     let developer = |words: &[&str]| sandbox.run(Command::new("sh").args(["-c", script, "sh"]).args(words));
     assert_eq!(developer(&[]).expect_code(0).stdout(), "A=mine\n");
     // Beside a file that was named, and as root, it counts for nothing.

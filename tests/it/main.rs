@@ -16,9 +16,30 @@ mod canary;
 mod cases;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
+mod delivery;
 /// The documents say what is there.
 mod docs;
+/// A disk that is full, read-only, missing or broken.
+mod full_disk;
+/// SIGKILL at every system call of an export.
+mod kill9;
+/// The order of an export's system calls.
+mod order;
+/// Who owns what is exported, and who can read it.
+mod ownership;
+/// Two exporters at the same time.
+mod race;
+mod reader;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
+/// Thousands of secrets, in counts.
+mod scale;
+/// SIGTERM in the middle of an export.
+mod signals;
+mod strace;
 mod support;
 mod surroundings;
+/// Targets that are not what they should be.
+mod targets;
+/// The umask changes no mode.
+mod umask;

@@ -48,6 +48,12 @@ impl Sandbox {
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).expect("a mode");
     }
 
+    /// Puts a kz that every uid may run into the sandbox. By another process: were the file open for writing here
+    /// while another test forks, that child would hold it open and running it would fail with ETXTBSY.
+    pub fn copy_kz(&self) {
+        self.run(Command::new("install").arg("-m755").arg(kz_binary()).arg("kz")).expect_code(0);
+    }
+
     /// kz in this directory, with nothing of the tester's environment but PATH.
     pub fn kz(&self, arguments: &[&str]) -> Run {
         self.run(Command::new(kz_binary()).args(arguments))

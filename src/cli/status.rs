@@ -1,0 +1,119 @@
+//! `kz status`: asks every backend and says of each secret whether it could be delivered, without delivering it.
+//!
+//! Invariant: neither a character nor the length of a value is shown, in either form.
+
+use std::io::Write as _;
+
+use crate::log::escape;
+use crate::output::json::quoted;
+use crate::plan::{Declaration, Plan, Source};
+use crate::provider::FailureKind;
+use crate::resolve::{Class, Verdict, Verdicts};
+
+use super::args::{Status, StatusFormat};
+use super::report::Failure;
+use super::session::Session;
+
+/// One line of the answer.
+struct Row<'a> {
+    name: &'a str,
+    provider: &'a str,
+    reference: &'a str,
+    state: &'static str,
+    cause: Option<String>,
+}
+
+/// Whether a delivery would succeed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Every secret is there, or may be missing.
+    Ready,
+    /// A required one is not.
+    NotReady,
+}
+
+/// Runs `kz status`.
+pub(super) fn status(arguments: &Status, session: &Session<'_>) -> Result<Readiness, Failure> {
+    let plan = session.plan(&arguments.only)?;
+    let verdicts = session.assess(&plan)?;
+    let rows = rows(&plan, &verdicts);
+    let text = match arguments.format {
+        StatusFormat::Table => table(&rows),
+        StatusFormat::Json => json(&rows),
+    };
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Stdout)?;
+    let fails = |verdict: &Verdict| matches!(verdict, Verdict::Failed(_) | Verdict::Blocked(_));
+    Ok(if verdicts.values().any(fails) { Readiness::NotReady } else { Readiness::Ready })
+}
+
+fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
+    let row = |declaration: &'a Declaration| {
+        let (provider, reference) = match &declaration.source {
+            Source::Reference(reference) => (reference.instance.as_str(), reference.written.as_str()),
+            Source::Template { .. } => ("template", "-"),
+        };
+        let (state, cause) = state(verdicts.get(declaration.name.as_str()));
+        Row { name: &declaration.name, provider, reference, state, cause }
+    };
+    plan.steps.iter().map(|step| row(step.declaration)).collect()
+}
+
+fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
+    match verdict {
+        Some(Verdict::Present(_)) => ("ok", None),
+        Some(Verdict::Assumed(_)) => ("default", Some("absent, so its default is used".to_owned())),
+        Some(Verdict::Omitted) => ("optional", Some("absent, which is allowed".to_owned())),
+        Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),
+        Some(Verdict::Blocked(input)) => ("blocked", Some(format!("it needs {input}"))),
+        None => ("malformed", None),
+    }
+}
+
+/// The name of a class of failure, for people and programs alike.
+pub(super) fn class(class: Class) -> &'static str {
+    match class {
+        Class::Absent => "absent",
+        Class::Template => "not rendered",
+        Class::Provider(FailureKind::Denied) => "denied",
+        Class::Provider(FailureKind::Unreachable) => "unreachable",
+        Class::Provider(FailureKind::Malformed) => "malformed",
+        Class::Provider(FailureKind::Misconfigured) => "not set up",
+    }
+}
+
+/// Columns as wide as they need to be; the cause, of any length, last.
+fn table(rows: &[Row<'_>]) -> String {
+    let head = ["SECRET", "PROVIDER", "REF", "STATE", ""].map(str::to_owned);
+    let cells = |row: &Row<'_>| {
+        let cause = row.cause.as_deref().unwrap_or_default();
+        [row.name, row.provider, row.reference, row.state, cause].map(escape)
+    };
+    let lines: Vec<[String; 5]> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..4).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let padded = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}  "));
+        text.push_str(padded.chain([line[4].clone()]).collect::<String>().trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// An array of objects, in the order of the configuration.
+fn json(rows: &[Row<'_>]) -> String {
+    let object = |row: &Row<'_>| {
+        let mut members = vec![
+            ("name", row.name),
+            ("provider", row.provider),
+            ("ref", row.reference),
+            ("state", row.state),
+        ];
+        members.extend(row.cause.as_deref().map(|cause| ("cause", cause)));
+        let members: Vec<String> =
+            members.iter().map(|(key, text)| format!("{}:{}", quoted(key), quoted(text))).collect();
+        format!("  {{{}}}", members.join(","))
+    };
+    format!("[\n{}\n]\n", rows.iter().map(object).collect::<Vec<_>>().join(",\n"))
+}

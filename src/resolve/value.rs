@@ -1,0 +1,120 @@
+//! What a declared secret comes to, out of what became of its document.
+
+use std::collections::BTreeMap;
+
+use crate::plan::field::FieldPath;
+use crate::plan::{Declaration, Reference, Source, WhenAbsent};
+use crate::provider::{Document, DocumentRef, FailureKind, Outcome};
+use crate::secret::Secret;
+
+use super::field::{FieldError, Fields};
+use super::{Class, Failed, encoding};
+
+/// What a secret came to.
+#[must_use]
+#[derive(Debug)]
+pub enum Verdict {
+    /// Its value.
+    Present(Secret),
+    /// It is absent, and this default stands in for it.
+    Assumed(Secret),
+    /// It is absent, and optional.
+    Omitted,
+    /// It could not be had.
+    Failed(Failed),
+    /// A template that could not be rendered because this secret of it could not be had.
+    Blocked(String),
+}
+
+/// What became of every document that was asked for, each read for fields once.
+#[derive(Debug, Default)]
+pub(super) struct Documents<'a> {
+    outcomes: BTreeMap<Key<'a>, Outcome>,
+}
+
+/// A provider instance and a document of it.
+type Key<'a> = (&'a str, &'a DocumentRef);
+
+/// Documents that fields were asked of.
+pub(super) type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
+
+impl<'a> Documents<'a> {
+    pub(super) fn add(&mut self, instance: &'a str, document: &'a DocumentRef, outcome: Outcome) {
+        self.outcomes.insert((instance, document), outcome);
+    }
+
+    /// The verdict on a secret that comes from a backend.
+    pub(super) fn judge<'d>(
+        &'d self,
+        declaration: &Declaration,
+        reference: &'d Reference,
+        parsed: &mut Parsed<'d>,
+    ) -> Verdict {
+        let key = (reference.instance.as_str(), &reference.document);
+        let malformed = |cause: String| {
+            Verdict::Failed(failed(declaration, Class::Provider(FailureKind::Malformed), cause))
+        };
+        let document = match self.outcomes.get(&key) {
+            Some(Outcome::Found(document)) => document,
+            Some(Outcome::Absent) => {
+                return absent(declaration, "nothing is there under this ref".to_owned());
+            }
+            Some(Outcome::Failed(failure)) => {
+                let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
+                failed.hint.clone_from(&failure.hint);
+                return Verdict::Failed(failed);
+            }
+            // A provider owes an answer for every document; one that breaks that rule must not go unnoticed.
+            None => return malformed("the provider gave no answer".to_owned()),
+        };
+        let value = match &reference.field {
+            None => document.content.clone(),
+            Some(field) => match get(parsed, key, document, field) {
+                Ok(value) => value,
+                Err(error @ FieldError::Missing { .. }) => return absent(declaration, error.to_string()),
+                Err(error) => return malformed(error.to_string()),
+            },
+        };
+        match reference.encoding {
+            None => Verdict::Present(value),
+            Some(encoding) => match encoding::decode(&value, encoding) {
+                Some(decoded) => Verdict::Present(decoded),
+                None => malformed(format!("the value is not {}", encoding::name(encoding))),
+            },
+        }
+    }
+}
+
+fn get<'d>(
+    parsed: &mut Parsed<'d>,
+    key: Key<'d>,
+    document: &'d Document,
+    field: &FieldPath,
+) -> Result<Secret, FieldError> {
+    match parsed.entry(key).or_insert_with(|| Fields::of(document)) {
+        Ok(fields) => fields.get(field),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+fn absent(declaration: &Declaration, cause: String) -> Verdict {
+    match &declaration.when_absent {
+        WhenAbsent::Default(text) => Verdict::Assumed(Secret::new(text.clone().into_bytes())),
+        WhenAbsent::Omit => Verdict::Omitted,
+        WhenAbsent::Fail => {
+            let mut failed = failed(declaration, Class::Absent, cause);
+            failed.hint =
+                Some("correct the ref, or write `optional = true` when it may be missing".to_owned());
+            Verdict::Failed(failed)
+        }
+    }
+}
+
+/// A failure of this secret, without a hint.
+pub(super) fn failed(declaration: &Declaration, kind: Class, cause: impl Into<String>) -> Failed {
+    let origin = match &declaration.source {
+        Source::Reference(reference) => Some((reference.instance.clone(), reference.written.clone())),
+        Source::Template { .. } => None,
+    };
+    Failed { name: declaration.name.clone(), origin, kind, cause: cause.into(), hint: None }
+}

@@ -1,0 +1,85 @@
+//! Exports under `strace`, which stops them, fails them or signals them at one system call.
+//!
+//! `when=N` counts for every call by itself, so a point of an export is a call's name and how
+//! often it has come; a recorded run says which there are. A signal comes before the call has an
+//! effect, so that the calls of a run are also all the states that it passes through. `execve` is
+//! left out: what strace injects there is lost.
+#![allow(dead_code, unreachable_pub, reason = "each test module uses its part")]
+
+use crate::delivery::Delivery;
+use crate::support::Run;
+
+/// One system call of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub call: String,
+    /// From 1.
+    pub occurrence: usize,
+    /// It comes when the output directory has been opened.
+    pub in_target: bool,
+    /// How many there are of this call in the whole run.
+    pub of: usize,
+}
+
+/// The lines of an export that has to succeed, without the number of the process.
+#[track_caller]
+pub fn trace(delivery: &Delivery, value: &str) -> Vec<String> {
+    // An absolute path and `-f`, as everywhere: the lines then begin with a number.
+    let run = delivery.export_behind(&["strace", "-f", "-s", "200", "-o", "trace"], value).expect_code(0);
+    let trace = std::fs::read_to_string(delivery.sandbox.path("trace"));
+    let trace = trace.unwrap_or_else(|error| panic!("no trace: {error}\n{}", run.describe()));
+    let call = |line: &str| line.split_once(' ').map(|(_, call)| call.trim_start().to_owned());
+    let lines: Vec<String> = trace.lines().filter_map(call).filter(|line| !line.starts_with('+')).collect();
+    assert!(lines.iter().any(|line| is_entry(line)), "the output is never opened\n{}", run.describe());
+    lines
+}
+
+/// The name of a call.
+pub fn name(line: &str) -> &str {
+    line.split('(').next().unwrap_or_default()
+}
+
+/// Every point of a recorded run, in order.
+pub fn points(trace: &[String]) -> Vec<Point> {
+    let mut points: Vec<Point> = Vec::new();
+    let mut in_target = false;
+    for line in trace.iter().filter(|line| name(line) != "execve") {
+        in_target |= is_entry(line);
+        let call = name(line).to_owned();
+        let occurrence = points.iter().filter(|point| point.call == call).count() + 1;
+        points.push(Point { call, occurrence, in_target, of: 0 });
+    }
+    let counts: Vec<usize> =
+        points.iter().map(|one| points.iter().filter(|other| other.call == one.call).count()).collect();
+    points.iter_mut().zip(counts).for_each(|(point, count)| point.of = count);
+    points
+}
+
+/// An export that is given `what`, such as `signal=KILL` or `error=EIO`, at one point.
+pub fn inject(delivery: &Delivery, what: &str, point: &Point, value: &str) -> Run {
+    let Point { call, occurrence, .. } = point;
+    let rule = format!("inject={call}:{what}:when={occurrence}");
+    let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &rule];
+    delivery.export_behind(&wrapper, value)
+}
+
+/// Divides points among deliveries that are worked on at the same time, since most of the time
+/// goes into sleeping and syncing.
+pub fn in_parallel(
+    points: &[Point],
+    deliveries: &[Delivery],
+    work: impl Fn(&Delivery, &mut dyn Iterator<Item = (usize, &Point)>) + Sync,
+) {
+    std::thread::scope(|scope| {
+        for (first, delivery) in deliveries.iter().enumerate() {
+            let work = &work;
+            scope.spawn(move || {
+                work(delivery, &mut points.iter().enumerate().skip(first).step_by(deliveries.len()));
+            });
+        }
+    });
+}
+
+fn is_entry(line: &str) -> bool {
+    name(line).starts_with("openat") && line.contains("\"out\"")
+}
