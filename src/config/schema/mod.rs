@@ -2,11 +2,12 @@
 //! [`super::keys`] and the providers' settings.
 //!
 //! Invariant: it refuses nothing that `kz validate` accepts. What it cannot see, and `kz validate` does:
-//! - across keys: unknown names in templates and their circles, templates that need themselves, two secrets of
+//! - across keys: unknown names in templates and their circles, two secrets of
 //!   one file, a template's scope against that of its inputs, a `provider` that no section declares where the
 //!   file declares others, an environment's keys together with what they are laid over;
-//! - inside texts: literals that look like credentials, the grammar of templates, the finer rules of refs, TOML
-//!   numbers such as `1.0` for an integer, lengths in bytes, numbers of a `timeout` that do not fit 64 bits;
+//! - inside values: literals that look like credentials, the grammar of templates, the finer rules of refs, TOML
+//!   values that JSON has no type for (`1.0` is an integer there, a date a string), lengths in bytes, a `timeout`
+//!   beyond 64 bits;
 //! - outside the file: `~/` without HOME, an `address` that contradicts the environment's, the local file.
 
 mod provider;
@@ -72,8 +73,8 @@ fn reference(definition: &str) -> Value {
 }
 
 /// A table that has no other keys than these.
-fn table(properties: Map<String, Value>) -> Value {
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+fn table(properties: impl Into<Value>) -> Value {
+    json!({ "type": "object", "properties": properties.into(), "additionalProperties": false })
 }
 
 fn keys_of(keys: &[Key]) -> Map<String, Value> {
