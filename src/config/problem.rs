@@ -77,7 +77,7 @@ impl Problems {
 
 /// A word of the file as a message may show it: nothing that could be a credential in the wrong place.
 fn shown(word: &str) -> String {
-    if word.len() > 64 || super::literal::looks_like_credential(word) {
+    if word.len() > 64 || super::literal::may_be_credential(word) {
         "***".to_owned()
     } else {
         word.to_owned()
@@ -109,5 +109,13 @@ mod tests {
         assert_eq!(nearest("vualt", known.into_iter()), Some("vault"));
         assert_eq!(nearest("AWS_SM", known.into_iter()), Some("aws-sm"));
         assert_eq!(nearest("kubernetes", known.into_iter()), None);
+    }
+
+    #[test]
+    fn an_unknown_word_that_looks_generated_is_not_repeated() {
+        let mut problems = Problems::default();
+        let word = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY1";
+        problems.add_unknown(Place::new(0, 0..1), "provider", word, ["env"].into_iter());
+        assert_eq!(problems.into_sorted()[0].message, "unknown provider `***`");
     }
 }

@@ -161,7 +161,7 @@ impl<'a> Raw<'a> {
         }
         let (path, field) = self.split(text, instance.descriptor.last_segment, problems)?;
         if let Err(message) = (instance.descriptor.check_ref)(&path) {
-            problems.add(written.node.place(), message);
+            problems.add(written.node.place(), unquoted(message, "ref", text));
             return None;
         }
         let document = DocumentRef { path, version };
@@ -211,10 +211,11 @@ impl<'a> Raw<'a> {
             }
             (None, None, _) => (text, None),
         };
-        match field.map(|field| FieldPath::parse(&field)).transpose() {
-            Ok(field) => Some((path.to_owned(), field)),
+        let Some(field) = field else { return Some((path.to_owned(), None)) };
+        match FieldPath::parse(&field) {
+            Ok(field) => Some((path.to_owned(), Some(field))),
             Err(error) => {
-                problems.add(place, error.to_string());
+                problems.add(place, unquoted(error.to_string(), "field", &field));
                 None
             }
         }
@@ -292,6 +293,15 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// A message about `text`, unless it would repeat what could be a credential in the wrong place.
+fn unquoted(message: String, what: &str, text: &str) -> String {
+    if literal::may_be_credential(text) {
+        format!("the {what} is none, and holds what looks like a credential: it names the place of a value")
+    } else {
+        message
+    }
+}
+
 /// Octal permission bits: `0400`, `440`, `0o400`. At least readable by its owner, and nothing beyond 0777.
 pub fn parse_mode(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
@@ -316,6 +326,17 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ref_that_looks_generated_is_not_repeated() {
+        let message = || "`wJalr` contains `=`".to_owned();
+        let said = unquoted(message(), "ref", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY1=");
+        assert_eq!(
+            said,
+            "the ref is none, and holds what looks like a credential: it names the place of a value"
+        );
+        assert_eq!(unquoted(message(), "ref", "A=b"), message());
+    }
 
     #[test]
     fn modes_are_octal_and_readable_by_their_owner() {

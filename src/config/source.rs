@@ -1,8 +1,9 @@
 //! The text of a configuration file: positions in it, and lines of it as an error may show them.
 //!
 //! Invariant: an excerpt shows keys and the harmless values (provider names, paths, modes, refs that
-//! do not look like credentials); every other string is `***`, whatever its length. Where the text
-//! is not well-formed, nothing to the right of a line's first `=` is shown.
+//! do not look like credentials); every other string is `***`, whatever its length, and so are comments,
+//! where values wait that were commented out. Where the text is not well-formed, only what reads as a bare
+//! key before a line's first `=`, or as a table's header, is shown.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ pub struct Source {
 enum Shown {
     /// All but these stretches.
     Except(Vec<Range<usize>>),
-    /// Only what stands before a line's first `=`.
+    /// Only keys, by the look of each line.
     KeysOnly,
 }
 
@@ -71,8 +72,9 @@ impl Source {
 
     /// Notes, from its well-formed `tree`, which of its strings may be shown.
     pub fn allow_excerpts(&mut self, tree: &DeTable<'_>) {
-        let mut hidden = Vec::new();
-        hide_strings(tree, &mut hidden);
+        let (mut hidden, mut leaves) = (Vec::new(), Vec::new());
+        hide_strings(tree, &mut hidden, &mut leaves);
+        hidden.extend(comments(&self.text, leaves));
         hidden.sort_by_key(|range| range.start);
         self.shown = Shown::Except(hidden);
     }
@@ -127,33 +129,74 @@ impl Source {
             Shown::KeysOnly => {
                 let line = self.text[..part.start].rfind('\n').map_or(0, |newline| newline + 1);
                 let end = self.text[line..].find('\n').map_or(self.text.len(), |length| line + length);
-                let from = match self.text[line..end].find('=') {
-                    Some(equals) => end.min(line + equals + 2),
-                    None if self.text[line..end].trim_start().starts_with('[') => end,
-                    None => line,
-                };
-                // A line without `=` may be the middle of a value.
+                let from = line + key_length(&self.text[line..end]);
                 (from < part.end && end > part.start).then_some(from..end).into_iter().collect()
             }
         }
     }
 }
 
-/// Collects the spans of all strings that are not harmless.
-fn hide_strings(table: &DeTable<'_>, hidden: &mut Vec<Range<usize>>) {
+/// How much of a line can be shown when nothing is known of it but its look. Any line may be the middle of a
+/// value, and `=` the padding of base64: a key is bare, and something follows its `=`.
+fn key_length(line: &str) -> usize {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
+    let shown = match line.split_once('=') {
+        Some((key, value)) => {
+            let is_key = key.trim_start().chars().all(is_bare) && !value.trim().is_empty();
+            if is_key && !value.starts_with('=') { line.len().min(key.len() + 2) } else { 0 }
+        }
+        None if line.trim_start().starts_with('[') => {
+            let is_header = line.chars().all(|c| is_bare(c) || matches!(c, '[' | ']' | '\t' | '\r'));
+            if is_header { line.len() } else { 0 }
+        }
+        None => 0,
+    };
+    let edge = line.floor_char_boundary(shown);
+    if super::literal::may_be_credential(&line[..edge]) { 0 } else { edge }
+}
+
+/// Collects the spans of all strings that are not harmless, and of everything in which `#` begins no comment.
+fn hide_strings(table: &DeTable<'_>, hidden: &mut Vec<Range<usize>>, leaves: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        hide_in(key.get_ref(), value, hidden);
+        leaves.push(key.span());
+        hide_in(key.get_ref(), value, hidden, leaves);
     }
 }
 
-fn hide_in(key: &str, value: &Spanned<DeValue<'_>>, hidden: &mut Vec<Range<usize>>) {
+fn hide_in(
+    key: &str,
+    value: &Spanned<DeValue<'_>>,
+    hidden: &mut Vec<Range<usize>>,
+    leaves: &mut Vec<Range<usize>>,
+) {
     match value.get_ref() {
-        DeValue::Table(table) => hide_strings(table, hidden),
-        DeValue::Array(items) => items.iter().for_each(|item| hide_in(key, item, hidden)),
+        DeValue::Table(table) => return hide_strings(table, hidden, leaves),
+        DeValue::Array(items) => return items.iter().for_each(|item| hide_in(key, item, hidden, leaves)),
         DeValue::String(text) if HARMLESS.contains(&key) && !super::literal::may_be_credential(text) => {}
         DeValue::Boolean(_) => {}
         _ => hidden.push(value.span()),
     }
+    leaves.push(value.span());
+}
+
+/// What stands behind a `#` outside of `leaves`, to the end of its line.
+fn comments(text: &str, mut leaves: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    leaves.sort_by_key(|range| range.start);
+    let mut leaves = leaves.into_iter().peekable();
+    let mut comments = Vec::new();
+    let mut at = 0;
+    while let Some(mark) = text[at..].find('#').map(|offset| at + offset) {
+        while leaves.next_if(|leaf| leaf.end <= mark).is_some() {}
+        match leaves.peek() {
+            Some(leaf) if leaf.start <= mark => at = leaf.end,
+            _ => {
+                let end = text[mark..].find('\n').map_or(text.len(), |length| mark + length);
+                comments.push(mark + 1..end);
+                at = end;
+            }
+        }
+    }
+    comments
 }
 
 #[cfg(test)]
@@ -201,5 +244,30 @@ mod tests {
         assert_eq!(source.excerpt(12..13).line, "***");
         assert_eq!(source.excerpt(20..21).line, "[sec");
         assert_eq!(source.position(25), (4, 1));
+    }
+
+    #[test]
+    fn a_value_that_reads_like_a_key_is_not_shown() {
+        for line in [
+            "c2VjcmV0IHNlY3JldA==",
+            "c2VjcmV0IHNlY3JldDE=",
+            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY1 = x",
+            "  \"hunter2\", # a=b",
+            "[\"hunter2\",",
+            "[\"hunter2\"]",
+        ] {
+            let source = Source::new("f".into(), format!("A =\n{line}\n"));
+            assert_eq!(source.excerpt(4..5).line, "***", "{line}");
+        }
+        let source = Source::new("f".into(), "é=ü\na.b=ü".to_owned());
+        assert_eq!(source.excerpt(0..1).line, "***");
+        assert_eq!(source.excerpt(6..7).line, "a.b=***");
+    }
+
+    #[test]
+    fn comments_are_not_shown_and_a_number_sign_in_a_string_is_no_comment() {
+        let text = "A = { ref = \"x#y\", \"k#\" = 'é#', provider = \"envv\" } # was hunter2 # too\nB = 1\n";
+        let got = excerpt(text, "\"envv\"");
+        assert_eq!(got.line, "A = { ref = \"x#y\", \"k#\" = ***, provider = \"envv\" } #***");
     }
 }

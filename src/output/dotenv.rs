@@ -55,7 +55,7 @@ fn quote(value: &[u8]) -> Result<&'static str, &'static str> {
     if text.contains('\0') {
         return Err("its value has a NUL, which no environment can hold");
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+    if text.chars().any(is_refused_control) {
         return Err(
             "its value has a carriage return or another control character, which parsers read differently",
         );
@@ -83,6 +83,11 @@ fn stands_bare(character: char) -> bool {
     }
 }
 
+/// Control characters that not even quotes carry to every parser.
+fn is_refused_control(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
+}
+
 fn fits_single_quotes(text: &str) -> bool {
     !text.contains(['\'', '\r']) && !text.contains("${") && !text.contains("\\\\") && !text.ends_with('\\')
 }
@@ -103,37 +108,55 @@ pub struct DecodeError {
 
 /// The keys and values of a file, in its order.
 pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
-    let fail = |line, reason| Err(DecodeError { line, reason });
-    let Some(text) = content.expose_text() else { return fail(1, "the file is not UTF-8") };
+    let Some(text) = content.expose_text() else {
+        return Err(DecodeError { line: 1, reason: "the file is not UTF-8" });
+    };
     let mut entries: Vec<(String, Secret)> = Vec::new();
     let mut seen = BTreeSet::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
-        let line = text[..text.len() - rest.len()].matches('\n').count() + 1;
+        let here = rest;
+        let fail = |reason| {
+            // Lines are counted when there is something to say of one, not for each.
+            let line = text[..text.len() - here.len()].matches('\n').count() + 1;
+            Err(DecodeError { line, reason })
+        };
         let end = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
-        let first = rest[..end].trim();
+        let first = without_end(&rest[..end]).trim_matches(BLANKS);
         if first.is_empty() || first.starts_with('#') {
+            if first.contains('\r') {
+                return fail("a carriage return inside the line, which to some parsers ends it");
+            }
             rest = &rest[end..];
             continue;
         }
         match assignment(rest) {
             Ok((key, _, _)) if !seen.insert(key) => {
-                return fail(line, "this key stands above already: parsers differ in which one counts");
+                return fail("this key stands above already: parsers differ in which one counts");
             }
             Ok((key, value, after)) => {
                 entries.push((key.to_owned(), Secret::new(value.as_bytes().to_vec())));
                 rest = after;
             }
-            Err(reason) => return fail(line, reason),
+            Err(reason) => return fail(reason),
         }
     }
     Ok(entries)
 }
 
+/// What separates words: to shells no other white space does.
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// A line without its LF or CRLF.
+fn without_end(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
 /// Key, value and what follows the line.
 fn assignment(text: &str) -> Result<(&str, &str, &str), &'static str> {
-    let text = text.trim_start_matches([' ', '\t']);
-    let text = text.strip_prefix("export ").map_or(text, |rest| rest.trim_start_matches([' ', '\t']));
+    let text = text.trim_start_matches(BLANKS);
+    let text = text.strip_prefix("export ").map_or(text, |rest| rest.trim_start_matches(BLANKS));
     let line = &text[..text.find('\n').unwrap_or(text.len())];
     let Some((key, _)) = line.split_once('=') else { return Err("it has no `=`") };
     if !is_name(key) {
@@ -155,11 +178,11 @@ fn quoted<'a>(
 ) -> Result<(&'a str, &'a str, &'a str), &'static str> {
     let Some(end) = text.find(quote) else { return Err("the quote is not closed") };
     let (value, after) = (&text[..end], &text[end + 1..]);
-    if !fits(value) {
+    if !fits(value) || value.chars().any(is_refused_control) {
         return Err("the quoted value has characters that parsers read differently");
     }
     let end = after.find('\n').map_or(after.len(), |newline| newline + 1);
-    if after[..end].trim().is_empty() {
+    if without_end(&after[..end]).trim_matches(BLANKS).is_empty() {
         Ok((key, value, &after[end..]))
     } else {
         Err("something follows the closing quote")
@@ -168,7 +191,7 @@ fn quoted<'a>(
 
 fn bare<'a>(key: &'a str, text: &'a str) -> Result<(&'a str, &'a str, &'a str), &'static str> {
     let end = text.find('\n').map_or(text.len(), |newline| newline + 1);
-    let value = text[..end].trim_end_matches(['\r', '\n', ' ', '\t']);
+    let value = without_end(&text[..end]).trim_end_matches(BLANKS);
     if value.chars().all(stands_bare) {
         Ok((key, value, &text[end..]))
     } else {
@@ -247,8 +270,23 @@ mod tests {
         ] {
             assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, line, "{text:?}");
         }
-        let fine = decode(&Secret::new("A='1\n2' \nB=x".into())).unwrap();
+        let fine = decode(&Secret::new("A='1\n2' \r\nB=x".into())).unwrap();
         assert_eq!(fine[0].1.expose(), b"1\n2");
         assert_eq!(fine[1].1.expose(), b"x");
+    }
+
+    #[test]
+    fn what_no_environment_or_encoder_takes_is_not_decoded() {
+        for text in ["A='\0'\n", "A=\"x\x1b\"\n", "A='\u{85}'\n"] {
+            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, 1, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn white_space_that_shells_take_for_text_is_refused() {
+        // To a shell the first is the value "x\u{a0}"; to python-dotenv a lone CR ends the comment.
+        for text in ["A='x'\u{a0}\n", "A='x'\x0c\n", "\u{a0}\nA=x\n", "A=x\r\r\n", "# a\rA=1\n"] {
+            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, 1, "{text:?}");
+        }
     }
 }

@@ -139,11 +139,17 @@ fn step<'a>(current: &'a RawValue, segment: &str, above: &str) -> Result<&'a Raw
         Some(b'[') => {
             let items: Vec<&RawValue> =
                 serde_json::from_str(current.get()).map_err(|error| malformed_json(&error))?;
-            let item = segment.parse().ok().and_then(|index: usize| items.get(index).copied());
+            let item = index(segment).and_then(|index| items.get(index).copied());
             item.ok_or_else(|| missing(segment, [elements(items.len())]))
         }
         _ => Err(FieldError::NotAnObject(above.to_owned())),
     }
+}
+
+/// The index that a segment is to an array: digits, without a sign or leading zeros (RFC 6901, 4).
+fn index(segment: &str) -> Option<usize> {
+    let canonical = segment == "0" || segment.starts_with(|first: char| ('1'..='9').contains(&first));
+    segment.parse().ok().filter(|_| canonical)
 }
 
 /// What stands in an array, in the place of field names.
@@ -217,7 +223,7 @@ fn toml_step<'a>(
             None => Err(missing(segment, table.keys().map(|key| key.get_ref().to_string()))),
         },
         DeValue::Array(items) => {
-            let item = segment.parse().ok().and_then(|index: usize| items.get(index));
+            let item = index(segment).and_then(|index| items.get(index));
             item.map(toml::Spanned::get_ref).ok_or_else(|| missing(segment, [elements(items.len())]))
         }
         _ => Err(FieldError::NotAnObject(above.to_owned())),
@@ -301,6 +307,21 @@ mod tests {
         assert!(
             get(Shape::Json, "{\"a\": hunter2}", "a").unwrap_err().to_string().contains("line 1, column 7")
         );
+    }
+
+    #[test]
+    fn an_index_is_written_in_one_way() {
+        for field in ["/l/+1", "/l/01", "l.+1", "l.00", "l.-0", "/l/", "/l/ 1"] {
+            assert!(
+                matches!(get(Shape::Json, r#"{"l":[1,2]}"#, field), Err(FieldError::Missing { .. })),
+                "{field}"
+            );
+            assert!(
+                matches!(get(Shape::Toml, "l = [1, 2]", field), Err(FieldError::Missing { .. })),
+                "{field}"
+            );
+        }
+        assert_eq!(get(Shape::Json, "[5, 6]", "/1").as_deref(), Ok("6"));
     }
 
     #[test]

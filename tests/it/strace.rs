@@ -59,7 +59,19 @@ pub fn points(trace: &[String]) -> Vec<Point> {
 pub fn inject(delivery: &Delivery, what: &str, point: &Point, value: &str) -> Run {
     let Point { call, occurrence, .. } = point;
     let rule = format!("inject={call}:{what}:when={occurrence}");
-    let wrapper = ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &rule];
+    // A caller in the background has SIGINT and SIGHUP ignored, and every process below inherits that.
+    let wrapper = [
+        "env",
+        "--default-signal=HUP,INT,TERM",
+        "strace",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace={call}"),
+        "-e",
+        &rule,
+    ];
     delivery.export_behind(&wrapper, value)
 }
 
