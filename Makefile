@@ -26,7 +26,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup build release image stand-ins demo check test e2e bench size advisories clean
+.PHONY: help setup generated build release image stand-ins demo check test e2e bench size advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ e2e: ## the image on a real engine (kz:dev becomes the fast build)
 	@$(MAKE) --no-print-directory image PROFILE=fast
 	@$(MAKE) --no-print-directory stand-ins
 	@cargo test $(FAST) --test e2e $(ARGS)
+
+generated: ## rewrite schema/ and man/ from the code; the tests compare them
+	@KZ_WRITE_GENERATED=1 cargo test $(FAST) --test it committed
 
 bench: release ## what `kz run` costs, beside the budgets
 	@scripts/bench $(CARGO_TARGET_DIR)/$(TARGET)/release/kz

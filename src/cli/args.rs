@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::{parse_duration, secret::parse_mode};
 
@@ -14,6 +14,7 @@ const VERSION: &str =
 
 const EXAMPLES: &str = "\
 Examples:
+  kz init                                            a commented .keyzero.toml to begin with
   kz validate                                        check .keyzero.toml, contact nothing
   kz status                                          ask every backend, show no value
   kz run -- node server.js                           become the server, secrets in its environment
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Read this file instead of looking for .keyzero.toml here and above [variable: `KEYZERO_CONFIG`]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Lay [NAME.secrets] over [secrets] [variable: `KEYZERO_ENV`]
     #[arg(long = "env", global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
@@ -68,6 +69,13 @@ pub(super) enum Command {
     Validate,
     /// Ask every backend and say of each secret whether it is there, without showing it
     Status(Status),
+    /// Write a commented .keyzero.toml for what is in this directory
+    Init(Init),
+    /// Print the JSON Schema of .keyzero.toml, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
+    /// Print the completions of a shell
+    Completions(Completions),
 }
 
 const EXPORT_EXAMPLES: &str = "\
@@ -90,7 +98,7 @@ pub(super) struct Export {
     #[arg(long, value_enum)]
     pub format: Format,
     /// Where to: a file, for `files` a directory; `-` or nothing is stdout
-    #[arg(long, short, value_name = "PATH")]
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
     /// Only these secrets
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -151,7 +159,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub keep_env: Vec<String>,
     /// Take the secrets from what `kz export --format env` wrote; needs no configuration
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config", value_hint = ValueHint::FilePath)]
     pub env_file: Option<PathBuf>,
     /// Wait this long for the env file to appear
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "env_file")]
@@ -163,7 +171,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "env_file")]
     pub allow: Vec<String>,
     /// The command and its arguments
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
 
@@ -185,6 +193,57 @@ pub(super) enum StatusFormat {
     Table,
     /// An array of objects with `name`, `provider`, `ref`, `state` and, where there is one, `cause`
     Json,
+}
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  kz schema > keyzero.schema.json
+      and as the first line of .keyzero.toml, for editors with taplo: #:schema ./keyzero.schema.json
+  kz schema > s.json && check-jsonschema --schemafile s.json .keyzero.toml
+
+`kz validate` sees more than any schema can: names in templates, circles, literal credentials.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  kz init                            for the Compose file or the manifest that is here, else for a script
+  kz init --print | less             look at it first
+
+It uses age, which needs no server, and its comments hold the commands that make an identity and
+encrypt the first secret. A .keyzero.toml that is there already stays as it is.";
+
+/// `kz init`.
+#[derive(Debug, Args)]
+#[command(after_help = INIT_EXAMPLES)]
+pub(super) struct Init {
+    /// Write it to stdout
+    #[arg(long)]
+    pub print: bool,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(kz completions bash)                                      this shell; or its line in ~/.bashrc
+  kz completions zsh > ~/.zfunc/_kz                                  with ~/.zfunc in fpath
+  kz completions fish > ~/.config/fish/completions/kz.fish";
+
+/// `kz completions`.
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub(super) struct Completions {
+    /// Which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: CompletionShell,
+}
+
+/// The shells that completions are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompletionShell {
+    /// GNU bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

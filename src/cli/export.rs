@@ -3,7 +3,6 @@
 //! What can be refused without a backend is refused before one is asked.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use crate::output::{self, Item, Refusal, json};
@@ -17,6 +16,7 @@ use super::args::{Export, Format, JsonBytes};
 use super::owner;
 use super::report::Failure;
 use super::session::Session;
+use super::stdout;
 
 /// Only its owner reads it.
 const MODE: u32 = 0o400;
@@ -38,7 +38,7 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
     let plan = session.plan(&arguments.only)?;
     let reader = arguments.reader.as_deref().map(parse_reader).transpose()?;
     match target {
-        Target::Stdout => to_stdout(&encode(arguments, &session.resolve(&plan)?)?),
+        Target::Stdout => stdout::print(encode(arguments, &session.resolve(&plan)?)?.expose()),
         Target::File(path) => {
             if let Some(reader) = reader {
                 check_file_reader(path, attributes, reader).map_err(Failure::Publish)?;
@@ -108,11 +108,6 @@ fn encode(arguments: &Export, secrets: &[Resolved]) -> Result<Secret, Failure> {
         ),
     };
     encoded.map_err(|refusals: Vec<Refusal>| Failure::Output(refusals, hint))
-}
-
-fn to_stdout(content: &Secret) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(content.expose()).and_then(|()| stdout.flush()).map_err(Failure::Stdout)
 }
 
 fn to_directory(

@@ -3,24 +3,28 @@
 //! Invariants: only this module writes stdout, looks at the terminal or chooses an exit code.
 
 mod args;
+mod completions;
 mod export;
+mod init;
 mod owner;
 mod report;
 mod run;
 mod session;
+mod starter;
 mod status;
+mod stdout;
 mod validate;
 
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::variables::Process;
-use crate::exec;
 use crate::log::{Level, Log};
+use crate::{config, exec};
 use args::{Arguments, Command};
 use report::{Failure, Style, report};
 use session::Session;
@@ -31,15 +35,20 @@ pub fn main() -> ExitCode {
     exec::forbid_core_dumps();
     std::panic::set_hook(Box::new(|panic| crate::log::line(&panic_words(panic.location()))));
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let style = style(&typed);
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error, style),
+        Err(error) => return not_understood(&error, style(&typed)),
     };
+    let style = if matches!(arguments.command, Command::Run(_)) { Style::Run } else { Style::Plain };
     match run(&arguments) {
         Ok(code) => code,
         Err(failure) => report(&failure, style),
     }
+}
+
+/// What can be typed, for the manual pages. Its version is the number alone.
+pub fn command() -> clap::Command {
+    Arguments::command().version(env!("CARGO_PKG_VERSION"))
 }
 
 /// The place of a panic and nothing of its message, which quotes what a slice or a conversion was given.
@@ -61,21 +70,27 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     });
     let session = || Session::open(common, &process, log);
     match &arguments.command {
-        Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {}),
-        Command::Export(command) => export::export(command, &session()?).map(|()| ExitCode::SUCCESS),
-        Command::Validate => validate::validate(&session()?).map(|()| ExitCode::SUCCESS),
-        Command::Status(command) => status::status(command, &session()?).map(|readiness| match readiness {
-            Readiness::Ready => ExitCode::SUCCESS,
-            Readiness::NotReady => ExitCode::FAILURE,
-        }),
+        Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {})?,
+        Command::Export(command) => export::export(command, &session()?)?,
+        Command::Validate => validate::validate(&session()?)?,
+        Command::Status(command) => {
+            if status::status(command, &session()?)? == Readiness::NotReady {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Init(command) => init::init(command, common, &process, log)?,
+        Command::Schema => stdout::print(config::schema::text().as_bytes())?,
+        Command::Completions(command) => completions::completions(command, Arguments::command())?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Which exit codes apply is known before the rest is understood: the first word is the command.
 fn style(typed: &[OsString]) -> Style {
-    let options = typed.iter().skip(1).take_while(|word| *word != "--");
-    let mut words =
-        options.filter(|word| ["run", "export", "validate", "status"].iter().any(|command| *word == command));
+    let commands = Arguments::command();
+    let is_command =
+        |word: &&OsString| commands.get_subcommands().any(|command| command.get_name() == **word);
+    let mut words = typed.iter().skip(1).take_while(|word| *word != "--").filter(is_command);
     if words.next().is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
-use std::io::Write as _;
-
 use crate::log::escape;
 use crate::output::json::quoted;
 use crate::plan::{Declaration, Plan, Source};
@@ -13,6 +11,7 @@ use crate::resolve::{Class, Verdict, Verdicts};
 use super::args::{Status, StatusFormat};
 use super::report::Failure;
 use super::session::Session;
+use super::stdout;
 
 /// One line of the answer.
 struct Row<'a> {
@@ -41,8 +40,7 @@ pub(super) fn status(arguments: &Status, session: &Session<'_>) -> Result<Readin
         StatusFormat::Table => table(&rows),
         StatusFormat::Json => json(&rows),
     };
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Stdout)?;
+    stdout::print(text.as_bytes())?;
     let fails = |verdict: &Verdict| matches!(verdict, Verdict::Failed(_) | Verdict::Blocked(_));
     Ok(if verdicts.values().any(fails) { Readiness::NotReady } else { Readiness::Ready })
 }

@@ -15,10 +15,7 @@ use super::problem::{self, Place, Problem, Problems};
 use super::provider::{Instances, Reader};
 use super::secret::Raw;
 use super::table::{Entry, entries};
-use super::{Config, scope, variables::Process};
-
-/// Top-level keys that this version reads.
-const SECTIONS: &[&str] = &["secrets", "providers", "environment_from", "keep_env", "resolve"];
+use super::{Config, keys, scope, variables::Process};
 
 /// Sections of later versions.
 const LATER: &[&str] = &["outputs", "blind", "server", "policy"];
@@ -130,11 +127,11 @@ fn unknown_section(entry: &Entry<'_>, problems: &mut Problems) {
             let message = format!("an environment has `[{key}.secrets]` only, not `{}`", other.key);
             problems.add(other.place.clone(), message);
         }
-    } else if problem::nearest(key, SECTIONS.iter().copied()).is_none() && !keys.is_empty() {
+    } else if problem::nearest(key, keys::top_names()).is_none() && !keys.is_empty() {
         let hint = format!("an environment is written `[{key}.secrets]`");
         problems.add_with_hint(place, format!("unknown section `{key}`"), hint);
     } else {
-        problems.add_unknown(place, "section", key, SECTIONS.iter().copied());
+        problems.add_unknown(place, "section", key, keys::top_names());
     }
 }
 
@@ -153,15 +150,11 @@ fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut 
                 }
             }
             "concurrency" => {
-                let number = entry.node.integer("concurrency", 1, 1024, problems);
+                let number =
+                    entry.node.integer("concurrency", keys::CONCURRENCY.0, keys::CONCURRENCY.1, problems);
                 document.concurrency = number.and_then(|number| usize::try_from(number).ok());
             }
-            other => problems.add_unknown(
-                entry.place.clone(),
-                "key",
-                other,
-                ["timeout", "concurrency"].into_iter(),
-            ),
+            other => problems.add_unknown(entry.place.clone(), "key", other, keys::names(keys::RESOLVE)),
         }
     }
 }

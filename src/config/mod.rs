@@ -5,11 +5,13 @@
 
 pub mod locate;
 pub mod problem;
+pub mod schema;
 pub mod secret;
 pub mod source;
 pub mod variables;
 
 mod check;
+mod keys;
 mod literal;
 mod provider;
 mod scope;

@@ -8,10 +8,7 @@ use crate::plan::{Declaration, Scope, Source};
 use super::problem::{Place, Problems};
 use super::table::Entry;
 
-/// The keys that this file reads.
-pub(super) const KEYS: &[&str] = &["hosts", "in", "methods", "paths"];
-
-/// Reads one key of a secret into its scope.
+/// Reads one key of the scope group into a secret's scope.
 pub(super) fn read(entry: &Entry<'_>, scope: &mut Scope, problems: &mut Problems) {
     let texts = entry.node.texts(entry.key, problems);
     let check: fn(&str) -> bool = match entry.key {

@@ -7,39 +7,12 @@ use crate::provider::registry::{self, LastSegment};
 use crate::publish::RelativePath;
 use crate::resolve::template;
 
+use super::keys::{self, Group};
 use super::literal;
 use super::problem::{self, Place, Problems};
 use super::provider::Instances;
 use super::scope;
 use super::table::Entry;
-
-/// Every key of a secret.
-const KEYS: &[&str] = &[
-    "provider",
-    "resolver",
-    "ref",
-    "field",
-    "version",
-    "encoding",
-    "optional",
-    "default",
-    "template",
-    "file",
-    "mode",
-    "owner",
-    "hosts",
-    "in",
-    "methods",
-    "paths",
-    "token_prefix",
-];
-
-/// Keys that make no sense beside `template`.
-const NOT_WITH_TEMPLATE: &[&str] =
-    &["provider", "resolver", "ref", "field", "version", "encoding", "optional", "default"];
-
-/// What `.keyzero.local.toml` may change of a secret.
-const LOCAL_KEYS: &[&str] = &["ref", "field", "version"];
 
 /// A secret's keys from wherever they come.
 #[derive(Clone, Debug)]
@@ -70,8 +43,8 @@ impl<'a> Raw<'a> {
             return None;
         }
         let keys = entry.node.table("a table such as { provider = \"…\", ref = \"…\" }", problems)?;
-        for key in keys.iter().filter(|key| !KEYS.contains(&key.key)) {
-            problems.add_unknown(key.place.clone(), "key", key.key, KEYS.iter().copied());
+        for key in keys.iter().filter(|key| keys::of_secret(key.key).is_none()) {
+            problems.add_unknown(key.place.clone(), "key", key.key, keys::names(keys::SECRET));
         }
         Some(Self { name: entry.key, place: entry.place.clone(), keys })
     }
@@ -91,13 +64,17 @@ impl<'a> Raw<'a> {
     /// Lays the local file's keys over these: places to look, nothing else.
     pub fn lay_local_over(&mut self, other: &Raw<'a>, problems: &mut Problems) {
         for key in &other.keys {
-            if LOCAL_KEYS.contains(&key.key) {
-                self.keys.retain(|known| known.key != key.key);
-                self.keys.push(key.clone());
-            } else if KEYS.contains(&key.key) {
-                let message = format!("`{}` cannot be changed by a local file", key.key);
-                let hint = "it may change `ref`, `field` and `version` of secrets that the main file has";
-                problems.add_with_hint(key.place.clone(), message, hint);
+            match keys::group(key.key) {
+                Some(Group::Place) => {
+                    self.keys.retain(|known| known.key != key.key);
+                    self.keys.push(key.clone());
+                }
+                Some(_) => {
+                    let message = format!("`{}` cannot be changed by a local file", key.key);
+                    let hint = "it may change `ref`, `field` and `version` of secrets that the main file has";
+                    problems.add_with_hint(key.place.clone(), message, hint);
+                }
+                None => {}
             }
         }
     }
@@ -108,8 +85,8 @@ impl<'a> Raw<'a> {
 
     /// Whether an unknown key was probably meant to be this one; it has been reported already.
     fn misspells(&self, key: &str) -> bool {
-        let mut unknown = self.keys.iter().filter(|entry| !KEYS.contains(&entry.key));
-        unknown.any(|entry| problem::nearest(entry.key, KEYS.iter().copied()) == Some(key))
+        let mut unknown = self.keys.iter().filter(|entry| keys::of_secret(entry.key).is_none());
+        unknown.any(|entry| problem::nearest(entry.key, keys::names(keys::SECRET)) == Some(key))
     }
 
     fn text(&self, key: &str, problems: &mut Problems) -> Option<&'a str> {
@@ -129,7 +106,9 @@ impl<'a> Raw<'a> {
     }
 
     fn template(&self, entry: &Entry<'a>, problems: &mut Problems) -> Option<Source> {
-        for key in self.keys.iter().filter(|key| NOT_WITH_TEMPLATE.contains(&key.key)) {
+        let not_beside =
+            |key: &&Entry<'_>| matches!(keys::group(key.key), Some(Group::Source | Group::Place));
+        for key in self.keys.iter().filter(not_beside) {
             problems.add(key.place.clone(), format!("`{}` has no meaning beside `template`", key.key));
         }
         let text = entry.node.text("template", problems)?;
@@ -252,17 +231,13 @@ impl<'a> Raw<'a> {
     }
 
     fn encoding(&self, problems: &mut Problems) -> Option<Encoding> {
-        const KNOWN: &[&str] = &["base64", "base64url", "hex"];
-        match self.text("encoding", problems)? {
-            "base64" => Some(Encoding::Base64),
-            "base64url" => Some(Encoding::Base64Url),
-            "hex" => Some(Encoding::Hex),
-            other => {
-                let place = self.get("encoding")?.node.place();
-                problems.add_unknown(place, "encoding", other, KNOWN.iter().copied());
-                None
-            }
+        let written = self.text("encoding", problems)?;
+        let known = keys::ENCODINGS.iter().find(|(name, _)| *name == written);
+        if known.is_none() {
+            let place = self.get("encoding")?.node.place();
+            problems.add_unknown(place, "encoding", written, keys::ENCODINGS.iter().map(|(name, _)| *name));
         }
+        known.map(|(_, encoding)| *encoding)
     }
 
     fn when_absent(&self, problems: &mut Problems) -> WhenAbsent {
@@ -305,7 +280,7 @@ impl<'a> Raw<'a> {
 
     fn scope(&self, problems: &mut Problems) -> Scope {
         let mut scope = Scope::default();
-        for entry in self.keys.iter().filter(|entry| scope::KEYS.contains(&entry.key)) {
+        for entry in self.keys.iter().filter(|entry| keys::group(entry.key) == Some(Group::Scope)) {
             scope::read(entry, &mut scope, problems);
         }
         if let Some(prefix) = self.text("token_prefix", problems)
@@ -337,12 +312,15 @@ pub fn parse_mode(text: &str) -> Option<u32> {
 
 /// A name stands in file names and in environments, and templates name it.
 fn check_name(entry: &Entry<'_>, problems: &mut Problems) {
-    let name = entry.key;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) || name.starts_with(['.', '-']) {
+    if !is_name(entry.key) {
         let message = "a secret's name has 1 to 255 letters, digits, `_`, `-` and `.`, and begins with neither `-` nor `.`";
         problems.add(entry.place.clone(), message);
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=255).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['.', '-'])
 }
 
 #[cfg(test)]

@@ -2,24 +2,32 @@
 //!
 //! Credentials come from the SDK's own chain (environment, profile, web identity, container, instance).
 
-use super::settings::{Kind, Setting, setting};
+use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of either section.
 pub const SETTINGS: &[Setting] = &[
-    setting("region", Kind::Text),
-    setting("profile", Kind::Text),
-    setting("endpoint", Kind::Address),
-    setting("role_arn", Kind::Text),
-    setting("external_id", Kind::Text),
-    setting("session_name", Kind::Text),
-    setting("web_identity_token_file", Kind::Path),
-    setting("fips", Kind::Boolean),
-    setting("dual_stack", Kind::Boolean),
+    setting("region", Kind::Text, "region of the service"),
+    setting("profile", Kind::Text, "profile of ~/.aws/config"),
+    setting("endpoint", Kind::Address, "another address of the service, as of a VPC endpoint"),
+    setting("role_arn", Kind::Text, "role to assume"),
+    setting("external_id", Kind::Text, "external id that the role's trust policy asks for"),
+    setting("session_name", Kind::Text, "name of the role's session, as CloudTrail shows it"),
+    setting("web_identity_token_file", Kind::Path, "file with the token that is traded for the role"),
+    setting("fips", Kind::Boolean, "use FIPS endpoints"),
+    setting("dual_stack", Kind::Boolean, "use endpoints with IPv6"),
 ];
 
 /// Variables that hold a credential. `AWS_ROLE_ARN` and its like point at one and belong to the app.
 pub const CREDENTIAL_VARIABLES: &[&str] =
     &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+
+/// Refs of Secrets Manager.
+pub const SECRET_REF: RefForm =
+    RefForm { pattern: r"^(sm://)?[A-Za-z0-9/_+=.@:!-]+(#[^#]*)?$", example: "prod/database#password" };
+
+/// Refs of Parameter Store.
+pub const PARAMETER_REF: RefForm =
+    RefForm { pattern: r"^(ssm://)?[A-Za-z0-9/_.:-]+(#[^#]*)?$", example: "/prod/database/password" };
 
 /// A name, ARN or partial ARN; names are letters, digits and `/_+=.@-`, up to 512 (`CreateSecret`, API reference).
 pub fn check_secret_ref(path: &str) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //!
 //! Invariants: unset is absent, empty is a value, and no name is guessed at or folded in case.
 
-use super::settings::{Setting, Settings};
+use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
 use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
 
@@ -11,6 +11,9 @@ pub const SETTINGS: &[Setting] = &[];
 
 /// Variables with credentials of kz's own: none.
 pub const CREDENTIAL_VARIABLES: &[&str] = &[];
+
+/// Refs.
+pub const REF: RefForm = RefForm { pattern: r"^[^=\u0000]+(#[^#]*)?$", example: "LOG_LEVEL" };
 
 /// Whether `path` can be the name of a variable, as environ(7) has it: not empty, no `=`, no NUL.
 pub fn check_ref(path: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 //! Invariants: a trailing newline stays; only regular files of at most 16 MiB are read, and nothing waits.
 
 use super::local_file::{self, Places, Unreadable};
-use super::settings::{Setting, Settings};
+use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
 use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
 
@@ -15,6 +15,9 @@ pub const CREDENTIAL_VARIABLES: &[&str] = &[];
 
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 16 << 20;
+
+/// Refs.
+pub const REF: RefForm = RefForm { pattern: local_file::REF_PATTERN, example: "/run/secrets/tls.key" };
 
 /// Whether `path` can name a file. Does not look for it.
 pub fn check_ref(path: &str) -> Result<(), String> {

@@ -1,17 +1,26 @@
 //! `gcp-sm`: Google Cloud Secret Manager. This version checks the configuration only.
 
-use super::settings::{Kind, Setting, setting};
+use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("project", Kind::Text),
-    setting("location", Kind::Text),
-    setting("endpoint", Kind::Address),
-    setting("credentials_file", Kind::Path),
+    setting("project", Kind::Text, "project of refs that are a name only"),
+    setting("location", Kind::Text, "location of regional secrets"),
+    setting("endpoint", Kind::Address, "another address of the service"),
+    setting("credentials_file", Kind::Path, "service account key or workload identity configuration, JSON"),
 ];
 
 /// Variables that hold a credential. `GOOGLE_APPLICATION_CREDENTIALS` is a path, and often the app's own.
 pub const CREDENTIAL_VARIABLES: &[&str] = &["GOOGLE_OAUTH_ACCESS_TOKEN"];
+
+/// Refs.
+pub const REF: RefForm = RefForm {
+    pattern: concat!(
+        r"^([A-Za-z0-9_-]{1,255}|projects/[^/]+/(locations/[^/]+/)?secrets/[A-Za-z0-9_-]{1,255}",
+        r"(/versions/[^/]+)?)(#[\s\S]*)?$"
+    ),
+    example: "projects/my-project/secrets/database-password",
+};
 
 /// `projects/P/secrets/S`, `projects/P/locations/L/secrets/S`, either with `/versions/V`, or a short name.
 pub fn check_ref(path: &str) -> Result<(), String> {

@@ -1,18 +1,21 @@
 //! `keyzero`: another kz, asked through `kz server`. This version checks the configuration only.
 
-use super::settings::{Kind, Setting, setting};
+use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("address", Kind::Address),
-    setting("ca_cert", Kind::Path),
-    setting("client_cert", Kind::Path),
-    setting("client_key", Kind::Path),
-    setting("token_file", Kind::Path),
+    setting("address", Kind::Address, "where `kz server` listens"),
+    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM"),
+    setting("client_cert", Kind::Path, "certificate that kz shows the server, PEM"),
+    setting("client_key", Kind::Path, "its key, PEM"),
+    setting("token_file", Kind::Path, "file with the token that kz shows the server"),
 ];
 
 /// Variables that hold a credential.
 pub const CREDENTIAL_VARIABLES: &[&str] = &["KEYZERO_TOKEN"];
+
+/// Refs.
+pub const REF: RefForm = RefForm { pattern: r"^[^\s\u0000-\u001f]", example: "DATABASE_PASSWORD" };
 
 /// The name of a secret of the server's bundle.
 pub fn check_ref(path: &str) -> Result<(), String> {

@@ -166,6 +166,9 @@ fn broken(error: &io::Error) -> Unreadable {
     Unreadable::Broken(words.to_lowercase())
 }
 
+/// [`check_path`] of what stands before `#field`.
+pub(super) const REF_PATTERN: &str = r"^(?![^#]*/$)[^\u0000]";
+
 /// What can be said of a path without looking: used by `kz validate`.
 pub(super) fn check_path(path: &str) -> Result<(), String> {
     match path {

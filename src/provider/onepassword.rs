@@ -1,17 +1,21 @@
 //! `1password`: Connect servers and service accounts. This version checks the configuration only.
 
-use super::settings::{Kind, Setting, setting};
+use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("connect_host", Kind::Address),
-    setting("token_file", Kind::Path),
-    setting("service_account_token_file", Kind::Path),
-    setting("ca_cert", Kind::Path),
+    setting("connect_host", Kind::Address, "a Connect server"),
+    setting("token_file", Kind::Path, "file with the Connect server's token"),
+    setting("service_account_token_file", Kind::Path, "file with a service account's token, without Connect"),
+    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM"),
 ];
 
 /// Variables that hold a credential.
 pub const CREDENTIAL_VARIABLES: &[&str] = &["OP_CONNECT_TOKEN", "OP_SERVICE_ACCOUNT_TOKEN"];
+
+/// Refs.
+pub const REF: RefForm =
+    RefForm { pattern: "^op://[^/?]+/[^/?]+/[^/?]", example: "op://production/database/password" };
 
 /// `op://vault/item/[section/]field`, with `?attribute=…` where wanted.
 pub fn check_ref(path: &str) -> Result<(), String> {

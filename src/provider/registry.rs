@@ -4,7 +4,7 @@
 //! Invariant: nothing else in kz names a provider. One that this version does not contain is
 //! listed all the same, so that its configuration is checked today; using it says so.
 
-use super::settings::{Setting, Settings};
+use super::settings::{RefForm, Setting, Settings};
 use super::{
     Failure, FailureKind, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault,
 };
@@ -17,6 +17,8 @@ pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider
 pub struct Descriptor {
     /// The name in `provider = "…"`.
     pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
     /// Other names that are understood.
     pub aliases: &'static [&'static str],
     /// The keys of its section.
@@ -27,6 +29,8 @@ pub struct Descriptor {
     pub address: Option<(&'static str, &'static str)>,
     /// Whether a ref without `#field` ends in the field.
     pub last_segment: LastSegment,
+    /// What refs look like.
+    pub ref_form: RefForm,
     /// Whether a ref, without its field, can be right. The words say what is wrong with it.
     pub check_ref: fn(&str) -> Result<(), String>,
     /// `None`: not in this version.
@@ -64,91 +68,109 @@ impl Descriptor {
 pub static PROVIDERS: &[Descriptor] = &[
     Descriptor {
         name: "vault",
+        about: "HashiCorp Vault and OpenBao",
         aliases: &["hashicorp"],
         settings: vault::SETTINGS,
         credential_variables: vault::CREDENTIAL_VARIABLES,
         address: Some(("address", "VAULT_ADDR")),
         last_segment: LastSegment::Field,
+        ref_form: vault::REF,
         check_ref: vault::check_ref,
         build: None,
     },
     Descriptor {
         name: "aws-sm",
+        about: "AWS Secrets Manager",
         aliases: &["aws"],
         settings: aws::SETTINGS,
         credential_variables: aws::CREDENTIAL_VARIABLES,
         address: Some(("endpoint", "AWS_ENDPOINT_URL")),
         last_segment: LastSegment::Path,
+        ref_form: aws::SECRET_REF,
         check_ref: aws::check_secret_ref,
         build: None,
     },
     Descriptor {
         name: "aws-ssm",
+        about: "AWS Systems Manager Parameter Store",
         aliases: &[],
         settings: aws::SETTINGS,
         credential_variables: aws::CREDENTIAL_VARIABLES,
         address: Some(("endpoint", "AWS_ENDPOINT_URL")),
         last_segment: LastSegment::Path,
+        ref_form: aws::PARAMETER_REF,
         check_ref: aws::check_parameter_ref,
         build: None,
     },
     Descriptor {
         name: "gcp-sm",
+        about: "Google Cloud Secret Manager",
         aliases: &["gcp"],
         settings: gcp::SETTINGS,
         credential_variables: gcp::CREDENTIAL_VARIABLES,
         address: None,
         last_segment: LastSegment::Path,
+        ref_form: gcp::REF,
         check_ref: gcp::check_ref,
         build: None,
     },
     Descriptor {
         name: "1password",
+        about: "1Password Connect and service accounts",
         aliases: &["op"],
         settings: onepassword::SETTINGS,
         credential_variables: onepassword::CREDENTIAL_VARIABLES,
         address: Some(("connect_host", "OP_CONNECT_HOST")),
         last_segment: LastSegment::Path,
+        ref_form: onepassword::REF,
         check_ref: onepassword::check_ref,
         build: None,
     },
     Descriptor {
         name: "age",
+        about: "files encrypted with age",
         aliases: &[],
         settings: age::SETTINGS,
         credential_variables: age::CREDENTIAL_VARIABLES,
         address: None,
         last_segment: LastSegment::Path,
+        ref_form: age::REF,
         check_ref: age::check_ref,
         build: Some(age::build),
     },
     Descriptor {
         name: "env",
+        about: "variables of kz's own environment",
         aliases: &[],
         settings: env::SETTINGS,
         credential_variables: env::CREDENTIAL_VARIABLES,
         address: None,
         last_segment: LastSegment::Path,
+        ref_form: env::REF,
         check_ref: env::check_ref,
         build: Some(env::build),
     },
     Descriptor {
         name: "file",
+        about: "files of this machine",
         aliases: &[],
         settings: file::SETTINGS,
         credential_variables: file::CREDENTIAL_VARIABLES,
         address: None,
         last_segment: LastSegment::Path,
+        ref_form: file::REF,
         check_ref: file::check_ref,
         build: Some(file::build),
     },
     Descriptor {
         name: "keyzero",
+        about: "another kz, asked through `kz server`",
         aliases: &[],
         settings: keyzero::SETTINGS,
         credential_variables: keyzero::CREDENTIAL_VARIABLES,
         address: Some(("address", "KEYZERO_ADDR")),
         last_segment: LastSegment::Path,
+        ref_form: keyzero::REF,
         check_ref: keyzero::check_ref,
         build: None,
     },
@@ -185,6 +207,14 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), number);
+    }
+
+    #[test]
+    fn every_example_of_a_ref_is_right() {
+        for provider in PROVIDERS {
+            let path = provider.ref_form.example.split('#').next().unwrap_or_default();
+            assert_eq!((provider.check_ref)(path), Ok(()), "{}", provider.name);
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Method {
     pub name: &'static str,
     /// What stands beside `method`.
     pub settings: &'static [Setting],
+    /// What it is, in one line.
+    pub about: &'static str,
 }
 
 /// One key of a section.
@@ -41,11 +43,23 @@ pub struct Setting {
     pub name: &'static str,
     /// What it takes.
     pub kind: Kind,
+    /// What it is for, in one line.
+    pub about: &'static str,
 }
 
 /// Short for tables of settings.
-pub const fn setting(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind }
+pub const fn setting(name: &'static str, kind: Kind, about: &'static str) -> Setting {
+    Setting { name, kind, about }
+}
+
+/// What the refs of a provider look like, for editors. Its `check_ref` is what decides: the pattern refuses
+/// nothing that `check_ref` accepts, and may be laxer.
+#[derive(Clone, Copy, Debug)]
+pub struct RefForm {
+    /// ECMA-262, of the whole text that stands in `ref`.
+    pub pattern: &'static str,
+    /// One that is right.
+    pub example: &'static str,
 }
 
 /// A checked value. Integers and booleans are kept as written.

@@ -3,55 +3,60 @@
 //! Settings follow the CLI's variables (`VAULT_ADDR`, `VAULT_NAMESPACE`, `VAULT_CACERT`, …) and the
 //! login endpoints of the API documentation; every credential can come from a file.
 
-use super::settings::{Kind, Method, Setting, setting};
+use super::settings::{Kind, Method, RefForm, Setting, setting};
 
-const ROLE_AND_MOUNT: [Setting; 2] = [setting("role", Kind::Text), setting("mount", Kind::Text)];
+const ROLE: Setting = setting("role", Kind::Text, "role to log in to");
+const MOUNT: Setting =
+    setting("mount", Kind::Text, "where the method is mounted, when not under its own name");
+const TOKEN_FILE: Setting = setting("token_file", Kind::Path, "file with a token");
+const JWT_FILE: Setting = setting("token_file", Kind::Path, "file with the signed token to log in with");
+const ROLE_AND_MOUNT: [Setting; 2] = [ROLE, MOUNT];
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("address", Kind::Address),
-    setting("namespace", Kind::Text),
-    setting("ca_cert", Kind::Path),
-    setting("client_cert", Kind::Path),
-    setting("client_key", Kind::Path),
-    setting("token_file", Kind::Path),
-    setting("auth", Kind::Auth(METHODS)),
+    setting("address", Kind::Address, "address of the server"),
+    setting("namespace", Kind::Text, "namespace, of Enterprise and OpenBao"),
+    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM"),
+    setting("client_cert", Kind::Path, "certificate that kz shows the server, PEM"),
+    setting("client_key", Kind::Path, "its key, PEM"),
+    TOKEN_FILE,
+    setting("auth", Kind::Auth(METHODS), "how kz proves who it is"),
 ];
 
 const METHODS: &[Method] = &[
-    Method { name: "token", settings: &[setting("token_file", Kind::Path)] },
+    Method { name: "token", settings: &[TOKEN_FILE], about: "a token that somebody else got" },
     Method {
         name: "approle",
+        about: "a role id and a secret id",
         settings: &[
-            setting("role_id_file", Kind::Path),
-            setting("secret_id_file", Kind::Path),
-            setting("role_id", Kind::Text),
-            setting("wrapped", Kind::Boolean),
-            setting("mount", Kind::Text),
+            setting("role_id_file", Kind::Path, "file with the role id"),
+            setting("secret_id_file", Kind::Path, "file with the secret id"),
+            setting("role_id", Kind::Text, "the role id itself, which is no secret"),
+            setting("wrapped", Kind::Boolean, "whether the secret id is a response-wrapping token"),
+            MOUNT,
         ],
     },
-    Method {
-        name: "kubernetes",
-        settings: &[ROLE_AND_MOUNT[0], ROLE_AND_MOUNT[1], setting("token_file", Kind::Path)],
-    },
-    Method {
-        name: "jwt",
-        settings: &[ROLE_AND_MOUNT[0], ROLE_AND_MOUNT[1], setting("token_file", Kind::Path)],
-    },
-    Method { name: "cert", settings: &ROLE_AND_MOUNT },
-    Method { name: "aws", settings: &ROLE_AND_MOUNT },
+    Method { name: "kubernetes", about: "the pod's service account", settings: &[ROLE, MOUNT, JWT_FILE] },
+    Method { name: "jwt", about: "a signed token, as of a CI system", settings: &[ROLE, MOUNT, JWT_FILE] },
+    Method { name: "cert", settings: &ROLE_AND_MOUNT, about: "the TLS certificate of `client_cert`" },
+    Method { name: "aws", settings: &ROLE_AND_MOUNT, about: "the AWS identity of where kz runs" },
     Method {
         name: "userpass",
+        about: "a user and a password",
         settings: &[
-            setting("username", Kind::Text),
-            setting("password_file", Kind::Path),
-            setting("mount", Kind::Text),
+            setting("username", Kind::Text, "the user"),
+            setting("password_file", Kind::Path, "file with the password"),
+            MOUNT,
         ],
     },
 ];
 
 /// Variables that hold a credential.
 pub const CREDENTIAL_VARIABLES: &[&str] = &["VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_PASSWORD"];
+
+/// Refs.
+pub const REF: RefForm =
+    RefForm { pattern: "^(?!v1/)(?![^#]*://)[^/]+/[^/]", example: "secret/data/prod/database/password" };
 
 /// `mount/path`, without `v1/` and without an address.
 pub fn check_ref(path: &str) -> Result<(), String> {

@@ -9,6 +9,7 @@ use kz::provider::{FailureKind, Outcome, age};
 use sha2::{Digest, Sha256};
 
 use crate::support::Sandbox;
+use crate::support::tools;
 use crate::surroundings::{Directory, fetch_one, paths};
 
 /// An identity that no vector is encrypted to, beside the passphrase of a vector that has no identity.
@@ -113,11 +114,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "where `make setup` put the vectors is for the tester to say")]
 fn directory() -> PathBuf {
-    let tools = std::env::var_os("KZ_TOOLS").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("`HOME` or `KZ_TOOLS`")).join(".cache/kz");
-    tools.unwrap_or_else(home).join("cctv-age")
+    tools().join("cctv-age")
 }
 
 #[test]

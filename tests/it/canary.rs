@@ -185,6 +185,19 @@ fn a_value_goes_where_it_is_meant_to_and_only_there() {
     assert_clean(&run, &canary);
 }
 
+#[test]
+fn what_needs_no_value_shows_none() {
+    let canary = canary();
+    let sandbox = sandbox_with(&canary);
+    sandbox.file("compose.yaml", format!("services: {{ {canary}: {{}} }}\n"));
+    sandbox.file("pod.yaml", format!("kind: Pod # {canary}\n"));
+    for words in [&["-v", "init", "--print"][..], &["-v", "init"], &["schema"], &["completions", "bash"]] {
+        assert_clean(&kz(&sandbox, &canary, words).expect_code(0), &canary);
+    }
+    sandbox.file(".keyzero.toml", format!("[secrets]\nA = \"{canary}\"\n"));
+    assert_clean(&kz(&sandbox, &canary, &["-v", "init"]).expect_code(2), &canary);
+}
+
 /// Whether a file below `directory` holds the value.
 fn anywhere(directory: &Path, canary: &str) -> bool {
     let forms = forms(canary);

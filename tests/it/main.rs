@@ -14,6 +14,8 @@ mod age_vectors;
 mod canary;
 /// Every user-visible text, whole, from `tests/cases/`.
 mod cases;
+/// What a shell completes.
+mod completions;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
 mod delivery;
@@ -21,8 +23,12 @@ mod delivery;
 mod docs;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
+/// The starter file works, in each situation.
+mod init;
 /// SIGKILL at every system call of an export.
 mod kill9;
+/// The manual pages are what the command line is.
+mod man;
 /// The order of an export's system calls.
 mod order;
 /// Who owns what is exported, and who can read it.
@@ -34,6 +40,8 @@ mod reader;
 mod run;
 /// Thousands of secrets, in counts.
 mod scale;
+/// The JSON Schema says of a configuration what `kz validate` says.
+mod schema;
 /// SIGTERM in the middle of an export.
 mod signals;
 mod strace;

@@ -10,6 +10,30 @@ pub fn kz_binary() -> PathBuf {
     std::env::var_os("KZ_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_kz").into(), PathBuf::from)
 }
 
+/// A file of this repository.
+pub fn in_repository(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Where `make setup` puts what the tests need.
+pub fn tools() -> PathBuf {
+    let tools = std::env::var_os("KZ_TOOLS").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("`HOME` or `KZ_TOOLS`")).join(".cache/kz");
+    tools.unwrap_or_else(home)
+}
+
+/// Fails unless the committed file `name` is `text`. `make generated` writes it instead.
+#[track_caller]
+pub fn expect_committed(name: &str, text: &str) {
+    let path = in_repository(name);
+    if std::env::var_os("KZ_WRITE_GENERATED").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("its directory");
+        std::fs::write(&path, text).expect("a file of the repository");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{name} is not what the code makes: `make generated`, read it, commit it");
+}
+
 /// A directory with a configuration, gone when dropped.
 pub struct Sandbox {
     directory: tempfile::TempDir,

@@ -14,15 +14,19 @@ mod sealed;
 use keyring::{Keyring, Source};
 
 use super::local_file::{self, Places, Unreadable};
-use super::settings::{Kind, Setting, Settings, setting};
+use super::settings::{Kind, RefForm, Setting, Settings, setting};
 use super::shape::shape_of;
 use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
 
 /// The keys of `[providers.age]`. `max_work_factor` is scrypt's, 20 unless it is set: 2^20 KiB of memory.
 pub const SETTINGS: &[Setting] = &[
-    setting("identity_file", Kind::Paths),
-    setting("passphrase_file", Kind::Path),
-    setting("max_work_factor", Kind::Integer(1, passphrase::HIGHEST_WORK_FACTOR as i64)),
+    setting("identity_file", Kind::Paths, "age and OpenSSH private keys that open the files"),
+    setting("passphrase_file", Kind::Path, "file with the passphrase of documents or identities"),
+    setting(
+        "max_work_factor",
+        Kind::Integer(1, passphrase::HIGHEST_WORK_FACTOR as i64),
+        "the scrypt work that a file may demand; each step doubles memory and time",
+    ),
 ];
 
 /// The variable that holds an identity.
@@ -30,6 +34,10 @@ pub const CREDENTIAL_VARIABLES: &[&str] = &[keyring::IDENTITY_VARIABLE];
 
 /// The largest encrypted file, in bytes.
 const LIMIT: u64 = 64 << 20;
+
+/// Refs.
+pub const REF: RefForm =
+    RefForm { pattern: local_file::REF_PATTERN, example: "secrets.env.age#DATABASE_PASSWORD" };
 
 /// Whether `path` can name a file. Does not look for it.
 pub fn check_ref(path: &str) -> Result<(), String> {

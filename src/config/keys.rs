@@ -1,0 +1,271 @@
+//! Every key of `.keyzero.toml` outside `[providers]`, as data: the parser checks with these tables and
+//! [`super::schema`] is made from them, so that neither can know a key that the other does not.
+//!
+//! A pattern says in ECMA-262 what the function beside it decides in Rust; the tests ask both.
+
+use crate::plan::Encoding;
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// The type of its value.
+    pub takes: Takes,
+    /// What it is for, in one line.
+    pub about: &'static str,
+    /// A value, as it stands in the file.
+    pub example: &'static str,
+    /// What it belongs to.
+    pub group: Group,
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Takes {
+    /// The name of a provider or of an instance of one.
+    Provider,
+    /// A string of this pattern.
+    Text(&'static str),
+    /// A string or a list of strings, each of this pattern.
+    Texts(&'static str),
+    /// A string or a whole number.
+    TextOrInteger,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number between these, inclusive.
+    Integer(i64, i64),
+    /// One of [`ENCODINGS`].
+    Encoding,
+}
+
+/// What a key belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// How a value is had: no meaning beside `template`.
+    Source,
+    /// Where exactly it is: likewise, and the one thing that a local file may change.
+    Place,
+    /// Where blind mode may put it; templates inherit it.
+    Scope,
+    /// Anything else.
+    Other,
+}
+
+/// Any text.
+pub(super) const ANY: &str = "";
+
+/// [`super::secret::parse_mode`].
+const MODE: &str = "^(0o)?0?[4-7][0-7]{2}$";
+
+/// [`crate::plan::field::FieldPath::parse`].
+const FIELD: &str = r"^(/([^~]|~[01])*|(?!/)([^.\\]|\\[.\\])+(\.([^.\\]|\\[.\\])+)*)$";
+
+/// [`crate::publish::RelativePath::new`].
+const FILE: &str = concat!(
+    r"^(?!\.\.)(?!\.kz(/|$))(?!\.(/|$))[^/\u0000]{1,255}",
+    r"(/(?!\.{1,2}(/|$))[^/\u0000]{1,255}){0,63}$"
+);
+
+/// [`super::secret::is_name`].
+pub(super) const NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$";
+
+/// [`super::parse_duration`].
+const DURATION: &str = "^[0-9]+(ms|s|m|h)?$";
+
+/// [`super::scope`].
+const HOST: &str = concat!(
+    r"^(\*|(\*\.)?(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*)$"
+);
+
+/// The texts that `encoding` takes.
+pub(super) const ENCODINGS: &[(&str, Encoding)] =
+    &[("base64", Encoding::Base64), ("base64url", Encoding::Base64Url), ("hex", Encoding::Hex)];
+
+/// How many documents may be asked for at once.
+pub(super) const CONCURRENCY: (i64, i64) = (1, 1024);
+
+const fn key(
+    name: &'static str,
+    group: Group,
+    takes: Takes,
+    example: &'static str,
+    about: &'static str,
+) -> Key {
+    Key { name, takes, about, example, group }
+}
+
+/// Every key of a secret.
+pub(super) const SECRET: &[Key] = &[
+    key(
+        "provider",
+        Group::Source,
+        Takes::Provider,
+        "\"age\"",
+        "where the value is: a provider, or the name of a `[providers.NAME]` section",
+    ),
+    key("resolver", Group::Source, Takes::Provider, "\"age\"", "another word for `provider`"),
+    key(
+        "ref",
+        Group::Place,
+        Takes::Text(ANY),
+        "\"secrets.env.age#DATABASE_PASSWORD\"",
+        "what the provider is asked for; `#field` at its end names a part of that",
+    ),
+    key(
+        "field",
+        Group::Place,
+        Takes::Text(FIELD),
+        "\"database.password\"",
+        "a part of a document: `a.b` with `\\.` for a literal dot, or a JSON pointer `/a/b`",
+    ),
+    key("version", Group::Place, Takes::TextOrInteger, "\"7\"", "the backend's own name of a version"),
+    key(
+        "encoding",
+        Group::Source,
+        Takes::Encoding,
+        "\"base64\"",
+        "how the backend's text stands for bytes; it is decoded",
+    ),
+    key(
+        "optional",
+        Group::Source,
+        Takes::Boolean,
+        "true",
+        "leave the secret out when it is absent; denied, unreachable and malformed stay errors",
+    ),
+    key(
+        "default",
+        Group::Source,
+        Takes::Text(ANY),
+        "\"info\"",
+        "the value when it is absent, for what is no secret",
+    ),
+    key(
+        "template",
+        Group::Other,
+        Takes::Text(ANY),
+        "\"postgres://app:{{ DATABASE_PASSWORD | urlencode }}@db/app\"",
+        "assembled from other secrets; filters: urlencode, b64encode, tojson, raw",
+    ),
+    key(
+        "file",
+        Group::Other,
+        Takes::Text(FILE),
+        "\"tls/server.key\"",
+        "its path below the directory of `kz export --format files`",
+    ),
+    key("mode", Group::Other, Takes::Text(MODE), "\"0440\"", "octal permission bits that let the owner read"),
+    key("owner", Group::Other, Takes::Text(ANY), "\"999:999\"", "uid, uid:gid, or names, of its file"),
+    key(
+        "hosts",
+        Group::Scope,
+        Takes::Texts(HOST),
+        "[\"api.example.com\", \"*.example.net\"]",
+        "blind mode sends the value to these hosts only",
+    ),
+    key(
+        "in",
+        Group::Scope,
+        Takes::Texts("^(query|path|body|header(:[A-Za-z0-9!#$%&'*+.^_`|~-]+)?)$"),
+        "[\"header:Authorization\"]",
+        "blind mode puts the value into these parts of a request only",
+    ),
+    key(
+        "methods",
+        Group::Scope,
+        Takes::Texts("^[A-Z]+$"),
+        "[\"GET\", \"POST\"]",
+        "blind mode sends the value with these HTTP methods only",
+    ),
+    key(
+        "paths",
+        Group::Scope,
+        Takes::Texts("^/"),
+        "[\"/v1/\"]",
+        "blind mode sends the value to paths that begin so only",
+    ),
+    key(
+        "token_prefix",
+        Group::Other,
+        Takes::Text("^[!-~]{0,64}$"),
+        "\"sk-\"",
+        "how the token begins that stands for the value in blind mode",
+    ),
+];
+
+/// The keys of `[resolve]`.
+pub(super) const RESOLVE: &[Key] = &[
+    key(
+        "timeout",
+        Group::Other,
+        Takes::Text(DURATION),
+        "\"60s\"",
+        "give up on backends and locks after this long",
+    ),
+    key(
+        "concurrency",
+        Group::Other,
+        Takes::Integer(CONCURRENCY.0, CONCURRENCY.1),
+        "32",
+        "how many documents are asked for at once",
+    ),
+];
+
+/// The keys of the file itself that are no sections.
+pub(super) const TOP: &[Key] = &[
+    key(
+        "environment_from",
+        Group::Other,
+        Takes::Texts(ANY),
+        "[\"APP_ENV\"]",
+        "variables that may name the environment, beside `--env` and KEYZERO_ENV",
+    ),
+    key(
+        "keep_env",
+        Group::Other,
+        Takes::Texts(ANY),
+        "[\"VAULT_TOKEN\"]",
+        "variables that `kz run` leaves to the command, though they are credentials of kz's own",
+    ),
+];
+
+/// A table of the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    /// As in `[NAME]`.
+    pub name: &'static str,
+    /// What it holds.
+    pub about: &'static str,
+}
+
+/// The tables that have a fixed name.
+pub(super) const SECTIONS: &[Section] = &[
+    Section { name: "secrets", about: "where each secret is; the file holds no value itself" },
+    Section {
+        name: "providers",
+        about: "settings of providers, and further instances of them under names of their own",
+    },
+    Section { name: "resolve", about: "limits of resolving" },
+];
+
+/// What the file may begin a line or a section with.
+pub(super) fn top_names() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|section| section.name).chain(names(TOP))
+}
+
+/// The names of a table's keys.
+pub(super) fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> + Clone {
+    keys.iter().map(|key| key.name)
+}
+
+/// The key of a secret that is written so.
+pub(super) fn of_secret(name: &str) -> Option<&'static Key> {
+    SECRET.iter().find(|key| key.name == name)
+}
+
+/// What a secret's key belongs to.
+pub(super) fn group(name: &str) -> Option<Group> {
+    of_secret(name).map(|key| key.group)
+}

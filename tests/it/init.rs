@@ -1,0 +1,103 @@
+//! `kz init`: the starter is valid and works in each situation, and nothing is overwritten.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use crate::support::{Run, Sandbox, kz_binary, tools};
+
+const CONFIG: &str = ".keyzero.toml";
+
+/// Every situation: a file that makes it one, and a word of its starter.
+const SITUATIONS: &[(&str, &str, &str)] = &[
+    ("compose.yaml", "services: {}\n", "service_completed_successfully"),
+    ("deployment.yml", "apiVersion: apps/v1\nkind: Deployment\n", "initContainers"),
+    ("README", "", "kz run -- ./migrate"),
+];
+
+fn begun(file: &str, content: &str) -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    sandbox.file(file, content);
+    let printed = sandbox.kz(&["init", "--print"]).expect_code(0).stdout();
+    assert!(!sandbox.path(CONFIG).exists(), "--print writes no file");
+    sandbox.kz(&["init"]).expect_code(0).expect_stderr(&["wrote", "next: `kz validate`"]);
+    assert_eq!(std::fs::read_to_string(sandbox.path(CONFIG)).expect("the starter"), printed);
+    (sandbox, printed)
+}
+
+#[test]
+fn the_starter_fits_what_is_there_and_is_valid() {
+    for (file, content, word) in SITUATIONS {
+        let (sandbox, text) = begun(file, content);
+        assert!(text.contains(word), "{file}: {text}");
+        let mode = sandbox.path(CONFIG).metadata().expect("the starter").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o644);
+        sandbox.kz(&["validate"]).expect_code(0).expect_stderr(&["is valid: 1 secret from age"]);
+        // What it shows as a comment is valid too.
+        let keys = |line: &str| line.starts_with("# [") || (line.starts_with("# ") && line.contains(" = {"));
+        let lines = text.lines().map(|line| if keys(line) { &line[2..] } else { line });
+        sandbox.file(CONFIG, lines.collect::<Vec<_>>().join("\n"));
+        sandbox.kz(&["--env", "staging", "validate"]).expect_code(0).expect_stderr(&["is valid: 5 secrets"]);
+    }
+}
+
+#[test]
+fn the_commands_in_its_comments_make_it_work() {
+    for (file, content, _) in SITUATIONS {
+        let (sandbox, text) = begun(file, content);
+        let commands: Vec<&str> = text
+            .lines()
+            .take_while(|line| !line.starts_with("[secrets]"))
+            .filter_map(|line| line.strip_prefix("#     "))
+            .collect();
+        sandbox
+            .run(Command::new("bash").args(["-euo", "pipefail", "-c", &commands.join("\n")]))
+            .expect_code(0);
+        let mut export = Command::new(kz_binary());
+        export.args(["export", "--format", "env"]);
+        if !text.contains("identity_file") {
+            export.env("KEYZERO_AGE_IDENTITY_FILE", "identity.txt");
+        }
+        let run = sandbox.run(&mut export).expect_code(0);
+        let value = run.stdout();
+        assert!(
+            value.starts_with("DATABASE_PASSWORD=") && value.trim().len() == 18 + 32,
+            "{}",
+            run.describe()
+        );
+        let mode = sandbox.path("identity.txt").metadata().expect("an identity").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+    }
+}
+
+#[test]
+fn the_yaml_in_its_comments_is_yaml() {
+    for (file, content, _) in &SITUATIONS[..2] {
+        let (sandbox, text) = begun(file, content);
+        let lines = text.lines().skip_while(|line| !["# services:", "# spec:"].contains(line));
+        let yaml: Vec<&str> = lines.map_while(|line| line.strip_prefix("# ")).collect();
+        sandbox.file("found.yaml", yaml.join("\n"));
+        let check = "import ruamel.yaml as y; assert len(y.YAML().load(open('found.yaml'))) > 0";
+        let python = tools().join("check-jsonschema/bin/python");
+        assert!(python.exists(), "{} is missing: run `make setup`", python.display());
+        sandbox.run(Command::new(python).args(["-c", check])).expect_code(0);
+    }
+}
+
+#[test]
+fn what_is_there_stays_as_it_is() {
+    let refused = |sandbox: &Sandbox| -> Run {
+        sandbox.kz(&["init"]).expect_code(2).expect_stderr(&["is there already", "kz: hint: `kz validate`"])
+    };
+    let sandbox = Sandbox::with_config("# mine\n");
+    refused(&sandbox);
+    assert_eq!(std::fs::read_to_string(sandbox.path(CONFIG)).expect("mine"), "# mine\n");
+
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("nowhere", sandbox.path(CONFIG)).expect("a link");
+    refused(&sandbox);
+    assert!(!sandbox.path("nowhere").exists());
+
+    let sandbox = Sandbox::new();
+    sandbox.file(".keyzero.toml/x", "");
+    refused(&sandbox);
+}
