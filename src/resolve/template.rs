@@ -1,7 +1,7 @@
 //! Values made of others: `template = "postgres://app:{{ DB_PASSWORD | urlencode }}@db/app"`.
 //!
 //! Invariants (threats.md): names that do not exist are errors; nothing is escaped unasked; there is
-//! no loader, no `debug()`, and what is rendered is never rendered again; a value with control
+//! no loader, no `debug()`, and what is rendered is never rendered again; work has an end; a value with control
 //! characters or line breaks stands bare nowhere; the engine's own errors, which quote what they were
 //! given, are translated here.
 
@@ -46,10 +46,17 @@ pub enum TemplateError {
         "a value that is not UTF-8 stands bare in the template; only `b64encode` and `urlencode` take any bytes"
     )]
     NotText,
+    /// Loops in loops, or text that is multiplied.
+    #[error("the template takes more steps, or makes more text, than kz allows")]
+    Work,
     /// Anything else that the engine refuses.
     #[error("the template cannot be rendered: its line {0} asks for something that these values cannot do")]
     Other(usize),
 }
+
+/// What a template may cost: each instruction and each 64 bytes that it handles are one. Enough for values of
+/// several megabytes, and at most a moment's work, also for `kz validate` of somebody else's configuration.
+const FUEL: u64 = 1_000_000;
 
 /// Marks of our own refusals inside the engine's error type.
 const CONTROL: &str = "kz: control";
@@ -64,7 +71,7 @@ pub fn inputs(text: &str) -> Result<Vec<String>, TemplateError> {
     // Filters are looked up when they run, so it is run once, with values that mean nothing.
     let nothing = names.iter().map(|name| (name.clone(), Value::from("x"))).collect();
     match template.render(context(nothing)).map_err(|error| translate(&error, &[])) {
-        Err(error @ (TemplateError::Filter | TemplateError::Function)) => Err(error),
+        Err(error @ (TemplateError::Filter | TemplateError::Function | TemplateError::Work)) => Err(error),
         _ => Ok(names),
     }
 }
@@ -94,6 +101,7 @@ fn engine() -> Environment<'static> {
     if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
         engine.set_syntax(syntax);
     }
+    engine.set_fuel(Some(FUEL));
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::None);
     engine.set_formatter(write_value);
@@ -173,6 +181,7 @@ fn translate(error: &Error, absent: &[&str]) -> TemplateError {
     let line = error.line().unwrap_or(1);
     match (error.kind(), error.detail()) {
         (ErrorKind::SyntaxError, _) => TemplateError::Syntax(line),
+        (ErrorKind::OutOfFuel, _) => TemplateError::Work,
         (ErrorKind::UnknownFilter, _) => TemplateError::Filter,
         (ErrorKind::UnknownFunction | ErrorKind::UnknownTest | ErrorKind::UnknownMethod, _) => {
             TemplateError::Function
@@ -224,6 +233,21 @@ mod tests {
         assert_eq!(render("{{ Y }}", &[], &["Y"]), Err(TemplateError::Absent("Y".to_owned())));
         let empty = render("{% if Y is defined %}y{% endif %}", &[], &["Y"]);
         assert_eq!(empty, Ok(Secret::new(Vec::new())));
+    }
+
+    #[test]
+    fn work_without_end_is_refused_and_large_values_are_not() {
+        for text in [
+            "{% for a in [1] * 99999 %}{% for b in [1] * 99999 %}{% for c in [1] * 99999 %}{% endfor %}{% endfor %}{% endfor %}",
+            "{% set a = 'x' * 99999999 %}{{ a }}{{ a }}{{ a }}",
+        ] {
+            assert_eq!(inputs(text), Err(TemplateError::Work));
+            assert_eq!(render(text, &[], &[]), Err(TemplateError::Work));
+        }
+        assert_eq!(
+            with("{{ X }}{{ X | b64encode }}", &vec![b'x'; 3 << 20]).map(|text| text.len() >> 20),
+            Ok(7)
+        );
     }
 
     #[test]
