@@ -88,6 +88,8 @@ fn read<'a>(table: &'a DeTable<'a>, problems: &mut Problems) -> Document<'a> {
             "environment_from" => document.environment_from = texts(&entry, problems),
             "keep_env" => document.keep_env = texts(&entry, problems),
             "resolve" => read_limits(&entry, &mut document, problems),
+            // Names that will mean something are no environments, lest one change its meaning then.
+            other if LATER.contains(&other) => unknown_section(&entry, problems),
             other => match environment_secrets(&entry) {
                 Some(secrets) => {
                     document.environments.insert(other, raw_secrets(&secrets, problems));
