@@ -167,8 +167,9 @@ fn check_sources(
         Ok(_) => Err(problems),
         Err(others) => {
             // What follows from a line that cannot be read is not said twice.
-            problems
-                .extend(others.into_iter().filter(|other| !broken.contains(&line_of(sources, &other.place))));
+            let follows =
+                |other: &Problem| !broken.is_empty() && broken.contains(&line_of(sources, &other.place));
+            problems.extend(others.into_iter().filter(|other| !follows(other)));
             problems.sort();
             Err(problems)
         }

@@ -82,7 +82,7 @@ impl Source {
     /// Line and column of a byte, both from 1; columns are characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let before = self.before(offset);
-        let line = before.matches('\n').count() + 1;
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (line, column)
     }
@@ -121,11 +121,11 @@ impl Source {
 
     fn hidden_in(&self, part: &Range<usize>) -> Vec<Range<usize>> {
         match &self.shown {
-            Shown::Except(hidden) => hidden
-                .iter()
-                .filter(|range| range.start < part.end && range.end > part.start)
-                .cloned()
-                .collect(),
+            Shown::Except(hidden) => {
+                // They are sorted and apart.
+                let first = hidden.partition_point(|range| range.end <= part.start);
+                hidden[first..].iter().take_while(|range| range.start < part.end).cloned().collect()
+            }
             Shown::KeysOnly => {
                 let line = self.text[..part.start].rfind('\n').map_or(0, |newline| newline + 1);
                 let end = self.text[line..].find('\n').map_or(self.text.len(), |length| line + length);

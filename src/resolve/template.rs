@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior};
 
 use crate::secret::Secret;
 
@@ -20,6 +20,9 @@ pub const FILTERS: &[&str] = &["urlencode", "b64encode", "tojson", "raw"];
 /// Why a template cannot be used, or could not be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
+    /// Over 16 KiB.
+    #[error("the template is longer than 16 KiB")]
+    TooLong,
     /// It does not parse.
     #[error("the template has a syntax error in its line {0}")]
     Syntax(usize),
@@ -54,6 +57,10 @@ pub enum TemplateError {
     Other(usize),
 }
 
+/// The longest template, in bytes. The engine descends into an expression once for each link of a chain such as
+/// `A ~ A ~ A`, without a limit of its own: 28,000 bytes of `{{ ---1 }}` end kz by a stack overflow.
+const LONGEST: usize = 16 << 10;
+
 /// What a template may cost: each instruction and each 64 bytes that it handles are one. Enough for values of
 /// several megabytes, and at most a moment's work, also for `kz validate` of somebody else's configuration.
 const FUEL: u64 = 1_000_000;
@@ -65,7 +72,7 @@ const NOT_TEXT: &str = "kz: not text";
 /// The secrets that a template names, sorted; an error when no values could make it render.
 pub fn inputs(text: &str) -> Result<Vec<String>, TemplateError> {
     let engine = engine();
-    let template = engine.template_from_str(text).map_err(|error| translate(&error, &[]))?;
+    let template = parse(&engine, text, &[])?;
     let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
     names.sort();
     // Filters are looked up when they run, so it is run once, with values that mean nothing.
@@ -79,10 +86,21 @@ pub fn inputs(text: &str) -> Result<Vec<String>, TemplateError> {
 /// The template with these values in it. `absent` names inputs that are optional and were not there.
 pub fn render(text: &str, values: &[(&str, &Secret)], absent: &[&str]) -> Result<Secret, TemplateError> {
     let engine = engine();
-    let template = engine.template_from_str(text).map_err(|error| translate(&error, absent))?;
+    let template = parse(&engine, text, absent)?;
     let values = values.iter().map(|(name, secret)| ((*name).to_owned(), value(secret))).collect();
     let rendered = template.render(context(values)).map_err(|error| translate(&error, absent))?;
     Ok(Secret::new(rendered.into_bytes()))
+}
+
+fn parse<'a>(
+    engine: &'a Environment<'_>,
+    text: &'a str,
+    absent: &[&str],
+) -> Result<Template<'a, 'a>, TemplateError> {
+    if text.len() > LONGEST {
+        return Err(TemplateError::TooLong);
+    }
+    engine.template_from_str(text).map_err(|error| translate(&error, absent))
 }
 
 fn context(values: BTreeMap<String, Value>) -> Value {
@@ -233,6 +251,17 @@ mod tests {
         assert_eq!(render("{{ Y }}", &[], &["Y"]), Err(TemplateError::Absent("Y".to_owned())));
         let empty = render("{% if Y is defined %}y{% endif %}", &[], &["Y"]);
         assert_eq!(empty, Ok(Secret::new(Vec::new())));
+    }
+
+    #[test]
+    fn a_chain_that_would_overflow_the_stack_is_refused() {
+        for text in
+            [format!("{{{{ {}1 }}}}", "-".repeat(1 << 20)), format!("{{{{ A{} }}}}", "~A".repeat(1 << 19))]
+        {
+            assert_eq!(inputs(&text), Err(TemplateError::TooLong));
+            assert_eq!(render(&text, &[], &[]), Err(TemplateError::TooLong));
+        }
+        assert!(inputs(&"x".repeat(LONGEST)).is_ok());
     }
 
     #[test]
