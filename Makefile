@@ -14,6 +14,9 @@ PROFILE := release
 BASE := own
 # Handed to the test runner: make e2e ARGS=quickstart
 ARGS :=
+# make fuzz: how long each target runs, and which.
+SECONDS := 60
+FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export KZ_TOOLS ?= $(HOME)/.cache/kz
@@ -26,7 +29,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo check test e2e bench size advisories clean
+.PHONY: help setup generated build release image stand-ins demo check test e2e bench size fuzz advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +56,7 @@ demo: setup ## the quickstart on a real engine, step by step (kz:dev becomes the
 
 check: ## formatting, lints, dependency rules, module graph
 	@cargo fmt --check
+	@cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@cargo clippy $(FAST) --all-targets -- -D warnings
 	@cargo deny --log-level error check bans licenses sources
 	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
@@ -74,6 +78,9 @@ bench: release ## what `kz run` costs, beside the budgets
 
 size: image ## what the release binary and the image weigh, beside the budgets
 	@scripts/size $(BINARY) $(IMAGE)
+
+fuzz: ## every fuzz target for SECONDS=60, one after another; FUZZ=config for one (nightly Rust, cargo-fuzz, g++)
+	@scripts/fuzz $(SECONDS) $(FUZZ)
 
 advisories: ## known vulnerabilities in the dependencies (needs the network)
 	@cargo deny --log-level error check advisories

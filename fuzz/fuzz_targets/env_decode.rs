@@ -1,0 +1,31 @@
+//! Any bytes as an env file: reading it never panics. What is read is read alike by a shell, can be a variable,
+//! and is encoded to what reads the same.
+#![no_main]
+
+use kz::exec::environment::{Inherit, Recipe, build};
+use kz::output::{Item, dotenv};
+use kz::secret::Secret;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let file = Secret::new(bytes.to_vec());
+    let lines = bytes.split(|&byte| byte == b'\n').count();
+    let entries = match dotenv::decode(&file) {
+        Ok(entries) => entries,
+        Err(error) => return assert!((1..=lines).contains(&error.line), "{error}"),
+    };
+    // Line ends of Windows and the mark at the start are read by kz alone.
+    let text = file.expose_text().expect("text").trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let sourced = kz_fuzz::shell::read(text.trim_end_matches('\r')).expect("nothing but assignments");
+    let same = |(ours, theirs): (&(String, Secret), &(String, String))| {
+        ours.0 == theirs.0 && ours.1.expose() == theirs.1.as_bytes()
+    };
+    assert!(entries.len() == sourced.len() && entries.iter().zip(&sourced).all(same), "{sourced:?}");
+    let item = |(name, value): &(String, Secret)| Item { name: name.clone(), value: value.clone() };
+    let items: Vec<Item> = entries.iter().map(item).collect();
+    let again = dotenv::decode(&dotenv::encode(&items).expect("what was read")).expect("what was written");
+    assert!(again == entries);
+    let recipe =
+        Recipe { inherited: &[], inherit: Inherit::All, keep: &[], credentials: &[], secrets: &entries };
+    assert!(build(&recipe).is_ok_and(|environment| environment.strings.len() == entries.len()));
+});
