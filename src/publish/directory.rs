@@ -15,7 +15,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat, umask};
-use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, geteuid, linkat, symlinkat, unlinkat};
 
 use super::error::Error;
 use crate::log;
@@ -145,6 +145,11 @@ impl Directory {
 
     pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> nix::Result<()> {
         renameat(&self.descriptor, from, &self.descriptor, to)
+    /// Gives a file another name, which must not exist.
+    pub(super) fn link_file(&self, from: &OsStr, to: &OsStr) -> nix::Result<()> {
+        linkat(&self.descriptor, from, &self.descriptor, to, AtFlags::empty())
+    }
+
     }
 
     pub(super) fn remove(&self, name: &OsStr) -> nix::Result<()> {

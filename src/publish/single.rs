@@ -95,7 +95,7 @@ fn replace(
     content: &Secret,
     attributes: Attributes,
 ) -> Result<(), Error> {
-    let temporary = OsString::from(format!("{PREFIX}{}{SUFFIX}", random()));
+    let temporary = temporary();
     let place = Place { directory, name: &temporary, shown: name };
     let file = write_new(place, content, attributes)?;
     if let Err(errno) = directory.rename(&temporary, name) {
@@ -118,6 +118,11 @@ fn replace(
 fn is_temporary(name: &OsStr) -> bool {
     let middle = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
     middle.is_some_and(is_random)
+/// A name that only kz gives, and never twice.
+pub(super) fn temporary() -> OsString {
+    OsString::from(format!("{PREFIX}{}{SUFFIX}", random()))
+}
+
 }
 
 /// Removes what killed exports left: by its name, only regular files, and only of owners that an
