@@ -19,7 +19,7 @@ use super::error::Error;
 use super::lock::lock_directory;
 use super::signals::Deferred;
 use super::stamp::{is_random, random};
-use super::walk::open_directory;
+use super::walk::{confirm_way, open_directory};
 use super::{Attributes, Change, STATE_DIRECTORY};
 use crate::secret::Secret;
 
@@ -35,7 +35,10 @@ pub fn publish_file(
     deadline: Instant,
 ) -> Result<Change, Error> {
     let (parent, name) = split(target)?;
-    publish_in(&open_directory(parent)?, name, content, attributes, deadline)
+    let directory = open_directory(parent)?;
+    let change = publish_in(&directory, name, content, attributes, deadline)?;
+    confirm_way(parent, &directory)?;
+    Ok(change)
 }
 
 pub(super) fn publish_in(
@@ -115,14 +118,14 @@ fn replace(
     }
 }
 
-fn is_temporary(name: &OsStr) -> bool {
-    let middle = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
-    middle.is_some_and(is_random)
 /// A name that only kz gives, and never twice.
 pub(super) fn temporary() -> OsString {
     OsString::from(format!("{PREFIX}{}{SUFFIX}", random()))
 }
 
+fn is_temporary(name: &OsStr) -> bool {
+    let middle = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+    middle.is_some_and(is_random)
 }
 
 /// Removes what killed exports left: by its name, only regular files, and only of owners that an
