@@ -15,6 +15,7 @@ use super::generation::{Debris, Draft, current, settle};
 use super::links::Links;
 use super::lock::lock_state;
 use super::readers::check_links_for;
+use super::record::Record;
 use super::signals::Deferred;
 use super::tree::Tree;
 use super::walk::open_directory;
@@ -38,30 +39,33 @@ pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instan
     current(directory)?;
     Links::examine(directory, &tree)?;
     let deferred = Deferred::begin();
-    let lock = lock_state(directory, deadline, &deferred)?;
-    let result = exchange(directory, &tree);
+    let state = lock_state(directory, deadline, &deferred)?;
+    let result = exchange(directory, &tree, &Record::read(state.directory(), files.len()));
     if result.is_err() {
-        lock.undo(directory);
+        state.undo(directory);
     }
     result
 }
 
-fn exchange(directory: &Directory, tree: &Tree<'_>) -> Result<Change, Error> {
+fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>) -> Result<Change, Error> {
     let old = current(directory)?;
     let links = Links::examine(directory, tree)?;
     remove_debris(directory, old.as_deref())?;
-    let is_same = old
-        .as_ref()
-        .is_some_and(|old| directory.subdirectory(old).is_ok_and(|generation| tree.is_in(&generation)));
-    if is_same {
+    if let Some(old) = &old
+        && let Some(files) = directory.subdirectory(old).ok().and_then(|generation| tree.find_in(&generation))
+        && record.confirms(old, &files)
+    {
         repair(directory, &links)?;
+        record.update(old, &files);
         return Ok(Change::Unchanged);
     }
     let draft = Draft::write(directory, tree)?;
+    let note = record.draft(draft.name(), draft.files())?;
     let new = links.make(directory)?;
     let name = draft.publish()?;
     new.keep();
     settle(directory, &name)?;
+    note.publish();
     links.remove_stale(directory);
     // The new set is there, whether or not the last one can be removed now.
     let _ = remove_debris(directory, Some(&name));
@@ -357,6 +361,7 @@ mod tests {
                 path: RelativePath::new(name).unwrap(),
                 content: secret(value),
                 attributes: OURS,
+                origin: None,
             };
             names.iter().map(file).collect()
         };

@@ -1,4 +1,4 @@
-//! Names that nobody else has: random digits, and the kubelet's time stamp.
+//! Names that nobody else has: random digits, and the kubelet's time stamp; and times in words.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,10 +20,27 @@ pub(super) fn is_random(text: &str) -> bool {
 
 /// `2026_11_23_18_20_37`, in UTC.
 pub(super) fn stamp(time: SystemTime) -> String {
+    let [year, month, day, hour, minute, second] = parts(time);
+    format!("{year:04}_{month:02}_{day:02}_{hour:02}_{minute:02}_{second:02}")
+}
+
+/// `2026-11-23T18:20:37Z` (RFC 3339).
+pub(super) fn timestamp(time: SystemTime) -> String {
+    let [year, month, day, hour, minute, second] = parts(time);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Likewise, with all that file systems tell.
+pub(super) fn timestamp_with_nanoseconds(time: SystemTime, nanoseconds: u32) -> String {
+    let whole = timestamp(time);
+    format!("{}.{nanoseconds:09}Z", whole.trim_end_matches('Z'))
+}
+
+/// Year, month, day, hour, minute, second, in UTC.
+fn parts(time: SystemTime) -> [u64; 6] {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (year, month, day) = date(seconds / SECONDS_PER_DAY);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}_{month:02}_{day:02}_{hour:02}_{minute:02}_{second:02}")
+    [year, month, day, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60]
 }
 
 pub(super) fn is_stamp(text: &str) -> bool {
@@ -63,6 +80,9 @@ mod tests {
             assert_eq!(stamp(UNIX_EPOCH + Duration::from_secs(seconds)), text);
             assert!(is_stamp(text));
         }
+        let time = UNIX_EPOCH + Duration::from_secs(1_795_458_037);
+        assert_eq!(timestamp(time), "2026-11-23T18:20:37Z");
+        assert_eq!(timestamp_with_nanoseconds(time, 12_000), "2026-11-23T18:20:37.000012000Z");
         for other in ["2026_11_23_18_20", "2026_11_23_18_20_3x", "20261_1_23_18_20_37", ""] {
             assert!(!is_stamp(other), "{other}");
         }
