@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::time::SystemTime;
 
 use crate::calendar;
+use crate::json::quoted;
 pub use wait::Wait;
 
 /// How much is said.
@@ -105,11 +106,6 @@ pub fn record(level: &str, message: &str, more: &[(&str, String)]) -> String {
     }
     text.push('}');
     text
-}
-
-/// A JSON string.
-pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 /// These lines and a line break, in one write.

@@ -139,7 +139,7 @@ fn words(failure: &Failure) -> Words {
             Words::error(Code::Overwrites, message)
                 .hint("`kz validate` checks it; `kz init --print` shows what a new one would be")
         }
-        Failure::UnknownCode(written) => Words::error(Code::UnknownCode, format!("no error has the code `{written}`"))
+        Failure::UnknownCode(written) => Words::error(Code::NoSuchError, format!("no error has the code `{written}`"))
             .hint("`kz explain` lists all of them"),
         Failure::Process(error) => Words::error(Code::Process, "cannot tell the working directory")
             .cause(system(error))
