@@ -59,7 +59,7 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
 
 fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
     match verdict {
-        Some(Verdict::Present(_)) => ("ok", None),
+        Some(Verdict::Present { .. }) => ("ok", None),
         Some(Verdict::Assumed(_)) => ("default", Some("absent, so its default is used".to_owned())),
         Some(Verdict::Omitted) => ("optional", Some("absent, which is allowed".to_owned())),
         Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),

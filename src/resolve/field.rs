@@ -274,7 +274,8 @@ mod tests {
     use super::*;
 
     fn get(shape: Shape, content: &str, field: &str) -> Result<String, FieldError> {
-        let document = Document { content: Secret::new(content.as_bytes().to_vec()), shape };
+        let content = Secret::new(content.as_bytes().to_vec());
+        let document = Document { content, shape, version: None };
         let value = Fields::of(&document)?.get(&FieldPath::parse(field).unwrap())?;
         Ok(value.expose_text().unwrap().to_owned())
     }
