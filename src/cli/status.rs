@@ -2,8 +2,8 @@
 //!
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
+use crate::json::quoted;
 use crate::log::escape;
-use crate::output::json::quoted;
 use crate::plan::{Declaration, Plan, Source};
 use crate::provider::FailureKind;
 use crate::resolve::{Class, Verdict, Verdicts};

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::File;
 use super::readers::Audience;
-use super::stamp::{timestamp, timestamp_with_nanoseconds};
 use super::tree::Seen;
+use crate::calendar;
 
 /// Of the format. Another one is not read.
 const VERSION: u32 = 1;
@@ -105,7 +105,7 @@ impl Manifest {
         let entry = |seen: &Seen<'_>| Entry::of(&generation, seen, key);
         let files = files.iter().map(entry).collect::<Option<_>>()?;
         let kz = env!("CARGO_PKG_VERSION").to_owned();
-        Some(Self { version: VERSION, kz, written: timestamp(now), generation, files })
+        Some(Self { version: VERSION, kz, written: calendar::rfc3339(now), generation, files })
     }
 
     /// The manifest that this text is; `None` when it is none of this version.
@@ -180,8 +180,9 @@ impl Entry {
 /// When inode, content, mode, owner or links of a file changed last. No program can set it back.
 fn changed(stat: &FileStat) -> Option<String> {
     let seconds = Duration::from_secs(u64::try_from(stat.st_ctime).ok()?);
-    let nanoseconds = u32::try_from(stat.st_ctime_nsec).ok()?;
-    Some(timestamp_with_nanoseconds(UNIX_EPOCH + seconds, nanoseconds))
+    let [year, month, day, hour, minute, second] = calendar::fields(UNIX_EPOCH + seconds);
+    let nanosecond = stat.st_ctime_nsec;
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}Z"))
 }
 
 #[cfg(test)]
@@ -239,6 +240,13 @@ mod tests {
         let tag = |generation, path, content: &str| key(0).authenticate(generation, path, content.as_bytes());
         assert_ne!(tag("g", "a", "bc"), tag("g", "ab", "c"));
         assert_ne!(tag("g", "ab", ""), tag("ga", "b", ""));
+    }
+
+    #[test]
+    fn the_time_of_a_change_is_told_to_the_nanosecond() {
+        let mut stat = stat("/").unwrap();
+        (stat.st_ctime, stat.st_ctime_nsec) = (1_795_458_037, 12_000);
+        assert_eq!(changed(&stat).as_deref(), Some("2026-11-23T18:20:37.000012000Z"));
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl Note<'_> {
 
 /// The output itself is right by now.
 fn warn(error: &Error) {
-    log::line(&format!("warning: {error}; the secrets are there, and the next export may write them again"));
+    let consequence = "the secrets are there, and the next export may write them again";
+    log::line(log::Format::Text, "warning", &format!("{error}; {consequence}"));
 }
 
 /// A file of `.kz/` that does not have its name yet. Dropped before [`Draft::publish`], it vanishes.

@@ -98,7 +98,7 @@ mod tests {
 
     use super::super::directory::Opening;
     use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
-    use super::super::{Attributes, Owner, RelativePath};
+    use super::super::{Attributes, Origin, Owner, RelativePath};
     use super::*;
 
     type Plant = fn(&Target);
@@ -140,6 +140,24 @@ mod tests {
         let before = target.snapshot();
         assert_unchanged(publish(&target, &content));
         assert_eq!(target.snapshot(), before);
+    }
+
+    #[test]
+    fn an_equal_value_of_another_version_changes_the_manifest_and_nothing_else() {
+        let target = Target::new();
+        let mut set = files(&[("A", "1")]);
+        let mut publish = |version: &str| {
+            set[0].origin = Some(Origin { provider: "vault".into(), version: Some(version.into()) });
+            publish_set(&target.path(""), &set, soon())
+        };
+        assert_written(publish("7"));
+        let before = generation(&target);
+        assert_unchanged(publish("8"));
+        assert_eq!(generation(&target), before);
+        assert!(target.read(".kz/manifest").contains("\"provider\":\"vault\",\"version\":\"8\""));
+        let recorded = target.snapshot();
+        assert_unchanged(publish("8"));
+        assert_eq!(target.snapshot(), recorded);
     }
 
     #[test]

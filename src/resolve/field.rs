@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use toml::de::{DeTable, DeValue};
 
+use crate::json::quoted;
 use crate::output::dotenv;
-use crate::output::json::quoted;
 use crate::plan::field::FieldPath;
 use crate::provider::{Document, Shape};
 use crate::secret::Secret;

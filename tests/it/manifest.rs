@@ -183,6 +183,22 @@ fn a_manifest_that_is_not_ours_alone_whole_and_small_counts_as_none_and_nothing_
     }
 }
 
+/// To open a device or a FIFO does things already.
+#[test]
+fn what_is_no_regular_file_is_not_even_opened() {
+    for name in ["manifest", "key"] {
+        let delivery = closed();
+        let opened = |value| {
+            let opens = |line: &&String| line.starts_with("openat") && line.contains(&format!("\"{name}\""));
+            trace_behind(&CHOWN_ONLY, &delivery, value).iter().filter(opens).count()
+        };
+        export(&delivery, "one");
+        assert_eq!(opened("one"), 1, "{name}");
+        shell(&delivery, &format!("cd out/.kz; rm {name}; mknod -m 0400 {name} c 1 5"));
+        assert_eq!(opened("one"), 0, "{name}");
+    }
+}
+
 #[test]
 fn directories_in_their_places_are_said_and_the_set_is_written_all_the_same() {
     for name in ["manifest", "key"] {
