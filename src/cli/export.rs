@@ -45,9 +45,9 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
             }
             let secrets = session.resolve(&plan)?;
             let content = encode(arguments, &secrets)?;
+            let barred = check_entry(path.parent().unwrap_or(Path::new("")), attributes).err();
             let change = publish::publish_file(path, &content, attributes, session.deadline);
             let change = change.map_err(Failure::Publish)?;
-            let barred = check_entry(path.parent().unwrap_or(Path::new("")), attributes).err();
             let names = secrets.iter().map(|secret| secret.name.as_str());
             say(session, change, path, &names.map(|name| (name, attributes)).collect::<Vec<_>>(), barred);
             Ok(())
@@ -146,10 +146,10 @@ fn to_directory(
     for secret in &secrets {
         let Some((path, attributes)) = places.remove(secret.name.as_str()) else { continue };
         delivered.push((&secret.name, attributes));
-        files.push(File { path, content: secret.value.clone(), attributes });
+        files.push(File { path, content: secret.value.clone(), attributes, origin: secret.origin.clone() });
     }
+    let barred = groups(&delivered).iter().find_map(|(owned, _)| check_entry(path, *owned).err());
     let change = publish::publish_set(path, &files, session.deadline).map_err(Failure::Publish)?;
-    let barred = delivered.iter().find_map(|(_, attributes)| check_entry(path, *attributes).err());
     say(session, change, path, &delivered, barred);
     Ok(())
 }

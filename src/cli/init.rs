@@ -37,18 +37,11 @@ pub(super) fn init(arguments: &Init, common: &Common, process: &Process, log: Lo
     let attributes = Attributes { mode: MODE, owner: None };
     let deadline = Instant::now() + common.timeout.unwrap_or(PATIENCE);
     publish::publish_new(&path, &content, attributes, deadline).map_err(|error| match error {
-        publish::Error::Exists { .. } => is_there_already(&path),
+        publish::Error::Exists { .. } => Failure::Overwrites(path.clone()),
         error => Failure::Publish(error),
     })?;
     say_next(&situation, &path, log);
     Ok(())
-}
-
-fn is_there_already(path: &Path) -> Failure {
-    Failure::Usage(
-        format!("`{}` is there already, and `kz init` overwrites nothing", path.display()),
-        "`kz validate` checks it; `kz init --print` shows what a new one would be".to_owned(),
-    )
 }
 
 fn say_next(situation: &Situation, path: &Path, log: Log) {

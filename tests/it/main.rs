@@ -21,6 +21,8 @@ mod config_trust;
 mod delivery;
 /// The documents say what is there.
 mod docs;
+/// Every error has a code, an explanation, a page and a case.
+mod errors;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// The starter file works, in each situation.
@@ -29,6 +31,8 @@ mod init;
 mod kill9;
 /// The manual pages are what the command line is.
 mod man;
+/// What is written down of a set, and what it is believed for.
+mod manifest;
 /// The order of an export's system calls.
 mod order;
 /// Who owns what is exported, and who can read it.
