@@ -76,6 +76,11 @@ impl Attack {
         Self { name, by, forms, surface, plant, revert: None, cost: Cost::Names, ending: Ending::Either }
     }
 
+    /// It only has an effect on what is there for a moment.
+    pub fn is_narrow(&self) -> bool {
+        ["the new generation", "the temporary"].iter().any(|prefix| self.name.starts_with(prefix))
+    }
+
     const fn by_root(self) -> Self {
         Self { by: By::Root, ..self }
     }
@@ -234,7 +239,7 @@ pub const ATTACKS: &[Attack] = &[
         .beside()
         .ends(Ending::Words("is locked by process ")),
     // Root in another container: forged state, given to kz's uid.
-    Attack::new("`.kz`: huge files", SET, |s, _| forge(s, Others, |s, p| huge(s, p))).by_root().beside(),
+    Attack::new("`.kz`: huge files", SET, |s, _| forge(s, Others, huge)).by_root().beside(),
     Attack::new("`.kz`: garbage", SET, |s, _| forge(s, Others, garbage)).by_root().beside(),
     Attack::new("`.kz`: FIFOs", SET, |s, _| forge(s, Others, |_, p| fifo(p))).by_root().beside(),
     Attack::new("`.kz`: links outside", SET, |s, _| forge(s, Others, link_outside)).by_root().beside(),
@@ -242,7 +247,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack::new("`.kz`: endless devices", SET, |s, _| forge(s, Others, device)).by_root().beside(),
     Attack::new("`.kz`: directories", SET, |s, _| forge(s, Others, owned_directory)).by_root().beside(),
     Attack::new("`.kz`: another's files", SET, |s, _| forge(s, Others, of_a_stranger)).by_root().beside(),
-    Attack::new("`.kz/lock`: huge", SET, |s, _| forge(s, Lock, |s, p| huge(s, p))).by_root().beside(),
+    Attack::new("`.kz/lock`: huge", SET, |s, _| forge(s, Lock, huge)).by_root().beside(),
     Attack::new("`.kz/lock`: a FIFO", SET, |s, _| forge(s, Lock, |_, p| fifo(p))).by_root().beside(),
     Attack::new("`.kz/lock`: a link outside", SET, |s, _| forge(s, Lock, link_outside)).by_root().beside(),
     Attack::new("`.kz/lock`: a dangling link", SET, |s, _| {
@@ -401,7 +406,7 @@ fn huge(scene: &Scene, path: &Path) -> io::Result<()> {
 
 fn garbage(scene: &Scene, path: &Path) -> io::Result<()> {
     let noise: Vec<u8> =
-        (0..4096_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
+        (0..4096_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
     std::fs::write(path, noise)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     own(scene, path)
@@ -417,7 +422,7 @@ fn link_outside(scene: &Scene, path: &Path) -> io::Result<()> {
 }
 
 fn link_hard(scene: &Scene, path: &Path) -> io::Result<()> {
-    let number = path.file_name().map_or(0, |name| name.len());
+    let number = path.file_name().map_or(0, std::ffi::OsStr::len);
     std::fs::hard_link(hard(scene, number), path)
 }
 

@@ -1,11 +1,12 @@
 //! All runs: which attack is made when, against whom, in how many lanes; and the table.
 //!
 //! Each attack is made before an export, by every identity and under both settings, into an empty
-//! target and over an older output; and at every point of an export, each point in one of these sixteen
-//! turns, another for every attack (`KZ_HOSTILE_ROUNDS=16`: in all). What can be repeated also runs
-//! freely.
+//! target and over an older output; and at the points of such exports, in turns (`Turns`).
+//! `KZ_HOSTILE_ROUNDS=4` is every call of each kind of export in every row, 16 is that in every column.
+//! What can be taken back also runs freely.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
@@ -26,9 +27,8 @@ use crate::watch::{CANARY, Watcher, as_foreign};
 const LANES: usize = 24;
 /// Columns of the table.
 const COLUMNS: usize = IDENTITIES.len() * 2;
-/// Of the two kinds of start in the columns each point of an attack has its turn in one, and with the
-/// next attack in the next.
-const TURNS: usize = COLUMNS * 2;
+/// The most times as often as usual: every column at every point.
+const ROUNDS: usize = 16;
 /// Of how many points kz's last look at everything consists.
 const LAST_LOOK: usize = 20;
 /// Exports against one that attacks freely.
@@ -133,32 +133,60 @@ fn install(to: &Path) {
     assert!(Command::new("install").arg("-m755").arg(kz).arg(to).status().unwrap().success());
 }
 
-/// In how many of the turns each point is attacked.
+/// How many times as often as usual each point is attacked.
 fn rounds() -> usize {
     let rounds = std::env::var("KZ_HOSTILE_ROUNDS").map_or(1, |rounds| rounds.parse().expect("a number"));
-    rounds.clamp(1, TURNS)
+    rounds.clamp(1, ROUNDS)
 }
 
 fn cases(chosen: &[usize], symlinks: u8, volumes: &Path) -> Vec<Case> {
     let points = count_points(symlinks, volumes);
     let mut cases = Vec::new();
     for &attack in chosen {
-        for (&(identity, form, start), &count) in points.iter().filter(|((_, form, _), _)| {
-            ATTACKS[attack].forms.iter().any(|other| form_number(*other) == *form)
-        }) {
+        let is_its_form = |form: u8| ATTACKS[attack].forms.iter().any(|other| form_number(*other) == form);
+        for (&(identity, form, start), &count) in points.iter().filter(|((_, form, _), _)| is_its_form(*form))
+        {
+            let alike = |&(&(_, other_form, other_start), other): &(&(usize, u8, Start), &usize)| {
+                (other_form, other_start, *other) == (form, start, count)
+            };
+            let alike: Vec<usize> = points.iter().filter(alike).map(|(&(other, ..), _)| other).collect();
             let form = if form == 0 { Form::File } else { Form::Set };
             let case = |moment| Case { attack, identity, symlinks, form, start, moment };
             cases.push(case(Moment::Before));
-            let turn = |point: usize| {
-                let shift = point + attack + COLUMNS * usize::from(start == Start::AnOldOutput);
-                (shift + TURNS - case(Moment::Before).column()) % TURNS < rounds()
-            };
-            cases.extend((0..count).filter(|&point| turn(point)).map(|point| case(Moment::At(point))));
+            let has_turn = |&point: &usize| Turns::of(case(Moment::At(point)), &alike).has(point);
+            cases.extend((0..count).filter(has_turn).map(|point| case(Moment::At(point))));
             let repeatable = ATTACKS[attack].revert.is_some() && start == Start::AnOldOutput;
             cases.extend((0..STORMS * rounds()).filter(|_| repeatable).map(|_| case(Moment::Freely)));
         }
     }
     cases
+}
+
+/// Which of the points of its export an attack is made at.
+///
+/// Identities whose exports have equally many points make the same calls. They, the two settings and
+/// the two kinds of start take turns, so that each call has its turn in every second row of the table,
+/// and in a narrow one always.
+struct Turns {
+    every: usize,
+    offset: usize,
+}
+
+impl Turns {
+    fn of(case: Case, alike: &[usize]) -> Self {
+        let rank = alike.iter().position(|&other| other == case.identity).unwrap_or_default();
+        let column = usize::from(case.symlinks) * alike.len() + rank;
+        let turns = alike.len() * 4;
+        let rounds = rounds() * if case.attack().is_narrow() { 4 } else { 1 };
+        let every = (turns * 2 / rounds).max(1);
+        let position = column * 2 + usize::from(case.start == Start::AnOldOutput);
+        // The next row begins with another.
+        Self { every, offset: position * every / turns + ROUNDS - case.attack % every }
+    }
+
+    fn has(&self, point: usize) -> bool {
+        point % self.every == self.offset % self.every
+    }
 }
 
 fn form_number(form: Form) -> u8 {
@@ -212,7 +240,9 @@ fn work(cases: &[Case], volumes: &Path, results: &Mutex<Results>) {
         });
         let ended: Vec<_> = lanes.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         done.store(true, Ordering::Relaxed);
-        ended.into_iter().for_each(|ended| ended.expect("a lane ends"));
+        for lane in ended {
+            lane.expect("a lane ends");
+        }
     });
 }
 
@@ -349,48 +379,49 @@ impl Results {
 
 /// The table on stdout, what is wrong on stderr.
 fn report(chosen: &[usize], results: &Results) -> ExitCode {
-    let columns: Vec<String> = [0, 1]
-        .iter()
-        .flat_map(|setting| IDENTITIES.map(|identity| format!("{}/{setting}", identity.name)))
-        .collect();
     println!(
-        "\nruns: exit 0 / exit 4 / the attacker put something else in place; fs.protected_symlinks after the identity"
+        "\nruns: exit 0 / exit 4 / the attacker put something else in place, too late for kz to see it;"
     );
-    let heads: String = columns.iter().map(|column| format!("{column:>11}")).collect();
-    println!("{:<52}{heads}", "attack");
-    let mut all = Tally::default();
+    println!("fs.protected_symlinks stands behind the identity");
+    let settings = [0, 1].iter();
+    let heads =
+        settings.flat_map(|setting| IDENTITIES.map(|identity| format!("{}/{setting}", identity.name)));
+    println!("{}", line("attack", heads));
     for &attack in chosen {
-        let mut line = format!("{:<52}", ATTACKS[attack].name);
-        for column in 0..COLUMNS {
-            let tally = results.cells.get(&(attack, column)).copied().unwrap_or_default();
-            let cell = format!("{}/{}/{}", tally.written, tally.refused, tally.displaced);
-            line +=
-                &format!("{:>11}", if tally.broken > 0 { format!("BROKEN {}", tally.broken) } else { cell });
-            all.written += tally.written;
-            all.refused += tally.refused;
-            all.displaced += tally.displaced;
-            all.broken += tally.broken;
-        }
-        println!("{line}");
+        let tally = |column| results.cells.get(&(attack, column)).copied().unwrap_or_default();
+        println!("{}", line(ATTACKS[attack].name, (0..COLUMNS).map(|column| tally(column).cell())));
     }
-    let runs = all.written + all.refused + all.displaced + all.broken;
+    let count = |part: fn(&Tally) -> usize| results.cells.values().map(part).sum::<usize>();
+    let runs = count(|tally| tally.written + tally.refused + tally.displaced + tally.broken);
+    let broken = count(|tally| tally.broken);
     let Results { escapes, readers, hangs, .. } = results;
     println!(
-        "{runs} runs, {escapes} escapes, {readers} wrong readers, {hangs} hangs, {} broken in all",
-        all.broken
+        "{runs} runs, {escapes} escapes, {readers} wrong readers, {hangs} hangs; {broken} broke a promise"
     );
-    let mut idle: Vec<&str> = chosen
-        .iter()
-        .map(|&attack| (attack, ATTACKS[attack].name))
-        .filter(|(attack, _)| results.effects.get(attack).is_none_or(|&number| number == 0))
-        .map(|(_, name)| name)
-        .collect();
-    idle.dedup();
+    let is_idle = |attack: &&usize| results.effects.get(*attack).is_none_or(|&number| number == 0);
+    let idle: Vec<&str> = chosen.iter().filter(is_idle).map(|&attack| ATTACKS[attack].name).collect();
     for name in &idle {
         eprintln!("never had an effect: {name}");
     }
     for report in results.reports.iter().take(20) {
         eprintln!("{report}");
     }
-    if all.broken == 0 && idle.is_empty() && runs > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if broken == 0 && idle.is_empty() && runs > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn line(name: &str, cells: impl Iterator<Item = String>) -> String {
+    let mut line = format!("{name:<52}");
+    for cell in cells {
+        let _ = write!(line, "{cell:>11}");
+    }
+    line
+}
+
+impl Tally {
+    fn cell(self) -> String {
+        if self.broken > 0 {
+            return format!("BROKEN {}", self.broken);
+        }
+        format!("{}/{}/{}", self.written, self.refused, self.displaced)
+    }
 }

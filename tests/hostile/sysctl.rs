@@ -61,7 +61,11 @@ impl Settings {
     /// Of `fs.protected_symlinks`.
     pub fn protect_symlinks(&self, value: u8) {
         std::fs::write(SYMLINKS, value.to_string()).unwrap();
-        assert!(current().starts_with(&format!("{SYMLINKS} {value}\n")), "the kernel took another value");
+        assert!(
+            current().starts_with(&format!("{SYMLINKS} {value}\n")),
+            "the kernel took another value; it was {}",
+            self.before
+        );
     }
 }
 
