@@ -2,9 +2,11 @@
 //! the list below is in the order of its rows, lowest first.
 
 pub mod log;
+pub mod patience;
 pub mod secret;
 
 pub mod exec;
+pub mod http;
 pub mod output;
 pub mod provider;
 pub mod publish;

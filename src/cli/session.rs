@@ -9,7 +9,9 @@ use tokio::runtime::Builder;
 use crate::config::variables::{Process, View};
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
+use crate::patience::Patience;
 use crate::plan::{Plan, Source};
+use crate::provider::{Terms, Tokens};
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
@@ -17,6 +19,9 @@ use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
 const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// After the deadline providers say what they waited for, and give tokens back; one that does not is ended then.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// A loaded configuration and the process it was loaded in.
 #[derive(Debug)]
@@ -61,23 +66,34 @@ impl<'a> Session<'a> {
 
     /// The values of a plan.
     pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
-        let view = View::new(self.process, self.loaded.base());
+        let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
         self.by_the_deadline(crate::resolve::resolve(plan, &providers))?.map_err(Failure::Resolve)
     }
 
     /// What each secret of a plan comes to.
     pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
-        let view = View::new(self.process, self.loaded.base());
+        let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
         self.by_the_deadline(crate::resolve::assess(plan, &providers))
     }
 
     fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
-        let deadline = tokio::time::Instant::from_std(self.deadline);
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Process)?;
+        let deadline = tokio::time::Instant::from_std(self.deadline + GRACE);
         let result = runtime.block_on(async { tokio::time::timeout_at(deadline, work).await });
+        // A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
+        runtime.shutdown_background();
         result.map_err(|_| Failure::Deadline(self.timeout))
+    }
+
+    /// On what terms backends are asked.
+    fn terms(&self) -> Terms {
+        Terms {
+            patience: Patience::until(self.deadline, self.log),
+            concurrency: self.loaded.config.concurrency,
+            tokens: Tokens::default(),
+        }
     }
 
     fn providers<'v>(&self, plan: &Plan<'_>, view: &'v View<'v>) -> Providers<'v> {

@@ -59,6 +59,13 @@ impl<'a> Documents<'a> {
             Some(Outcome::Absent) => {
                 return absent(declaration, "nothing is there under this ref".to_owned());
             }
+            Some(Outcome::AbsentBecause(absence)) => {
+                let mut verdict = absent(declaration, absence.cause.clone());
+                if let (Verdict::Failed(failed), Some(hint)) = (&mut verdict, &absence.hint) {
+                    failed.hint = Some(hint.clone());
+                }
+                return verdict;
+            }
             Some(Outcome::Failed(failure)) => {
                 let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
                 failed.hint.clone_from(&failure.hint);

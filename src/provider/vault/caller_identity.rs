@@ -1,0 +1,151 @@
+//! A signed question to AWS, "who am I?", that Vault asks in kz's place: the login of `auth = { method = "aws" }`.
+//!
+//! Rules: Signature Version 4 (<https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>) and
+//! <https://developer.hashicorp.com/vault/api-docs/auth/aws#login>. Pure but for the credentials, which are the
+//! `AWS_*` variables: the other sources of the SDKs' chain are not read in this version.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha2::{Digest as _, Sha256};
+
+use crate::provider::{Failure, FailureKind};
+use crate::secret::Secret;
+
+/// The question.
+const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+const CONTENT_TYPE: &str = "application/x-www-form-urlencoded; charset=utf-8";
+
+/// Whose identity, and for which endpoint it is signed.
+#[derive(Clone, Debug)]
+pub(super) struct Signer {
+    pub(super) access_key: Option<String>,
+    pub(super) secret_key: Option<Secret>,
+    pub(super) session_token: Option<Secret>,
+    /// `None`: the global endpoint, which Vault asks unless it is told another.
+    pub(super) region: Option<String>,
+    /// What ties the signature to one Vault, so that another cannot use it.
+    pub(super) server_id: Option<String>,
+}
+
+/// The question as Vault takes it, in base64.
+pub(super) struct Signed {
+    pub(super) url: String,
+    pub(super) body: String,
+    pub(super) headers: String,
+}
+
+impl Signer {
+    /// Signs the question.
+    pub(super) fn sign(&self, now: SystemTime) -> Result<Signed, Failure> {
+        let (Some(access_key), Some(secret_key)) = (&self.access_key, &self.secret_key) else {
+            return Err(Failure {
+                kind: FailureKind::Misconfigured,
+                cause: "there is no AWS identity to log in with: looked for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .to_owned(),
+                hint: Some(
+                    "this version reads the variables only, not the container's or instance's credentials".to_owned(),
+                ),
+            });
+        };
+        let (region, host) = match &self.region {
+            None => ("us-east-1", "sts.amazonaws.com".to_owned()),
+            Some(region) => (region.as_str(), format!("sts.{region}.amazonaws.com")),
+        };
+        let time = timestamp(now);
+        let mut headers = vec![
+            ("content-type", CONTENT_TYPE.to_owned()),
+            ("host", host.clone()),
+            ("x-amz-date", time.clone()),
+        ];
+        if let Some(token) = &self.session_token {
+            headers.push(("x-amz-security-token", token.expose_text().unwrap_or_default().to_owned()));
+        }
+        if let Some(id) = &self.server_id {
+            headers.push(("x-vault-aws-iam-server-id", id.clone()));
+        }
+        let signed: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        let signed = signed.join(";");
+        let canonical: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+        let canonical = canonical.concat();
+        let request = format!("POST\n/\n\n{canonical}\n{signed}\n{}", hash(BODY.as_bytes()));
+        let scope = format!("{}/{region}/sts/aws4_request", &time[..8]);
+        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hash(request.as_bytes()));
+        let key = [&time[..8], region, "sts", "aws4_request"]
+            .iter()
+            .fold([b"AWS4", secret_key.expose()].concat(), |key, part| authenticate(&key, part.as_bytes()));
+        let signature = hexadecimal(&authenticate(&key, text.as_bytes()));
+        headers.push((
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"),
+        ));
+        let headers: serde_json::Map<String, serde_json::Value> =
+            headers.into_iter().map(|(name, value)| (name.to_owned(), serde_json::json!([value]))).collect();
+        Ok(Signed {
+            url: STANDARD.encode(format!("https://{host}/")),
+            body: STANDARD.encode(BODY),
+            headers: STANDARD.encode(serde_json::Value::Object(headers).to_string()),
+        })
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// HMAC takes a key of any length.
+fn authenticate(key: &[u8], text: &[u8]) -> Vec<u8> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
+    mac.update(text);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// `20260102T030405Z`, in UTC.
+fn timestamp(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Years begin in March, so that the leap day is the last.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> String {
+        timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn times_are_utc_through_leap_years() {
+        assert_eq!(at(0), "19700101T000000Z");
+        assert_eq!(at(951_782_399), "20000228T235959Z");
+        assert_eq!(at(951_782_400), "20000229T000000Z");
+        assert_eq!(at(951_868_800), "20000301T000000Z");
+        assert_eq!(at(1_798_761_599), "20261231T235959Z");
+        assert_eq!(at(4_107_542_400), "21000301T000000Z");
+    }
+}

@@ -1,0 +1,155 @@
+//! `vault`: `HashiCorp` Vault and `OpenBao`.
+//!
+//! Invariants: nothing is read or contacted before a document is asked for; the first document goes alone and
+//! the rest when its connection stands, so that a cold pool opens one connection and not one for each; each
+//! document has its own outcome. A token that kz got itself is revoked when nothing hangs on it.
+
+mod caller_identity;
+mod connection;
+mod credential;
+mod login;
+mod piece;
+mod read;
+mod reply;
+mod session;
+mod settings;
+mod trouble;
+mod variables;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use vaultrs::api::token::requests::RevokeTokenSelfRequest;
+
+use crate::http::{Client, Protocol};
+
+use super::local_file::Places;
+use super::settings::Settings;
+use super::{DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, Tokens};
+use connection::Connection;
+use credential::{Choice, Credential, Method};
+use read::Answer;
+use session::Session;
+pub use settings::{CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};
+use variables::Variables;
+
+/// How many documents are asked for at once: connections in HTTP/1.1, streams of one connection in HTTP/2,
+/// where 100 is what servers are to allow at least (RFC 9113, 6.5.2).
+const CONNECTIONS: usize = 32;
+const STREAMS: usize = 100;
+
+/// What giving a token back may take.
+const REVOCATION: Duration = Duration::from_secs(2);
+
+/// A provider of one Vault's documents.
+pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
+    let variables = Variables::of(settings, surroundings);
+    Box::new(Vault {
+        connection: Connection::of(settings, &variables, surroundings),
+        settings: settings.clone(),
+        places: Places::of(surroundings),
+        terms: surroundings.terms(),
+        variables,
+        client: OnceLock::new(),
+    })
+}
+
+struct Vault {
+    connection: Connection,
+    settings: Settings,
+    places: Places,
+    terms: Terms,
+    variables: Variables,
+    client: OnceLock<Result<Client, Failure>>,
+}
+
+impl Provider for Vault {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+        Box::pin(async move {
+            let (session, own) = match self.begin().await {
+                Ok(begun) => begun,
+                Err(failure) => return vec![Outcome::Failed(failure); documents.len()],
+            };
+            let answers = self.read(&session, documents).await;
+            // A lease ends with the token that it was taken with.
+            let leased = answers.iter().any(|answer| answer.leased);
+            if own == Own::Revocable && !leased && self.terms.tokens == Tokens::Revoke {
+                self.revoke(&session).await;
+            }
+            answers.into_iter().map(|answer| answer.outcome).collect()
+        })
+    }
+}
+
+/// Whether a session's token is kz's to revoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    Revocable,
+    No,
+}
+
+impl Vault {
+    /// A session with a token.
+    async fn begin(&self) -> Result<(Session<'_>, Own), Failure> {
+        let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
+        let credential = choice.choose()?;
+        let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
+        let client = client.map_err(Clone::clone)?;
+        let session = Session::new(client, &self.terms.patience, self.connection.namespace.as_deref())?;
+        let log = self.terms.patience.log();
+        let server = match client.proxy() {
+            None => client.address().to_string(),
+            Some(proxy) => format!("{} through the proxy {proxy}", client.address()),
+        };
+        match credential {
+            Credential::Token(piece) => {
+                let token = piece.read(&self.places)?;
+                log.note(&format!("asking Vault at {server} with the token from {piece}"));
+                Ok((session.with_token(&token)?, Own::No))
+            }
+            Credential::Login(login) => {
+                if matches!(login.method, Method::Certificate { .. }) && !self.connection.has_certificate() {
+                    return Err(Failure {
+                        kind: FailureKind::Misconfigured,
+                        cause: "a login by certificate needs one".to_owned(),
+                        hint: Some("name it: `client_cert` and `client_key`".to_owned()),
+                    });
+                }
+                log.note(&format!("asking Vault at {server}, logging in at auth/{}", login.mount));
+                let token = login::login(&session, &login, &self.places).await?;
+                let own = if token.revocable { Own::Revocable } else { Own::No };
+                Ok((session.with_token(&token.value)?, own))
+            }
+        }
+    }
+
+    /// Gives a token back. What comes of it changes nothing of what was read.
+    async fn revoke(&self, session: &Session<'_>) {
+        let patience = &self.terms.patience;
+        let revoked = patience.once(REVOCATION, session.exchange_once(RevokeTokenSelfRequest {})).await;
+        match revoked {
+            Some(Ok(reply)) if reply.status.is_success() => patience.log().detail("revoked kz's own token"),
+            _ => patience.log().detail("kz's own token could not be revoked, and expires by itself"),
+        }
+    }
+
+    async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Answer> {
+        let Some((first, rest)) = documents.split_first() else { return Vec::new() };
+        let mut answers = vec![read::read(session, first).await];
+        if let Outcome::Failed(failure @ Failure { kind: FailureKind::Unreachable, .. }) = &answers[0].outcome
+        {
+            // No connection stands, and the deadline has come: none of the others would fare better.
+            let failed = Answer::from(Outcome::Failed(failure.clone()));
+            answers.resize(documents.len(), failed);
+            return answers;
+        }
+        let at_once = self.terms.concurrency.unwrap_or(match session.protocol() {
+            Protocol::Http1 => CONNECTIONS,
+            Protocol::Http2 => STREAMS,
+        });
+        let reads: Vec<_> = rest.iter().map(|document| read::read(session, document)).collect();
+        answers.extend(stream::iter(reads).buffered(at_once).collect::<Vec<_>>().await);
+        answers
+    }
+}
