@@ -79,7 +79,7 @@ bench: release ## what `kz run` costs, beside the budgets
 size: image ## what the release binary and the image weigh, beside the budgets
 	@scripts/size $(BINARY) $(IMAGE)
 
-fuzz: ## every fuzz target for SECONDS=60, one after another; FUZZ=config for one (nightly Rust, cargo-fuzz, g++)
+fuzz: setup ## every fuzz target for SECONDS=60; FUZZ=config for one
 	@scripts/fuzz $(SECONDS) $(FUZZ)
 
 advisories: ## known vulnerabilities in the dependencies (needs the network)

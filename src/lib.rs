@@ -1,6 +1,8 @@
 //! kz brings secrets to containers at start-up. ARCHITECTURE.md says who may import whom;
 //! the list below is in the order of its rows, lowest first.
 
+pub mod calendar;
+pub mod json;
 pub mod log;
 pub mod patience;
 pub mod secret;

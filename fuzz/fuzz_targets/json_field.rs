@@ -12,7 +12,8 @@ use serde_json::Value;
 fuzz_target!(|text: &str| {
     let Some((path, text)) = text.split_once('\n') else { return };
     let Ok(path) = FieldPath::parse(path) else { return };
-    let document = Document { content: Secret::new(text.as_bytes().to_vec()), shape: Shape::Json };
+    let content = Secret::new(text.as_bytes().to_vec());
+    let document = Document { content, shape: Shape::Json, version: None };
     let got = Fields::of(&document).and_then(|fields| fields.get(&path));
     let Ok(tree) = serde_json::from_str::<Value>(text) else { return };
     let pointer = kz_fuzz::pointer(path.segments());

@@ -56,6 +56,25 @@ pub(super) struct Common {
     /// Say errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// What stderr is written as: lines for people, or a JSON object a line
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        default_value = "text",
+        hide_default_value = true
+    )]
+    pub log_format: LogFormat,
+}
+
+/// The forms of what is said on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// `kz: …`
+    Text,
+    /// {"time":"…","level":"info","message":"…"}
+    Json,
 }
 
 /// What to do.
@@ -74,6 +93,8 @@ pub(super) enum Command {
     /// Print the JSON Schema of .keyzero.toml, for editors
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
+    /// Say what an error's code means, and what to do
+    Explain(Explain),
     /// Print the completions of a shell
     Completions(Completions),
 }
@@ -218,6 +239,20 @@ pub(super) struct Init {
     /// Write it to stdout
     #[arg(long)]
     pub print: bool,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  kz explain KZ212                   what stands in brackets behind `kz: error: …`
+  kz explain                         all codes, a line each";
+
+/// `kz explain`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(super) struct Explain {
+    /// The code; without one all are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\

@@ -47,10 +47,7 @@ fn refuse_to_overwrite(path: &Path) -> Result<(), Failure> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    Err(Failure::Usage(
-        format!("`{}` is there already, and `kz init` overwrites nothing", path.display()),
-        "`kz validate` checks it; `kz init --print` shows what a new one would be".to_owned(),
-    ))
+    Err(Failure::Overwrites(path.to_owned()))
 }
 
 fn say_next(situation: &Situation, path: &Path, log: Log) {

@@ -4,6 +4,7 @@
 
 mod args;
 mod completions;
+mod explain;
 mod export;
 mod init;
 mod owner;
@@ -16,16 +17,18 @@ mod stdout;
 mod validate;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::variables::Process;
-use crate::log::{Level, Log};
+use crate::log::{Format, Level, Log, Stderr};
 use crate::{config, exec};
-use args::{Arguments, Command};
+use args::{Arguments, Command, Common, LogFormat};
+use explain::Code;
+pub use explain::page as errors_page;
 use report::{Failure, Style, report};
 use session::Session;
 use status::Readiness;
@@ -33,16 +36,19 @@ use status::Readiness;
 /// Runs kz and returns its exit code. `kz run` returns only when it failed.
 pub fn main() -> ExitCode {
     exec::forbid_core_dumps();
-    std::panic::set_hook(Box::new(|panic| crate::log::line(&panic_words(panic.location()))));
     let typed: Vec<OsString> = std::env::args_os().collect();
+    let format = format(&typed);
+    std::panic::set_hook(Box::new(move |panic| {
+        crate::log::line(format, "error", &panic_words(panic.location()));
+    }));
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error, style(&typed)),
+        Err(error) => return not_understood(&error, style(&typed), format),
     };
     let style = if matches!(arguments.command, Command::Run(_)) { Style::Run } else { Style::Plain };
     match run(&arguments) {
         Ok(code) => code,
-        Err(failure) => report(&failure, style),
+        Err(failure) => report(&failure, style, format),
     }
 }
 
@@ -54,7 +60,10 @@ pub fn command() -> clap::Command {
 /// The place of a panic and nothing of its message, which quotes what a slice or a conversion was given.
 fn panic_words(location: Option<&std::panic::Location<'_>>) -> String {
     let place = location.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    format!("error: internal error at {place}: this is a bug in kz, please report the place and the command")
+    let code = Code::Internal.id();
+    format!(
+        "internal error at {place}: this is a bug in kz, please report the place and the command [{code}]"
+    )
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -63,11 +72,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         exec::end_on_signals();
     }
     let common = &arguments.common;
-    let log = Log::new(match (common.quiet, common.verbose) {
-        (true, _) => Level::Quiet,
-        (_, true) => Level::Verbose,
-        _ => Level::Normal,
-    });
+    let log = log(common);
     let session = || Session::open(common, &process, log);
     match &arguments.command {
         Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {})?,
@@ -78,11 +83,33 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Command::Explain(command) => explain::explain(command)?,
         Command::Init(command) => init::init(command, common, &process, log)?,
         Command::Schema => stdout::print(config::schema::text().as_bytes())?,
         Command::Completions(command) => completions::completions(command, Arguments::command())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn log(common: &Common) -> Log {
+    let level = match (common.quiet, common.verbose) {
+        (true, _) => Level::Quiet,
+        (_, true) => Level::Verbose,
+        _ => Level::Normal,
+    };
+    let format = match common.log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    let stderr = if std::io::stderr().is_terminal() { Stderr::Terminal } else { Stderr::Collected };
+    Log::new(level, format, stderr)
+}
+
+/// The form that errors of the command line itself take, which is needed where the rest is not understood.
+fn format(typed: &[OsString]) -> Format {
+    let words = || typed.iter().take_while(|word| *word != "--");
+    let is_apart = words().zip(words().skip(1)).any(|(one, two)| one == "--log-format" && two == "json");
+    if is_apart || words().any(|word| word == "--log-format=json") { Format::Json } else { Format::Text }
 }
 
 /// Which exit codes apply is known before the rest is understood: the first word is the command.
@@ -95,12 +122,12 @@ fn style(typed: &[OsString]) -> Style {
 }
 
 /// Help and version on stdout; anything else is a usage error in kz's own words.
-fn not_understood(error: &clap::Error, style: Style) -> ExitCode {
+fn not_understood(error: &clap::Error, style: Style, format: Format) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match std::io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => report(&Failure::Stdout(error), style),
+            Err(error) => report(&Failure::Stdout(error), style, format),
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -108,7 +135,7 @@ fn not_understood(error: &clap::Error, style: Style) -> ExitCode {
         return ExitCode::from(2);
     }
     let (message, hint) = usage_words(&text);
-    report(&Failure::Usage(message, hint), style)
+    report(&Failure::CommandLine(message, hint), style, format)
 }
 
 /// clap's first paragraph as the message; its first tip, or its usage line, as the hint.
@@ -120,4 +147,24 @@ fn usage_words(text: &str) -> (String, String) {
     let line = |prefix: &str| text.lines().find_map(|line| line.trim().strip_prefix(prefix).map(quoted));
     let hint = line("tip: ").or_else(|| line("Usage: ")).unwrap_or_else(|| "see `kz --help`".to_owned());
     (quoted(message.strip_prefix("error: ").unwrap_or(&message)), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_code_and_nothing_of_its_message() {
+        let words = panic_words(Some(std::panic::Location::caller()));
+        assert!(words.contains("src/cli/mod.rs:") && words.ends_with("[KZ001]"), "{words}");
+    }
+
+    #[test]
+    fn the_form_of_errors_is_known_before_the_rest_is_understood() {
+        let of = |words: &[&str]| format(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(of(&["kz", "--log-format", "json", "x"]), Format::Json);
+        assert_eq!(of(&["kz", "x", "--log-format=json"]), Format::Json);
+        assert_eq!(of(&["kz", "run", "--", "x", "--log-format=json"]), Format::Text);
+        assert_eq!(of(&["kz", "--log-format", "text"]), Format::Text);
+    }
 }

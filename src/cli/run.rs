@@ -30,7 +30,7 @@ pub(super) fn run(
     process: &Process,
     log: Log,
 ) -> Result<Infallible, Failure> {
-    let Some(program) = arguments.command.first() else { return Err(no_command()) };
+    let Some(program) = arguments.command.first() else { return Err(Failure::NoCommand) };
     let Delivery { secrets, credentials, mut keep } = match &arguments.env_file {
         Some(path) => from_file(path, arguments, process, log)?,
         None => from_backends(arguments, common, process, log)?,
@@ -48,14 +48,6 @@ pub(super) fn run(
     replace(program, &arguments.command, &environment, &secrets, process.variable("PATH"))
 }
 
-fn no_command() -> Failure {
-    Failure::Usage(
-        "`kz run --` has no command to become".to_owned(),
-        "Compose drops the image's CMD when `entrypoint:` is set: write the command as `command:` too, or after `--`"
-            .to_owned(),
-    )
-}
-
 fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
     let session = Session::open(common, process, log)?;
     let resolved = session.resolve(&session.plan(&arguments.only)?)?;
@@ -67,10 +59,7 @@ fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) 
 fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Result<Delivery, Failure> {
     let trust = env_file::Trust { ours: process.uid, also: arguments.from_uid };
     let patience = arguments.wait.unwrap_or_default();
-    if !patience.is_zero() && !path.exists() {
-        log.note(&format!("waiting for {}, up to {} s", path.display(), patience.as_secs()));
-    }
-    let content = env_file::read(path, trust, patience).map_err(Failure::EnvFile)?;
+    let content = env_file::read(path, trust, patience, log).map_err(Failure::EnvFile)?;
     let mut variables =
         dotenv::decode(&content).map_err(|error| Failure::EnvFileLine(path.to_owned(), error))?;
     let dangerous: Vec<String> = variables

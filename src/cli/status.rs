@@ -2,8 +2,8 @@
 //!
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
+use crate::json::quoted;
 use crate::log::escape;
-use crate::output::json::quoted;
 use crate::plan::{Declaration, Plan, Source};
 use crate::provider::FailureKind;
 use crate::resolve::{Class, Verdict, Verdicts};
@@ -59,7 +59,7 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
 
 fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
     match verdict {
-        Some(Verdict::Present(_)) => ("ok", None),
+        Some(Verdict::Present { .. }) => ("ok", None),
         Some(Verdict::Assumed(_)) => ("default", Some("absent, so its default is used".to_owned())),
         Some(Verdict::Omitted) => ("optional", Some("absent, which is allowed".to_owned())),
         Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),

@@ -11,7 +11,7 @@ use toml::de::DeTable;
 
 use crate::plan::{Declaration, Source};
 
-use super::problem::{self, Place, Problem, Problems};
+use super::problem::{self, Mistake, Place, Problem, Problems};
 use super::provider::{Instances, Reader};
 use super::secret::Raw;
 use super::table::{Entry, entries};
@@ -123,17 +123,17 @@ fn unknown_section(entry: &Entry<'_>, problems: &mut Problems) {
     let keys = entry.node.table("", &mut Problems::default()).unwrap_or_default();
     let (key, place) = (entry.key, entry.place.clone());
     if LATER.contains(&key) {
-        problems.add(place, format!("`{key}` is not built into this version of kz"));
+        problems.add(place, Mistake::NotBuilt, format!("`{key}` is not built into this version of kz"));
     } else if keys.iter().any(|inner| inner.key == "secrets") {
         for other in keys.iter().filter(|inner| inner.key != "secrets") {
             let message = format!("an environment has `[{key}.secrets]` only, not `{}`", other.key);
-            problems.add(other.place.clone(), message);
+            problems.add(other.place.clone(), Mistake::UnknownSection, message);
         }
     } else if problem::nearest(key, keys::top_names()).is_none() && !keys.is_empty() {
         let hint = format!("an environment is written `[{key}.secrets]`");
-        problems.add_with_hint(place, format!("unknown section `{key}`"), hint);
+        problems.add_with_hint(place, Mistake::UnknownSection, format!("unknown section `{key}`"), hint);
     } else {
-        problems.add_unknown(place, "section", key, keys::top_names());
+        problems.add_unknown(place, Mistake::UnknownSection, "section", key, keys::top_names());
     }
 }
 
@@ -147,6 +147,7 @@ fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut 
                 if text.is_some() && document.timeout.is_none() {
                     problems.add(
                         entry.node.place(),
+                        Mistake::WrongForm,
                         "`timeout` takes a time such as \"60s\", \"500ms\" or \"2m\"",
                     );
                 }
@@ -156,7 +157,10 @@ fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut 
                     entry.node.integer("concurrency", keys::CONCURRENCY.0, keys::CONCURRENCY.1, problems);
                 document.concurrency = number.and_then(|number| usize::try_from(number).ok());
             }
-            other => problems.add_unknown(entry.place.clone(), "key", other, keys::names(keys::RESOLVE)),
+            other => {
+                let known = keys::names(keys::RESOLVE);
+                problems.add_unknown(entry.place.clone(), Mistake::UnknownKey, "key", other, known);
+            }
         }
     }
 }
@@ -184,7 +188,7 @@ fn lay_over<'a>(
     for section in local.map(|table| entries(1, table)).into_iter().flatten() {
         if section.key != "secrets" {
             let message = format!("a local file has `[secrets]` only, not `{}`", section.key);
-            problems.add(section.place.clone(), message);
+            problems.add(section.place.clone(), Mistake::LocalFile, message);
             continue;
         }
         for over in raw_secrets(&section, problems) {
@@ -193,6 +197,7 @@ fn lay_over<'a>(
                 None if is_anywhere(document, over.name) => {}
                 None => problems.add_unknown(
                     over.place.clone(),
+                    Mistake::UnknownSecret,
                     "secret",
                     over.name,
                     document.secrets.iter().map(|secret| secret.name),
@@ -221,8 +226,8 @@ fn declare(secrets: &[Raw<'_>], instances: &Instances, problems: &mut Problems) 
     match inputs_first(&declarations) {
         Ok(order) => scope::inherit(&mut declarations, &order, &places, problems),
         Err(index) => {
-            problems
-                .add(places[index].clone(), "this template needs itself, through the secrets that it names");
+            let message = "this template needs itself, through the secrets that it names";
+            problems.add(places[index].clone(), Mistake::Circle, message);
         }
     }
     declarations
@@ -239,7 +244,13 @@ fn check_inputs(
         let Source::Template { inputs, .. } = &declaration.source else { continue };
         for input in inputs.iter().filter(|input| !secrets.iter().any(|secret| secret.name == **input)) {
             let known = secrets.iter().map(|secret| secret.name);
-            problems.add_unknown(place.clone(), "secret in the template:", input, known);
+            problems.add_unknown(
+                place.clone(),
+                Mistake::UnknownSecret,
+                "secret in the template:",
+                input,
+                known,
+            );
         }
     }
 }
@@ -258,7 +269,12 @@ fn check_files(declarations: &[Declaration], places: &[Place], problems: &mut Pr
         let above = file.ancestors().find_map(|ancestor| seen.get_key_value(ancestor));
         if let Some((_, other)) = beneath.or(above) {
             let message = format!("`{}` and `{other}` would need the same file", declaration.name);
-            problems.add_with_hint(place.clone(), message, "give one of them another `file`");
+            problems.add_with_hint(
+                place.clone(),
+                Mistake::SameFile,
+                message,
+                "give one of them another `file`",
+            );
         }
         seen.insert(file, &declaration.name);
     }

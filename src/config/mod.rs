@@ -24,7 +24,7 @@ use toml::de::DeTable;
 
 use crate::plan::Declaration;
 use locate::Found;
-use problem::{Place, Problem};
+use problem::{Mistake, Place, Problem};
 pub use provider::{Instance, Instances};
 use source::Source;
 use variables::Process;
@@ -183,7 +183,8 @@ fn line_of(sources: &[Source], place: &Place) -> (usize, usize) {
 /// TOML's own words are about grammar; they hold no text of the file.
 fn syntax_problem(source: usize, error: &toml::de::Error) -> Problem {
     let place = Place::new(source, error.span().unwrap_or(0..0));
-    Problem { place, message: format!("not TOML: {}", error.message().replace('\n', ", ")), hint: None }
+    let message = format!("not TOML: {}", error.message().replace('\n', ", "));
+    Problem { place, mistake: Mistake::Syntax, message, hint: None }
 }
 
 /// `60s`, `500ms`, `2m`, `1h`; a number alone is seconds.

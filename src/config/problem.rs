@@ -23,11 +23,64 @@ impl Place {
     }
 }
 
+/// What class of mistake a problem is. `cli` gives each its code, and `kz explain` its explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mistake {
+    /// The text is not TOML.
+    Syntax,
+    /// A section that kz does not know.
+    UnknownSection,
+    /// A key or setting that kz does not know.
+    UnknownKey,
+    /// A provider, or a type of one, that kz does not know.
+    UnknownProvider,
+    /// A way to log in that the provider does not have.
+    UnknownMethod,
+    /// A secret that the configuration does not have.
+    UnknownSecret,
+    /// An encoding that kz does not know.
+    UnknownEncoding,
+    /// A string where a number belongs, and the like.
+    WrongType,
+    /// The right type, and not what the key takes.
+    WrongForm,
+    /// A value where the place of one belongs.
+    Credential,
+    /// A secret's name that cannot be one.
+    Name,
+    /// A key that has to be there.
+    Missing,
+    /// Keys that exclude each other.
+    Excluded,
+    /// A ref that the provider cannot mean.
+    Ref,
+    /// A field that is no notation of one.
+    Field,
+    /// A template that cannot be rendered, whatever the values.
+    Template,
+    /// A template that needs itself.
+    Circle,
+    /// A template whose secrets may not go where it is to go.
+    Scope,
+    /// Two secrets of one file.
+    SameFile,
+    /// More than the local file may change.
+    LocalFile,
+    /// An address that the environment contradicts.
+    Address,
+    /// Part of a later version.
+    NotBuilt,
+    /// A section that is no instance of a provider, or of another one.
+    Instance,
+}
+
 /// One problem. Ordered by place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Where.
     pub place: Place,
+    /// What class of mistake it is.
+    pub mistake: Mistake,
     /// What: lower case, no full stop.
     pub message: String,
     /// What to type instead, where that is known.
@@ -40,19 +93,26 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Adds one.
-    pub fn add(&mut self, place: Place, message: impl Into<String>) {
-        self.0.push(Problem { place, message: message.into(), hint: None });
+    pub fn add(&mut self, place: Place, mistake: Mistake, message: impl Into<String>) {
+        self.0.push(Problem { place, mistake, message: message.into(), hint: None });
     }
 
     /// Adds one with what to type instead.
-    pub fn add_with_hint(&mut self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
-        self.0.push(Problem { place, message: message.into(), hint: Some(hint.into()) });
+    pub fn add_with_hint(
+        &mut self,
+        place: Place,
+        mistake: Mistake,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.0.push(Problem { place, mistake, message: message.into(), hint: Some(hint.into()) });
     }
 
     /// Adds "unknown `word`" with the nearest of the words that would do.
     pub fn add_unknown<'a>(
         &mut self,
         place: Place,
+        mistake: Mistake,
         what: &str,
         word: &str,
         known: impl Iterator<Item = &'a str>,
@@ -63,7 +123,7 @@ impl Problems {
             None if known.is_empty() => "there is none here".to_owned(),
             None => format!("known here: {}", list(known.into_iter())),
         };
-        self.add_with_hint(place, format!("unknown {what} `{}`", shown(word)), hint);
+        self.add_with_hint(place, mistake, format!("unknown {what} `{}`", shown(word)), hint);
     }
 
     /// By place, each once: a mistake in `[secrets]` is met again for every environment laid over it.
@@ -115,7 +175,13 @@ mod tests {
     fn an_unknown_word_that_looks_generated_is_not_repeated() {
         let mut problems = Problems::default();
         let word = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY1";
-        problems.add_unknown(Place::new(0, 0..1), "provider", word, ["env"].into_iter());
+        problems.add_unknown(
+            Place::new(0, 0..1),
+            Mistake::UnknownProvider,
+            "provider",
+            word,
+            ["env"].into_iter(),
+        );
         assert_eq!(problems.into_sorted()[0].message, "unknown provider `***`");
     }
 }

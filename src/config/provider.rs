@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::provider::registry::{self, Descriptor};
 use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
 
-use super::problem::{self, Problems};
+use super::problem::{self, Mistake, Problems};
 use super::table::{Entry, Node};
 use super::variables::Process;
 
@@ -48,6 +48,7 @@ impl Reader<'_> {
                 {
                     problems.add(
                         section.place.clone(),
+                        Mistake::Instance,
                         format!("`{name}` has a section already, under another of its names"),
                     );
                 }
@@ -71,7 +72,7 @@ impl Reader<'_> {
         for entry in keys.iter().filter(|entry| !besides.contains(&entry.key)) {
             let Some(setting) = declared.iter().find(|setting| setting.name == entry.key) else {
                 let known = declared.iter().map(|setting| setting.name);
-                problems.add_unknown(entry.place.clone(), "setting", entry.key, known);
+                problems.add_unknown(entry.place.clone(), Mistake::UnknownKey, "setting", entry.key, known);
                 continue;
             };
             if let Some(value) = self.value(setting, entry.node, problems) {
@@ -89,7 +90,8 @@ impl Reader<'_> {
                 match check_address(address) {
                     Ok(()) => Some(Value::Text(address.trim_end_matches('/').to_owned())),
                     Err(message) => {
-                        problems.add(node.place(), format!("`{}` {message}", setting.name));
+                        let message = format!("`{}` {message}", setting.name);
+                        problems.add(node.place(), Mistake::WrongForm, message);
                         None
                     }
                 }
@@ -115,13 +117,14 @@ impl Reader<'_> {
         let keys = node.table("a table such as { method = \"…\" }", problems)?;
         let Some(entry) = keys.iter().find(|entry| entry.key == "method") else {
             let known = problem::list(methods.iter().map(|method| method.name));
-            problems.add_with_hint(node.place(), "`auth` has no `method`", format!("known here: {known}"));
+            let hint = format!("known here: {known}");
+            problems.add_with_hint(node.place(), Mistake::Missing, "`auth` has no `method`", hint);
             return None;
         };
         let name = entry.node.text("method", problems)?;
         let Some(method) = methods.iter().find(|method| method.name == name) else {
             let known = methods.iter().map(|method| method.name);
-            problems.add_unknown(entry.node.place(), "method", name, known);
+            problems.add_unknown(entry.node.place(), Mistake::UnknownMethod, "method", name, known);
             return None;
         };
         Some(Value::Auth(
@@ -132,7 +135,7 @@ impl Reader<'_> {
 
     fn path(&self, text: &str, node: Node<'_>, problems: &mut Problems) -> Option<PathBuf> {
         if text.is_empty() || text.contains('\0') {
-            problems.add(node.place(), "a path has at least one character, and no NUL");
+            problems.add(node.place(), Mistake::WrongForm, "a path has at least one character, and no NUL");
             return None;
         }
         match text.strip_prefix("~/") {
@@ -142,6 +145,7 @@ impl Reader<'_> {
                 } else {
                     problems.add_with_hint(
                         node.place(),
+                        Mistake::WrongForm,
                         "`~/` needs HOME, which is not set",
                         "write the whole path",
                     );
@@ -171,7 +175,7 @@ impl Reader<'_> {
             );
             let hint =
                 format!("name this provider's own credentials in the same section, or unset {variable}");
-            problems.add_with_hint(section.place.clone(), message, hint);
+            problems.add_with_hint(section.place.clone(), Mistake::Address, message, hint);
         }
     }
 }
@@ -187,10 +191,12 @@ fn descriptor(
         if built_in.is_none() {
             match problem::nearest(section.key, registry::names()) {
                 Some(_) => {
-                    problems.add_unknown(section.place.clone(), "provider", section.key, registry::names());
+                    let (place, known) = (section.place.clone(), registry::names());
+                    problems.add_unknown(place, Mistake::UnknownProvider, "provider", section.key, known);
                 }
                 None => problems.add_with_hint(
                     section.place.clone(),
+                    Mistake::Instance,
                     format!(
                         "`{}` is no built-in provider and does not say what it is an instance of",
                         section.key
@@ -203,13 +209,15 @@ fn descriptor(
     };
     let named = entry.node.text("type", problems)?;
     let Some(descriptor) = registry::find(named) else {
-        problems.add_unknown(entry.node.place(), "provider type", named, registry::names());
+        let (place, known) = (entry.node.place(), registry::names());
+        problems.add_unknown(place, Mistake::UnknownProvider, "provider type", named, known);
         return None;
     };
     match built_in {
         Some(built_in) if built_in.name != descriptor.name => {
             let message = format!("`{}` is a built-in provider and cannot be a `{named}`", section.key);
-            problems.add_with_hint(section.place.clone(), message, "give this instance a name of its own");
+            let hint = "give this instance a name of its own";
+            problems.add_with_hint(section.place.clone(), Mistake::Instance, message, hint);
             None
         }
         _ => Some(descriptor),

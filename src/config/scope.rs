@@ -5,7 +5,7 @@
 
 use crate::plan::{Declaration, Scope, Source};
 
-use super::problem::{Place, Problems};
+use super::problem::{Mistake, Place, Problems};
 use super::table::Entry;
 
 /// Reads one key of the scope group into a secret's scope.
@@ -19,7 +19,8 @@ pub(super) fn read(entry: &Entry<'_>, scope: &mut Scope, problems: &mut Problems
     };
     for (text, place) in &texts {
         if !check(text) {
-            problems.add(place.clone(), format!("`{}` takes {}", entry.key, expected(entry.key)));
+            let message = format!("`{}` takes {}", entry.key, expected(entry.key));
+            problems.add(place.clone(), Mistake::WrongForm, message);
         }
     }
     let values = texts.into_iter().map(|(text, _)| text.to_owned()).collect();
@@ -85,7 +86,7 @@ pub(super) fn inherit(
         let own = &declarations[index].scope;
         match narrow(own, &scopes) {
             Ok(scope) => declarations[index].scope = scope,
-            Err(message) => problems.add(places[index].clone(), message),
+            Err(message) => problems.add(places[index].clone(), Mistake::Scope, message),
         }
     }
 }

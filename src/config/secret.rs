@@ -9,7 +9,7 @@ use crate::resolve::template;
 
 use super::keys::{self, Group};
 use super::literal;
-use super::problem::{self, Place, Problems};
+use super::problem::{self, Mistake, Place, Problems};
 use super::provider::Instances;
 use super::scope;
 use super::table::Entry;
@@ -30,21 +30,23 @@ impl<'a> Raw<'a> {
         check_name(entry, problems);
         if let toml::de::DeValue::String(text) = entry.node.value.get_ref() {
             // A short form would invite `KEY = "value"`, which is what kz exists to end.
-            let message = if literal::may_be_credential(text) {
-                format!(
+            let (mistake, message) = if literal::may_be_credential(text) {
+                let message = format!(
                     "`{}` holds what looks like a credential: the configuration names places, not values",
                     entry.key
-                )
+                );
+                (Mistake::Credential, message)
             } else {
-                format!("`{}` takes a table, found a string", entry.key)
+                (Mistake::WrongType, format!("`{}` takes a table, found a string", entry.key))
             };
             let hint = format!("write `{} = {{ provider = \"…\", ref = \"…\" }}`", entry.key);
-            problems.add_with_hint(entry.node.place(), message, hint);
+            problems.add_with_hint(entry.node.place(), mistake, message, hint);
             return None;
         }
         let keys = entry.node.table("a table such as { provider = \"…\", ref = \"…\" }", problems)?;
         for key in keys.iter().filter(|key| keys::of_secret(key.key).is_none()) {
-            problems.add_unknown(key.place.clone(), "key", key.key, keys::names(keys::SECRET));
+            let known = keys::names(keys::SECRET);
+            problems.add_unknown(key.place.clone(), Mistake::UnknownKey, "key", key.key, known);
         }
         Some(Self { name: entry.key, place: entry.place.clone(), keys })
     }
@@ -72,7 +74,7 @@ impl<'a> Raw<'a> {
                 Some(_) => {
                     let message = format!("`{}` cannot be changed by a local file", key.key);
                     let hint = "it may change `ref`, `field` and `version` of secrets that the main file has";
-                    problems.add_with_hint(key.place.clone(), message, hint);
+                    problems.add_with_hint(key.place.clone(), Mistake::LocalFile, message, hint);
                 }
                 None => {}
             }
@@ -109,13 +111,15 @@ impl<'a> Raw<'a> {
         let not_beside =
             |key: &&Entry<'_>| matches!(keys::group(key.key), Some(Group::Source | Group::Place));
         for key in self.keys.iter().filter(not_beside) {
-            problems.add(key.place.clone(), format!("`{}` has no meaning beside `template`", key.key));
+            let message = format!("`{}` has no meaning beside `template`", key.key);
+            problems.add(key.place.clone(), Mistake::Excluded, message);
         }
         let text = entry.node.text("template", problems)?;
         if literal::looks_like_credential(text) {
             let message = "a part of this template looks like a credential";
             problems.add_with_hint(
                 entry.node.place(),
+                Mistake::Credential,
                 message,
                 "make it a secret and write `{{ ITS_NAME }}`",
             );
@@ -124,7 +128,7 @@ impl<'a> Raw<'a> {
         match template::inputs(text) {
             Ok(inputs) => Some(Source::Template { text: text.to_owned(), inputs }),
             Err(error) => {
-                problems.add(entry.node.place(), error.to_string());
+                problems.add(entry.node.place(), Mistake::Template, error.to_string());
                 None
             }
         }
@@ -136,6 +140,7 @@ impl<'a> Raw<'a> {
         if written.is_none() && !self.misspells("ref") {
             problems.add_with_hint(
                 self.place.clone(),
+                Mistake::Missing,
                 format!("`{}` has no `ref`", self.name),
                 "add `ref = \"…\"`",
             );
@@ -148,7 +153,8 @@ impl<'a> Raw<'a> {
         let Some(instance) = instances.get(instance_name) else {
             let mut known: Vec<&str> = registry::names().collect();
             known.extend(instances.keys().map(String::as_str).filter(|name| registry::find(name).is_none()));
-            problems.add_unknown(provider.node.place(), "provider", name, known.into_iter());
+            let place = provider.node.place();
+            problems.add_unknown(place, Mistake::UnknownProvider, "provider", name, known.into_iter());
             return None;
         };
         let written = written?;
@@ -156,12 +162,12 @@ impl<'a> Raw<'a> {
         if literal::looks_like_credential(text) {
             let message =
                 "`ref` holds what looks like a credential: it names the place of a value, not the value";
-            problems.add(written.node.place(), message);
+            problems.add(written.node.place(), Mistake::Credential, message);
             return None;
         }
         let (path, field) = self.split(text, instance.descriptor.last_segment, problems)?;
         if let Err(message) = (instance.descriptor.check_ref)(&path) {
-            problems.add(written.node.place(), unquoted(message, "ref", text));
+            problems.add(written.node.place(), Mistake::Ref, unquoted(message, "ref", text));
             return None;
         }
         let document = DocumentRef { path, version };
@@ -180,6 +186,7 @@ impl<'a> Raw<'a> {
             (Some(provider), Some(resolver)) => {
                 problems.add(
                     resolver.place.clone(),
+                    Mistake::Excluded,
                     "`resolver` is another word for `provider`: keep one of them",
                 );
                 Some(provider)
@@ -188,7 +195,8 @@ impl<'a> Raw<'a> {
             (None, None) if self.misspells("provider") || self.misspells("template") => None,
             (None, None) => {
                 let message = format!("`{}` has neither `provider` nor `template`", self.name);
-                problems.add_with_hint(self.place.clone(), message, "add `provider = \"…\"`");
+                let hint = "add `provider = \"…\"`";
+                problems.add_with_hint(self.place.clone(), Mistake::Missing, message, hint);
                 None
             }
         }
@@ -215,7 +223,7 @@ impl<'a> Raw<'a> {
         match FieldPath::parse(&field) {
             Ok(field) => Some((path.to_owned(), Some(field))),
             Err(error) => {
-                problems.add(place, unquoted(error.to_string(), "field", &field));
+                problems.add(place, Mistake::Field, unquoted(error.to_string(), "field", &field));
                 None
             }
         }
@@ -235,7 +243,8 @@ impl<'a> Raw<'a> {
         let known = keys::ENCODINGS.iter().find(|(name, _)| *name == written);
         if known.is_none() {
             let place = self.get("encoding")?.node.place();
-            problems.add_unknown(place, "encoding", written, keys::ENCODINGS.iter().map(|(name, _)| *name));
+            let known = keys::ENCODINGS.iter().map(|(name, _)| *name);
+            problems.add_unknown(place, Mistake::UnknownEncoding, "encoding", written, known);
         }
         known.map(|(_, encoding)| *encoding)
     }
@@ -247,7 +256,7 @@ impl<'a> Raw<'a> {
         {
             if literal::may_be_credential(text) {
                 let message = "`default` holds what looks like a credential: it is for what is no secret";
-                problems.add(entry.node.place(), message);
+                problems.add(entry.node.place(), Mistake::Credential, message);
             }
             return WhenAbsent::Default(text.to_owned());
         }
@@ -261,17 +270,19 @@ impl<'a> Raw<'a> {
         {
             match RelativePath::new(text) {
                 Ok(path) => delivery.file = Some(path),
-                Err(error) => problems.add(entry.node.place(), format!("`file`: {error}")),
+                Err(error) => {
+                    problems.add(entry.node.place(), Mistake::WrongForm, format!("`file`: {error}"));
+                }
             }
         }
         if let Some(entry) = self.get("mode")
             && let Some(text) = entry.node.text("mode", problems)
         {
-            match parse_mode(text) {
-                Some(mode) => delivery.mode = Some(mode),
-                None => {
-                    problems.add(entry.node.place(), "`mode` takes octal permission bits such as \"0400\"");
-                }
+            if let Some(mode) = parse_mode(text) {
+                delivery.mode = Some(mode);
+            } else {
+                let message = "`mode` takes octal permission bits such as \"0400\"";
+                problems.add(entry.node.place(), Mistake::WrongForm, message);
             }
         }
         delivery.owner = self.text("owner", problems).map(str::to_owned);
@@ -287,7 +298,7 @@ impl<'a> Raw<'a> {
             && (prefix.len() > 64 || !prefix.chars().all(|c| c.is_ascii_graphic()))
         {
             let place = self.get("token_prefix").map_or(self.place.clone(), |entry| entry.node.place());
-            problems.add(place, "`token_prefix` takes up to 64 visible ASCII characters");
+            problems.add(place, Mistake::WrongForm, "`token_prefix` takes up to 64 visible ASCII characters");
         }
         scope
     }
@@ -314,7 +325,7 @@ pub fn parse_mode(text: &str) -> Option<u32> {
 fn check_name(entry: &Entry<'_>, problems: &mut Problems) {
     if !is_name(entry.key) {
         let message = "a secret's name has 1 to 255 letters, digits, `_`, `-` and `.`, and begins with neither `-` nor `.`";
-        problems.add(entry.place.clone(), message);
+        problems.add(entry.place.clone(), Mistake::Name, message);
     }
 }
 

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Place, Problems};
+use super::problem::{Mistake, Place, Problems};
 
 /// A value and the text it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,8 @@ impl<'a> Node<'a> {
         match self.value.get_ref() {
             DeValue::Table(table) => Some(entries(self.source, table)),
             other => {
-                problems.add(self.place(), format!("expected {expected}, found {}", kind(other)));
+                let message = format!("expected {expected}, found {}", kind(other));
+                problems.add(self.place(), Mistake::WrongType, message);
                 None
             }
         }
@@ -62,7 +63,8 @@ impl<'a> Node<'a> {
             DeValue::String(text) => Some(text),
             other => {
                 let message = format!("`{key}` takes a string, found {}", kind(other));
-                problems.add_with_hint(self.place(), message, format!("write `{key} = \"…\"`, with quotes"));
+                let hint = format!("write `{key} = \"…\"`, with quotes");
+                problems.add_with_hint(self.place(), Mistake::WrongType, message, hint);
                 None
             }
         }
@@ -73,7 +75,8 @@ impl<'a> Node<'a> {
         match self.value.get_ref() {
             DeValue::Boolean(boolean) => Some(*boolean),
             other => {
-                problems.add(self.place(), format!("`{key}` takes true or false, found {}", kind(other)));
+                let message = format!("`{key}` takes true or false, found {}", kind(other));
+                problems.add(self.place(), Mistake::WrongType, message);
                 None
             }
         }
@@ -87,7 +90,8 @@ impl<'a> Node<'a> {
         };
         let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            problems.add(self.place(), format!("`{key}` takes a whole number from {least} to {most}"));
+            let message = format!("`{key}` takes a whole number from {least} to {most}");
+            problems.add(self.place(), Mistake::WrongForm, message);
         }
         number
     }

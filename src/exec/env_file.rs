@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
+use crate::log::{Log, Wait};
 use crate::secret::Secret;
 
 /// Larger than any environment that execve takes.
@@ -78,15 +79,17 @@ pub struct Trust {
     pub also: Option<u32>,
 }
 
-/// The file's content; waits up to `patience` for it to appear.
-pub fn read(path: &Path, trust: Trust, patience: Duration) -> Result<Secret, Error> {
+/// The file's content; waits up to `patience` for it to appear, and says so.
+pub fn read(path: &Path, trust: Trust, patience: Duration, log: Log) -> Result<Secret, Error> {
     let start = Instant::now();
+    let mut wait = Wait::new(log, start + patience);
     loop {
         match open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if start.elapsed() >= patience {
                     return Err(Error::Missing { path: path.to_owned(), waited: patience });
                 }
+                wait.tick(|| format!("`{}`", path.display()));
                 std::thread::sleep(INTERVAL.min(patience));
             }
             Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
@@ -176,14 +179,17 @@ mod tests {
     #[test]
     fn a_file_of_ours_is_read() {
         let (_directory, path) = file(0o400);
-        assert_eq!(read(&path, ours(), Duration::ZERO).unwrap().expose(), b"A=1\n");
+        assert_eq!(read(&path, ours(), Duration::ZERO, Log::default()).unwrap().expose(), b"A=1\n");
     }
 
     #[test]
     fn what_others_may_write_is_not() {
         for mode in [0o420, 0o402, 0o666] {
             let (_directory, path) = file(mode);
-            assert!(matches!(read(&path, ours(), Duration::ZERO), Err(Error::Writable { .. })), "{mode:o}");
+            assert!(
+                matches!(read(&path, ours(), Duration::ZERO, Log::default()), Err(Error::Writable { .. })),
+                "{mode:o}"
+            );
         }
     }
 
@@ -192,9 +198,13 @@ mod tests {
         let (directory, _path) = file(0o400);
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(matches!(read(&pipe, ours(), Duration::ZERO), Err(Error::NotRegular(_))));
-        assert!(matches!(read(directory.path(), ours(), Duration::ZERO), Err(Error::NotRegular(_))));
-        let missing = read(&directory.path().join("x"), ours(), Duration::from_millis(1)).unwrap_err();
+        assert!(matches!(read(&pipe, ours(), Duration::ZERO, Log::default()), Err(Error::NotRegular(_))));
+        assert!(matches!(
+            read(directory.path(), ours(), Duration::ZERO, Log::default()),
+            Err(Error::NotRegular(_))
+        ));
+        let missing =
+            read(&directory.path().join("x"), ours(), Duration::from_millis(1), Log::default()).unwrap_err();
         assert!(matches!(missing, Error::Missing { .. }));
     }
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 
+use crate::json::quoted;
 use crate::secret::Secret;
 
 use super::{Item, Refusal};
@@ -37,11 +38,6 @@ pub fn encode(items: &[Item], bytes: Bytes) -> Result<Secret, Vec<Refusal>> {
     }
     json.push_str("}\n");
     if refusals.is_empty() { Ok(Secret::new(json.into_bytes())) } else { Err(refusals) }
-}
-
-/// A JSON string, quotes included.
-pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

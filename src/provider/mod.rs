@@ -54,6 +54,9 @@ pub struct Document {
     pub content: Secret,
     /// How to look for a field in it.
     pub shape: Shape,
+    /// Which version it is, as the backend itself says (a number, an id), where it says that. Never
+    /// made from the content.
+    pub version: Option<String>,
 }
 
 /// Why a document could not be had, by what a user has to do about it.

@@ -169,7 +169,11 @@ impl Directory {
     pub(super) fn sync_published(&self) {
         if let Err(errno) = self.sync() {
             let (path, cause) = (self.path.display(), errno.desc().to_lowercase());
-            log::line(&format!("warning: what was written to `{path}` may not survive a power cut: {cause}"));
+            log::line(
+                log::Format::Text,
+                "warning",
+                &format!("what was written to `{path}` may not survive a power cut: {cause}"),
+            );
         }
     }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use toml::de::{DeTable, DeValue};
 
+use crate::json::quoted;
 use crate::output::dotenv;
-use crate::output::json::quoted;
 use crate::plan::field::FieldPath;
 use crate::provider::{Document, Shape};
 use crate::secret::Secret;
@@ -274,7 +274,8 @@ mod tests {
     use super::*;
 
     fn get(shape: Shape, content: &str, field: &str) -> Result<String, FieldError> {
-        let document = Document { content: Secret::new(content.as_bytes().to_vec()), shape };
+        let content = Secret::new(content.as_bytes().to_vec());
+        let document = Document { content, shape, version: None };
         let value = Fields::of(&document)?.get(&FieldPath::parse(field).unwrap())?;
         Ok(value.expose_text().unwrap().to_owned())
     }

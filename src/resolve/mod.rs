@@ -28,6 +28,17 @@ pub struct Resolved {
     pub value: Secret,
     /// How it lies on disk when it is a file of its own.
     pub delivery: Delivery,
+    /// The backend that the value is from; nothing for a template and for a default.
+    pub origin: Option<Origin>,
+}
+
+/// What is known of where a value is from. Nothing in it depends on the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The provider instance, by its name in the configuration.
+    pub provider: String,
+    /// Which version of the document it was, where the backend says that.
+    pub version: Option<String>,
 }
 
 /// One secret that could not be had.
@@ -136,7 +147,7 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
     let mut absent = Vec::new();
     for input in inputs {
         match verdicts.get(input.as_str()) {
-            Some(Verdict::Present(secret) | Verdict::Assumed(secret)) => {
+            Some(Verdict::Present { value: secret, .. } | Verdict::Assumed(secret)) => {
                 present.push((input.as_str(), secret));
             }
             Some(Verdict::Failed(_) | Verdict::Blocked(_)) => return Verdict::Blocked(input.clone()),
@@ -144,7 +155,7 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
         }
     }
     match template::render(text, &present, &absent) {
-        Ok(value) => Verdict::Present(value),
+        Ok(value) => Verdict::Present { value, version: None },
         Err(error) => Verdict::Failed(failed(declaration, Class::Template, error.to_string())),
     }
 }
@@ -154,16 +165,28 @@ fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Vec<Resolved>,
     let mut resolved = Vec::new();
     let mut failures = Vec::new();
     for step in &plan.steps {
-        let Declaration { name, delivery, .. } = step.declaration;
-        match verdicts.remove(name.as_str()) {
-            Some(Verdict::Present(value) | Verdict::Assumed(value)) if step.usage == Use::Delivered => {
-                resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone() });
+        let Declaration { name, delivery, source, .. } = step.declaration;
+        let (value, origin) = match verdicts.remove(name.as_str()) {
+            Some(Verdict::Present { value, version }) => (value, origin(source, version)),
+            Some(Verdict::Assumed(value)) => (value, None),
+            Some(Verdict::Failed(failure)) => {
+                failures.push(failure);
+                continue;
             }
-            Some(Verdict::Failed(failure)) => failures.push(failure),
-            _ => {}
+            Some(Verdict::Omitted | Verdict::Blocked(_)) | None => continue,
+        };
+        if step.usage == Use::Delivered {
+            resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone(), origin });
         }
     }
     if failures.is_empty() { Ok(resolved) } else { Err(Failures(failures)) }
+}
+
+fn origin(source: &Source, version: Option<String>) -> Option<Origin> {
+    match source {
+        Source::Reference(reference) => Some(Origin { provider: reference.instance.clone(), version }),
+        Source::Template { .. } => None,
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +216,9 @@ mod tests {
                     if all { Poll::Ready(()) } else { Poll::Pending }
                 })
                 .await;
-                let document = Document { content: Secret::new(b"v".to_vec()), shape: Shape::Dotenv };
+                let content = Secret::new(b"v=1".to_vec());
+                let version = Some("7".to_owned());
+                let document = Document { content, shape: Shape::Dotenv, version };
                 vec![Outcome::Found(document); self.answers]
             })
         }
@@ -233,6 +258,20 @@ mod tests {
             run(&[declare("T", template), declare("B", from("two")), declare("A", from("one"))], 1);
         let names: Vec<String> = resolved.unwrap().into_iter().map(|secret| secret.name).collect();
         assert_eq!(names, ["T", "B", "A"]);
+    }
+
+    #[test]
+    fn each_value_comes_with_the_version_that_its_backend_names_and_nothing_else_does() {
+        let template = Source::Template { text: "{{ A }}".to_owned(), inputs: vec!["A".into()] };
+        let mut absent = declare("D", from("two"));
+        if let Source::Reference(reference) = &mut absent.source {
+            reference.field = crate::plan::field::FieldPath::parse("missing").ok();
+        }
+        absent.when_absent = WhenAbsent::Default("d".to_owned());
+        let all = [declare("A", from("one")), declare("B", from("two")), declare("T", template), absent];
+        let origins: Vec<_> = run(&all, 1).unwrap().into_iter().map(|secret| secret.origin).collect();
+        let seven = |provider: &str| Some(Origin { provider: provider.into(), version: Some("7".into()) });
+        assert_eq!(origins, [seven("one"), seven("two"), None, None]);
     }
 
     #[test]

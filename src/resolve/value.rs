@@ -14,8 +14,13 @@ use super::{Class, Failed, encoding};
 #[must_use]
 #[derive(Debug)]
 pub enum Verdict {
-    /// Its value.
-    Present(Secret),
+    /// It is there.
+    Present {
+        /// Its value.
+        value: Secret,
+        /// Which version of its document, where the backend says that.
+        version: Option<String>,
+    },
     /// It is absent, and this default stands in for it.
     Assumed(Secret),
     /// It is absent, and optional.
@@ -82,10 +87,11 @@ impl<'a> Documents<'a> {
                 Err(error) => return malformed(error.to_string()),
             },
         };
+        let version = document.version.clone();
         match reference.encoding {
-            None => Verdict::Present(value),
+            None => Verdict::Present { value, version },
             Some(encoding) => match encoding::decode(&value, encoding) {
-                Some(decoded) => Verdict::Present(decoded),
+                Some(value) => Verdict::Present { value, version },
                 None => malformed(format!("the value is not {}", encoding::name(encoding))),
             },
         }

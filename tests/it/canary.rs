@@ -99,6 +99,9 @@ fn a_failing_command_shows_no_part_of_a_value() {
             &["-v", "run", "--", "true"],
             &["-v", "status"],
             &["-v", "status", "--format", "json"],
+            &["-v", "validate", "--log-format", "json"],
+            &["-v", "export", "--log-format", "json", "--format", "env", "--output", "out"],
+            &["-v", "run", "--log-format", "json", "--", "true"],
         ] {
             let run = kz(&sandbox, &canary, words);
             // Validation contacts nothing, so it cannot know of a failing backend.

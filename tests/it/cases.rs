@@ -3,8 +3,10 @@
 //! A case is one text: what it shows in the first line, `NAME=value` lines for the environment, `$ kz …`,
 //! then `-- name --` sections: `exit`, `stdout`, `stderr`, and any other name is a file to make
 //! (`mode 0666 name` sets its mode, a name that ends in `/` is a directory). `[DIR]` stands for the
-//! directory. `KZ_WRITE_CASES=1` writes what was seen into the files, for a person to read before
-//! committing it.
+//! directory. A line that begins with `! ` is a shell command that sets the stage, as root, in a mount
+//! and process namespace of its own; a case that has one runs its `$` line in that shell too, so that it may
+//! begin with another command (`$ setpriv --reuid=65532 … kz …`). `KZ_WRITE_CASES=1` writes what was seen into
+//! the files, for a person to read before committing it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -78,18 +80,15 @@ fn run(case: &Case) -> BTreeMap<&'static str, String> {
     for (name, content) in &case.sections {
         make(&sandbox, name, content);
     }
-    let line = case.head.iter().find_map(|line| line.strip_prefix("$ kz ")).expect("a `$ kz` line");
-    let mut command = Command::new(kz_binary());
-    command.args(split(line));
-    for assignment in case.head.iter().skip(1).filter(|line| !line.starts_with('$')) {
+    let mut command = command(case, &sandbox);
+    for assignment in case.head.iter().skip(1).filter(|line| !line.starts_with(['$', '!'])) {
         if let Some((name, value)) = assignment.split_once('=') {
             command.env(name, value);
         }
     }
     let run = sandbox.run(&mut command);
-    let shown = |text: String| {
-        text.replace(&sandbox.path("").display().to_string().trim_end_matches('/').to_owned(), "[DIR]")
-    };
+    let directory = sandbox.path("").display().to_string();
+    let shown = |text: String| without_time(&text.replace(directory.trim_end_matches('/'), "[DIR]"));
     let code = run.output.status.code().map_or_else(|| "a signal".to_owned(), |code| code.to_string());
     if code != "0" {
         assert!(!sandbox.path(OUTPUT).exists(), "a failed command left an output\n{}", run.describe());
@@ -99,6 +98,37 @@ fn run(case: &Case) -> BTreeMap<&'static str, String> {
         ("stdout", shown(run.stdout())),
         ("stderr", shown(run.stderr())),
     ])
+}
+
+/// kz itself, or a shell that sets the stage first.
+fn command(case: &Case, sandbox: &Sandbox) -> Command {
+    let line = case.head.iter().find_map(|line| line.strip_prefix("$ ")).expect("a `$` line");
+    let stage: Vec<&str> = case.head.iter().filter_map(|line| line.strip_prefix("! ")).collect();
+    if stage.is_empty() {
+        let mut command = Command::new(kz_binary());
+        command.args(split(line.strip_prefix("kz ").expect("a `$ kz` line")));
+        return command;
+    }
+    // Every uid may run this one. PID 1 is the shell, and kz an ordinary process that ends with it.
+    sandbox.copy_kz();
+    std::fs::create_dir(sandbox.path("bin")).expect("a directory");
+    std::fs::rename(sandbox.path("kz"), sandbox.path("bin/kz")).expect("kz in it");
+    let script = format!("set -e\nPATH=$PWD/bin:$PATH\n{}\nset +e\n{line}\nexit $?\n", stage.join("\n"));
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script]);
+    command
+}
+
+/// Times of `--log-format json` differ; nothing else does.
+fn without_time(text: &str) -> String {
+    let mut shown = String::new();
+    for (index, part) in text.split("{\"time\":\"").enumerate() {
+        if index > 0 {
+            shown.push_str("{\"time\":\"[TIME]");
+        }
+        shown.push_str(if index > 0 { part.trim_start_matches(|c: char| c != '"') } else { part });
+    }
+    shown
 }
 
 fn make(sandbox: &Sandbox, name: &str, content: &str) {

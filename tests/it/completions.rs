@@ -28,7 +28,7 @@ fn offered(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn bash_completes_commands_options_and_values() {
-    assert_eq!(offered(&["kz", "ex"]), ["export"]);
+    assert_eq!(offered(&["kz", "expo"]), ["export"]);
     assert_eq!(offered(&["kz", "run", "--env-f"]), ["--env-file"]);
     assert_eq!(offered(&["kz", "export", "--format", "f"]), ["files"]);
     assert_eq!(offered(&["kz", "completions", "b"]), ["bash"]);
@@ -39,7 +39,7 @@ fn every_shell_gets_every_command() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = sandbox.kz(&["completions", shell]).expect_code(0).stdout();
-        for command in ["export", "run", "validate", "status", "init", "schema", "completions"] {
+        for command in ["export", "run", "validate", "status", "init", "schema", "explain", "completions"] {
             assert!(script.contains(command), "{shell} lacks {command}");
         }
     }

@@ -21,6 +21,8 @@ mod config_trust;
 mod delivery;
 /// The documents say what is there.
 mod docs;
+/// Every error has a code, an explanation, a page and a case.
+mod errors;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// The starter file works, in each situation.

@@ -1,0 +1,425 @@
+//! Every error of kz: its code, what it means, and what to do. A flat table, and the only place that numbers them.
+//!
+//! Invariants: a code keeps its meaning for ever and is never given to another error; its first digit
+//! says how kz ends (1 a secret, 2 usage or configuration, 3 policy, 4 output, 5 becoming CMD). The
+//! words of one occurrence are made beside the error; what is said here holds for all of them.
+
+/// One kind of error, explained.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Explanation {
+    /// Its code.
+    pub code: Code,
+    /// What failed, in a few words.
+    pub title: &'static str,
+    /// Why that happens, and what has not happened.
+    pub cause: &'static str,
+    /// What to do, with something to type.
+    pub remedy: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $number:literal, $title:literal, $cause:literal, $remedy:literal;)+) => {
+        /// An error's number: stable, so that it can be looked up and searched for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(in crate::cli) enum Code {
+            $(#[doc = $title] $name = $number,)+
+        }
+
+        /// All of them, by number.
+        pub(in crate::cli) static CATALOGUE: &[Explanation] = &[
+            $(Explanation { code: Code::$name, title: $title, cause: $cause, remedy: $remedy },)+
+        ];
+    };
+}
+
+catalogue! {
+    Internal = 1,
+        "kz has a bug",
+        "Something that kz takes for impossible has happened. The message names the place in its source and nothing that it was working with.",
+        "Report the place and the command. A new version may have mended it: `kz --version` says which one this is.";
+
+    Unresolved = 100,
+        "secrets could not be resolved",
+        "At least one required secret could not be had, so nothing was delivered: no file was written and no command was started. Each of them is listed with a code of its own.",
+        "Look the listed codes up. `kz status` asks again and shows every secret, the good ones too.";
+    Absent = 101,
+        "the backend has no such secret",
+        "The backend answered, and has nothing under this ref, or the document lacks the field. A document that was deleted counts as absent.",
+        "Correct the `ref` or the `field`, or store the secret. Where it may be missing, write `optional = true` or give a `default`.";
+    Denied = 102,
+        "the backend refuses",
+        "The backend knows who kz is, or refuses to, and does not let it read. `optional` does not cover this: a secret that may not be read is no missing secret. kz does not try again.",
+        "Check the credential that kz has and what it may read. For a file: its owner and mode, and the user that kz runs as.";
+    Unreachable = 103,
+        "the backend could not be reached",
+        "No connection, no name, or no useful answer before the deadline. kz tries again until then, since backends and meshes start late.",
+        "Check the address and the network of this container. Give it longer with `--timeout 120s` where the backend is only slow to start.";
+    Malformed = 104,
+        "the answer is not what was expected",
+        "What came back does not parse, is too large, does not decode with this `encoding`, or has another shape than the ref needs.",
+        "Look at the document with the backend's own client. Correct `field` or `encoding`, or what is stored.";
+    NotSetUp = 105,
+        "the provider is not set up",
+        "kz was not told enough to ask: it has no credential or address, or the provider is not built into this version.",
+        "Complete `[providers.NAME]`, or set the variable that the message names. `kz status` asks without delivering anything.";
+    NotRendered = 106,
+        "a template could not be rendered",
+        "A value does not fit into the template: a line break or control character would stand bare in it, it is not UTF-8, an optional secret that it needs is absent, or it takes more work than kz allows.",
+        "Put a filter on it, such as `{{ NAME | urlencode }}` or `{{ NAME | tojson }}`; `{{ NAME | raw }}` insists. `{% if NAME is defined %}` copes with an optional one.";
+    Deadline = 107,
+        "the time is over",
+        "The backends did not answer before the deadline, which covers the whole run, 60 s unless told otherwise.",
+        "Give it longer with `--timeout 120s`, or with `timeout = \"120s\"` in `[resolve]`. `-v` shows which backends are asked.";
+
+    Problems = 200,
+        "the configuration has problems",
+        "`.keyzero.toml` was read to its end, and each of its problems is listed with a code of its own. Nothing was contacted.",
+        "Correct what is listed, then `kz validate`.";
+    CommandLine = 201,
+        "the command line is not understood",
+        "An option, a command or a value of one is not known, or one that is needed is missing.",
+        "`kz --help` and `kz COMMAND --help` show what can be typed, with examples.";
+    Options = 202,
+        "options do not go together",
+        "Each of them is known, and together they have no meaning.",
+        "Leave one of them out, as the hint says.";
+    UnknownName = 203,
+        "`--only` names a secret that is not there",
+        "The name is in no `[secrets]` section that applies, or not in the env file.",
+        "`kz validate` says what the configuration holds; environments are chosen with `--env`.";
+    UnknownOwner = 204,
+        "an owner's name is not known",
+        "Names are looked up in the passwd and group files of the image that kz runs in, which does not know the vendor's users.",
+        "Write numbers: `--owner 999:999`. `docker run --rm VENDOR-IMAGE id` tells which.";
+    NoCommand = 205,
+        "`kz run --` has nothing to become",
+        "Compose drops the image's CMD when a service sets `entrypoint:`; Kubernetes does so with `command:`.",
+        "Write the command as `command:` too (`args:` in Kubernetes), or after `kz run --`.";
+    Overwrites = 206,
+        "there is a configuration already",
+        "`kz init` overwrites nothing, not even a link that leads nowhere.",
+        "`kz validate` checks the one that is there, `kz init --print` shows what a new one would be.";
+    Process = 207,
+        "kz cannot look at its own process",
+        "The working directory was removed, or the system lacks what every process has.",
+        "Start kz in a directory that exists: `cd /app`, or `working_dir: /app`.";
+    NoSuchError = 208,
+        "there is no error of this code",
+        "Codes are `KZ` and three digits, as they stand in brackets behind an error.",
+        "`kz explain` lists all of them.";
+
+    ConfigNotFound = 210,
+        "there is no configuration",
+        "`.keyzero.toml` is looked for in the working directory and above it, as far as the repository's root, the home directory or a mount boundary.",
+        "Mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE`. `kz init` writes a new one.";
+    ConfigMissing = 211,
+        "the named configuration does not exist",
+        "`--config` or KEYZERO_CONFIG names a file that is not there.",
+        "Correct the path. In a container it is the path inside: check `volumes:`.";
+    ConfigDirectory = 212,
+        "the configuration is a directory",
+        "Docker makes an empty directory where the source of a bind mount is missing.",
+        "Create the file on the host, remove the directory that Docker made, then `docker compose up --force-recreate`.";
+    ConfigNotRegular = 213,
+        "the configuration is not a regular file",
+        "A device, pipe or socket stands in its place.",
+        "Name a TOML file: `kz --config FILE`.";
+    ConfigUnreadable = 214,
+        "the configuration cannot be read",
+        "The system refuses to open it for the user that kz runs as, 65532 in the image.",
+        "`chmod a+r keyzero.toml`: it holds no secret.";
+    ConfigTooLarge = 215,
+        "the configuration is too large",
+        "More than 1 MiB is no configuration.",
+        "Check what is mounted there.";
+    ConfigNotText = 216,
+        "the configuration is not UTF-8",
+        "TOML is UTF-8; the message names the first line that is not.",
+        "Save it as UTF-8: `iconv -t utf-8`.";
+    ConfigWritable = 217,
+        "any user may write the configuration",
+        "A configuration is code: it says to whom kz sends its credentials. One that every user may write or exchange is not trusted, unless its mount is read-only.",
+        "`chmod o-w` the file or directory that the message names, or mount it with `:ro`.";
+    ConfigStranger = 218,
+        "another user's configuration",
+        "It was found above the working directory, and belongs neither to the user that kz runs as nor to root.",
+        "If you trust it, name it: `kz --config FILE`.";
+    UnknownEnvironment = 219,
+        "there is no such environment",
+        "`--env`, KEYZERO_ENV or a variable of `environment_from` names an environment without a section. Going on with `[secrets]` could hand production's values to a test.",
+        "Correct the name, or add `[NAME.secrets]`, which may be empty.";
+
+    Syntax = 220,
+        "the configuration is not TOML",
+        "The place is where reading had to stop; the mistake may be a little before it. Values are not shown there.",
+        "Strings need quotes, inline tables stay on one line, and a key stands once.";
+    UnknownSection = 221,
+        "unknown section or top-level key",
+        "It is refused rather than ignored: a misspelt section would be a secret that is silently missing.",
+        "`kz schema` describes all of them; an environment is written `[NAME.secrets]`.";
+    UnknownKey = 222,
+        "unknown key",
+        "It is refused rather than ignored. The nearest known word is named where there is one.",
+        "Correct it; the README lists the keys, and `kz schema` makes editors complete them.";
+    UnknownProvider = 223,
+        "unknown provider",
+        "It is neither built in nor the name of a `[providers.NAME]` section.",
+        "Correct the name, or add `[providers.NAME]` with `type = \"vault\"`, or whichever it is.";
+    UnknownMethod = 224,
+        "unknown way to log in",
+        "`auth = { method = \"…\" }` takes the methods of its provider only.",
+        "Write one that the message lists.";
+    UnknownSecret = 225,
+        "unknown secret",
+        "A template, or the local file, names a secret that the configuration does not have.",
+        "Correct the name, or declare the secret in `[secrets]`.";
+    UnknownEncoding = 226,
+        "unknown encoding",
+        "`encoding` says how the backend's text stands for bytes.",
+        "Write `base64`, `base64url` or `hex`.";
+    WrongType = 227,
+        "the value has the wrong type",
+        "A string stands where a table, number or boolean belongs, or the other way round.",
+        "Write what the message says; `kz init --print` shows examples.";
+    WrongForm = 228,
+        "the value does not have the form that the key takes",
+        "The type is right, and the value is outside of what the key can mean: a mode, a time, a path, an address, a host.",
+        "Write it as the example in the message.";
+    Credential = 229,
+        "a credential stands in the configuration",
+        "The text looks like a credential where the place of one belongs. It is not repeated here. The configuration goes into Git, so it names places and holds no value.",
+        "Store the value in a backend and write its `ref`. Since it was in a file, replace it where it was issued.";
+    SecretName = 230,
+        "not a secret's name",
+        "Names stand in file names, environments and templates.",
+        "Use letters, digits, `_`, `-` and `.`, and neither `-` nor `.` first.";
+    Missing = 231,
+        "a key is missing",
+        "A secret needs `provider` and `ref`, or a `template`; `auth` needs a `method`.",
+        "Add what the message names.";
+    Excluded = 232,
+        "keys exclude each other",
+        "Both together have no meaning, and kz does not guess which one is meant.",
+        "Keep one of them.";
+    BadRef = 233,
+        "the provider cannot mean this ref",
+        "Each provider has its own form of refs, and this one breaks it.",
+        "Write it as the message says; `kz schema` has an example for each provider.";
+    BadField = 234,
+        "not a field",
+        "A field is names with dots between them (`a.b`, with `\\.` for a literal dot) or a JSON pointer (`/a/b`).",
+        "Correct `field`, or what stands behind `#` in the ref.";
+    BadTemplate = 235,
+        "the template cannot be rendered",
+        "It would fail whatever the values are: a syntax error, or a filter, function or test that kz does not have.",
+        "There are the filters `urlencode`, `b64encode`, `tojson` and `raw`, the test `is defined`, and no function.";
+    Circle = 236,
+        "a template needs itself",
+        "Through the secrets that it names it comes back to itself.",
+        "Take one of the names out of one of the templates.";
+    Scope = 237,
+        "a template's secrets may not go there",
+        "A template has the intersection of its secrets' `hosts`, `in`, `methods` and `paths`, and may only narrow it, lest a scoped secret leave in an unscoped one.",
+        "Narrow the template's own scope, or widen that of the secrets in it.";
+    SameFile = 238,
+        "two secrets need the same file",
+        "With `--format files` each secret is a file, and one of these is the other, or a directory of it.",
+        "Give one of them another `file`.";
+    LocalFile = 239,
+        "more than the local file may change",
+        "`.keyzero.local.toml` is a developer's own: it may change `ref`, `field` and `version` of secrets that the main file has, and never where kz sends its credentials.",
+        "Put the change into `.keyzero.toml`, or into an environment: `[dev.secrets]`.";
+    Address = 240,
+        "configuration and environment name different addresses",
+        "The environment's credential was given for the environment's address. A configuration that points elsewhere does not get it.",
+        "Name that provider's own credentials in the same section (`auth`, or `token_file`), or unset the variable.";
+    NotBuilt = 241,
+        "not in this version",
+        "The configuration uses what a later version of kz has.",
+        "`kz --version` says which one this is.";
+    Instance = 242,
+        "not an instance of a provider",
+        "A `[providers.NAME]` section is for a built-in provider of that name, or says by `type` what it is an instance of; each has one section.",
+        "Add `type = \"…\"`, or give the instance a name of its own.";
+
+    DoesNotFit = 401,
+        "a value does not fit the format",
+        "The format cannot carry the value exactly, and kz never writes it approximately. Every such secret is listed; nothing was written.",
+        "`--format files` carries any bytes; for JSON `--json-bytes base64` marks them; `--only` leaves a secret out.";
+    Stdout = 402,
+        "stdout cannot be written",
+        "The other end is closed or full.",
+        "Check what reads it. With `--output FILE` kz writes all or nothing.";
+    DirectoryMissing = 403,
+        "the output directory does not exist",
+        "kz does not create it: in a container a missing directory is a volume that is not mounted, and a new one would vanish with the container.",
+        "Mount a volume there (`-v secrets:/secrets`), or `mkdir -p` it.";
+    NotADirectory = 404,
+        "something on the way to the output is no directory",
+        "A file stands where a directory of the path should be.",
+        "Correct `--output`.";
+    LinkNotFollowed = 405,
+        "a symbolic link on the way is not followed",
+        "Another user could have made it, and would send the secrets elsewhere. Links that only root or kz's own user can have made are followed.",
+        "Give `--output` the path without links; for stdout say `--output -`.";
+    TargetIsDirectory = 406,
+        "the output is a directory",
+        "This format writes one file.",
+        "Add a file name, such as `--output /secrets/.env`, or write `--format files`.";
+    TargetKind = 407,
+        "the output is no regular file",
+        "A link, device, pipe or socket is not replaced.",
+        "Name a file in a mounted directory; `--output -` is stdout.";
+    Reserved = 408,
+        "kz keeps this name for itself",
+        "`.kz` and `.kz-….tmp` are kz's own, so that it can tell what a killed export left from what is yours.",
+        "Choose another file name, such as `.env`.";
+    MountPoint = 409,
+        "the output file is a mount point",
+        "A file that is itself mounted cannot be replaced in one step: readers would see half of it.",
+        "Mount a directory and write into it: `-v secrets:/secrets`, `--output /secrets/.env`.";
+    ReadOnly = 410,
+        "the file system is read-only",
+        "The volume is mounted `:ro` for kz, or the container's root is read-only and no volume is there.",
+        "Mount a volume that kz may write; only its readers need `:ro`.";
+    NoSpace = 411,
+        "no space left",
+        "The disk, the tmpfs or a quota is full. The old output is as it was.",
+        "Make room, or give the tmpfs more with `size=`.";
+    OutputDenied = 412,
+        "the output directory cannot be written",
+        "It belongs to another user. An empty named volume takes owner and mode of what the image has at that path; over a path that the image lacks it is root's, 0755.",
+        "Run kz as the directory's owner (`user: \"UID\"`), or make the directory writable for kz; SELinux hosts need `:z` on bind mounts.";
+    OwnerDenied = 413,
+        "a file cannot be given away",
+        "Only a process with CAP_CHOWN may change an owner.",
+        "`user: \"0:0\"` with `cap_add: [CHOWN]`, or run kz as the reader: `user: \"999:999\"`.";
+    NotKept = 414,
+        "the file system does not keep modes or owners",
+        "It took them without an error and shows others, so that somebody else might read the secrets. Nothing was written.",
+        "Use a named volume or a tmpfs, or ask for what it shows with `--mode`.";
+    Locked = 415,
+        "another export holds the lock",
+        "Two exports into one place take turns; this one waited until its deadline.",
+        "Wait for the other to end, or give more time with `--timeout 120s`. `docker compose ps` shows a second exporter.";
+    ForeignState = 416,
+        "another user's export was here",
+        "`.kz/` holds kz's own state and belongs to one user: exports into one directory run as one user.",
+        "Run kz as that user, or give each exporter a directory of its own.";
+    StateKind = 417,
+        "something else stands in the place of kz's state",
+        "`.kz`, or a file in it, is not what kz makes.",
+        "Look at it and remove it, or use another directory.";
+    NameTaken = 418,
+        "a name is taken",
+        "Something that kz did not make has the name of a secret, and kz removes only what it made.",
+        "Look at it and remove it, give the secret another `file`, or use another directory.";
+    Conflict = 419,
+        "two files of a set conflict",
+        "One path is wanted twice, or is a file and a directory at once.",
+        "Give each secret a `file` of its own.";
+    Sticky = 420,
+        "a sticky directory of another user",
+        "In a directory such as /tmp (mode 1777) that belongs to another user, links cannot be followed by other users, root included (`fs.protected_symlinks`), and files cannot be replaced by others than their owner.",
+        "Mount it as kz's own directory: `uid=65532,mode=0755` in the options of the tmpfs.";
+    CannotRead = 421,
+        "the reader could not read it",
+        "The user that `--for` names could not read what would be written. A 0400 file has one reader beside root: its owner.",
+        "`--owner UID` gives the files to that user; or run kz as it: `user: \"UID\"`.";
+    Interference = 422,
+        "somebody else changes the output",
+        "Names changed while they were being published, so kz cannot say what is there now.",
+        "Let only kz write to the volume: mount it `:ro` everywhere else.";
+    System = 423,
+        "the system refuses",
+        "An error of the operating system that has no words of its own here; the message names the step, the path and the cause.",
+        "Run it again; if it stays, look at the disk and at the kernel's log: `dmesg | tail`.";
+
+    EnvFileMissing = 501,
+        "the env file does not exist",
+        "`--env-file` names what an exporter writes, and it is not there, or not yet.",
+        "If an exporter writes it later, wait: `--wait 60s`. `docker compose logs secrets-init` shows what became of it.";
+    EnvFileUnreadable = 502,
+        "the env file cannot be read",
+        "A 0400 file has one reader beside root: its owner.",
+        "Export it with `--owner` and this service's uid.";
+    EnvFileKind = 503,
+        "the env file is not a regular file",
+        "A directory, device, pipe or socket stands in its place.",
+        "Name the file that `kz export --format env` wrote.";
+    EnvFileStranger = 504,
+        "another user's env file",
+        "It belongs neither to root nor to the user that kz runs as: whoever wrote it could make the command run code.",
+        "If that exporter is trusted, add `--from-uid UID`.";
+    EnvFileWritable = 505,
+        "others may write the env file",
+        "Group or others may write it, and could make the command run code.",
+        "`chmod go-w` it; kz itself writes 0400.";
+    EnvFileTooLarge = 506,
+        "the env file is too large",
+        "More than 16 MiB fits no environment.",
+        "Name the file that `kz export --format env` wrote.";
+    EnvFileLine = 507,
+        "a line of the env file is not one of kz's",
+        "kz reads what it writes, and nothing else: other dialects quote differently, and a value would be corrupted silently.",
+        "Write it with `kz export --format env`.";
+    Dangerous = 508,
+        "the env file makes programs run code",
+        "Variables such as LD_PRELOAD, NODE_OPTIONS or PATH decide what code the command runs.",
+        "If that is meant, add `--allow NAME`.";
+    HoldsNul = 509,
+        "a value has a NUL byte",
+        "No environment variable can hold one.",
+        "Deliver it as a file: `kz export --format files`, or leave it out with `--only`.";
+    VariableTooLong = 510,
+        "a value is too long for the environment",
+        "Linux takes strings of less than 128 KiB.",
+        "Deliver it as a file: `kz export --format files`, or leave it out with `--only`.";
+    EnvironmentTooLarge = 511,
+        "the environment is too large",
+        "Arguments and environment together are limited by the stack limit.",
+        "Deliver the largest secrets as files: `kz export --format files`.";
+    NotFound = 512,
+        "the command was not found",
+        "kz looks in PATH, without a shell. A script whose `#!` line names a missing interpreter is reported so too.",
+        "Check the name, or give the whole path. Exit code 127, as of a shell.";
+    NotExecutable = 513,
+        "the command cannot be executed",
+        "It is not marked executable, is a directory, or is built for another architecture.",
+        "`chmod +x` it; a script needs a `#!` line. Exit code 126, as of a shell.";
+    KernelRefuses = 514,
+        "the kernel does not take this environment",
+        "Arguments and environment are larger than this kernel takes.",
+        "Deliver large secrets as files: `kz export --format files`.";
+}
+
+impl Code {
+    /// As it is written: `KZ212`.
+    pub(in crate::cli) fn id(self) -> String {
+        format!("KZ{:03}", self as u16)
+    }
+
+    /// The first digit: how kz ends.
+    pub(in crate::cli) fn class(self) -> u16 {
+        self as u16 / 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_sorted_and_has_each_code_once() {
+        assert!(CATALOGUE.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+
+    #[test]
+    fn every_explanation_says_something_and_every_remedy_has_something_to_type() {
+        for Explanation { code, title, cause, remedy } in CATALOGUE {
+            let id = code.id();
+            assert!(title.len() > 8 && !title.ends_with('.'), "{id}");
+            assert!(cause.len() > 20 && cause.ends_with('.') && remedy.ends_with('.'), "{id}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `kz explain`: what an error's code means, and what to do. Also the text of `docs/errors.md`.
+
+mod catalogue;
+
+pub(super) use catalogue::{CATALOGUE, Code, Explanation};
+
+use super::args::Explain;
+use super::report::Failure;
+use super::stdout;
+
+/// Runs `kz explain`.
+pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
+    let text = match &arguments.code {
+        Some(written) => entry(find(written).ok_or_else(|| Failure::UnknownCode(written.clone()))?),
+        None => list(),
+    };
+    stdout::print(text.as_bytes())
+}
+
+/// `KZ212`, `kz212`, `212` and `[KZ212]` all mean the same.
+fn find(written: &str) -> Option<&'static Explanation> {
+    let bare = written.trim_matches(['[', ']']).to_ascii_uppercase();
+    let digits = bare.strip_prefix("KZ").unwrap_or(&bare);
+    let id = format!("KZ{digits:0>3}");
+    CATALOGUE.iter().find(|explanation| explanation.code.id() == id)
+}
+
+fn entry(explanation: &Explanation) -> String {
+    let Explanation { code, title, cause, remedy } = explanation;
+    format!("{}: {title}\n\n{cause}\n\nWhat to do: {remedy}\n\n{}\n", code.id(), ends(*code))
+}
+
+fn list() -> String {
+    let line = |explanation: &Explanation| format!("{}  {}\n", explanation.code.id(), explanation.title);
+    CATALOGUE.iter().map(line).collect()
+}
+
+/// How kz ends after it.
+fn ends(code: Code) -> &'static str {
+    match (code, code.class()) {
+        (Code::NotFound, _) => "Exit code: 127.",
+        (Code::NotExecutable, _) => "Exit code: 126.",
+        (_, 0) => "Ends by SIGABRT: exit code 134 in a container.",
+        (_, 1) => "Exit code: 1; for `kz run` 125.",
+        (_, 2) => "Exit code: 2; for `kz run` 125.",
+        (_, 3) => "Exit code: 3; for `kz run` 125.",
+        (_, 4) => "Exit code: 4; for `kz run` 125.",
+        _ => "Exit code: 125.",
+    }
+}
+
+/// The page `docs/errors.md`, made from the catalogue.
+pub fn page() -> String {
+    let mut text = "# Errors\n\nMade from the program by `make generated`; `kz explain CODE` prints one of them. The code stands in brackets behind \
+        `kz: error:` and, with\n`--log-format json`, under `code`. Its first digit says how kz ends: 1 a secret could not be resolved, 2 usage or \
+        configuration, 3 denied by policy,\n4 the output could not be written, 5 becoming the command. A code keeps its meaning for ever.\n"
+        .to_owned();
+    for explanation in CATALOGUE {
+        let Explanation { code, title, cause, remedy } = explanation;
+        let id = code.id();
+        let ends = ends(*code);
+        text.extend([
+            "\n## ",
+            &id,
+            ": ",
+            title,
+            "\n\n",
+            cause,
+            "\n\n**What to do:** ",
+            remedy,
+            " ",
+            ends,
+            "\n",
+        ]);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_found_however_it_is_copied() {
+        for written in ["KZ212", "kz212", "212", "[KZ212]"] {
+            assert_eq!(find(written).map(|found| found.code), Some(Code::ConfigDirectory), "{written}");
+        }
+        assert_eq!(find("1").map(|found| found.code), Some(Code::Internal));
+        for unknown in ["KZ999", "", "KZ", "E212"] {
+            assert!(find(unknown).is_none(), "{unknown}");
+        }
+    }
+}

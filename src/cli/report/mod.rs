@@ -1,0 +1,307 @@
+//! The one place that turns an error into words, a code and an exit code.
+//!
+//! `kz: error:` says what failed, with its code, `caused by:` why, `kz: hint:` what to type. Lower case, no full
+//! stop, readable without colour, control characters escaped; with `--log-format json` the same as objects.
+
+mod config;
+mod words;
+
+use std::error::Error as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::problem;
+use crate::log::Format;
+use crate::output::Refusal;
+use crate::provider::FailureKind;
+use crate::resolve::{Class, Failed, Failures};
+use crate::{config as configuration, exec, plan, publish};
+
+use super::explain::Code;
+use super::status::class;
+use config::config_words;
+use words::Words;
+
+/// Everything that can end kz with words.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The command line is not understood; with a hint.
+    CommandLine(String, String),
+    /// Options that do not go together; with a hint.
+    Usage(String, String),
+    /// `kz run --` without a command.
+    NoCommand,
+    /// The configuration is missing or wrong.
+    Config(configuration::Error),
+    /// `--only` names what is not there.
+    Unknown(plan::UnknownSecret, Vec<String>),
+    /// Secrets could not be had.
+    Resolve(Failures),
+    /// The deadline passed.
+    Deadline(std::time::Duration),
+    /// Values do not fit the form.
+    Output(Vec<Refusal>, &'static str),
+    /// The target could not be written.
+    Publish(publish::Error),
+    /// Stdout could not be written.
+    Stdout(std::io::Error),
+    /// An owner's name is not known.
+    Owner(String),
+    /// The env file was not read.
+    EnvFile(exec::env_file::Error),
+    /// A line of the env file is not one.
+    EnvFileLine(std::path::PathBuf, crate::output::dotenv::DecodeError),
+    /// A variable of the env file makes programs run code.
+    Dangerous(std::path::PathBuf, Vec<String>),
+    /// The environment cannot be passed on.
+    Unfit(exec::environment::Unfit),
+    /// CMD did not start.
+    Exec(String, exec::Refused),
+    /// `kz init` found a configuration.
+    Overwrites(std::path::PathBuf),
+    /// `kz explain` was asked for what there is not.
+    UnknownCode(String),
+    /// The process cannot be looked at.
+    Process(std::io::Error),
+}
+
+/// Whether the failing command is `run`, whose own failures are all 125.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// The exit codes of design.md §4.
+    Plain,
+    /// Those of `docker run`.
+    Run,
+}
+
+/// Says what failed, on stderr, and returns the exit code that goes with it.
+pub(super) fn report(failure: &Failure, style: Style, format: Format) -> ExitCode {
+    let words = words(failure);
+    words.say(format);
+    ExitCode::from(exit_code(words.code(), style))
+}
+
+fn exit_code(code: Code, style: Style) -> u8 {
+    match (code, code.class(), style) {
+        (Code::NotFound, ..) => 127,
+        (Code::NotExecutable, ..) => 126,
+        (_, 5, _) | (.., Style::Run) => 125,
+        (_, 1, _) => 1,
+        (_, 3, _) => 3,
+        (_, 4, _) => 4,
+        _ => 2,
+    }
+}
+
+fn words(failure: &Failure) -> Words {
+    match failure {
+        Failure::CommandLine(message, hint) => Words::error(Code::CommandLine, message).hint(hint),
+        Failure::Usage(message, hint) => Words::error(Code::Options, message).hint(hint),
+        Failure::NoCommand => Words::error(Code::NoCommand, "`kz run --` has no command to become").hint(
+            "Compose drops the image's CMD when `entrypoint:` is set: write the command as `command:` too, or after `--`",
+        ),
+        Failure::Config(error) => config_words(error),
+        Failure::Unknown(error, known) => {
+            let near = problem::nearest(&error.0, known.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || format!("the configuration has {}", problem::list(known.iter().map(String::as_str))),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Words::error(Code::UnknownName, error.to_string()).hint(hint)
+        }
+        Failure::Resolve(failures) => resolve_words(failures),
+        Failure::Deadline(deadline) => {
+            Words::error(Code::Deadline, format!("the backends did not answer within {} s", deadline.as_secs()))
+                .hint("give it longer with `--timeout 120s`")
+        }
+        Failure::Output(refusals, hint) => output_words(refusals, hint),
+        Failure::Publish(error) => publish_words(error),
+        Failure::Stdout(error) => Words::error(Code::Stdout, "cannot write to stdout").cause(system(error)),
+        Failure::Owner(name) => Words::error(Code::UnknownOwner, format!("`{name}` is no owner that is known here"))
+            .hint("write numbers, as in `--owner 999:999`: this image need not know the vendor's users"),
+        Failure::EnvFile(error) => env_file_words(error),
+        Failure::EnvFileLine(path, error) => {
+            Words::error(Code::EnvFileLine, format!("`{}` is not what kz wrote", path.display()))
+                .cause(error.to_string())
+                .hint(format!("write it with `kz export --format env --output {}`", path.display()))
+        }
+        Failure::Dangerous(path, names) => {
+            let listed = problem::list(names.iter().map(String::as_str));
+            let message = format!("`{}` sets {listed}, which makes programs load or run code", path.display());
+            Words::error(Code::Dangerous, message)
+                .hint(format!("if that is meant, add `--allow {}`", names.join(",")))
+        }
+        Failure::Unfit(error) => Words::error(unfit_code(error), error.to_string())
+            .hint("deliver it as a file: `kz export --format files`, or leave it out with `--only`"),
+        Failure::Exec(program, refused) => exec_words(program, *refused),
+        Failure::Overwrites(path) => {
+            let message = format!("`{}` is there already, and `kz init` overwrites nothing", path.display());
+            Words::error(Code::Overwrites, message)
+                .hint("`kz validate` checks it; `kz init --print` shows what a new one would be")
+        }
+        Failure::UnknownCode(written) => Words::error(Code::NoSuchError, format!("no error has the code `{written}`"))
+            .hint("`kz explain` lists all of them"),
+        Failure::Process(error) => Words::error(Code::Process, "cannot tell the working directory")
+            .cause(system(error))
+            .hint("start kz in a directory that exists: `cd /app`, or `working_dir: /app`"),
+    }
+}
+
+/// What the system said, without the number that Rust adds.
+pub(super) fn system(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
+
+fn resolve_words(Failures(failures): &Failures) -> Words {
+    let number = failures.len();
+    let message = if number == 1 {
+        "a secret could not be resolved, so nothing is delivered".to_owned()
+    } else {
+        format!("{number} secrets could not be resolved, so nothing is delivered")
+    };
+    let words = failures.iter().fold(Words::error(Code::Unresolved, message), |words, failed| {
+        words.coded_cause(class_code(failed.kind), failed_line(failed))
+    });
+    let mut hints: Vec<&str> = failures.iter().filter_map(|failed| failed.hint.as_deref()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    hints.into_iter().fold(words, Words::hint)
+}
+
+/// The code of one secret's failure.
+fn class_code(class: Class) -> Code {
+    match class {
+        Class::Absent => Code::Absent,
+        Class::Template => Code::NotRendered,
+        Class::Provider(FailureKind::Denied) => Code::Denied,
+        Class::Provider(FailureKind::Unreachable) => Code::Unreachable,
+        Class::Provider(FailureKind::Malformed) => Code::Malformed,
+        Class::Provider(FailureKind::Misconfigured) => Code::NotSetUp,
+    }
+}
+
+fn failed_line(failed: &Failed) -> String {
+    let class = class(failed.kind);
+    match &failed.origin {
+        Some((provider, reference)) => {
+            format!("{} ({provider} `{reference}`) {class}: {}", failed.name, failed.cause)
+        }
+        None => format!("{} {class}: {}", failed.name, failed.cause),
+    }
+}
+
+fn output_words(refusals: &[Refusal], hint: &str) -> Words {
+    let number = refusals.len();
+    let error = if number == 1 {
+        "a secret does not fit the format, so nothing is written".to_owned()
+    } else {
+        format!("{number} secrets do not fit the format, so nothing is written")
+    };
+    let words = Words::error(Code::DoesNotFit, error);
+    let words = refusals
+        .iter()
+        .fold(words, |words, refusal| words.cause(format!("{}: {}", refusal.name, refusal.reason)));
+    words.hint_maybe(Some(hint).filter(|hint| !hint.is_empty()))
+}
+
+fn unfit_code(error: &exec::environment::Unfit) -> Code {
+    use exec::environment::Unfit;
+    match error {
+        Unfit::Nul(_) => Code::HoldsNul,
+        Unfit::TooLong { .. } => Code::VariableTooLong,
+        Unfit::TooMuch { .. } => Code::EnvironmentTooLarge,
+    }
+}
+
+fn publish_words(error: &publish::Error) -> Words {
+    let mut words = Words::error(publish_code(error), error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = words.cause(error.to_string());
+        cause = error.source();
+    }
+    words.hint_maybe(error.hint())
+}
+
+fn publish_code(error: &publish::Error) -> Code {
+    use publish::Error;
+    match error {
+        Error::DirectoryMissing { .. } => Code::DirectoryMissing,
+        Error::NotADirectory { .. } => Code::NotADirectory,
+        Error::LinkNotFollowed { .. } => Code::LinkNotFollowed,
+        Error::TargetIsDirectory { .. } => Code::TargetIsDirectory,
+        Error::TargetKind { .. } => Code::TargetKind,
+        Error::Reserved { .. } => Code::Reserved,
+        Error::MountPoint { .. } => Code::MountPoint,
+        Error::ReadOnly { .. } => Code::ReadOnly,
+        Error::NoSpace { .. } => Code::NoSpace,
+        Error::Denied { .. } => Code::OutputDenied,
+        Error::OwnerDenied { .. } => Code::OwnerDenied,
+        Error::NotKept { .. } => Code::NotKept,
+        Error::Locked { .. } => Code::Locked,
+        Error::ForeignState { .. } => Code::ForeignState,
+        Error::StateKind { .. } => Code::StateKind,
+        Error::NameTaken { .. } => Code::NameTaken,
+        Error::Conflict { .. } => Code::Conflict,
+        Error::Sticky { .. } => Code::Sticky,
+        Error::CannotRead { .. } => Code::CannotRead,
+        Error::Interference { .. } => Code::Interference,
+        Error::System { .. } => Code::System,
+    }
+}
+
+fn env_file_words(error: &exec::env_file::Error) -> Words {
+    use exec::env_file::Error;
+    let code = match error {
+        Error::Missing { .. } => Code::EnvFileMissing,
+        Error::Read { .. } => Code::EnvFileUnreadable,
+        Error::NotRegular(_) => Code::EnvFileKind,
+        Error::Stranger { .. } => Code::EnvFileStranger,
+        Error::Writable { .. } => Code::EnvFileWritable,
+        Error::TooLarge(_) => Code::EnvFileTooLarge,
+    };
+    let words = Words::error(code, error.to_string());
+    match error {
+        Error::Missing { path, waited } if waited.is_zero() => words.hint(format!(
+            "if an exporter writes it later, wait: `kz run --env-file {} --wait 60s -- …`",
+            path.display()
+        )),
+        Error::Missing { .. } => words.hint("look at the exporter's log: `docker compose logs secrets-init`"),
+        Error::Read { source, .. } => words
+            .cause(system(source))
+            .hint("a 0400 file has one reader: export it with `--owner` this service's uid"),
+        Error::Stranger { owner, .. } => {
+            words.hint(format!("if that exporter is trusted, add `--from-uid {owner}`"))
+        }
+        Error::Writable { path, .. } => words.hint(format!("`chmod go-w {}`", path.display())),
+        Error::NotRegular(_) | Error::TooLarge(_) => {
+            words.hint("name the file that `kz export --format env` wrote")
+        }
+    }
+}
+
+fn exec_words(program: &str, refused: exec::Refused) -> Words {
+    match refused {
+        exec::Refused::NotFound => Words::error(Code::NotFound, format!("`{program}` was not found")).hint(
+            if program.contains('/') {
+                "check the path; a script whose `#!` line names a missing interpreter is reported so too"
+            } else {
+                "check the name, or give the whole path: kz looks in PATH only, without a shell"
+            },
+        ),
+        exec::Refused::NotExecutable(errno) => {
+            Words::error(Code::NotExecutable, format!("`{program}` cannot be executed"))
+                .cause(errno.desc().to_lowercase())
+                .hint(format!("`chmod +x {}`; a script needs a `#!` line", Path::new(program).display()))
+        }
+        exec::Refused::TooBig => {
+            let message = "the kernel does not take arguments and environment of this size";
+            Words::error(Code::KernelRefuses, message)
+                .hint("deliver large secrets as files: `kz export --format files`")
+        }
+    }
+}

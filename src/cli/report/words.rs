@@ -1,0 +1,166 @@
+//! Errors in words, and the two forms in which they are said: lines for people, objects for programs.
+//!
+//! Invariant: each error has a code and something to type; where nothing better is known, that is `kz explain`.
+
+use crate::json::quoted;
+use crate::log::{self, Format, escape};
+
+use super::super::explain::Code;
+
+/// Errors that are said together, in order.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    messages: Vec<Message>,
+}
+
+/// One error.
+#[derive(Debug)]
+struct Message {
+    code: Code,
+    text: String,
+    place: Option<Place>,
+    causes: Vec<(Option<Code>, String)>,
+    hints: Vec<String>,
+    /// Says only that others follow.
+    is_headline: bool,
+}
+
+/// A stretch of a file that is shown.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) file: String,
+    /// From 1.
+    pub(super) line: usize,
+    /// From 1, in characters.
+    pub(super) column: usize,
+    /// The line, as far as it may be shown.
+    pub(super) text: String,
+    /// Characters before the carets.
+    pub(super) indent: usize,
+    pub(super) carets: usize,
+}
+
+impl Words {
+    /// One error.
+    pub(super) fn error(code: Code, text: impl Into<String>) -> Self {
+        Self::default().and(code, text)
+    }
+
+    /// An error that only announces others.
+    pub(super) fn headline(code: Code, text: impl Into<String>) -> Self {
+        let mut words = Self::error(code, text);
+        words.last(|message| message.is_headline = true);
+        words
+    }
+
+    /// A further error. What is added from here on belongs to it.
+    pub(super) fn and(mut self, code: Code, text: impl Into<String>) -> Self {
+        let (place, causes, hints) = (None, Vec::new(), Vec::new());
+        self.messages.push(Message { code, text: text.into(), place, causes, hints, is_headline: false });
+        self
+    }
+
+    pub(super) fn at(mut self, place: Place) -> Self {
+        self.last(|message| message.place = Some(place));
+        self
+    }
+
+    pub(super) fn cause(mut self, text: impl Into<String>) -> Self {
+        self.last(|message| message.causes.push((None, text.into())));
+        self
+    }
+
+    /// A cause that has a code of its own.
+    pub(super) fn coded_cause(mut self, code: Code, text: impl Into<String>) -> Self {
+        self.last(|message| message.causes.push((Some(code), text.into())));
+        self
+    }
+
+    pub(super) fn hint(mut self, text: impl Into<String>) -> Self {
+        self.last(|message| message.hints.push(text.into()));
+        self
+    }
+
+    pub(super) fn hint_maybe(self, text: Option<impl Into<String>>) -> Self {
+        match text {
+            Some(text) => self.hint(text),
+            None => self,
+        }
+    }
+
+    fn last(&mut self, change: impl FnOnce(&mut Message)) {
+        if let Some(message) = self.messages.last_mut() {
+            change(message);
+        }
+    }
+
+    /// The code of the first, which decides how kz ends.
+    pub(super) fn code(&self) -> Code {
+        self.messages.first().map_or(Code::Internal, |message| message.code)
+    }
+
+    /// Says all of it, in one write.
+    pub(super) fn say(&self, format: Format) {
+        let said = self.messages.iter().map(|message| match format {
+            Format::Text => message.lines(),
+            Format::Json => message.object(),
+        });
+        log::say(&said.collect::<Vec<_>>().join("\n"));
+    }
+}
+
+impl Message {
+    fn lines(&self) -> String {
+        let place = self.place.as_ref();
+        let place_words = place
+            .map(|place| format!("{}:{}:{}: ", place.file, place.line, place.column))
+            .unwrap_or_default();
+        let error = format!("{place_words}{} [{}]", self.text, self.code.id());
+        let mut lines = vec![format!("kz: error: {}", escape(&error))];
+        if let Some(Place { line, text, indent, carets, .. }) = place {
+            let number = line.to_string();
+            lines.push(format!(" {number} | {}", escape(text)));
+            let margin = " ".repeat(number.len());
+            lines.push(format!(" {margin} | {}{}", " ".repeat(*indent), "^".repeat(*carets)));
+        }
+        lines.extend(self.causes.iter().map(|(code, text)| {
+            let code = code.map(|code| format!(" [{}]", code.id())).unwrap_or_default();
+            format!("caused by: {}{code}", escape(text))
+        }));
+        lines.extend(self.hints().iter().map(|hint| format!("kz: hint: {}", escape(hint))));
+        lines.join("\n")
+    }
+
+    fn object(&self) -> String {
+        let mut more = vec![("code", quoted(&self.code.id()))];
+        if let Some(Place { file, line, column, .. }) = &self.place {
+            let place = format!("{{\"file\":{},\"line\":{line},\"column\":{column}}}", quoted(file));
+            more.push(("place", place));
+        }
+        if !self.causes.is_empty() {
+            let cause = |(code, text): &(Option<Code>, String)| {
+                let code = code.map(|code| format!(",\"code\":{}", quoted(&code.id()))).unwrap_or_default();
+                format!("{{\"message\":{}{code}}}", quoted(&escape(text)))
+            };
+            more.push(("causes", array(self.causes.iter().map(cause))));
+        }
+        let hints = self.hints();
+        if !hints.is_empty() {
+            more.push(("hints", array(hints.iter().map(|hint| quoted(&escape(hint))))));
+        }
+        log::record("error", &self.text, &more)
+    }
+
+    /// What was given, or else where to read more.
+    fn hints(&self) -> Vec<String> {
+        if self.hints.is_empty() && !self.is_headline {
+            let code = self.causes.iter().find_map(|(code, _)| *code).unwrap_or(self.code);
+            return vec![format!("`kz explain {}` says more", code.id())];
+        }
+        self.hints.clone()
+    }
+}
+
+fn array(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
