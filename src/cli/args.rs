@@ -50,6 +50,9 @@ pub(super) struct Common {
     /// Give up on backends and locks after this long [default: 60s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
+    /// Leave a token that kz got itself to expire, instead of revoking it once nothing hangs on it
+    #[arg(long, global = true)]
+    pub no_revoke: bool,
     /// Say each step
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,

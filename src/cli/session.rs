@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Builder;
 
+use crate::calendar;
 use crate::config::variables::{Process, View};
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
@@ -35,6 +36,7 @@ pub(super) struct Session<'a> {
     /// When to give up.
     pub deadline: Instant,
     timeout: Duration,
+    tokens: Tokens,
 }
 
 impl<'a> Session<'a> {
@@ -50,7 +52,8 @@ impl<'a> Session<'a> {
             log.detail(&format!("environment: {environment}"));
         }
         let timeout = common.timeout.or(loaded.config.timeout).unwrap_or(TIMEOUT);
-        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout })
+        let tokens = if common.no_revoke { Tokens::Keep } else { Tokens::Revoke };
+        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout, tokens })
     }
 
     /// What is to be read for `only` these secrets, or for all.
@@ -68,7 +71,10 @@ impl<'a> Session<'a> {
     pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
         let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
-        self.by_the_deadline(crate::resolve::resolve(plan, &providers))?.map_err(Failure::Resolve)
+        let resolved = self.by_the_deadline(crate::resolve::resolve(plan, &providers))?;
+        let resolved = resolved.map_err(Failure::Resolve)?;
+        self.warn_of_leases(&resolved);
+        Ok(resolved)
     }
 
     /// What each secret of a plan comes to.
@@ -76,6 +82,20 @@ impl<'a> Session<'a> {
         let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
         self.by_the_deadline(crate::resolve::assess(plan, &providers))
+    }
+
+    /// Neither the command that kz becomes nor the file that it writes can have a lease renewed.
+    fn warn_of_leases(&self, resolved: &[Resolved]) {
+        let mut by_lease: BTreeMap<Duration, Vec<&str>> = BTreeMap::new();
+        for (secret, lease) in resolved.iter().filter_map(|secret| Some((secret, secret.lease?))) {
+            by_lease.entry(lease).or_default().push(&secret.name);
+        }
+        for (lease, names) in by_lease {
+            let (names, seconds) = (names.join(", "), lease.as_secs());
+            let end = SystemTime::now().checked_add(lease).map(calendar::rfc3339);
+            let until = end.map(|end| format!(" until {end}")).unwrap_or_default();
+            self.log.warn(&format!("leased{until} ({seconds} s), and nobody renews it after kz: {names}"));
+        }
     }
 
     fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
@@ -92,7 +112,7 @@ impl<'a> Session<'a> {
         Terms {
             patience: Patience::until(self.deadline, self.log),
             concurrency: self.loaded.config.concurrency,
-            tokens: Tokens::default(),
+            tokens: self.tokens,
         }
     }
 

@@ -217,7 +217,7 @@ fn certificate(error: &CertificateError) -> &'static str {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "is not for a server"
         }
-        CertificateError::BadSignature => "has a wrong signature",
+        CertificateError::BadSignature => "is signed by another authority of the same name",
         _ => "is not valid",
     }
 }

@@ -8,6 +8,10 @@ mod address;
 mod error;
 mod proxy;
 mod resolver;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::sync::Arc;

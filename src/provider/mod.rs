@@ -22,6 +22,7 @@ pub mod vault;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use crate::log::Log;
 use crate::patience::Patience;
@@ -57,6 +58,8 @@ pub struct Document {
     /// Which version it is, as the backend itself says (a number, an id), where it says that. Never
     /// made from the content.
     pub version: Option<String>,
+    /// How long it is valid, where the backend lent it; nothing where that is as long as it is not changed.
+    pub lease: Option<Duration>,
 }
 
 /// Why a document could not be had, by what a user has to do about it.
@@ -139,7 +142,7 @@ pub enum Tokens {
 impl Default for Terms {
     /// A minute, as without any setting.
     fn default() -> Self {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(1);
         Self {
             patience: Patience::until(deadline, Log::default()),
             concurrency: None,

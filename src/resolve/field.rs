@@ -38,7 +38,8 @@ pub enum FieldError {
     },
 }
 
-fn names(fields: &[String]) -> String {
+/// A list of fields, as errors have it.
+pub(super) fn names(fields: &[String]) -> String {
     const MOST: usize = 20;
     let listed: Vec<String> = fields.iter().take(MOST).map(|field| format!("`{field}`")).collect();
     match fields.len() {
@@ -68,6 +69,16 @@ impl<'a> Fields<'a> {
             Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?),
             Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?),
             Shape::Dotenv => dotenv_entries(&document.content),
+        }
+    }
+
+    /// The names of the outermost fields; none where it is no object.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Dotenv(entries) => entries.keys().cloned().collect(),
+            Self::Json(members) => members.keys().cloned().collect(),
+            Self::Toml(DeValue::Table(table)) => table.keys().map(|key| key.get_ref().to_string()).collect(),
+            Self::JsonValue(_) | Self::Toml(_) => Vec::new(),
         }
     }
 
@@ -275,7 +286,7 @@ mod tests {
 
     fn get(shape: Shape, content: &str, field: &str) -> Result<String, FieldError> {
         let content = Secret::new(content.as_bytes().to_vec());
-        let document = Document { content, shape, version: None };
+        let document = Document { content, shape, version: None, lease: None };
         let value = Fields::of(&document)?.get(&FieldPath::parse(field).unwrap())?;
         Ok(value.expose_text().unwrap().to_owned())
     }

@@ -13,10 +13,13 @@ mod read;
 mod reply;
 mod session;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod variables;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -29,7 +32,7 @@ use super::settings::Settings;
 use super::{DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, Tokens};
 use connection::Connection;
 use credential::{Choice, Credential, Method};
-use read::Answer;
+use read::Mounts;
 use session::Session;
 pub use settings::{CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};
 use variables::Variables;
@@ -52,6 +55,8 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         terms: surroundings.terms(),
         variables,
         client: OnceLock::new(),
+        mounts: Mounts::default(),
+        said: AtomicBool::new(false),
     })
 }
 
@@ -62,6 +67,9 @@ struct Vault {
     terms: Terms,
     variables: Variables,
     client: OnceLock<Result<Client, Failure>>,
+    mounts: Mounts,
+    /// Whether it was said whom kz asks.
+    said: AtomicBool,
 }
 
 impl Provider for Vault {
@@ -71,13 +79,15 @@ impl Provider for Vault {
                 Ok(begun) => begun,
                 Err(failure) => return vec![Outcome::Failed(failure); documents.len()],
             };
-            let answers = self.read(&session, documents).await;
+            let outcomes = self.read(&session, documents).await;
             // A lease ends with the token that it was taken with.
-            let leased = answers.iter().any(|answer| answer.leased);
+            let leased = outcomes
+                .iter()
+                .any(|outcome| matches!(outcome, Outcome::Found(document) if document.lease.is_some()));
             if own == Own::Revocable && !leased && self.terms.tokens == Tokens::Revoke {
                 self.revoke(&session).await;
             }
-            answers.into_iter().map(|answer| answer.outcome).collect()
+            outcomes
         })
     }
 }
@@ -97,15 +107,10 @@ impl Vault {
         let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
         let client = client.map_err(Clone::clone)?;
         let session = Session::new(client, &self.terms.patience, self.connection.namespace.as_deref())?;
-        let log = self.terms.patience.log();
-        let server = match client.proxy() {
-            None => client.address().to_string(),
-            Some(proxy) => format!("{} through the proxy {proxy}", client.address()),
-        };
         match credential {
             Credential::Token(piece) => {
                 let token = piece.read(&self.places)?;
-                log.note(&format!("asking Vault at {server} with the token from {piece}"));
+                self.say(client, &format!("with the token from {piece}"));
                 Ok((session.with_token(&token)?, Own::No))
             }
             Credential::Login(login) => {
@@ -116,11 +121,21 @@ impl Vault {
                         hint: Some("name it: `client_cert` and `client_key`".to_owned()),
                     });
                 }
-                log.note(&format!("asking Vault at {server}, logging in at auth/{}", login.mount));
+                self.say(client, &format!("with a login at auth/{}", login.mount));
                 let token = login::login(&session, &login, &self.places).await?;
                 let own = if token.revocable { Own::Revocable } else { Own::No };
                 Ok((session.with_token(&token.value)?, own))
             }
+        }
+    }
+
+    /// Names the address that is contacted, once.
+    fn say(&self, client: &Client, credential: &str) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            let through =
+                client.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+            let address = client.address();
+            self.terms.patience.log().note(&format!("asking Vault at {address}{through} {credential}"));
         }
     }
 
@@ -134,22 +149,21 @@ impl Vault {
         }
     }
 
-    async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Answer> {
+    async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
         let Some((first, rest)) = documents.split_first() else { return Vec::new() };
-        let mut answers = vec![read::read(session, first).await];
-        if let Outcome::Failed(failure @ Failure { kind: FailureKind::Unreachable, .. }) = &answers[0].outcome
-        {
+        let mut outcomes = vec![read::read(session, &self.mounts, first).await];
+        if let Outcome::Failed(failure @ Failure { kind: FailureKind::Unreachable, .. }) = &outcomes[0] {
             // No connection stands, and the deadline has come: none of the others would fare better.
-            let failed = Answer::from(Outcome::Failed(failure.clone()));
-            answers.resize(documents.len(), failed);
-            return answers;
+            let failed = Outcome::Failed(failure.clone());
+            outcomes.resize(documents.len(), failed);
+            return outcomes;
         }
         let at_once = self.terms.concurrency.unwrap_or(match session.protocol() {
             Protocol::Http1 => CONNECTIONS,
             Protocol::Http2 => STREAMS,
         });
-        let reads: Vec<_> = rest.iter().map(|document| read::read(session, document)).collect();
-        answers.extend(stream::iter(reads).buffered(at_once).collect::<Vec<_>>().await);
-        answers
+        let reads: Vec<_> = rest.iter().map(|document| read::read(session, &self.mounts, document)).collect();
+        outcomes.extend(stream::iter(reads).buffered(at_once).collect::<Vec<_>>().await);
+        outcomes
     }
 }

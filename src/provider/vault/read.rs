@@ -4,6 +4,10 @@
 //! made once for all fields of it, since each makes a new credential; a deleted or destroyed version is absent
 //! in words of its own. Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use ::http::StatusCode;
 use rustify::endpoint::Endpoint;
 use rustify::enums::{RequestMethod, RequestType, ResponseType};
@@ -41,46 +45,54 @@ impl Endpoint for Get {
     }
 }
 
-/// What came of a read.
-#[derive(Clone)]
-pub(super) struct Answer {
-    pub(super) outcome: Outcome,
-    /// Whether a lease hangs on it, which ends with the token.
-    pub(super) leased: bool,
-}
+/// The mounts that were seen to be KV version 2 while their paths lack `data/`, as the CLI writes them.
+#[derive(Debug, Default)]
+pub(super) struct Mounts(Mutex<BTreeSet<String>>);
 
-impl From<Outcome> for Answer {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome, leased: false }
+impl Mounts {
+    fn add(&self, path: &str) {
+        if let Some((mount, _)) = path.split_once('/') {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(mount.to_owned());
+        }
+    }
+
+    /// The path to ask for first.
+    fn correct(&self, path: &str) -> String {
+        let known = path
+            .split_once('/')
+            .is_some_and(|(mount, _)| self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(mount));
+        with_data_segment(path).filter(|_| known).unwrap_or_else(|| path.to_owned())
     }
 }
 
-/// Reads one document.
-pub(super) async fn read(session: &Session<'_>, document: &DocumentRef) -> Answer {
+/// Reads one document. A path that lacks version 2's `data/` is corrected once.
+pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &DocumentRef) -> Outcome {
     if let Some(version) = &document.version
         && (version.is_empty() || version.len() > 18 || !version.bytes().all(|byte| byte.is_ascii_digit()))
     {
-        return Answer::from(Outcome::Failed(Failure {
-            kind: FailureKind::Misconfigured,
-            cause: "a version in Vault is a number".to_owned(),
-            hint: Some("write `version = \"3\"`, or leave it out for the newest".to_owned()),
-        }));
+        return misconfigured(
+            "a version in Vault is a number",
+            "write `version = \"3\"`, or leave it out for the newest",
+        );
     }
-    let ask = |path: String| session.call(Get { path, version: document.version.clone() });
-    let reply = match ask(document.path.clone()).await {
-        Ok(reply) => reply,
-        Err(failure) => return Outcome::Failed(explain(failure, &document.path)).into(),
-    };
-    if reply.status == StatusCode::NOT_FOUND && reply::wants_data_segment(reply.body.expose()) {
-        return match with_data_segment(&document.path) {
-            None => not_found(&reply, &document.path).into(),
-            Some(path) => match ask(path.clone()).await {
-                Ok(reply) => outcome(&reply, document, &path),
-                Err(failure) => Outcome::Failed(explain(failure, &path)).into(),
-            },
+    let mut path = mounts.correct(&document.path);
+    loop {
+        let reply = match session.call(Get { path: path.clone(), version: document.version.clone() }).await {
+            Ok(reply) => reply,
+            Err(failure) => return Outcome::Failed(explain(failure, &path)),
         };
+        let corrected = with_data_segment(&path).filter(|_| {
+            reply.status == StatusCode::NOT_FOUND && reply::wants_data_segment(reply.body.expose())
+        });
+        match corrected {
+            // The corrected path has the segment, so this happens once.
+            Some(corrected) => {
+                mounts.add(&path);
+                path = corrected;
+            }
+            None => return outcome(&reply, document, &path),
+        }
     }
-    outcome(&reply, document, &document.path)
 }
 
 /// The path of version 2's documents, for one that lacks `data/` after its mount.
@@ -101,11 +113,11 @@ fn explain(mut failure: Failure, path: &str) -> Failure {
     failure
 }
 
-fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Answer {
+fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
-        StatusCode::NOT_FOUND => not_found(reply, path).into(),
-        StatusCode::NO_CONTENT => Outcome::Absent.into(),
-        _ => found(reply, document).unwrap_or_else(|reason| malformed(&reason).into()),
+        StatusCode::NOT_FOUND => not_found(reply, path),
+        StatusCode::NO_CONTENT => Outcome::Absent,
+        _ => found(reply, document, path).unwrap_or_else(|reason| malformed(&reason)),
     }
 }
 
@@ -117,6 +129,14 @@ fn malformed(reason: &str) -> Outcome {
     })
 }
 
+fn misconfigured(cause: &str, hint: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        kind: FailureKind::Misconfigured,
+        cause: cause.to_owned(),
+        hint: Some(hint.to_owned()),
+    })
+}
+
 /// A 404: of KV because nothing is there or because the version is deleted, or of no engine at all.
 fn not_found(reply: &Reply, path: &str) -> Outcome {
     let body = reply.body.expose();
@@ -125,7 +145,7 @@ fn not_found(reply: &Reply, path: &str) -> Outcome {
         return gone(&versioned.metadata, path);
     }
     if reply::wants_data_segment(body) {
-        return absent("its mount is KV version 2, where paths have `data/` after the mount", path);
+        return absent("its mount is KV version 2, where paths have `data/` after the whole mount", path);
     }
     match reply::known(body) {
         Some(Known::NoRoute) => absent("no engine is mounted under this path", path),
@@ -136,30 +156,21 @@ fn not_found(reply: &Reply, path: &str) -> Outcome {
 }
 
 fn absent(cause: &str, path: &str) -> Outcome {
-    let cause = format!("{cause} (`{path}`)");
-    Outcome::AbsentBecause(Absence { cause, hint: None })
+    Outcome::AbsentBecause(Absence { cause: format!("{cause} (`{path}`)"), hint: None })
 }
 
 fn gone(metadata: &Metadata, path: &str) -> Outcome {
     let number = metadata.version;
-    let mount_and_rest = path.split_once("/data/");
     let (cause, hint) = if metadata.destroyed == Some(true) {
-        (
-            format!("version {number} was destroyed"),
-            Some("name another `version`, or write a new one".to_owned()),
-        )
+        let hint = "name another `version`, or write a new one".to_owned();
+        (format!("version {number} was destroyed"), Some(hint))
     } else {
-        let undelete = mount_and_rest.map(|(mount, rest)| {
+        let when = metadata.deletion_time.as_deref().filter(|time| is_time(time));
+        let when = when.map(|time| format!(" at {time}")).unwrap_or_default();
+        let undelete = path.split_once("/data/").map(|(mount, rest)| {
             format!("`vault kv undelete -mount={mount} -versions={number} {rest}` brings it back")
         });
-        let when = metadata.deletion_time.as_deref().filter(|time| is_time(time));
-        (
-            format!(
-                "version {number} was deleted{}",
-                when.map(|time| format!(" at {time}")).unwrap_or_default()
-            ),
-            undelete,
-        )
+        (format!("version {number} was deleted{when}"), undelete)
     };
     Outcome::AbsentBecause(Absence { cause, hint })
 }
@@ -170,29 +181,28 @@ fn is_time(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"-:.TZ+".contains(&byte))
 }
 
-fn found(reply: &Reply, document: &DocumentRef) -> Result<Answer, String> {
+fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, String> {
     let text = reply.body.expose_text().ok_or("it is not UTF-8")?;
     let body: Body<'_> = serde_json::from_str(text).map_err(|error| reason(&error))?;
     let data = body.data.filter(|data| data.get() != "null").ok_or("it has no `data`")?;
     let leased = body.lease_id.is_some_and(|id| !id.is_empty());
-    let content = match versioned(data).filter(|_| !leased) {
-        Some(Versioned { data: Some(data), .. }) => data,
-        Some(Versioned { data: None, metadata }) => return Ok(gone(&metadata, &document.path).into()),
+    let (content, version) = match versioned(data).filter(|_| !leased) {
+        Some(Versioned { data: Some(data), metadata }) => (data, Some(metadata.version.to_string())),
+        Some(Versioned { data: None, metadata }) => return Ok(gone(&metadata, path)),
         None if document.version.is_some() => {
-            let failure = Failure {
-                kind: FailureKind::Misconfigured,
-                cause: "the engine under this path keeps no versions".to_owned(),
-                hint: Some("remove `version`".to_owned()),
-            };
-            return Ok(Outcome::Failed(failure).into());
+            return Ok(misconfigured("the engine under this path keeps no versions", "remove `version`"));
         }
-        None => data,
+        None => (data, None),
     };
     if !content.get().starts_with('{') {
         return Err("its `data` is no object".to_owned());
     }
-    let content = Secret::new(content.get().as_bytes().to_vec());
-    Ok(Answer { outcome: Outcome::Found(Document { content, shape: Shape::Json }), leased })
+    Ok(Outcome::Found(Document {
+        content: Secret::new(content.get().as_bytes().to_vec()),
+        shape: Shape::Json,
+        version,
+        lease: leased.then(|| Duration::from_secs(body.lease_duration.unwrap_or(0))),
+    }))
 }
 
 fn reason(error: &serde_json::Error) -> String {

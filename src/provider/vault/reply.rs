@@ -16,6 +16,8 @@ pub(super) struct Body<'a> {
     #[serde(default)]
     pub(super) lease_id: Option<String>,
     #[serde(default)]
+    pub(super) lease_duration: Option<u64>,
+    #[serde(default)]
     pub(super) warnings: Option<Vec<String>>,
 }
 

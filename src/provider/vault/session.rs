@@ -80,7 +80,7 @@ impl<'a> Session<'a> {
             }
         };
         let answered = self.patience.attempt(&subject, exchange).await;
-        answered.map_err(|given_up| Trouble::failure(&given_up, &subject, self.client.proxy()))
+        answered.map_err(|given_up| Trouble::failure(&given_up, self.client.address(), self.client.proxy()))
     }
 
     /// Executes an endpoint once, whatever comes of it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 
-use crate::http;
+use crate::http::{self, Address};
 use crate::patience::GaveUp;
 use crate::provider::{Failure, FailureKind};
 
@@ -40,10 +40,10 @@ impl Trouble {
         }
     }
 
-    /// The failure of a document. `authority` is whom kz asked.
-    pub(super) fn failure(given_up: &GaveUp<Self>, authority: &str, proxy: Option<&str>) -> Failure {
+    /// The failure of a document. `address` is whom kz asked, perhaps through a proxy.
+    pub(super) fn failure(given_up: &GaveUp<Self>, address: &Address, proxy: Option<&str>) -> Failure {
         let through = proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-        let server = format!("{authority}{through}");
+        let server = format!("{}{through}", address.authority());
         match given_up {
             GaveUp::Final(trouble) => trouble.last_word(&server),
             GaveUp::Deadline { last, waited } => {
@@ -60,7 +60,13 @@ impl Trouble {
                     ),
                     Some(trouble) => format!("{server} for {waited} s: {trouble}"),
                 };
-                let hint = last.as_ref().and_then(Self::hint);
+                let hint = match last {
+                    // What speaks TLS hangs up on whoever does not.
+                    Some(Self::Connection(http::Error::Closed)) if !address.is_https() => {
+                        http::Error::NotHttp.hint().map(str::to_owned)
+                    }
+                    last => last.as_ref().and_then(Self::hint),
+                };
                 Failure { kind: FailureKind::Unreachable, cause, hint }
             }
         }
@@ -81,7 +87,7 @@ impl Trouble {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Connection(http::Error::Certificate("is signed by nobody whom kz trusts")) => {
+            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => {
                 "name the certificate that signs the server's: `ca_cert = \"…\"` or VAULT_CACERT"
             }
             Self::Connection(http::Error::Certificate("is for another name")) => {
@@ -175,8 +181,9 @@ mod tests {
             last: Some(Trouble::Connection(http::Error::Refused)),
             waited: Duration::from_millis(59_990),
         };
+        let address = Address::parse("https://vault.internal:8200").unwrap();
         assert_eq!(
-            Trouble::failure(&given_up, "vault.internal:8200", None).cause,
+            Trouble::failure(&given_up, &address, None).cause,
             "connection refused to vault.internal:8200 for 60 s: is the mesh sidecar or Vault up yet?"
         );
     }
