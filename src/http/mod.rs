@@ -6,6 +6,7 @@
 
 mod address;
 mod error;
+mod gate;
 mod proxy;
 mod resolver;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::secret::Secret;
 pub use address::{Address, Invalid};
 pub use error::Error;
 use error::{Limits, translate};
+use gate::Gate;
 pub use proxy::Proxies;
 use resolver::Resolver;
 pub use trust::{Identity, Roots, Untrusted, holds_certificate};
@@ -33,6 +35,8 @@ pub use trust::{Identity, Roots, Untrusted, holds_certificate};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Between two reads: the longest that a server may keep silent.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How many connections to one server there are at most.
+pub const MOST_CONNECTIONS: usize = 32;
 /// The largest reply, in bytes.
 pub const LARGEST_REPLY: usize = 16 << 20;
 
@@ -96,6 +100,7 @@ pub struct Client {
     address: Address,
     origin: String,
     proxy: Option<String>,
+    gate: Gate,
     inner: reqwest::Client,
 }
 
@@ -112,8 +117,10 @@ impl Client {
                 named.ok_or(Unbuilt::ServerName)?
             }
         };
+        let gate = Gate::new(MOST_CONNECTIONS);
         let mut builder = reqwest::Client::builder()
             .no_proxy()
+            .connector_layer(gate.clone())
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT)
@@ -131,7 +138,7 @@ impl Client {
         }
         let inner = builder.build().map_err(|_| Unbuilt::Other)?;
         let proxy = proxy.map(|proxy| host_of(proxy).ok_or(Unbuilt::Proxy)).transpose()?;
-        Ok(Self { address: address.clone(), origin: named.origin(), proxy, inner })
+        Ok(Self { address: address.clone(), origin: named.origin(), proxy, gate, inner })
     }
 
     /// The server's address, as it was given.
@@ -155,6 +162,11 @@ impl Client {
         target.as_str().parse().ok().map(Ok)
     }
 
+    /// Ends when a connection stands, so that further requests need not open another.
+    pub async fn stands(&self) {
+        self.gate.stands().await;
+    }
+
     /// `host:port` of the proxy on the way.
     pub fn proxy(&self) -> Option<&str> {
         self.proxy.as_deref()
@@ -162,6 +174,21 @@ impl Client {
 
     /// Sends a request and reads all of the reply, whatever its status.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
+        let _active = self.gate.begin();
+        let result = self.exchange(request).await;
+        match &result {
+            Ok(reply) if reply.protocol == Protocol::Http2 => self.gate.share(),
+            Ok(reply) if is_last(&reply.headers) => self.gate.closed(),
+            Err(Error::Closed | Error::Truncated | Error::Silent(_) | Error::TooLarge(_) | Error::Other) => {
+                self.gate.closed();
+            }
+            Err(Error::ConnectTime(_)) => self.gate.forget(),
+            _ => {}
+        }
+        result
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
         let limits = Limits { connect: CONNECT.as_secs(), silence: SILENCE.as_secs() };
         let request = reqwest::Request::try_from(request).map_err(|_| Error::Request)?;
         let sent = self.inner.execute(request).await;
@@ -189,6 +216,11 @@ impl Client {
             body: Secret::new(std::mem::take(&mut *body)),
         })
     }
+}
+
+/// Whether the server ends the connection after this reply.
+fn is_last(headers: &HeaderMap) -> bool {
+    headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
 }
 
 fn host_of(proxy: &str) -> Option<String> {

@@ -76,7 +76,8 @@ fn a_client_certificate_is_shown_where_it_is_asked_for() {
     let server = Server::tls(authority.server_that_asks(), ok());
     let mut settings = settings(&server.address(), Some(&authority));
     let refused = send(&settings).unwrap_err();
-    assert_eq!(refused, Error::Rejected("it asks for a client certificate"));
+    // In TLS 1.3 the request is on its way when the server objects, so its end of the connection may come first.
+    assert!(matches!(refused, Error::Rejected("it asks for a client certificate") | Error::Closed));
     let (certificate, key) = authority.issue(Purpose::ClientAuth, Fault::None);
     settings.identity =
         Some(Identity { certificate: certificate.into_bytes(), key: Secret::new(key.into_bytes()) });

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Clock, Patience, Sleep};
@@ -21,6 +22,7 @@ struct State {
     passed: Duration,
     attempts: Limit,
     watch: Option<Watch>,
+    waiting: Vec<Waker>,
 }
 
 /// What becomes of an attempt that is not ready.
@@ -35,7 +37,7 @@ enum Limit {
 impl Virtual {
     /// A clock for attempts that are made up: one that is not ready hangs.
     pub(crate) fn new() -> Self {
-        let state = State { passed: Duration::ZERO, attempts: Limit::Hang, watch: None };
+        let state = State { passed: Duration::ZERO, attempts: Limit::Hang, watch: None, waiting: Vec::new() };
         Self { begun: Instant::now(), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -56,7 +58,9 @@ impl Virtual {
 
     /// From now on attempts hang, and their time is over at once.
     pub(crate) fn hang(&self) {
-        self.state.lock().unwrap().attempts = Limit::Hang;
+        let mut state = self.state.lock().unwrap();
+        state.attempts = Limit::Hang;
+        state.waiting.drain(..).for_each(Waker::wake);
     }
 
     /// Patience of so many seconds, always with the same chance.
@@ -92,14 +96,18 @@ impl Clock for Virtual {
         let mut polled = 0;
         Box::pin(std::future::poll_fn(move |context| {
             polled += 1;
-            if clock.state.lock().unwrap().attempts == Limit::Hang {
-                if polled > 1 {
-                    clock.pass(until);
-                    return std::task::Poll::Ready(());
-                }
-                context.waker().wake_by_ref();
+            let mut state = clock.state.lock().unwrap();
+            if state.attempts == Limit::Real {
+                state.waiting.push(context.waker().clone());
+                return Poll::Pending;
             }
-            std::task::Poll::Pending
+            drop(state);
+            if polled > 1 {
+                clock.pass(until);
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
         }))
     }
 }

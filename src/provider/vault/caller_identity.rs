@@ -117,8 +117,3 @@ fn timestamp(time: SystemTime) -> String {
     let [year, month, day, hour, minute, second] = calendar::fields(time);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-}

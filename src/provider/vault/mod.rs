@@ -18,14 +18,15 @@ mod tests;
 mod trouble;
 mod variables;
 
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::future::{Either, join, join_all, select};
 use vaultrs::api::token::requests::RevokeTokenSelfRequest;
 
-use crate::http::{Client, Protocol};
+use crate::http::Client;
 
 use super::local_file::Places;
 use super::settings::Settings;
@@ -36,11 +37,6 @@ use read::Mounts;
 use session::Session;
 pub use settings::{CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};
 use variables::Variables;
-
-/// How many documents are asked for at once: connections in HTTP/1.1, streams of one connection in HTTP/2,
-/// where 100 is what servers are to allow at least (RFC 9113, 6.5.2).
-const CONNECTIONS: usize = 32;
-const STREAMS: usize = 100;
 
 /// What giving a token back may take.
 const REVOCATION: Duration = Duration::from_secs(2);
@@ -106,7 +102,7 @@ impl Vault {
         let credential = choice.choose()?;
         let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
         let client = client.map_err(Clone::clone)?;
-        let session = Session::new(client, &self.terms.patience, self.connection.namespace.as_deref())?;
+        let session = Session::new(client, &self.terms, self.connection.namespace.as_deref())?;
         match credential {
             Credential::Token(piece) => {
                 let token = piece.read(&self.places)?;
@@ -149,21 +145,30 @@ impl Vault {
         }
     }
 
+    /// Every document: the first alone until a connection stands, then all others, so many at a time.
     async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
         let Some((first, rest)) = documents.split_first() else { return Vec::new() };
-        let mut outcomes = vec![read::read(session, &self.mounts, first).await];
-        if let Outcome::Failed(failure @ Failure { kind: FailureKind::Unreachable, .. }) = &outcomes[0] {
-            // No connection stands, and the deadline has come: none of the others would fare better.
-            let failed = Outcome::Failed(failure.clone());
-            outcomes.resize(documents.len(), failed);
-            return outcomes;
-        }
-        let at_once = self.terms.concurrency.unwrap_or(match session.protocol() {
-            Protocol::Http1 => CONNECTIONS,
-            Protocol::Http2 => STREAMS,
-        });
-        let reads: Vec<_> = rest.iter().map(|document| read::read(session, &self.mounts, document)).collect();
-        outcomes.extend(stream::iter(reads).buffered(at_once).collect::<Vec<_>>().await);
-        outcomes
+        let first = self.read_one(session, first);
+        let (first, rest) = match select(pin!(first), pin!(session.stands())).await {
+            Either::Left((outcome, _)) => {
+                if let Outcome::Failed(failure @ Failure { kind: FailureKind::Unreachable, .. }) = &outcome {
+                    // The deadline has come, and no other would fare better.
+                    let failed = Outcome::Failed(failure.clone());
+                    return vec![failed; documents.len()];
+                }
+                (outcome, self.read_rest(session, rest).await)
+            }
+            Either::Right(((), first)) => join(first, self.read_rest(session, rest)).await,
+        };
+        std::iter::once(first).chain(rest).collect()
+    }
+
+    async fn read_rest(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
+        join_all(documents.iter().map(|document| self.read_one(session, document))).await
+    }
+
+    async fn read_one(&self, session: &Session<'_>, document: &DocumentRef) -> Outcome {
+        let _lane = session.lane().await;
+        read::read(session, &self.mounts, document).await
     }
 }

@@ -11,24 +11,29 @@ use async_trait::async_trait;
 use rustify::client::Client;
 use rustify::endpoint::{Endpoint, MiddleWare};
 use rustify::errors::ClientError;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::http::{self, Protocol, Reply, retry_after};
-use crate::patience::{Attempt, Patience};
-use crate::provider::{Failure, FailureKind};
+use crate::http::{self, MOST_CONNECTIONS, Protocol, Reply, retry_after};
+use crate::patience::Attempt;
+use crate::provider::{Failure, FailureKind, Terms};
 use crate::secret::Secret;
 
 use super::reply;
 use super::trouble::Trouble;
 
+/// How many requests go at once over one connection of HTTP/2: as many as servers are to allow at least
+/// (RFC 9113, 6.5.2). Over HTTP/1.1 there are as many as connections.
+const STREAMS: usize = 100;
 /// How often a redirect is followed.
 const REDIRECTS: usize = 2;
 
 /// Who asks whom. Endpoints are executed through it.
 pub(super) struct Session<'a> {
     client: &'a http::Client,
-    patience: &'a Patience,
+    terms: &'a Terms,
     headers: HeaderMap,
-    multiplexed: AtomicBool,
+    lanes: Semaphore,
+    widened: AtomicBool,
 }
 
 /// What became of a request, handed through rustify beside an empty reply: rustify would copy the body.
@@ -39,7 +44,7 @@ impl<'a> Session<'a> {
     /// Without a token.
     pub(super) fn new(
         client: &'a http::Client,
-        patience: &'a Patience,
+        terms: &'a Terms,
         namespace: Option<&str>,
     ) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
@@ -50,7 +55,12 @@ impl<'a> Session<'a> {
                 HeaderValue::from_str(namespace.trim_matches('/')).map_err(|_| unfit("the namespace"))?;
             headers.insert(HeaderName::from_static("x-vault-namespace"), value);
         }
-        Ok(Self { client, patience, headers, multiplexed: AtomicBool::new(false) })
+        Ok(Self::with_headers(client, terms, headers))
+    }
+
+    fn with_headers(client: &'a http::Client, terms: &'a Terms, headers: HeaderMap) -> Self {
+        let lanes = Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS));
+        Self { client, terms, headers, lanes, widened: AtomicBool::new(false) }
     }
 
     /// The same with this token.
@@ -59,13 +69,32 @@ impl<'a> Session<'a> {
         value.set_sensitive(true);
         let mut headers = self.headers.clone();
         headers.insert(HeaderName::from_static("x-vault-token"), value);
-        let multiplexed = AtomicBool::new(self.multiplexed.load(Ordering::Relaxed));
-        Ok(Self { client: self.client, patience: self.patience, headers, multiplexed })
+        let session = Self::with_headers(self.client, self.terms, headers);
+        if self.widened.load(Ordering::Relaxed) {
+            session.learn(Protocol::Http2);
+        }
+        Ok(session)
     }
 
-    /// Whether requests share a connection, as far as replies have shown.
-    pub(super) fn protocol(&self) -> Protocol {
-        if self.multiplexed.load(Ordering::Relaxed) { Protocol::Http2 } else { Protocol::Http1 }
+    /// Ends when a connection stands.
+    pub(super) async fn stands(&self) {
+        self.client.stands().await;
+    }
+
+    /// A turn to ask. Held until there is an answer.
+    pub(super) async fn lane(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there always is one.
+        self.lanes.acquire().await.ok()
+    }
+
+    /// Widens the road where one connection carries many requests, unless the user said how wide it is.
+    fn learn(&self, protocol: Protocol) {
+        if protocol == Protocol::Http2
+            && !self.widened.swap(true, Ordering::Relaxed)
+            && self.terms.concurrency.is_none()
+        {
+            self.lanes.add_permits(STREAMS - MOST_CONNECTIONS);
+        }
     }
 
     /// Executes an endpoint until there is an answer: a status below 300, or 404.
@@ -79,7 +108,7 @@ impl<'a> Session<'a> {
                 Err(trouble) => Attempt::Final(trouble),
             }
         };
-        let answered = self.patience.attempt(&subject, exchange).await;
+        let answered = self.terms.patience.attempt(&subject, exchange).await;
         answered.map_err(|given_up| Trouble::failure(&given_up, self.client.address(), self.client.proxy()))
     }
 
@@ -96,7 +125,7 @@ impl<'a> Session<'a> {
     }
 
     fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
-        self.multiplexed.store(reply.protocol == Protocol::Http2, Ordering::Relaxed);
+        self.learn(reply.protocol);
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
