@@ -142,7 +142,7 @@ fn to_directory(
         .into_iter()
         .filter_map(|secret| {
             let (path, attributes) = places.remove(secret.name.as_str())?;
-            Some(File { path, content: secret.value, attributes })
+            Some(File { path, content: secret.value, attributes, origin: secret.origin })
         })
         .collect();
     let change = publish::publish_set(path, &files, session.deadline).map_err(Failure::Publish)?;

@@ -325,7 +325,7 @@ mod tests {
             times.push(clock.passed());
             ready(if times.len() > number { Attempt::Final("enough") } else { Attempt::Again("x", then) })
         }));
-        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+        times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
     }
 
     #[test]

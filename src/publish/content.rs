@@ -97,24 +97,50 @@ pub(super) fn remove(place: Place<'_>, file: &File) {
     }
 }
 
-/// Whether `name` already is what writing it would make. What cannot be read (root that was given
-/// `CAP_CHOWN` only, and a file of 999) counts as different.
-pub(super) fn is_same(directory: &Directory, name: &OsStr, content: &Secret, attributes: Attributes) -> bool {
+/// How an old file compares with what writing it would make, with what it looks like.
+#[must_use]
+pub(super) enum Comparison {
+    /// Type, size, mode, owner and every byte are the same.
+    Same(FileStat),
+    /// Type, size, mode and owner are; the content is closed to us (root that was given
+    /// `CAP_CHOWN` only, and a file of 999).
+    Unreadable(FileStat),
+    /// Something differs, or it is not there, or it could not be told.
+    Different,
+}
+
+/// Compares `name` with what writing it would make.
+pub(super) fn compare(
+    directory: &Directory,
+    name: &OsStr,
+    content: &Secret,
+    attributes: Attributes,
+) -> Comparison {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let is_candidate = |stat: FileStat| {
+    let is_candidate = |stat: &FileStat| {
         let owned = attributes.owner.is_some() || stat.st_uid == geteuid().as_raw();
-        is_regular(&stat)
+        is_regular(stat)
             && owned
             && usize::try_from(stat.st_size) == Ok(content.expose().len())
-            && Audience::of(&stat).satisfies(attributes)
+            && Audience::of(stat).satisfies(attributes)
     };
     // Before it is opened, since opening a device or a FIFO does things.
-    if !directory.entry(name).is_ok_and(|entry| entry.is_some_and(is_candidate)) {
-        return false;
+    let Some(entry) = directory.entry(name).ok().flatten().filter(is_candidate) else {
+        return Comparison::Different;
+    };
+    let descriptor = match directory.open(name, flags, Mode::empty()) {
+        Ok(descriptor) => descriptor,
+        Err(Errno::EACCES | Errno::EPERM) => return Comparison::Unreadable(entry),
+        Err(_) => return Comparison::Different,
+    };
+    match fstat(&descriptor) {
+        Ok(stat)
+            if is_candidate(&stat) && holds(File::from(descriptor), content.expose()).unwrap_or(false) =>
+        {
+            Comparison::Same(stat)
+        }
+        _ => Comparison::Different,
     }
-    let Ok(descriptor) = directory.open(name, flags, Mode::empty()) else { return false };
-    fstat(&descriptor).is_ok_and(is_candidate)
-        && holds(File::from(descriptor), content.expose()).unwrap_or(false)
 }
 
 /// Whether everything that `file` yields is `expected`, to the end.

@@ -15,7 +15,7 @@ use nix::unistd::geteuid;
 use super::directory::{Directory, is_directory, is_link, is_regular, kind};
 use super::error::Error;
 use super::stamp::{is_random, is_stamp, random, stamp};
-use super::tree::{DIRECTORY_MODE, Tree};
+use super::tree::{DIRECTORY_MODE, Seen, Tree};
 
 const DATA: &str = "..data";
 const TEMPORARY: &str = "..data_tmp.";
@@ -43,21 +43,33 @@ pub(super) struct Draft<'a> {
     parent: &'a Directory,
     directory: Directory,
     name: OsString,
+    /// What was written.
+    files: Vec<Seen<'a>>,
     is_public: bool,
 }
 
 impl<'a> Draft<'a> {
     /// Writes everything, down to the disk, where nobody else can enter.
-    pub(super) fn write(parent: &'a Directory, tree: &Tree<'_>) -> Result<Self, Error> {
+    pub(super) fn write(parent: &'a Directory, tree: &Tree<'a>) -> Result<Self, Error> {
         let name = OsString::from(format!("..{}.{}", stamp(SystemTime::now()), random()));
         let directory = parent.make_subdirectory(&name, 0o700).map_err(parent.failed_itself("write to"))?;
         // Readers, and so messages, know its files by the names outside.
         let directory = directory.called(parent.path());
-        let draft = Self { parent, directory, name, is_public: false };
-        tree.write_into(&draft.directory)?;
+        let mut draft = Self { parent, directory, name, files: Vec::new(), is_public: false };
+        draft.files = tree.write_into(&draft.directory)?;
         draft.directory.set_mode(DIRECTORY_MODE).map_err(parent.failed("set the mode of", &draft.name))?;
         draft.directory.sync().map_err(parent.failed("sync", &draft.name))?;
         Ok(draft)
+    }
+
+    /// The name that it has and is going to keep.
+    pub(super) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// What was written, in the order of the tree.
+    pub(super) fn files(&self) -> &[Seen<'a>] {
+        &self.files
     }
 
     /// Makes it the current one, in one step, and says its name.

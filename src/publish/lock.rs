@@ -28,8 +28,16 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[must_use]
 pub(super) struct Lock {
     _file: File,
-    /// The `.kz/` that this lock brought with it.
-    made: Option<Directory>,
+}
+
+/// `.kz/`, locked until dropped.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct State {
+    _lock: Lock,
+    directory: Directory,
+    /// It was not there before.
+    is_new: bool,
 }
 
 /// Locks the directory itself.
@@ -43,7 +51,7 @@ pub(super) fn lock_directory(
         .map_err(directory.failed_itself("lock"))?;
     let file = File::from(descriptor);
     wait(&file, directory.path(), deadline, deferred)?;
-    Ok(Lock { _file: file, made: None })
+    Ok(Lock { _file: file })
 }
 
 /// Locks `.kz/lock` in the directory, and makes both where they are missing.
@@ -51,11 +59,11 @@ pub(super) fn lock_state(
     directory: &Directory,
     deadline: Instant,
     deferred: &Deferred,
-) -> Result<Lock, Error> {
+) -> Result<State, Error> {
     loop {
         match attempt(directory, deadline, deferred) {
-            Ok(Some(lock)) => return Ok(lock),
-            // Somebody took it away between two of our steps, as `Lock::undo` does.
+            Ok(Some(state)) => return Ok(state),
+            // Somebody took it away between two of our steps, as `State::undo` does.
             Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < deadline => {}
             Ok(None) => return Err(Error::Interference { path: directory.at(STATE_DIRECTORY) }),
             Err(error) => return Err(error),
@@ -64,7 +72,7 @@ pub(super) fn lock_state(
 }
 
 /// `None` when what was locked is not there any more: it would let two in.
-fn attempt(directory: &Directory, deadline: Instant, deferred: &Deferred) -> Result<Option<Lock>, Error> {
+fn attempt(directory: &Directory, deadline: Instant, deferred: &Deferred) -> Result<Option<State>, Error> {
     let (state, is_new) = open_state(directory)?;
     let opened = open_lock(&state).inspect_err(|_| {
         if is_new {
@@ -79,15 +87,20 @@ fn attempt(directory: &Directory, deadline: Instant, deferred: &Deferred) -> Res
     };
     let is_there = same(state.stat(), directory.entry(OsStr::new(STATE_DIRECTORY)))
         && same(fstat(&file), state.entry(OsStr::new(LOCK)));
-    Ok(is_there.then(|| Lock { _file: file, made: is_new.then_some(state) }))
+    Ok(is_there.then_some(State { _lock: Lock { _file: file }, directory: state, is_new }))
 }
 
-impl Lock {
+impl State {
+    /// `.kz/` itself.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// Leaves no `.kz/` where a failed export was the first.
-    pub(super) fn undo(self, directory: &Directory) {
-        if let Some(state) = &self.made {
-            let _ = state.remove(OsStr::new(LOCK));
-            let _ = directory.remove_subdirectory(OsStr::new(STATE_DIRECTORY));
+    pub(super) fn undo(self, parent: &Directory) {
+        if self.is_new {
+            let _ = self.directory.remove(OsStr::new(LOCK));
+            let _ = parent.remove_subdirectory(OsStr::new(STATE_DIRECTORY));
         }
     }
 }

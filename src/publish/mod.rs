@@ -12,7 +12,8 @@
 //! to replace what is no regular file, is a mount point, or is not kz's.
 //!
 //! From the bottom: `directory` (the descriptor), `walk` (the way to it), `content` (one file),
-//! `lock`, `signals`; then `single` (one file) and `tree`, `generation`, `links`, `set` (many).
+//! `lock`, `signals`; then `single` (one file) and `tree`, `generation`, `links`, `manifest` (what was
+//! delivered), `record` (where that is kept), `set` (many).
 
 mod content;
 mod directory;
@@ -20,8 +21,10 @@ mod error;
 mod generation;
 mod links;
 mod lock;
+mod manifest;
 mod name;
 pub mod readers;
+mod record;
 mod set;
 mod signals;
 mod single;
@@ -38,7 +41,7 @@ pub use single::publish_file;
 
 use crate::secret::Secret;
 
-/// kz's own state in a directory of files: the lock.
+/// kz's own state in a directory of files: the lock, the manifest and its key.
 const STATE_DIRECTORY: &str = ".kz";
 
 /// Whom a file is given to.
@@ -59,6 +62,15 @@ pub struct Attributes {
     pub owner: Option<Owner>,
 }
 
+/// What is known of where a value is from, for the manifest. Nothing in it depends on the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The provider instance, by its name in the configuration.
+    pub provider: String,
+    /// Which version of the document it was, where the backend says that.
+    pub version: Option<String>,
+}
+
 /// One file of a set.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -68,6 +80,8 @@ pub struct File {
     pub content: Secret,
     /// Mode and owner.
     pub attributes: Attributes,
+    /// The backend that the content is from, when it is from one.
+    pub origin: Option<Origin>,
 }
 
 /// What publishing did.

@@ -15,6 +15,7 @@ use super::generation::{Debris, Draft, current, settle};
 use super::links::Links;
 use super::lock::lock_state;
 use super::readers::check_links_for;
+use super::record::Record;
 use super::signals::Deferred;
 use super::tree::Tree;
 use super::walk::open_directory;
@@ -38,30 +39,33 @@ pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instan
     current(directory)?;
     Links::examine(directory, &tree)?;
     let deferred = Deferred::begin();
-    let lock = lock_state(directory, deadline, &deferred)?;
-    let result = exchange(directory, &tree);
+    let state = lock_state(directory, deadline, &deferred)?;
+    let result = exchange(directory, &tree, &Record::read(state.directory(), files.len()));
     if result.is_err() {
-        lock.undo(directory);
+        state.undo(directory);
     }
     result
 }
 
-fn exchange(directory: &Directory, tree: &Tree<'_>) -> Result<Change, Error> {
+fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>) -> Result<Change, Error> {
     let old = current(directory)?;
     let links = Links::examine(directory, tree)?;
     remove_debris(directory, old.as_deref())?;
-    let is_same = old
-        .as_ref()
-        .is_some_and(|old| directory.subdirectory(old).is_ok_and(|generation| tree.is_in(&generation)));
-    if is_same {
+    if let Some(old) = &old
+        && let Some(files) = directory.subdirectory(old).ok().and_then(|generation| tree.find_in(&generation))
+        && record.confirms(old, &files)
+    {
         repair(directory, &links)?;
+        record.update(old, &files);
         return Ok(Change::Unchanged);
     }
     let draft = Draft::write(directory, tree)?;
+    let note = record.draft(draft.name(), draft.files())?;
     let new = links.make(directory)?;
     let name = draft.publish()?;
     new.keep();
     settle(directory, &name)?;
+    note.publish();
     links.remove_stale(directory);
     // The new set is there, whether or not the last one can be removed now.
     let _ = remove_debris(directory, Some(&name));
@@ -94,7 +98,7 @@ mod tests {
 
     use super::super::directory::Opening;
     use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
-    use super::super::{Attributes, Owner, RelativePath};
+    use super::super::{Attributes, Origin, Owner, RelativePath};
     use super::*;
 
     type Plant = fn(&Target);
@@ -136,6 +140,24 @@ mod tests {
         let before = target.snapshot();
         assert_unchanged(publish(&target, &content));
         assert_eq!(target.snapshot(), before);
+    }
+
+    #[test]
+    fn an_equal_value_of_another_version_changes_the_manifest_and_nothing_else() {
+        let target = Target::new();
+        let mut set = files(&[("A", "1")]);
+        let mut publish = |version: &str| {
+            set[0].origin = Some(Origin { provider: "vault".into(), version: Some(version.into()) });
+            publish_set(&target.path(""), &set, soon())
+        };
+        assert_written(publish("7"));
+        let before = generation(&target);
+        assert_unchanged(publish("8"));
+        assert_eq!(generation(&target), before);
+        assert!(target.read(".kz/manifest").contains("\"provider\":\"vault\",\"version\":\"8\""));
+        let recorded = target.snapshot();
+        assert_unchanged(publish("8"));
+        assert_eq!(target.snapshot(), recorded);
     }
 
     #[test]
@@ -357,6 +379,7 @@ mod tests {
                 path: RelativePath::new(name).unwrap(),
                 content: secret(value),
                 attributes: OURS,
+                origin: None,
             };
             names.iter().map(file).collect()
         };

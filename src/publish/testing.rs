@@ -35,8 +35,13 @@ impl Target {
 
     /// What somebody else put there.
     #[expect(clippy::disallowed_methods, reason = "stands for another program")]
-    pub(super) fn plant(&self, name: &str, content: &str) {
+    pub(super) fn plant(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Makes a file shorter, or longer by a hole.
+    pub(super) fn cut(&self, name: &str, length: u64) {
+        std::fs::OpenOptions::new().write(true).open(self.path(name)).unwrap().set_len(length).unwrap();
     }
 
     pub(super) fn plant_link(&self, name: &str, target: &str) {
@@ -111,6 +116,7 @@ pub(super) fn files(content: &[(&str, &str)]) -> Vec<File> {
         path: RelativePath::new(path).unwrap(),
         content: secret(content),
         attributes: OURS,
+        origin: None,
     };
     content.iter().map(file).collect()
 }

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
+use nix::sys::stat::{FileStat, fstat};
 use nix::unistd::geteuid;
 
 use super::File;
-use super::content::{Place, is_same, write_new};
+use super::content::{Comparison, Place, compare, write_new};
 use super::directory::{Directory, is_directory};
 use super::error::Error;
 
@@ -25,6 +26,14 @@ pub(super) struct Tree<'a>(BTreeMap<&'a str, Node<'a>>);
 enum Node<'a> {
     File(&'a File),
     Directory(Tree<'a>),
+}
+
+/// A file of a set as it lies in a generation.
+pub(super) struct Seen<'a> {
+    pub(super) file: &'a File,
+    pub(super) stat: FileStat,
+    /// Whether the content was seen too; else it was closed to us.
+    pub(super) was_read: bool,
 }
 
 impl<'a> Tree<'a> {
@@ -63,19 +72,28 @@ impl<'a> Tree<'a> {
         name.to_str().is_some_and(|name| self.0.contains_key(name))
     }
 
-    /// Writes everything into an empty directory and syncs all of it but that directory.
-    pub(super) fn write_into(&self, directory: &Directory) -> Result<(), Error> {
+    /// Writes everything into an empty directory and syncs all of it but that directory. Says what
+    /// became of the files, in the order of the tree.
+    pub(super) fn write_into(&self, directory: &Directory) -> Result<Vec<Seen<'a>>, Error> {
+        let mut written = Vec::new();
+        self.write_to(directory, &mut written)?;
+        Ok(written)
+    }
+
+    fn write_to(&self, directory: &Directory, written: &mut Vec<Seen<'a>>) -> Result<(), Error> {
         for (name, node) in &self.0 {
             let name = OsStr::new(name);
             match node {
                 Node::File(file) => {
                     let place = Place { directory, name, shown: name };
-                    write_new(place, &file.content, file.attributes)?;
+                    let new = write_new(place, &file.content, file.attributes)?;
+                    let stat = fstat(&new).map_err(directory.failed("look at", name))?;
+                    written.push(Seen { file, stat, was_read: true });
                 }
                 Node::Directory(tree) => {
                     let made = directory.make_subdirectory(name, DIRECTORY_MODE);
                     let made = made.map_err(directory.failed("create", name))?;
-                    tree.write_into(&made)?;
+                    tree.write_to(&made, written)?;
                     made.sync().map_err(made.failed_itself("sync"))?;
                 }
             }
@@ -83,8 +101,14 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Whether the directory holds this tree, all of it and nothing else.
-    pub(super) fn is_in(&self, directory: &Directory) -> bool {
+    /// The files as they lie in the directory, in the order of the tree, when it holds all of it and
+    /// nothing else, as far as that can be seen: `None` when anything differs.
+    pub(super) fn find_in(&self, directory: &Directory) -> Option<Vec<Seen<'a>>> {
+        let mut found = Vec::new();
+        self.is_in(directory, &mut found).then_some(found)
+    }
+
+    fn is_in(&self, directory: &Directory, found: &mut Vec<Seen<'a>>) -> bool {
         let is_right = directory.stat().is_ok_and(|stat| {
             stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o777 == DIRECTORY_MODE && is_directory(&stat)
         });
@@ -92,16 +116,24 @@ impl<'a> Tree<'a> {
             && directory.names().is_ok_and(|names| {
                 names.len() == self.0.len() && names.iter().all(|name| self.contains(name))
             })
-            && self.0.iter().all(|(name, node)| node.is_in(directory, OsStr::new(name)))
+            && self.0.iter().all(|(name, node)| node.is_in(directory, OsStr::new(name), found))
     }
 }
 
-impl Node<'_> {
-    fn is_in(&self, directory: &Directory, name: &OsStr) -> bool {
+impl<'a> Node<'a> {
+    fn is_in(&self, directory: &Directory, name: &OsStr, found: &mut Vec<Seen<'a>>) -> bool {
         match self {
-            Self::File(file) => is_same(directory, name, &file.content, file.attributes),
+            Self::File(file) => {
+                let (stat, was_read) = match compare(directory, name, &file.content, file.attributes) {
+                    Comparison::Same(stat) => (stat, true),
+                    Comparison::Unreadable(stat) => (stat, false),
+                    Comparison::Different => return false,
+                };
+                found.push(Seen { file, stat, was_read });
+                true
+            }
             Self::Directory(tree) => {
-                directory.subdirectory(name).is_ok_and(|subdirectory| tree.is_in(&subdirectory))
+                directory.subdirectory(name).is_ok_and(|subdirectory| tree.is_in(&subdirectory, found))
             }
         }
     }
@@ -118,6 +150,7 @@ mod tests {
             path: RelativePath::new(path).unwrap(),
             content: Secret::new(Vec::new()),
             attributes: Attributes { mode: 0o400, owner: None },
+            origin: None,
         };
         let files: Vec<_> = paths.iter().map(file).collect();
         match Tree::of(&files) {

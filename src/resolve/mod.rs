@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 
 use crate::plan::{Batch, Declaration, Delivery, Plan, Source, Use};
 use crate::provider::{Failure, FailureKind, Outcome, Provider};
+use crate::publish::Origin;
 use crate::secret::Secret;
 pub use value::Verdict;
 use value::{Documents, Parsed, failed};
@@ -34,15 +35,6 @@ pub struct Resolved {
     pub origin: Option<Origin>,
     /// How long it is valid, where it, or what it is made of, is lent.
     pub lease: Option<Duration>,
-}
-
-/// What is known of where a value is from. Nothing in it depends on the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The provider instance, by its name in the configuration.
-    pub provider: String,
-    /// Which version of the document it was, where the backend says that.
-    pub version: Option<String>,
 }
 
 /// One secret that could not be had.

@@ -126,7 +126,9 @@ impl Delivery {
     pub fn expected(&self) -> Vec<String> {
         let mut names: Vec<String> = match self.form {
             Form::File => vec![".env".into()],
-            Form::Set => ["..data", ".kz", ".kz/lock", "GENERATION"].map(String::from).into(),
+            Form::Set => ["..data", ".kz", ".kz/key", ".kz/lock", ".kz/manifest", "GENERATION"]
+                .map(String::from)
+                .into(),
         };
         if self.form == Form::Set {
             names.extend(self.names.iter().flat_map(|name| [name.clone(), format!("GENERATION/{name}")]));

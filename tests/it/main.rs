@@ -31,6 +31,8 @@ mod init;
 mod kill9;
 /// The manual pages are what the command line is.
 mod man;
+/// What is written down of a set, and what it is believed for.
+mod manifest;
 /// The order of an export's system calls.
 mod order;
 /// Who owns what is exported, and who can read it.

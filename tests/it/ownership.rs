@@ -9,7 +9,7 @@ use crate::support::Run;
 
 const FORMS: [Form; 2] = [Form::File, Form::Set];
 /// Root with nothing but what it takes to give files away.
-const CHOWN_ONLY: [&str; 3] = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
+pub(crate) const CHOWN_ONLY: [&str; 3] = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
 const NOBODY_SPECIAL: [&str; 4] = ["setpriv", "--reuid=65532", "--regid=65532", "--clear-groups"];
 
 fn delivery(form: Form, options: &[&'static str]) -> Delivery {

@@ -24,8 +24,16 @@ pub struct Point {
 /// The lines of an export that has to succeed, without the number of the process.
 #[track_caller]
 pub fn trace(delivery: &Delivery, value: &str) -> Vec<String> {
+    trace_behind(&[], delivery, value)
+}
+
+/// Likewise, with a wrapper between strace and kz, whose calls count too: strace itself keeps the right to
+/// look into a process that is not dumpable.
+#[track_caller]
+pub fn trace_behind(wrapper: &[&str], delivery: &Delivery, value: &str) -> Vec<String> {
     // An absolute path and `-f`, as everywhere: the lines then begin with a number.
-    let run = delivery.export_behind(&["strace", "-f", "-s", "200", "-o", "trace"], value).expect_code(0);
+    let words = [&["strace", "-f", "-s", "200", "-o", "trace"], wrapper].concat();
+    let run = delivery.export_behind(&words, value).expect_code(0);
     let trace = std::fs::read_to_string(delivery.sandbox.path("trace"));
     let trace = trace.unwrap_or_else(|error| panic!("no trace: {error}\n{}", run.describe()));
     let call = |line: &str| line.split_once(' ').map(|(_, call)| call.trim_start().to_owned());
@@ -57,10 +65,16 @@ pub fn points(trace: &[String]) -> Vec<Point> {
 
 /// An export that is given `what`, such as `signal=KILL` or `error=EIO`, at one point.
 pub fn inject(delivery: &Delivery, what: &str, point: &Point, value: &str) -> Run {
+    inject_behind(&[], delivery, what, point, value)
+}
+
+/// Likewise, with a wrapper between strace and kz, whose calls count too: strace itself keeps the right to
+/// look into a process that is not dumpable.
+pub fn inject_behind(wrapper: &[&str], delivery: &Delivery, what: &str, point: &Point, value: &str) -> Run {
     let Point { call, occurrence, .. } = point;
     let rule = format!("inject={call}:{what}:when={occurrence}");
     // A caller in the background has SIGINT and SIGHUP ignored, and every process below inherits that.
-    let wrapper = [
+    let strace = [
         "env",
         "--default-signal=HUP,INT,TERM",
         "strace",
@@ -72,7 +86,7 @@ pub fn inject(delivery: &Delivery, what: &str, point: &Point, value: &str) -> Ru
         "-e",
         &rule,
     ];
-    delivery.export_behind(&wrapper, value)
+    delivery.export_behind(&[&strace, wrapper].concat(), value)
 }
 
 /// Divides points among deliveries that are worked on at the same time, since most of the time

@@ -49,7 +49,9 @@ fn modes_are_exact_whoever_exports() {
                 let expected = [
                     (".env", 0o400),
                     (".kz", 0o700),
+                    (".kz/key", 0o400),
                     (".kz/lock", 0o600),
+                    (".kz/manifest", 0o600),
                     ("GENERATION", 0o755),
                     ("GENERATION/A", 0o400),
                     ("GENERATION/C", 0o440),

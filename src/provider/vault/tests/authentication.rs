@@ -142,13 +142,16 @@ fn a_wrapped_secret_id_is_unwrapped_with_its_own_token() {
     assert!(failure.hint.unwrap().contains("somebody else did"));
 }
 
+/// A method, what stands beside it, and the path and the body of its login.
+type Case<'a> = (&'a str, &'a [(&'static str, Value)], &'a str, &'a str);
+
 #[test]
 fn every_other_login_sends_what_the_api_asks_for() {
     let server = Server::plain(generous);
     let fixture = fresh(&server);
     let jwt = path(&fixture, "jwt", "a.b.c");
     let password = path(&fixture, "password", "p");
-    let cases: [(&str, &[(&'static str, Value)], &str, &str); 4] = [
+    let cases: [Case<'_>; 4] = [
         (
             "kubernetes",
             &[("role", text("app")), ("token_file", jwt.clone())],

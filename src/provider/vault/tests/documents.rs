@@ -53,7 +53,7 @@ fn a_lease_is_told_and_its_document_is_never_version_2() {
     let body =
         r#"{"lease_id":"database/creds/app/x","lease_duration":3600,"data":{"username":"u","password":"p"}}"#;
     let Outcome::Found(document) = outcome(&server(200, body), "database/creds/app") else { panic!() };
-    assert_eq!(document.lease, Some(std::time::Duration::from_secs(3600)));
+    assert_eq!(document.lease, Some(std::time::Duration::from_hours(1)));
 }
 
 #[test]
