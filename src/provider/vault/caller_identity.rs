@@ -117,3 +117,46 @@ fn timestamp(time: SystemTime) -> String {
     let [year, month, day, hour, minute, second] = calendar::fields(time);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn authorization(signer: &Signer) -> String {
+        // 2026-01-02T03:04:05Z
+        let signed = signer.sign(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)).unwrap();
+        let headers: serde_json::Value =
+            serde_json::from_slice(&STANDARD.decode(signed.headers).unwrap()).unwrap();
+        assert_eq!(headers["x-amz-date"][0], "20260102T030405Z");
+        headers["authorization"][0].as_str().unwrap().to_owned()
+    }
+
+    /// The expected texts are what botocore 1.44's `SigV4Auth` makes of the same request and time.
+    #[test]
+    fn the_signature_is_the_one_that_amazons_own_library_makes() {
+        let mut signer = Signer {
+            access_key: Some("access".to_owned()),
+            secret_key: Some(Secret::new(b"secret".to_vec())),
+            session_token: None,
+            region: None,
+            server_id: None,
+        };
+        assert_eq!(
+            authorization(&signer),
+            "AWS4-HMAC-SHA256 Credential=access/20260102/us-east-1/sts/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date, \
+             Signature=0b7f32eecf17d065dc45c94038ed269a6bfdda6c57adf26d330fa746cc4266b6"
+        );
+        signer.session_token = Some(Secret::new(b"session".to_vec()));
+        signer.region = Some("eu-central-1".to_owned());
+        signer.server_id = Some("vault.test".to_owned());
+        assert_eq!(
+            authorization(&signer),
+            "AWS4-HMAC-SHA256 Credential=access/20260102/eu-central-1/sts/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-vault-aws-iam-server-id, \
+             Signature=5848ae9b9b5262d5785729c552de9588cdb6e33697b16544f5f38350e0fdd916"
+        );
+    }
+}

@@ -99,9 +99,9 @@ impl Vault {
     /// A session with a token.
     async fn begin(&self) -> Result<(Session<'_>, Own), Failure> {
         let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
-        let credential = choice.choose()?;
         let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
         let client = client.map_err(Clone::clone)?;
+        let credential = choice.choose()?;
         let session = Session::new(client, &self.terms, self.connection.namespace.as_deref())?;
         match credential {
             Credential::Token(piece) => {
