@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::variables::{Process, View};
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
 use crate::plan::{Plan, Source};
+use crate::provider::Provider;
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
+use super::deadline::Punctual;
 use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
@@ -66,18 +68,25 @@ impl<'a> Session<'a> {
         self.by_the_deadline(crate::resolve::resolve(plan, &providers))?.map_err(Failure::Resolve)
     }
 
-    /// What each secret of a plan comes to.
+    /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and
+    /// hides nothing of the others.
     pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
         let view = View::new(self.process, self.loaded.base());
+        let (deadline, seconds) = (self.by(), self.timeout.as_secs());
+        let punctual =
+            |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
-        self.by_the_deadline(crate::resolve::assess(plan, &providers))
+        let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
+        Ok(runtime()?.block_on(crate::resolve::assess(plan, &providers)))
     }
 
     fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
-        let deadline = tokio::time::Instant::from_std(self.deadline);
-        let result = runtime.block_on(async { tokio::time::timeout_at(deadline, work).await });
+        let result = runtime()?.block_on(async { tokio::time::timeout_at(self.by(), work).await });
         result.map_err(|_| Failure::Deadline(self.timeout))
+    }
+
+    fn by(&self) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.deadline)
     }
 
     fn providers<'v>(&self, plan: &Plan<'_>, view: &'v View<'v>) -> Providers<'v> {
@@ -104,4 +113,8 @@ impl<'a> Session<'a> {
         let named = config.instances.iter().filter(|(name, instance)| instance.written || used(name));
         named.flat_map(|(_, instance)| instance.descriptor.credential_variables.iter().copied()).collect()
     }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_time().build().map_err(Failure::Process)
 }
