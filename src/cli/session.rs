@@ -12,10 +12,11 @@ use crate::config::{self, Loaded, Request};
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::plan::{Plan, Source};
-use crate::provider::{Terms, Tokens};
+use crate::provider::{Provider, Terms, Tokens};
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
+use super::deadline::Punctual;
 use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
@@ -77,11 +78,16 @@ impl<'a> Session<'a> {
         Ok(resolved)
     }
 
-    /// What each secret of a plan comes to.
+    /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and
+    /// hides nothing of the others.
     pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
         let view = View::new(self.process, self.loaded.base(), self.terms());
+        let (deadline, seconds) = (self.by(), self.timeout.as_secs());
+        let punctual =
+            |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
-        self.by_the_deadline(crate::resolve::assess(plan, &providers))
+        let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
+        run(crate::resolve::assess(plan, &providers))
     }
 
     /// Neither the command that kz becomes nor the file that it writes can have a lease renewed.
@@ -99,12 +105,13 @@ impl<'a> Session<'a> {
     }
 
     fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Process)?;
-        let deadline = tokio::time::Instant::from_std(self.deadline + GRACE);
-        let result = runtime.block_on(async { tokio::time::timeout_at(deadline, work).await });
-        // A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
-        runtime.shutdown_background();
+        let result = run(async { tokio::time::timeout_at(self.by(), work).await })?;
         result.map_err(|_| Failure::Deadline(self.timeout))
+    }
+
+    /// When providers are ended that have not ended by themselves.
+    fn by(&self) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.deadline + GRACE)
     }
 
     /// On what terms backends are asked.
@@ -140,4 +147,13 @@ impl<'a> Session<'a> {
         let named = config.instances.iter().filter(|(name, instance)| instance.written || used(name));
         named.flat_map(|(_, instance)| instance.descriptor.credential_variables.iter().copied()).collect()
     }
+}
+
+/// Runs what asks backends, on this thread alone.
+fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Process)?;
+    let result = runtime.block_on(work);
+    // A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
+    runtime.shutdown_background();
+    Ok(result)
 }

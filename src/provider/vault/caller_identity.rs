@@ -126,9 +126,9 @@ mod tests {
 
     fn authorization(signer: &Signer) -> String {
         // 2026-01-02T03:04:05Z
-        let signed = signer.sign(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)).unwrap();
+        let question = signer.sign(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)).unwrap();
         let headers: serde_json::Value =
-            serde_json::from_slice(&STANDARD.decode(signed.headers).unwrap()).unwrap();
+            serde_json::from_slice(&STANDARD.decode(question.headers).unwrap()).unwrap();
         assert_eq!(headers["x-amz-date"][0], "20260102T030405Z");
         headers["authorization"][0].as_str().unwrap().to_owned()
     }

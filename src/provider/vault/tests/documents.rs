@@ -167,12 +167,12 @@ fn a_token_that_is_none_is_told_from_one_that_may_not() {
 fn what_is_no_answer_of_vaults_is_malformed_without_a_byte_of_it() {
     for (body, reason) in [
         (r#"{"data":{"password":"canary-4b1f"#, "it ends in the middle"),
-        ("<html>canary-4b1f</html>", "it is no JSON of the right form at line 1, column 1"),
+        ("<html>canary-4b1f</html>", "it is no JSON of the right form at line 1"),
         (r#"{"data":"canary-4b1f"}"#, "its `data` is no object"),
         (r#"{"data":null}"#, "it has no `data`"),
         ("{}", "it has no `data`"),
         ("", "it ends in the middle"),
-        ("{\"data\":{\"a\":\"\u{1}canary-4b1f\"}}", "it is no JSON of the right form at line 1, column 14"),
+        ("{\"data\":{\"a\":\"\u{1}canary-4b1f\"}}", "it is no JSON of the right form at line 1"),
     ] {
         let malformed = failure(outcome(&server(200, body), "kv/a"));
         assert_eq!(malformed.kind, FailureKind::Malformed);
