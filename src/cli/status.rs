@@ -144,7 +144,7 @@ mod tests {
         };
         let secret = || Secret::new(b"v".to_vec());
         let mut all: Vec<Option<Verdict>> = classes.map(|class| Some(failed(class))).collect();
-        all.push(Some(Verdict::Present { value: secret(), version: None }));
+        all.push(Some(Verdict::Present { value: secret(), version: None, lease: None }));
         all.extend([Verdict::Assumed(secret()), Verdict::Omitted, Verdict::Blocked("B".into())].map(Some));
         all.push(None);
         all
