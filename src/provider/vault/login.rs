@@ -159,7 +159,8 @@ fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
 /// A login's failure says that it is one: its cause lies in the credential, not in the document.
 fn explain(failure: Failure, login: &Login) -> Failure {
     let kind = match failure.kind {
-        FailureKind::Misconfigured => FailureKind::Denied,
+        // A 400 that says nothing of its reason is how Vault refuses most credentials.
+        FailureKind::Misconfigured if failure.hint.is_none() => FailureKind::Denied,
         kind => kind,
     };
     let hint = failure.hint.or_else(|| {

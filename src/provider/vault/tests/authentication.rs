@@ -27,7 +27,8 @@ fn the_first_token_that_is_there_is_used_in_the_documented_order() {
     let token = |fixture: &Fixture, settings: &Settings| {
         let server = Server::plain(generous);
         let home = fixture.path("").into_os_string().into_string().unwrap();
-        let terms = crate::provider::Surroundings::terms(fixture);
+        let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
+        let terms = Terms { patience, concurrency: None, tokens: Tokens::Revoke };
         let mut all =
             Fixture::new().with_variable("VAULT_ADDR", server.address()).with_variable("HOME", home);
         for name in ["VAULT_TOKEN", "VAULT_TOKEN_FILE"] {
