@@ -29,7 +29,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo check test e2e bench size fuzz advisories clean
+.PHONY: help setup generated build release image stand-ins demo check test hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,9 +61,13 @@ check: ## formatting, lints, dependency rules, module graph
 	@cargo deny --log-level error check bans licenses sources
 	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
 
-test: setup check ## everything: check, unit and integration tests, then e2e
+test: setup check ## everything: check, unit and integration tests, the hostile suite, then e2e
 	@cargo test $(FAST) --lib --bins --test it $(ARGS)
+	@$(MAKE) --no-print-directory hostile ARGS=
 	@$(MAKE) --no-print-directory e2e
+
+hostile: ## attacks on a volume that kz exports into, as a table; ARGS='link' for some rows (as root; changes sysctls and restores them)
+	@cargo test $(FAST) --test hostile -- $(ARGS)
 
 e2e: ## the image on a real engine (kz:dev becomes the fast build)
 	@$(MAKE) --no-print-directory image PROFILE=fast

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::output::{self, Item, Refusal, json};
 use crate::plan::{Plan, Use};
-use crate::publish::readers::{Reader, check_file_reader, check_set_reader};
+use crate::publish::readers::{Reader, check_entry, check_file_reader, check_set_reader};
 use crate::publish::{self, Attributes, Change, File, Owner, RelativePath};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
@@ -45,8 +45,11 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
             }
             let secrets = session.resolve(&plan)?;
             let content = encode(arguments, &secrets)?;
+            let barred = check_entry(path.parent().unwrap_or(Path::new("")), attributes).err();
             let change = publish::publish_file(path, &content, attributes, session.deadline);
-            say(session, change.map_err(Failure::Publish)?, secrets.len(), path, &[attributes]);
+            let change = change.map_err(Failure::Publish)?;
+            let names = secrets.iter().map(|secret| secret.name.as_str());
+            say(session, change, path, &names.map(|name| (name, attributes)).collect::<Vec<_>>(), barred);
             Ok(())
         }
         Target::Directory(path) => to_directory(session, &plan, path, attributes, reader),
@@ -137,35 +140,66 @@ fn to_directory(
         let files = places.values().map(|(file, attributes)| (file, *attributes));
         check_set_reader(path, files, reader).map_err(Failure::Publish)?;
     }
-    let files: Vec<File> = session
-        .resolve(plan)?
-        .into_iter()
-        .filter_map(|secret| {
-            let (path, attributes) = places.remove(secret.name.as_str())?;
-            Some(File { path, content: secret.value, attributes, origin: secret.origin })
-        })
-        .collect();
+    let secrets = session.resolve(plan)?;
+    let mut delivered: Vec<(&str, Attributes)> = Vec::new();
+    let mut files: Vec<File> = Vec::new();
+    for secret in &secrets {
+        let Some((path, attributes)) = places.remove(secret.name.as_str()) else { continue };
+        delivered.push((&secret.name, attributes));
+        files.push(File { path, content: secret.value.clone(), attributes, origin: secret.origin.clone() });
+    }
+    let barred = groups(&delivered).iter().find_map(|(owned, _)| check_entry(path, *owned).err());
     let change = publish::publish_set(path, &files, session.deadline).map_err(Failure::Publish)?;
-    let attributes: Vec<Attributes> = files.iter().map(|file| file.attributes).collect();
-    say(session, change, files.len(), path, &attributes);
+    say(session, change, path, &delivered, barred);
     Ok(())
 }
 
-/// One line that says who can read it: a 0400 file of the wrong owner is the commonest surprise.
-fn say(session: &Session<'_>, change: Change, number: usize, path: &Path, attributes: &[Attributes]) {
+/// Who can read it: a 0400 file of the wrong owner is the commonest surprise. One line, or one more
+/// for each mode and owner where they differ.
+fn say(
+    session: &Session<'_>,
+    change: Change,
+    path: &Path,
+    delivered: &[(&str, Attributes)],
+    barred: Option<publish::Error>,
+) {
+    let number = delivered.len();
     let secrets = if number == 1 { "1 secret".to_owned() } else { format!("{number} secrets") };
-    let Some(first) = attributes.first() else {
+    let Some((_, first)) = delivered.first() else {
         session.log.note(&format!("wrote no secrets to {}: none is there", path.display()));
         return;
     };
-    let access = if attributes.iter().all(|other| other == first) {
-        let owner = first.owner.map_or(session.process.uid, |owner| owner.uid);
-        format!("mode {:04o}, owner {owner}: {} can read them", first.mode, first.readers())
-    } else {
-        "modes and owners as configured".to_owned()
+    let done = match change {
+        Change::Written => format!("wrote {secrets} to {}", path.display()),
+        Change::Unchanged => format!("{secrets} in {} unchanged", path.display()),
     };
-    session.log.note(&match change {
-        Change::Written => format!("wrote {secrets} to {}, {access}", path.display()),
-        Change::Unchanged => format!("{secrets} in {} unchanged, {access}", path.display()),
-    });
+    if delivered.iter().all(|(_, other)| other == first) {
+        session.log.note(&format!("{done}, {}", access(session, *first, "them")));
+    } else {
+        session.log.note(&format!("{done}, modes and owners as configured"));
+        for (attributes, names) in groups(delivered) {
+            session.log.note(&access(session, attributes, &names.join(", ")));
+        }
+    }
+    if let Some(error) = barred {
+        session.log.warn(&error.to_string());
+    }
+}
+
+/// `mode 0400, owner 999: only uid 999 and root can read them`.
+fn access(session: &Session<'_>, attributes: Attributes, what: &str) -> String {
+    let owner = attributes.owner.map_or(session.process.uid, |owner| owner.uid);
+    format!("mode {:04o}, owner {owner}: {} can read {what}", attributes.mode, attributes.readers())
+}
+
+/// The names that share mode and owner, in the order of their first.
+fn groups<'a>(delivered: &[(&'a str, Attributes)]) -> Vec<(Attributes, Vec<&'a str>)> {
+    let mut groups: Vec<(Attributes, Vec<&str>)> = Vec::new();
+    for (name, attributes) in delivered {
+        match groups.iter_mut().find(|(known, _)| known == attributes) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((*attributes, vec![name])),
+        }
+    }
+    groups
 }

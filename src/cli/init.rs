@@ -1,4 +1,4 @@
-//! `kz init`: a commented `.keyzero.toml` to begin with; overwrites nothing.
+//! `kz init`: a commented `.keyzero.toml` to begin with; overwrites nothing, not even what appears while it writes.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,21 +33,15 @@ pub(super) fn init(arguments: &Init, common: &Common, process: &Process, log: Lo
         return stdout::print(situation.text().as_bytes());
     }
     let path = process.directory.join(FILE_NAME);
-    refuse_to_overwrite(&path)?;
     let content = Secret::new(situation.text().into_bytes());
     let attributes = Attributes { mode: MODE, owner: None };
     let deadline = Instant::now() + common.timeout.unwrap_or(PATIENCE);
-    let _change = publish::publish_file(&path, &content, attributes, deadline).map_err(Failure::Publish)?;
+    publish::publish_new(&path, &content, attributes, deadline).map_err(|error| match error {
+        publish::Error::Exists { .. } => Failure::Overwrites(path.clone()),
+        error => Failure::Publish(error),
+    })?;
     say_next(&situation, &path, log);
     Ok(())
-}
-
-/// Whatever lies there, a symbolic link that leads nowhere too.
-fn refuse_to_overwrite(path: &Path) -> Result<(), Failure> {
-    if path.symlink_metadata().is_err() {
-        return Ok(());
-    }
-    Err(Failure::Overwrites(path.to_owned()))
 }
 
 fn say_next(situation: &Situation, path: &Path, log: Log) {

@@ -15,7 +15,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat, umask};
-use nix::unistd::{UnlinkatFlags, fsync, geteuid, symlinkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, geteuid, linkat, symlinkat, unlinkat};
 
 use super::error::Error;
 use crate::log;
@@ -94,7 +94,8 @@ impl Directory {
     /// A new directory of ours in this one, with exactly this mode (and the set-group-ID bit where
     /// it is inherited).
     pub(super) fn make_subdirectory(&self, name: &OsStr, mode: u32) -> nix::Result<Self> {
-        with_own_umask(|| mkdirat(&self.descriptor, name, Mode::S_IRWXU))?;
+        let private = Mode::S_IRWXU | Mode::from_bits_truncate(mode & Mode::S_ISVTX.bits());
+        with_own_umask(|| mkdirat(&self.descriptor, name, private))?;
         self.own_subdirectory(name, mode).inspect_err(|_| {
             let _ = self.remove_subdirectory(name);
         })
@@ -103,11 +104,12 @@ impl Directory {
     fn own_subdirectory(&self, name: &OsStr, mode: u32) -> nix::Result<Self> {
         let directory = self.subdirectory(name)?;
         let stat = directory.stat()?;
-        if stat.st_uid != geteuid().as_raw() {
-            // Somebody exchanged it between the two calls.
+        // Somebody exchanged it between the two calls, perhaps for another of this uid: that would
+        // not be empty, and is neither to be changed nor, after a failure, to be removed.
+        if stat.st_uid != geteuid().as_raw() || !directory.names()?.is_empty() {
             return Err(Errno::ESTALE);
         }
-        if stat.st_mode & 0o777 != mode {
+        if stat.st_mode & (PERMISSIONS & !Mode::S_ISGID.bits()) != mode {
             directory.set_mode(mode)?;
         }
         Ok(directory)
@@ -141,6 +143,11 @@ impl Directory {
 
     pub(super) fn link(&self, target: &OsStr, name: &OsStr) -> nix::Result<()> {
         symlinkat(target, &self.descriptor, name)
+    }
+
+    /// Gives a file another name, which must not exist.
+    pub(super) fn link_file(&self, from: &OsStr, to: &OsStr) -> nix::Result<()> {
+        linkat(&self.descriptor, from, &self.descriptor, to, AtFlags::empty())
     }
 
     pub(super) fn rename(&self, from: &OsStr, to: &OsStr) -> nix::Result<()> {

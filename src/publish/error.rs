@@ -46,6 +46,12 @@ pub enum Error {
         /// What it is, with its article.
         kind: &'static str,
     },
+    /// A new file was meant, and something is there.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// The target.
+        path: PathBuf,
+    },
     /// The target's name is one that kz keeps for itself.
     #[error("the name of `{path}` is one that kz keeps for itself")]
     Reserved {
@@ -216,6 +222,7 @@ impl Error {
             ),
             Self::TargetKind { path, .. } => standard_output(path)
                 .unwrap_or_else(|| "name a file in a mounted directory; `--output -` is stdout".to_owned()),
+            Self::Exists { path } => format!("move it away: `mv {0} {0}.old`", path.display()),
             Self::Reserved { .. } => "choose another file name, such as `.env`".to_owned(),
             Self::MountPoint { path } => format!(
                 "mount a directory instead and write into it: `-v secrets:/secrets`, `--output /secrets/{}`",

@@ -3,13 +3,19 @@
 //!
 //! Invariants: a generation is 0700 until it is complete, and 0755 from then on; the rename of a
 //! new link over `..data` is the one moment at which readers change over. Only what has the name,
-//! the type and the owner of a generation of ours is ever removed, and in it only regular files
-//! and directories, which are unlinked without being opened.
+//! the type, the owner and the mark of a generation of ours is ever removed, and in it only regular
+//! files and directories, which are unlinked without being opened.
+//!
+//! The mark is the sticky bit, which nobody sets where nobody else may write. Whoever may write to
+//! the target can give its directories other names, but not that: by it a directory of the same uid
+//! that another program made is told from debris, whatever it is called.
 
 use std::ffi::{OsStr, OsString};
 use std::time::SystemTime;
 
 use nix::errno::Errno;
+use nix::libc::{dev_t, ino_t};
+use nix::sys::stat::{FileStat, Mode};
 use nix::unistd::geteuid;
 
 use super::directory::{Directory, is_directory, is_link, is_regular, kind};
@@ -19,6 +25,7 @@ use super::tree::{DIRECTORY_MODE, Seen, Tree};
 
 const DATA: &str = "..data";
 const TEMPORARY: &str = "..data_tmp.";
+const MARK: u32 = Mode::S_ISVTX.bits();
 /// No set is deeper (see [`super::RelativePath`]).
 const LEVELS: usize = 65;
 
@@ -52,12 +59,14 @@ impl<'a> Draft<'a> {
     /// Writes everything, down to the disk, where nobody else can enter.
     pub(super) fn write(parent: &'a Directory, tree: &Tree<'a>) -> Result<Self, Error> {
         let name = OsString::from(format!("..{}.{}", stamp(SystemTime::now()), random()));
-        let directory = parent.make_subdirectory(&name, 0o700).map_err(parent.failed_itself("write to"))?;
+        let directory =
+            parent.make_subdirectory(&name, 0o700 | MARK).map_err(parent.failed_itself("write to"))?;
         // Readers, and so messages, know its files by the names outside.
         let directory = directory.called(parent.path());
         let mut draft = Self { parent, directory, name, files: Vec::new(), is_public: false };
         draft.files = tree.write_into(&draft.directory)?;
-        draft.directory.set_mode(DIRECTORY_MODE).map_err(parent.failed("set the mode of", &draft.name))?;
+        let mode = DIRECTORY_MODE | MARK;
+        draft.directory.set_mode(mode).map_err(parent.failed("set the mode of", &draft.name))?;
         draft.directory.sync().map_err(parent.failed("sync", &draft.name))?;
         Ok(draft)
     }
@@ -72,8 +81,8 @@ impl<'a> Draft<'a> {
         &self.files
     }
 
-    /// Makes it the current one, in one step, and says its name.
-    pub(super) fn publish(mut self) -> Result<OsString, Error> {
+    /// Makes it the current one, in one step.
+    pub(super) fn publish(mut self) -> Result<Published, Error> {
         // A random name, since anybody could put something at a fixed one.
         let temporary = OsString::from(format!("{TEMPORARY}{}", random()));
         let data = OsStr::new(DATA);
@@ -86,25 +95,42 @@ impl<'a> Draft<'a> {
             return Err(parent.failed("replace", data)(errno));
         }
         self.is_public = true;
-        Ok(self.name.clone())
+        let identity = self.directory.stat().ok().map(|stat| (stat.st_dev, stat.st_ino));
+        Ok(Published { name: self.name.clone(), identity })
     }
 }
 
-/// Makes the swap survive a power cut, and looks whether it was ours that happened.
-pub(super) fn settle(directory: &Directory, name: &OsStr) -> Result<(), Error> {
-    directory.sync_published();
-    // Only what is certainly not ours is an error: the output has been replaced by now.
-    match directory.read_link(OsStr::new(DATA)) {
-        Ok(target) if target == name => Ok(()),
-        Ok(_) | Err(Errno::ENOENT | Errno::EINVAL) => Err(Error::Interference { path: directory.at(DATA) }),
-        Err(_) => Ok(()),
+/// The generation that readers see now.
+pub(super) struct Published {
+    pub(super) name: OsString,
+    identity: Option<(dev_t, ino_t)>,
+}
+
+impl Published {
+    /// Looks whether they really see it, and not what somebody else put in its place.
+    pub(super) fn confirm(&self, directory: &Directory) -> Result<(), Error> {
+        // Only what is certainly not ours is an error: the output has been replaced by now.
+        match directory.read_link(OsStr::new(DATA)) {
+            Ok(target) if target == self.name => {}
+            Ok(_) | Err(Errno::ENOENT | Errno::EINVAL) => {
+                return Err(Error::Interference { path: directory.at(DATA) });
+            }
+            Err(_) => {}
+        }
+        let found = directory.entry(&self.name).map(|stat| stat.map(|stat| (stat.st_dev, stat.st_ino)));
+        match found {
+            Ok(found) if found != self.identity => {
+                Err(Error::Interference { path: directory.at(&self.name) })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         if !self.is_public {
-            let _ = remove_tree(self.parent, &self.name, LEVELS);
+            let _ = remove_generation(self.parent, &self.name);
         }
     }
 }
@@ -130,7 +156,7 @@ impl Debris {
             let Some(stat) = entry.filter(|stat| stat.st_uid == geteuid().as_raw()) else { continue };
             if is_link_name && is_link(&stat) {
                 debris.links.push(name);
-            } else if !is_link_name && is_directory(&stat) {
+            } else if !is_link_name && is_marked(&stat) {
                 debris.was_public |= stat.st_mode & 0o777 == DIRECTORY_MODE;
                 debris.generations.push(name);
             }
@@ -144,14 +170,27 @@ impl Debris {
             let _ = directory.remove(&name);
         }
         for name in self.generations {
-            let _ = remove_tree(directory, &name, LEVELS);
+            let _ = remove_generation(directory, &name);
         }
     }
 }
 
-/// Removes a directory of ours and what is in it.
-fn remove_tree(parent: &Directory, name: &OsStr, levels: usize) -> nix::Result<()> {
+fn is_marked(stat: &FileStat) -> bool {
+    is_directory(stat) && stat.st_mode & MARK != 0
+}
+
+fn remove_generation(parent: &Directory, name: &OsStr) -> nix::Result<()> {
     let directory = parent.subdirectory(name)?;
+    // What bears the name may be another directory by now.
+    if !is_marked(&directory.stat()?) {
+        return Err(Errno::ESTALE);
+    }
+    empty(&directory, LEVELS)?;
+    parent.remove_subdirectory(name)
+}
+
+/// Removes what is in a directory of ours.
+fn empty(directory: &Directory, levels: usize) -> nix::Result<()> {
     if levels == 0 || directory.stat()?.st_uid != geteuid().as_raw() {
         return Err(Errno::EPERM);
     }
@@ -159,12 +198,15 @@ fn remove_tree(parent: &Directory, name: &OsStr, levels: usize) -> nix::Result<(
         // Whatever else is there is not ours: it stays, and the directory with it, but the
         // secrets beside it go.
         let _ = match directory.entry(&name)? {
-            Some(stat) if is_directory(&stat) => remove_tree(&directory, &name, levels - 1),
+            Some(stat) if is_directory(&stat) => directory
+                .subdirectory(&name)
+                .and_then(|inner| empty(&inner, levels - 1))
+                .and_then(|()| directory.remove_subdirectory(&name)),
             Some(stat) if is_regular(&stat) => directory.remove(&name),
             _ => Ok(()),
         };
     }
-    parent.remove_subdirectory(name)
+    Ok(())
 }
 
 fn is_generation(name: &OsStr) -> bool {

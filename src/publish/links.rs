@@ -58,6 +58,14 @@ impl Links {
     }
 }
 
+/// Looks once more whether readers find every name of the set.
+pub(super) fn confirm_names(directory: &Directory, tree: &Tree<'_>) -> Result<(), Error> {
+    match tree.names().map(OsStr::new).find(|name| !is_ours(directory, name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::Interference { path: directory.at(name) }),
+    }
+}
+
 /// Links that lead nowhere yet.
 pub(super) struct NewLinks<'a> {
     directory: &'a Directory,

@@ -2,7 +2,9 @@
 //!
 //! A single file locks its directory. A set locks `.kz/lock`, because whoever mounts the volume
 //! `:ro` can lock the directory through its descriptor, but cannot enter `.kz/` (0700, of the
-//! exporter's uid). A `.kz/` of another uid, or one that is no directory, is refused.
+//! exporter's uid). A `.kz/` of another uid, or one that is no directory, is refused; so is one that
+//! is another program's directory by that name, and a lock that has a second name elsewhere: their
+//! modes are not kz's to set.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
@@ -124,6 +126,11 @@ fn open_state(directory: &Directory) -> Result<(Directory, bool), Error> {
     let stat = state.stat().map_err(directory.failed("look at", name))?;
     check_state(&stat, directory, name, is_directory)?;
     if stat.st_mode & 0o777 != 0o700 {
+        // Such as what a kubelet did that gave the volume to an `fsGroup`.
+        let names = state.names().map_err(state.failed_itself("list"))?;
+        if !names.is_empty() && !names.iter().any(|name| name == LOCK) {
+            return Err(Error::StateKind { path: state.path().to_owned(), kind: "a directory" });
+        }
         state.set_mode(0o700).map_err(directory.failed("set the mode of", name))?;
     }
     Ok((state, false))
@@ -132,6 +139,10 @@ fn open_state(directory: &Directory) -> Result<(Directory, bool), Error> {
 fn open_lock(state: &Directory) -> Result<std::os::fd::OwnedFd, Error> {
     let name = OsStr::new(LOCK);
     let base = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    // Before it is opened, since opening a device does things.
+    if let Some(stat) = state.entry(name).map_err(state.failed("look at", name))? {
+        check_state(&stat, state, name, is_regular)?;
+    }
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     let opened = match with_own_umask(|| state.open(name, base | OFlag::O_RDWR | OFlag::O_CREAT, mode)) {
         // Nothing will be written if nothing has changed.
@@ -144,6 +155,9 @@ fn open_lock(state: &Directory) -> Result<std::os::fd::OwnedFd, Error> {
     let descriptor = opened.map_err(state.failed("open", name))?;
     let stat = fstat(&descriptor).map_err(state.failed("look at", name))?;
     check_state(&stat, state, name, is_regular)?;
+    if stat.st_nlink > 1 {
+        return Err(Error::StateKind { path: state.at(name), kind: "a file with another name elsewhere" });
+    }
     if stat.st_mode & 0o777 != 0o600 {
         fchmod(&descriptor, mode).map_err(state.failed("set the mode of", name))?;
     }
@@ -268,6 +282,32 @@ mod tests {
         std::fs::set_permissions(target.path(".kz"), std::fs::Permissions::from_mode(0o777)).unwrap();
         let _lock = lock_state(&target.open(), now(), &Deferred::begin()).unwrap();
         assert_eq!((target.attributes(".kz").0, target.attributes(".kz/lock").0), (0o700, 0o600));
+    }
+
+    #[test]
+    fn another_programs_directory_by_that_name_is_refused_as_it_is() {
+        let target = Target::new();
+        target.plant_directory(".kz");
+        target.plant(".kz/server.key", "theirs");
+        std::fs::set_permissions(target.path(".kz"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let before = target.snapshot();
+        let error = lock_state(&target.open(), now(), &Deferred::begin()).unwrap_err();
+        assert_eq!(error, Error::StateKind { path: target.path(".kz"), kind: "a directory" });
+        assert_eq!(target.snapshot(), before);
+    }
+
+    #[test]
+    fn a_lock_that_is_a_hard_link_of_another_file_is_refused_as_it_is() {
+        let target = Target::new();
+        target.plant("theirs", "");
+        target.plant_directory(".kz");
+        std::fs::set_permissions(target.path(".kz"), std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::hard_link(target.path("theirs"), target.path(".kz/lock")).unwrap();
+        let mode = target.attributes("theirs");
+        let error = lock_state(&target.open(), now(), &Deferred::begin()).unwrap_err();
+        let kind = "a file with another name elsewhere";
+        assert_eq!(error, Error::StateKind { path: target.path(".kz/lock"), kind });
+        assert_eq!(target.attributes("theirs"), mode);
     }
 
     #[test]

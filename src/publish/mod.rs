@@ -12,12 +12,13 @@
 //! to replace what is no regular file, is a mount point, or is not kz's.
 //!
 //! From the bottom: `directory` (the descriptor), `walk` (the way to it), `content` (one file),
-//! `lock`, `signals`; then `single` (one file) and `tree`, `generation`, `links`, `manifest` (what was
-//! delivered), `record` (where that is kept), `set` (many).
+//! `lock`, `signals`; then `single` (one file), `fresh` (one where there is none) and `tree`,
+//! `generation`, `links`, `manifest` (what was delivered), `record` (where that is kept), `set` (many).
 
 mod content;
 mod directory;
 mod error;
+mod fresh;
 mod generation;
 mod links;
 mod lock;
@@ -35,6 +36,7 @@ mod tree;
 mod walk;
 
 pub use error::Error;
+pub use fresh::publish_new;
 pub use name::{InvalidPath, RelativePath};
 pub use set::publish_set;
 pub use single::publish_file;

@@ -1,6 +1,6 @@
 //! Who can read what is published: decided from modes and owners, before anything is written.
 //!
-//! Everything but the two `check_` functions at the top is pure. They open and look at the target
+//! Everything but the three `check_` functions at the top is pure. They open and look at the target
 //! directory and write nothing. Only the target directory and what is in it count: readers mount
 //! it elsewhere, so the way to it in this container says nothing about theirs. Root reads
 //! everything (it has `CAP_DAC_OVERRIDE` unless somebody took it away).
@@ -14,7 +14,7 @@ use super::directory::{PERMISSIONS, is_foreign_sticky};
 use super::error::Error;
 use super::name::RelativePath;
 use super::walk::open_directory;
-use super::{Attributes, single};
+use super::{Attributes, Owner, single};
 
 /// Whom `--for` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,14 @@ pub fn check_set_reader<'a>(
     }
     let files = files.into_iter().map(|(path, attributes)| (PathBuf::from(path.as_str()), attributes));
     check_reader(reader, directory.path(), Audience::of(&stat), files)
+}
+
+/// Fails when the owner of a file published into `directory` could not even enter that.
+pub fn check_entry(directory: &Path, attributes: Attributes) -> Result<(), Error> {
+    let Some(Owner { uid, gid }) = attributes.owner else { return Ok(()) };
+    let directory = open_directory(directory)?;
+    let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
+    check_reader(Reader { uid, gid }, directory.path(), Audience::of(&stat), [])
 }
 
 /// The rule itself: the directory has to let `reader` in, and every file has to let it read.
@@ -180,7 +188,6 @@ impl Audience {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Owner;
     use super::*;
 
     const READER: Reader = Reader { uid: 999, gid: None };

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use super::directory::Directory;
 use super::error::Error;
-use super::generation::{Debris, Draft, current, settle};
-use super::links::Links;
+use super::generation::{Debris, Draft, current};
+use super::links::{Links, confirm_names};
 use super::lock::lock_state;
 use super::readers::check_links_for;
 use super::record::Record;
 use super::signals::Deferred;
 use super::tree::Tree;
-use super::walk::open_directory;
+use super::walk::{confirm_way, open_directory};
 use super::{Change, File};
 
 /// How long the last generation stays after the swap, so that a reader that has just opened
@@ -28,7 +28,10 @@ const GRACE: Duration = Duration::from_millis(100);
 /// Makes these files, and no others, the set that `directory` holds, in one step. Waits for
 /// another exporter until `deadline`.
 pub fn publish_set(directory: &Path, files: &[File], deadline: Instant) -> Result<Change, Error> {
-    publish_in(&open_directory(directory)?, files, deadline)
+    let opened = open_directory(directory)?;
+    let change = publish_in(&opened, files, deadline)?;
+    confirm_way(directory, &opened)?;
+    Ok(change)
 }
 
 pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instant) -> Result<Change, Error> {
@@ -62,13 +65,16 @@ fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>) -> Resu
     let draft = Draft::write(directory, tree)?;
     let note = record.draft(draft.name(), draft.files())?;
     let new = links.make(directory)?;
-    let name = draft.publish()?;
+    let published = draft.publish()?;
     new.keep();
-    settle(directory, &name)?;
+    directory.sync_published();
+    published.confirm(directory)?;
     note.publish();
     links.remove_stale(directory);
     // The new set is there, whether or not the last one can be removed now.
-    let _ = remove_debris(directory, Some(&name));
+    let _ = remove_debris(directory, Some(&published.name));
+    published.confirm(directory)?;
+    confirm_names(directory, tree)?;
     Ok(Change::Written)
 }
 
@@ -128,7 +134,7 @@ mod tests {
         assert_eq!(std::fs::read_link(target.path("tls")).unwrap(), Path::new("..data/tls"));
         assert_eq!(target.attributes("..data/A").0, 0o400);
         assert_eq!(target.attributes("..data/tls").0, 0o755);
-        assert_eq!(target.attributes(&generation(&target)).0, 0o755);
+        assert_eq!(target.attributes(&generation(&target)).0, 0o1755);
         assert_eq!((target.attributes(".kz").0, target.attributes(".kz/lock").0), (0o700, 0o600));
     }
 
@@ -272,7 +278,7 @@ mod tests {
         let target = Target::new();
         assert_written(publish(&target, &[("A", "1")]));
         let before = target.names();
-        for mode in [0o700, 0o755] {
+        for mode in [0o1700, 0o1755] {
             target.plant_directory(STALE);
             target.plant_directory(&format!("{STALE}/sub"));
             target.plant(&format!("{STALE}/sub/B"), "half");
@@ -289,6 +295,9 @@ mod tests {
     fn what_only_looks_like_debris_is_left_alone() {
         let target = Target::new();
         target.plant_directory("..2020_01_01_00_00_00.0123456789");
+        // Of ours, by the name of a generation, but without the mark: another program's.
+        target.plant_directory("..2020_01_01_00_00_03.0123456789abcdef");
+        target.plant("..2020_01_01_00_00_03.0123456789abcdef/keep", "theirs");
         target.plant(STALE, "a file, no generation");
         target.plant_link("..2020_01_01_00_00_01.0123456789abcdef", "/etc");
         target.plant("..data_tmp.0123456789abcdef", "a file, no link");
@@ -447,7 +456,7 @@ mod tests {
         for (name, mode) in [
             (".kz", 0o700),
             (".kz/lock", 0o600),
-            ("..data/", 0o755),
+            ("..data/", 0o1755),
             ("..data/b", 0o755),
             ("..data/b/c", 0o400),
         ] {

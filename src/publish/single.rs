@@ -19,7 +19,7 @@ use super::error::Error;
 use super::lock::lock_directory;
 use super::signals::Deferred;
 use super::stamp::{is_random, random};
-use super::walk::open_directory;
+use super::walk::{confirm_way, open_directory};
 use super::{Attributes, Change, STATE_DIRECTORY};
 use crate::secret::Secret;
 
@@ -35,7 +35,10 @@ pub fn publish_file(
     deadline: Instant,
 ) -> Result<Change, Error> {
     let (parent, name) = split(target)?;
-    publish_in(&open_directory(parent)?, name, content, attributes, deadline)
+    let directory = open_directory(parent)?;
+    let change = publish_in(&directory, name, content, attributes, deadline)?;
+    confirm_way(parent, &directory)?;
+    Ok(change)
 }
 
 pub(super) fn publish_in(
@@ -96,7 +99,7 @@ fn replace(
     content: &Secret,
     attributes: Attributes,
 ) -> Result<(), Error> {
-    let temporary = OsString::from(format!("{PREFIX}{}{SUFFIX}", random()));
+    let temporary = temporary();
     let place = Place { directory, name: &temporary, shown: name };
     let file = write_new(place, content, attributes)?;
     if let Err(errno) = directory.rename(&temporary, name) {
@@ -114,6 +117,11 @@ fn replace(
         }
         _ => Ok(()),
     }
+}
+
+/// A name that only kz gives, and never twice.
+pub(super) fn temporary() -> OsString {
+    OsString::from(format!("{PREFIX}{}{SUFFIX}", random()))
 }
 
 fn is_temporary(name: &OsStr) -> bool {

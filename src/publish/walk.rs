@@ -33,6 +33,17 @@ pub(super) fn open_directory(path: &Path) -> Result<Directory, Error> {
     open_from(Directory::new(descriptor, start, Opening::Openat2), path)
 }
 
+/// Looks whether `path` still leads to the directory that was opened by it: what was written is
+/// nothing to its readers when somebody put another in its place.
+pub(super) fn confirm_way(path: &Path, opened: &Directory) -> Result<(), Error> {
+    let identity = |directory: &Directory| directory.stat().map(|stat| (stat.st_dev, stat.st_ino));
+    let now = open_directory(path).ok();
+    if now.is_some_and(|now| identity(&now).is_ok() && identity(&now) == identity(opened)) {
+        return Ok(());
+    }
+    Err(Error::Interference { path: opened.path().to_owned() })
+}
+
 /// Likewise, `path` being relative to `start` unless it is absolute.
 pub(super) fn open_from(start: Directory, path: &Path) -> Result<Directory, Error> {
     let mut walk = Walk { here: start, pending: Vec::new(), trusted: true, links: 0 };

@@ -292,4 +292,19 @@ mod tests {
         assert_eq!(inputs("{{ debug() }}"), Ok(vec!["debug".to_owned()]));
         assert!(matches!(inputs("{% include 'x' %}"), Err(TemplateError::Syntax(1))));
     }
+
+    #[test]
+    fn nothing_shows_all_values_or_loads_another_template() {
+        for text in
+            ["{{ debug() }}", "{{ debug }}", "{% debug %}", "{{ self }}", "{{ X | pprint }}", "{{ X.x }}"]
+        {
+            let error = with(text, b"canary").expect_err(text);
+            assert!(!error.to_string().contains("canary"), "{text}: {error}");
+        }
+        for text in
+            ["{% include 'X' %}", "{% import 'X' as y %}", "{% extends 'X' %}", "{% from 'X' import y %}"]
+        {
+            assert!(matches!(with(text, b"canary"), Err(TemplateError::Syntax(1))), "{text}");
+        }
+    }
 }

@@ -132,3 +132,17 @@ fn a_local_file_may_change_nothing_else() {
         as_uid(&sandbox, 1000, ".", &["validate"]).expect_code(2).expect_stderr(&[word]);
     }
 }
+
+#[test]
+fn beside_pid_1_a_local_file_counts_for_nothing() {
+    let sandbox = Sandbox::with_config(VALID);
+    sandbox.file(".keyzero.local.toml", LOCAL);
+    sandbox.copy_kz();
+    let export = |wrapper: &[&str]| {
+        let mut command = Command::new("env");
+        let drop = ["setpriv", "--reuid", "1000", "--clear-groups", "./kz", "export", "--format", "env"];
+        sandbox.run(command.args(wrapper).args(drop).env("LOCAL_A", "mine")).expect_code(0).stdout()
+    };
+    assert_eq!(export(&[]), "A=mine\n");
+    assert_eq!(export(&["unshare", "--pid", "--fork"]), "A=main\n");
+}

@@ -101,3 +101,55 @@ fn what_is_there_stays_as_it_is() {
     sandbox.file(".keyzero.toml/x", "");
     refused(&sandbox);
 }
+
+/// Held up when everything is written but the name: whatever has the name by then stays.
+#[test]
+fn what_appears_while_it_writes_stays_as_it_is() {
+    // Where there are no hard links, too.
+    for failure in [&[][..], &["-e", "inject=linkat:error=EPERM"]] {
+        let sandbox = Sandbox::new();
+        let held_up =
+            ["-f", "-o", "/dev/null", "-e", "trace=fsync,linkat", "-e", "inject=fsync:signal=STOP:when=1"];
+        let mut command = Command::new("strace");
+        command.args(held_up).args(failure).arg(kz_binary()).arg("init");
+        let run = std::thread::scope(|scope| {
+            let kz = scope.spawn(|| sandbox.run(&mut command));
+            let stopped = stopped_kz(&sandbox);
+            sandbox.file(CONFIG, "# mine\n");
+            nix::sys::signal::kill(stopped, nix::sys::signal::Signal::SIGCONT).expect("it is stopped");
+            kz.join().expect("kz ends")
+        });
+        let run = run.expect_code(2).expect_stderr(&["is there already"]);
+        assert_eq!(std::fs::read_to_string(sandbox.path(CONFIG)).expect("mine"), "# mine\n");
+        let names: Vec<_> = std::fs::read_dir(sandbox.path("")).expect("the sandbox").flatten().collect();
+        assert_eq!(names.len(), 1, "debris\n{}", run.describe());
+    }
+}
+
+/// The kz that is stopped with this sandbox as its working directory.
+fn stopped_kz(sandbox: &Sandbox) -> nix::unistd::Pid {
+    loop {
+        for entry in std::fs::read_dir("/proc").expect("proc").flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+            let is_here =
+                std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == sandbox.path(""));
+            let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+            let is_stopped =
+                status.contains("State:\tT (stopped)") || status.contains("State:\tt (tracing stop)");
+            let has_written =
+                std::fs::read_dir(sandbox.path("")).is_ok_and(|mut names| names.next().is_some());
+            if is_here && has_written && is_stopped && status.contains("Name:\tkz\n") {
+                return nix::unistd::Pid::from_raw(pid);
+            }
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn without_hard_links_it_is_made_all_the_same() {
+    let sandbox = Sandbox::new();
+    let wrapper = ["-f", "-o", "/dev/null", "-e", "trace=linkat", "-e", "inject=linkat:error=EPERM"];
+    sandbox.run(Command::new("strace").args(wrapper).arg(kz_binary()).arg("init")).expect_code(0);
+    sandbox.kz(&["validate"]).expect_code(0);
+}

@@ -199,3 +199,47 @@ fn the_state_of_another_uid_is_an_error_that_names_both() {
         "`user: \"65532\"`",
     ]);
 }
+
+#[test]
+fn each_mode_and_owner_of_a_set_is_said_with_its_names() {
+    let delivery = delivery(Form::Set, &["--owner", "999:999"]);
+    let config = "[secrets]\nA = { provider = \"env\", ref = \"VALUE\" }\n\
+                  B = { provider = \"env\", ref = \"VALUE\", mode = \"0440\", owner = \"0:50\" }\n\
+                  C = { provider = \"env\", ref = \"VALUE\" }\n\
+                  D = { provider = \"env\", ref = \"VALUE\", mode = \"0444\" }\n";
+    delivery.sandbox.file(".keyzero.toml", config);
+    for first in ["wrote 4 secrets to out,", "4 secrets in out unchanged,"] {
+        delivery.export("new").expect_code(0).expect_stderr(&[
+            &format!("kz: {first} modes and owners as configured\n"),
+            "kz: mode 0400, owner 999: only uid 999 and root can read A, C\n",
+            "kz: mode 0440, owner 0: only members of group 50 and root can read B\n",
+            "kz: mode 0444, owner 999: every user can read D\n",
+        ]);
+    }
+}
+
+#[test]
+fn an_owner_that_cannot_enter_the_directory_is_warned_of() {
+    for form in FORMS {
+        let delivery = delivery(form, &["--owner", "999:999"]);
+        delivery.sandbox.mode("out", 0o700);
+        let words =
+            "kz: warning: uid 999 could not read `out`: it cannot enter the directory, which has mode 0700";
+        delivery.export("new").expect_code(0).expect_stderr(&[words]);
+        delivery.sandbox.mode("out", 0o711);
+        let run = delivery.export("new").expect_code(0);
+        assert!(!run.stderr().contains("warning"), "{}", run.describe());
+    }
+}
+
+#[test]
+fn modes_that_nobody_could_read_are_no_modes() {
+    for form in FORMS {
+        for mode in ["0000", "0200", "0040", "0377", "01400", "4400", "0o400x", "256"] {
+            let mut delivery = delivery(form, &[]);
+            delivery.options = vec!["--mode", mode];
+            let run = delivery.export("new").expect_code(2).expect_stderr(&["octal permission bits"]);
+            assert!(listing(&delivery.out()).is_empty(), "{}", run.describe());
+        }
+    }
+}

@@ -235,6 +235,7 @@ fn publish_code(error: &publish::Error) -> Code {
         Error::LinkNotFollowed { .. } => Code::LinkNotFollowed,
         Error::TargetIsDirectory { .. } => Code::TargetIsDirectory,
         Error::TargetKind { .. } => Code::TargetKind,
+        Error::Exists { .. } => Code::Overwrites,
         Error::Reserved { .. } => Code::Reserved,
         Error::MountPoint { .. } => Code::MountPoint,
         Error::ReadOnly { .. } => Code::ReadOnly,
