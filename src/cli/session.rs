@@ -11,6 +11,7 @@ use crate::config::{self, Loaded, Request};
 use crate::log::Log;
 use crate::plan::{Plan, Source};
 use crate::provider::Provider;
+use crate::publish::Turn;
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
@@ -48,6 +49,11 @@ impl<'a> Session<'a> {
         }
         let timeout = common.timeout.or(loaded.config.timeout).unwrap_or(TIMEOUT);
         Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout })
+    }
+
+    /// How another exporter is waited for.
+    pub(super) fn turn(&self) -> Turn {
+        Turn { deadline: self.deadline, log: self.log }
     }
 
     /// What is to be read for `only` these secrets, or for all.
