@@ -13,6 +13,7 @@ use crate::log::Log;
 use crate::patience::Patience;
 use crate::plan::{Plan, Source};
 use crate::provider::{Provider, Terms, Tokens};
+use crate::publish::Turn;
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
@@ -55,6 +56,11 @@ impl<'a> Session<'a> {
         let timeout = common.timeout.or(loaded.config.timeout).unwrap_or(TIMEOUT);
         let tokens = if common.no_revoke { Tokens::Keep } else { Tokens::Revoke };
         Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout, tokens })
+    }
+
+    /// How another exporter is waited for.
+    pub(super) fn turn(&self) -> Turn {
+        Turn { deadline: self.deadline, log: self.log }
     }
 
     /// What is to be read for `only` these secrets, or for all.

@@ -326,7 +326,10 @@ fn whatever_call_fails_a_changed_set_is_written_or_the_old_one_stays_and_is_an_e
                 export(delivery, &old);
                 let run = inject_behind(&CHOWN_ONLY, delivery, &format!("error={error}"), point, &value);
                 let found = delivery.value(&run).expect("a set");
-                let expected = if run.output.status.success() { &value } else { &old };
+                // A way that may not be walked any more, although it was a moment ago, counts as interference,
+                // which is noticed when the set is there.
+                let is_there = run.output.status.success() || run.stderr().contains("[KZ422]");
+                let expected = if is_there { &value } else { &old };
                 assert_eq!(&found, expected, "{error} at {point:?}\n{}", run.describe());
             }
         }
