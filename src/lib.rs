@@ -4,9 +4,11 @@
 pub mod calendar;
 pub mod json;
 pub mod log;
+pub mod patience;
 pub mod secret;
 
 pub mod exec;
+pub mod http;
 pub mod output;
 pub mod provider;
 pub mod publish;

@@ -13,7 +13,7 @@ fuzz_target!(|text: &str| {
     let Some((path, text)) = text.split_once('\n') else { return };
     let Ok(path) = FieldPath::parse(path) else { return };
     let content = Secret::new(text.as_bytes().to_vec());
-    let document = Document { content, shape: Shape::Json, version: None };
+    let document = Document { content, shape: Shape::Json, version: None, lease: None };
     let got = Fields::of(&document).and_then(|fields| fields.get(&path));
     let Ok(tree) = serde_json::from_str::<Value>(text) else { return };
     let pointer = kz_fuzz::pointer(path.segments());

@@ -25,7 +25,7 @@ fuzz_target!(|text: &str| {
     let Some((path, text)) = text.split_once('\n') else { return };
     let Ok(path) = FieldPath::parse(path) else { return };
     let content = Secret::new(text.as_bytes().to_vec());
-    let document = Document { content, shape: Shape::Toml, version: None };
+    let document = Document { content, shape: Shape::Toml, version: None, lease: None };
     let got = Fields::of(&document).and_then(|fields| fields.get(&path));
     let Ok(tree) = toml::from_str::<toml::Table>(text).map(Toml::Table) else { return };
     let digits = |part: &str| part.parse().ok().filter(|index: &usize| index.to_string() == part);

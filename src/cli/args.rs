@@ -50,6 +50,9 @@ pub(super) struct Common {
     /// Give up on backends and locks after this long [default: 60s]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
+    /// Leave a token that kz got itself to expire, instead of revoking it once nothing hangs on it
+    #[arg(long, global = true)]
+    pub no_revoke: bool,
     /// Say each step
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -196,8 +199,29 @@ pub(super) struct Run {
     pub command: Vec<OsString>,
 }
 
+const STATUS_STATES: &str = "\
+Examples:
+  kz status
+  kz status --format json | jq -r '.[] | select(.state == \"absent\").name'
+
+States:
+  ok            it is there
+  default       absent, so its default is used
+  optional      absent, which is allowed
+  absent        the backend has no such secret, or the document no such field
+  denied        the backend does not let kz read it
+  unreachable   the backend could not be reached, or did not answer in time
+  malformed     what came back does not parse or decode
+  not set up    kz was not told enough to ask, or this version cannot ask
+  not rendered  a template of secrets that are there does not come to a value
+  blocked       a template that needs one that is not there
+
+Exit code 0 when there are only the first three, 1 with any other. No character of a value is shown,
+nor its length.";
+
 /// `kz status`.
 #[derive(Debug, Args)]
+#[command(after_help = STATUS_STATES)]
 pub(super) struct Status {
     /// Only these secrets
     #[arg(long, value_name = "NAME", value_delimiter = ',')]

@@ -46,7 +46,7 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
             let secrets = session.resolve(&plan)?;
             let content = encode(arguments, &secrets)?;
             let barred = check_entry(path.parent().unwrap_or(Path::new("")), attributes).err();
-            let change = publish::publish_file(path, &content, attributes, session.deadline);
+            let change = publish::publish_file(path, &content, attributes, session.turn());
             let change = change.map_err(Failure::Publish)?;
             let names = secrets.iter().map(|secret| secret.name.as_str());
             say(session, change, path, &names.map(|name| (name, attributes)).collect::<Vec<_>>(), barred);
@@ -149,7 +149,7 @@ fn to_directory(
         files.push(File { path, content: secret.value.clone(), attributes, origin: secret.origin.clone() });
     }
     let barred = groups(&delivered).iter().find_map(|(owned, _)| check_entry(path, *owned).err());
-    let change = publish::publish_set(path, &files, session.deadline).map_err(Failure::Publish)?;
+    let change = publish::publish_set(path, &files, session.turn()).map_err(Failure::Publish)?;
     say(session, change, path, &delivered, barred);
     Ok(())
 }

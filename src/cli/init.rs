@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::config::locate::FILE_NAME;
 use crate::config::variables::Process;
 use crate::log::Log;
-use crate::publish::{self, Attributes};
+use crate::publish::{self, Attributes, Turn};
 use crate::secret::Secret;
 
 use super::args::{Common, Init};
@@ -35,8 +35,8 @@ pub(super) fn init(arguments: &Init, common: &Common, process: &Process, log: Lo
     let path = process.directory.join(FILE_NAME);
     let content = Secret::new(situation.text().into_bytes());
     let attributes = Attributes { mode: MODE, owner: None };
-    let deadline = Instant::now() + common.timeout.unwrap_or(PATIENCE);
-    publish::publish_new(&path, &content, attributes, deadline).map_err(|error| match error {
+    let turn = Turn { deadline: Instant::now() + common.timeout.unwrap_or(PATIENCE), log };
+    publish::publish_new(&path, &content, attributes, turn).map_err(|error| match error {
         publish::Error::Exists { .. } => Failure::Overwrites(path.clone()),
         error => Failure::Publish(error),
     })?;

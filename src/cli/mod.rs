@@ -4,6 +4,7 @@
 
 mod args;
 mod completions;
+mod deadline;
 mod explain;
 mod export;
 mod init;

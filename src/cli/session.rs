@@ -2,21 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Builder;
 
+use crate::calendar;
 use crate::config::variables::{Process, View};
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
+use crate::patience::Patience;
 use crate::plan::{Plan, Source};
+use crate::provider::{Provider, Terms, Tokens};
+use crate::publish::Turn;
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
+use super::deadline::Punctual;
 use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
 const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// After the deadline providers say what they waited for, and give tokens back; one that does not is ended then.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// A loaded configuration and the process it was loaded in.
 #[derive(Debug)]
@@ -30,6 +38,7 @@ pub(super) struct Session<'a> {
     /// When to give up.
     pub deadline: Instant,
     timeout: Duration,
+    tokens: Tokens,
 }
 
 impl<'a> Session<'a> {
@@ -45,7 +54,13 @@ impl<'a> Session<'a> {
             log.detail(&format!("environment: {environment}"));
         }
         let timeout = common.timeout.or(loaded.config.timeout).unwrap_or(TIMEOUT);
-        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout })
+        let tokens = if common.no_revoke { Tokens::Keep } else { Tokens::Revoke };
+        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout, tokens })
+    }
+
+    /// How another exporter is waited for.
+    pub(super) fn turn(&self) -> Turn {
+        Turn { deadline: self.deadline, log: self.log }
     }
 
     /// What is to be read for `only` these secrets, or for all.
@@ -61,23 +76,57 @@ impl<'a> Session<'a> {
 
     /// The values of a plan.
     pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
-        let view = View::new(self.process, self.loaded.base());
+        let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
-        self.by_the_deadline(crate::resolve::resolve(plan, &providers))?.map_err(Failure::Resolve)
+        let resolved = self.by_the_deadline(crate::resolve::resolve(plan, &providers))?;
+        let resolved = resolved.map_err(Failure::Resolve)?;
+        self.warn_of_leases(&resolved);
+        Ok(resolved)
     }
 
-    /// What each secret of a plan comes to.
+    /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and
+    /// hides nothing of the others.
     pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
-        let view = View::new(self.process, self.loaded.base());
+        let view = View::new(self.process, self.loaded.base(), self.terms());
+        let (deadline, seconds) = (self.by(), self.timeout.as_secs());
+        let punctual =
+            |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
-        self.by_the_deadline(crate::resolve::assess(plan, &providers))
+        let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
+        run(crate::resolve::assess(plan, &providers))
+    }
+
+    /// Neither the command that kz becomes nor the file that it writes can have a lease renewed.
+    fn warn_of_leases(&self, resolved: &[Resolved]) {
+        let mut by_lease: BTreeMap<Duration, Vec<&str>> = BTreeMap::new();
+        for (secret, lease) in resolved.iter().filter_map(|secret| Some((secret, secret.lease?))) {
+            by_lease.entry(lease).or_default().push(&secret.name);
+        }
+        for (lease, names) in by_lease {
+            let (names, seconds) = (names.join(", "), lease.as_secs());
+            let end = SystemTime::now().checked_add(lease).map(calendar::rfc3339);
+            let until = end.map(|end| format!(" until {end}")).unwrap_or_default();
+            self.log.warn(&format!("leased{until} ({seconds} s), and nobody renews it after kz: {names}"));
+        }
     }
 
     fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = Builder::new_current_thread().enable_time().build().map_err(Failure::Process)?;
-        let deadline = tokio::time::Instant::from_std(self.deadline);
-        let result = runtime.block_on(async { tokio::time::timeout_at(deadline, work).await });
+        let result = run(async { tokio::time::timeout_at(self.by(), work).await })?;
         result.map_err(|_| Failure::Deadline(self.timeout))
+    }
+
+    /// When providers are ended that have not ended by themselves.
+    fn by(&self) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.deadline + GRACE)
+    }
+
+    /// On what terms backends are asked.
+    fn terms(&self) -> Terms {
+        Terms {
+            patience: Patience::until(self.deadline, self.log),
+            concurrency: self.loaded.config.concurrency,
+            tokens: self.tokens,
+        }
     }
 
     fn providers<'v>(&self, plan: &Plan<'_>, view: &'v View<'v>) -> Providers<'v> {
@@ -104,4 +153,13 @@ impl<'a> Session<'a> {
         let named = config.instances.iter().filter(|(name, instance)| instance.written || used(name));
         named.flat_map(|(_, instance)| instance.descriptor.credential_variables.iter().copied()).collect()
     }
+}
+
+/// Runs what asks backends, on this thread alone.
+fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Process)?;
+    let result = runtime.block_on(work);
+    // A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
+    runtime.shutdown_background();
+    Ok(result)
 }

@@ -41,9 +41,12 @@ pub(super) fn status(arguments: &Status, session: &Session<'_>) -> Result<Readin
         StatusFormat::Json => json(&rows),
     };
     stdout::print(text.as_bytes())?;
-    let fails = |verdict: &Verdict| matches!(verdict, Verdict::Failed(_) | Verdict::Blocked(_));
-    Ok(if verdicts.values().any(fails) { Readiness::NotReady } else { Readiness::Ready })
+    let is_ready = rows.iter().all(|row| READY.contains(&row.state));
+    Ok(if is_ready { Readiness::Ready } else { Readiness::NotReady })
 }
+
+/// The states that stand in no delivery's way.
+const READY: [&str; 3] = ["ok", "default", "optional"];
 
 fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
     let row = |declaration: &'a Declaration| {
@@ -64,7 +67,7 @@ fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
         Some(Verdict::Omitted) => ("optional", Some("absent, which is allowed".to_owned())),
         Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),
         Some(Verdict::Blocked(input)) => ("blocked", Some(format!("it needs {input}"))),
-        None => ("malformed", None),
+        None => ("malformed", Some("the provider gave no answer".to_owned())),
     }
 }
 
@@ -113,5 +116,66 @@ fn json(rows: &[Row<'_>]) -> String {
             members.iter().map(|(key, text)| format!("{}:{}", quoted(key), quoted(text))).collect();
         format!("  {{{}}}", members.join(","))
     };
+    if rows.is_empty() {
+        return "[]\n".to_owned();
+    }
     format!("[\n{}\n]\n", rows.iter().map(object).collect::<Vec<_>>().join(",\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::args::Arguments;
+    use super::*;
+    use crate::resolve::Failed;
+    use crate::secret::Secret;
+
+    fn all() -> Vec<Option<Verdict>> {
+        let kinds = [
+            FailureKind::Denied,
+            FailureKind::Unreachable,
+            FailureKind::Malformed,
+            FailureKind::Misconfigured,
+        ];
+        let classes = [Class::Absent, Class::Template].into_iter().chain(kinds.map(Class::Provider));
+        let failed = |kind| {
+            Verdict::Failed(Failed { name: "A".into(), origin: None, kind, cause: "c".into(), hint: None })
+        };
+        let secret = || Secret::new(b"v".to_vec());
+        let mut all: Vec<Option<Verdict>> = classes.map(|class| Some(failed(class))).collect();
+        all.push(Some(Verdict::Present { value: secret(), version: None, lease: None }));
+        all.extend([Verdict::Assumed(secret()), Verdict::Omitted, Verdict::Blocked("B".into())].map(Some));
+        all.push(None);
+        all
+    }
+
+    #[test]
+    fn the_help_explains_every_state() {
+        let mut command = Arguments::command();
+        let status = command.find_subcommand_mut("status").unwrap();
+        let help = status.get_after_help().unwrap().to_string();
+        for verdict in all() {
+            let (state, _) = state(verdict.as_ref());
+            assert!(help.contains(&format!("\n  {state}  ")), "{state}\n{help}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_delivered_is_never_ready() {
+        for verdict in all() {
+            let delivers =
+                matches!(verdict, Some(Verdict::Present { .. } | Verdict::Assumed(_) | Verdict::Omitted));
+            let (state, cause) = state(verdict.as_ref());
+            assert_eq!(READY.contains(&state), delivers, "{state}");
+            assert_eq!(cause.is_none(), state == "ok", "{state} says why");
+        }
+    }
+
+    #[test]
+    fn control_characters_cannot_forge_a_row() {
+        let row = Row { name: "A\nB", provider: "p", reference: "r\u{1b}[2J", state: "ok", cause: None };
+        assert_eq!(table(&[row]).lines().count(), 2);
+        assert_eq!(json(&[]), "[]\n");
+    }
 }

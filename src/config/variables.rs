@@ -7,7 +7,7 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::provider::Surroundings;
+use crate::provider::{Surroundings, Terms};
 use crate::secret::Secret;
 
 /// What the kernel and the caller gave us.
@@ -59,16 +59,17 @@ impl Process {
 }
 
 /// What providers may see of the process, with the directory that relative paths start from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct View<'a> {
     process: &'a Process,
     base: &'a Path,
+    terms: Terms,
 }
 
 impl<'a> View<'a> {
-    /// A view in which relative paths start at `base`.
-    pub fn new(process: &'a Process, base: &'a Path) -> Self {
-        Self { process, base }
+    /// A view in which relative paths start at `base`, for providers that ask on these terms.
+    pub fn new(process: &'a Process, base: &'a Path, terms: Terms) -> Self {
+        Self { process, base, terms }
     }
 }
 
@@ -81,5 +82,9 @@ impl Surroundings for View<'_> {
 
     fn base(&self) -> &Path {
         self.base
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms.clone()
     }
 }

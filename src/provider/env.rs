@@ -52,7 +52,7 @@ impl Variables<'_> {
         match self.surroundings.variable(&document.path) {
             Some(content) => {
                 let shape = shape_of(&document.path, content.expose());
-                Outcome::Found(Document { content, shape, version: None })
+                Outcome::Found(Document { content, shape, version: None, lease: None })
             }
             None => Outcome::Absent,
         }

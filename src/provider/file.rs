@@ -55,7 +55,7 @@ impl Files {
         match local_file::read(&path, LIMIT) {
             Ok(content) => {
                 let shape = shape_of(&document.path, content.expose());
-                Outcome::Found(Document { content, shape, version: None })
+                Outcome::Found(Document { content, shape, version: None, lease: None })
             }
             Err(Unreadable::Absent) => Outcome::Absent,
             Err(unreadable) => Outcome::Failed(unreadable.failure(&path)),

@@ -4,18 +4,24 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{DocumentRef, Outcome, Provider, Surroundings};
+use super::{DocumentRef, Outcome, Provider, Surroundings, Terms};
 use crate::secret::Secret;
 
 /// The surroundings of a test. The directory goes with it.
 pub(crate) struct Fixture {
     directory: tempfile::TempDir,
     variables: BTreeMap<&'static str, Secret>,
+    terms: Terms,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), variables: BTreeMap::new() }
+        Self { directory: tempfile::tempdir().unwrap(), variables: BTreeMap::new(), terms: Terms::default() }
+    }
+
+    pub(crate) fn with_terms(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
     }
 
     pub(crate) fn with_variable(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
@@ -42,13 +48,17 @@ impl Surroundings for Fixture {
     fn base(&self) -> &Path {
         self.directory.path()
     }
+
+    fn terms(&self) -> Terms {
+        self.terms.clone()
+    }
 }
 
 /// The outcomes of these paths, in one batch.
 pub(crate) fn fetch(provider: &dyn Provider, paths: &[&str]) -> Vec<Outcome> {
     let documents: Vec<_> =
         paths.iter().map(|path| DocumentRef { path: (*path).into(), version: None }).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let outcomes = runtime.block_on(provider.fetch(&documents));
     assert_eq!(outcomes.len(), paths.len(), "one outcome per document");
     outcomes

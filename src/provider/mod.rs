@@ -22,7 +22,10 @@ pub mod vault;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
+use crate::log::Log;
+use crate::patience::Patience;
 use crate::secret::Secret;
 
 /// One thing a backend can be asked for: a file, a Vault path, an item. Fields of it are found afterwards.
@@ -55,6 +58,8 @@ pub struct Document {
     /// Which version it is, as the backend itself says (a number, an id), where it says that. Never
     /// made from the content.
     pub version: Option<String>,
+    /// How long it is valid, where the backend lent it; nothing where that is as long as it is not changed.
+    pub lease: Option<Duration>,
 }
 
 /// Why a document could not be had, by what a user has to do about it.
@@ -81,6 +86,15 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+/// Why a document is absent, where the backend says more than that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// The cause: lower case, no full stop.
+    pub cause: String,
+    /// What to type next, when there is something.
+    pub hint: Option<String>,
+}
+
 /// What became of one document.
 #[must_use]
 #[derive(Clone, Debug)]
@@ -89,6 +103,8 @@ pub enum Outcome {
     Found(Document),
     /// The backend answered that there is no such document.
     Absent,
+    /// The same, and it can be said why.
+    AbsentBecause(Absence),
     /// It could not be told, or it is not to be had.
     Failed(Failure),
 }
@@ -102,6 +118,39 @@ pub trait Provider: Send + Sync {
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
 }
 
+/// The terms on which backends are asked: what the user set for all of them.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Until when, and how it is waited.
+    pub patience: Patience,
+    /// How many documents may be asked for at once, where that was set.
+    pub concurrency: Option<usize>,
+    /// What becomes of a token that kz got itself.
+    pub tokens: Tokens,
+}
+
+/// What becomes of a token that kz got itself, once nothing hangs on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tokens {
+    /// It is revoked.
+    #[default]
+    Revoke,
+    /// It is left to expire.
+    Keep,
+}
+
+impl Default for Terms {
+    /// A minute, as without any setting.
+    fn default() -> Self {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        Self {
+            patience: Patience::until(deadline, Log::default()),
+            concurrency: None,
+            tokens: Tokens::default(),
+        }
+    }
+}
+
 /// What a provider may use of the process that it runs in; a map in tests.
 /// `Sync`, because `env` keeps a reference to it and [`Provider`]s are.
 pub trait Surroundings: Sync {
@@ -109,4 +158,8 @@ pub trait Surroundings: Sync {
     fn variable(&self, name: &str) -> Option<Secret>;
     /// The directory that relative paths of the configuration start from: the configuration file's own.
     fn base(&self) -> &std::path::Path;
+    /// On what terms backends are asked.
+    fn terms(&self) -> Terms {
+        Terms::default()
+    }
 }

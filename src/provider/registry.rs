@@ -76,7 +76,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Field,
         ref_form: vault::REF,
         check_ref: vault::check_ref,
-        build: None,
+        build: Some(vault::build),
     },
     Descriptor {
         name: "aws-sm",

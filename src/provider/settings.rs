@@ -113,6 +113,22 @@ impl Settings {
         }
     }
 
+    /// The truth value under `name`.
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        match self.0.get(name)? {
+            Value::Boolean(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The method under `name`, and what stands beside it.
+    pub fn auth(&self, name: &str) -> Option<(&str, &Settings)> {
+        match self.0.get(name)? {
+            Value::Auth(method, settings) => Some((method, settings)),
+            _ => None,
+        }
+    }
+
     /// The whole number under `name`.
     pub fn integer(&self, name: &str) -> Option<i64> {
         match self.0.get(name)? {

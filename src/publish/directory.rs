@@ -18,7 +18,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat, uma
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, linkat, symlinkat, unlinkat};
 
 use super::error::Error;
-use crate::log;
+use crate::log::Log;
 
 /// The bits of `st_mode` that are permissions.
 pub(super) const PERMISSIONS: u32 = 0o7777;
@@ -173,14 +173,10 @@ impl Directory {
 
     /// Likewise, once readers see what was published. A failure then is none of the export: the new
     /// output is there and whole, and the worst that a power cut can do is to bring back the old.
-    pub(super) fn sync_published(&self) {
+    pub(super) fn sync_published(&self, log: Log) {
         if let Err(errno) = self.sync() {
             let (path, cause) = (self.path.display(), errno.desc().to_lowercase());
-            log::line(
-                log::Format::Text,
-                "warning",
-                &format!("what was written to `{path}` may not survive a power cut: {cause}"),
-            );
+            log.warn(&format!("what was written to `{path}` may not survive a power cut: {cause}"));
         }
     }
 

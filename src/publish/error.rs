@@ -4,7 +4,7 @@
 //! rely on the old output being as it was. The words follow the house style: lower case, no full
 //! stop, literals in backticks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use thiserror::Error;
@@ -200,7 +200,7 @@ pub enum Error {
     },
 }
 
-fn process(holder: Option<u32>) -> String {
+pub(super) fn process(holder: Option<u32>) -> String {
     holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
@@ -269,6 +269,19 @@ fn standard_output(path: &std::path::Path) -> Option<String> {
 }
 
 impl Error {
+    /// Names the whole way where it failed at its very beginning: `.` says nothing to whoever reads it.
+    pub(super) fn on_the_way_to(mut self, target: &Path) -> Self {
+        if let Self::System { path, .. }
+        | Self::NoSpace { path, .. }
+        | Self::ReadOnly { path, .. }
+        | Self::Denied { path, .. } = &mut self
+            && path == Path::new(".")
+        {
+            target.clone_into(path);
+        }
+        self
+    }
+
     /// Whoever holds descriptors of a file system that shows `shown` where `wanted` was asked for.
     pub(super) fn not_kept(path: PathBuf, wanted: Audience, shown: Audience) -> Self {
         Self::NotKept { path, wanted: wanted.describe(), shown: shown.describe() }

@@ -6,11 +6,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::Attributes;
 use super::content::{Place, remove, write_new};
 use super::directory::Directory;
 use super::error::Error;
@@ -18,16 +16,12 @@ use super::lock::lock_directory;
 use super::signals::Deferred;
 use super::single::{split, temporary};
 use super::walk::open_directory;
+use super::{Attributes, Turn};
 use crate::secret::Secret;
 
 /// Creates the file `target`; [`Error::Exists`] when there is anything by that name, a link too.
-/// Waits for another exporter until `deadline`.
-pub fn publish_new(
-    target: &Path,
-    content: &Secret,
-    attributes: Attributes,
-    deadline: Instant,
-) -> Result<(), Error> {
+/// Waits for another exporter for its turn.
+pub fn publish_new(target: &Path, content: &Secret, attributes: Attributes, turn: Turn) -> Result<(), Error> {
     let (parent, name) = split(target)?;
     let directory = open_directory(parent)?;
     let taken = || Error::Exists { path: directory.at(name) };
@@ -35,8 +29,10 @@ pub fn publish_new(
         return Err(taken());
     }
     let deferred = Deferred::begin();
-    let _lock = lock_directory(&directory, deadline, &deferred)?;
-    create(&directory, name, content, attributes)
+    let _lock = lock_directory(&directory, turn, &deferred)?;
+    create(&directory, name, content, attributes)?;
+    directory.sync_published(turn.log);
+    Ok(())
 }
 
 fn create(
@@ -51,16 +47,14 @@ fn create(
     let linked = directory.link_file(&temporary, name);
     remove(place, &file);
     match linked {
-        Ok(()) => {}
-        Err(Errno::EEXIST) => return Err(Error::Exists { path: directory.at(name) }),
+        Ok(()) => Ok(()),
+        Err(Errno::EEXIST) => Err(Error::Exists { path: directory.at(name) }),
         // What FAT and some FUSE and network file systems say, and some seccomp profiles.
         Err(Errno::EPERM | Errno::ENOTSUP | Errno::ENOSYS | Errno::EMLINK) => {
-            create_in_place(directory, name, content, attributes)?;
+            create_in_place(directory, name, content, attributes)
         }
-        Err(errno) => return Err(directory.failed("create", name)(errno)),
+        Err(errno) => Err(directory.failed("create", name)(errno)),
     }
-    directory.sync_published();
-    Ok(())
 }
 
 fn create_in_place(

@@ -119,7 +119,7 @@ impl Published {
         }
         let found = directory.entry(&self.name).map(|stat| stat.map(|stat| (stat.st_dev, stat.st_ino)));
         match found {
-            Ok(found) if found != self.identity => {
+            Ok(found) if self.identity.is_some() && found != self.identity => {
                 Err(Error::Interference { path: directory.at(&self.name) })
             }
             _ => Ok(()),

@@ -60,7 +60,12 @@ impl Links {
 
 /// Looks once more whether readers find every name of the set.
 pub(super) fn confirm_names(directory: &Directory, tree: &Tree<'_>) -> Result<(), Error> {
-    match tree.names().map(OsStr::new).find(|name| !is_ours(directory, name)) {
+    // Only what is certainly not ours is an error: the output has been replaced by now.
+    let is_another = |name: &&OsStr| match directory.read_link(name) {
+        Ok(read) => read != target(name),
+        Err(errno) => matches!(errno, Errno::ENOENT | Errno::EINVAL),
+    };
+    match tree.names().map(OsStr::new).find(is_another) {
         None => Ok(()),
         Some(name) => Err(Error::Interference { path: directory.at(name) }),
     }

@@ -16,10 +16,11 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, major, minor};
 use nix::unistd::geteuid;
 
-use super::STATE_DIRECTORY;
 use super::directory::{Directory, is_directory, is_regular, kind, with_own_umask};
-use super::error::Error;
+use super::error::{Error, process};
 use super::signals::Deferred;
+use super::{STATE_DIRECTORY, Turn};
+use crate::log::Wait;
 
 const LOCK: &str = "lock";
 /// Between two attempts.
@@ -43,30 +44,22 @@ pub(super) struct State {
 }
 
 /// Locks the directory itself.
-pub(super) fn lock_directory(
-    directory: &Directory,
-    deadline: Instant,
-    deferred: &Deferred,
-) -> Result<Lock, Error> {
+pub(super) fn lock_directory(directory: &Directory, turn: Turn, deferred: &Deferred) -> Result<Lock, Error> {
     let descriptor = directory
         .open(OsStr::new("."), OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty())
         .map_err(directory.failed_itself("lock"))?;
     let file = File::from(descriptor);
-    wait(&file, directory.path(), deadline, deferred)?;
+    wait(&file, directory.path(), turn, deferred)?;
     Ok(Lock { _file: file })
 }
 
 /// Locks `.kz/lock` in the directory, and makes both where they are missing.
-pub(super) fn lock_state(
-    directory: &Directory,
-    deadline: Instant,
-    deferred: &Deferred,
-) -> Result<State, Error> {
+pub(super) fn lock_state(directory: &Directory, turn: Turn, deferred: &Deferred) -> Result<State, Error> {
     loop {
-        match attempt(directory, deadline, deferred) {
+        match attempt(directory, turn, deferred) {
             Ok(Some(state)) => return Ok(state),
             // Somebody took it away between two of our steps, as `State::undo` does.
-            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < deadline => {}
+            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < turn.deadline => {}
             Ok(None) => return Err(Error::Interference { path: directory.at(STATE_DIRECTORY) }),
             Err(error) => return Err(error),
         }
@@ -74,7 +67,7 @@ pub(super) fn lock_state(
 }
 
 /// `None` when what was locked is not there any more: it would let two in.
-fn attempt(directory: &Directory, deadline: Instant, deferred: &Deferred) -> Result<Option<State>, Error> {
+fn attempt(directory: &Directory, turn: Turn, deferred: &Deferred) -> Result<Option<State>, Error> {
     let (state, is_new) = open_state(directory)?;
     let opened = open_lock(&state).inspect_err(|_| {
         if is_new {
@@ -82,7 +75,7 @@ fn attempt(directory: &Directory, deadline: Instant, deferred: &Deferred) -> Res
         }
     });
     let file = File::from(opened?);
-    wait(&file, &state.at(LOCK), deadline, deferred)?;
+    wait(&file, &state.at(LOCK), turn, deferred)?;
     let same = |opened: nix::Result<FileStat>, present: nix::Result<Option<FileStat>>| {
         let present = present.ok().flatten();
         present.zip(opened.ok()).is_some_and(|(one, other)| identity(&one) == identity(&other))
@@ -181,7 +174,8 @@ fn check_state(
     }
 }
 
-fn wait(file: &File, path: &Path, deadline: Instant, deferred: &Deferred) -> Result<(), Error> {
+fn wait(file: &File, path: &Path, turn: Turn, deferred: &Deferred) -> Result<(), Error> {
+    let mut wait = Wait::new(turn.log, turn.deadline);
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
@@ -191,10 +185,11 @@ fn wait(file: &File, path: &Path, deadline: Instant, deferred: &Deferred) -> Res
                 return Err(Error::System { step: "lock", path: path.to_owned(), errno });
             }
         }
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = turn.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Error::Locked { path: path.to_owned(), holder: holder(file) });
         }
+        wait.tick(|| format!("the lock of `{}`, which {} holds", path.display(), process(holder(file))));
         deferred.suspended(|| std::thread::sleep(PAUSE.min(left)));
     }
 }
@@ -226,7 +221,7 @@ fn holder_in(locks: &str, stat: &FileStat) -> Option<u32> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::testing::{Target, now};
+    use super::super::testing::{Target, now, soon};
     use super::*;
 
     type Plant = fn(&Target);
@@ -327,8 +322,7 @@ mod tests {
         let directory = target.open();
         std::thread::scope(|scope| {
             let first = lock_state(&directory, now(), &Deferred::begin()).unwrap();
-            let waiting =
-                scope.spawn(|| lock_state(&directory, now() + Duration::from_secs(10), &Deferred::begin()));
+            let waiting = scope.spawn(|| lock_state(&directory, soon(), &Deferred::begin()));
             std::thread::sleep(PAUSE * 3);
             first.undo(&directory);
             let second = waiting.join().unwrap().unwrap();

@@ -41,6 +41,9 @@ pub use name::{InvalidPath, RelativePath};
 pub use set::publish_set;
 pub use single::publish_file;
 
+use std::time::Instant;
+
+use crate::log::Log;
 use crate::secret::Secret;
 
 /// kz's own state in a directory of files: the lock, the manifest and its key.
@@ -84,6 +87,15 @@ pub struct File {
     pub attributes: Attributes,
     /// The backend that the content is from, when it is from one.
     pub origin: Option<Origin>,
+}
+
+/// How another exporter is waited for, and where that, and whatever else is no error, is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Until when.
+    pub deadline: Instant,
+    /// Where.
+    pub log: Log,
 }
 
 /// What publishing did.

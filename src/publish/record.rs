@@ -22,7 +22,7 @@ use super::directory::{Directory, PERMISSIONS, is_regular};
 use super::error::Error;
 use super::manifest::{Key, Manifest};
 use super::tree::Seen;
-use crate::log;
+use crate::log::Log;
 use crate::secret::Secret;
 
 const MANIFEST: Kept = Kept { name: "manifest", temporary: "manifest.new", mode: 0o600 };
@@ -45,20 +45,21 @@ struct Kept {
 /// What was written down of the set that is there.
 pub(super) struct Record<'a> {
     state: &'a Directory,
+    log: Log,
     last: Option<(Manifest, Key)>,
 }
 
 impl<'a> Record<'a> {
     /// What `.kz/` holds, where a set of so many files is expected. Removes what a killed export
     /// left half written; call it under the lock.
-    pub(super) fn read(state: &'a Directory, files: usize) -> Self {
+    pub(super) fn read(state: &'a Directory, files: usize, log: Log) -> Self {
         for kept in [&MANIFEST, &KEY] {
             let _ = state.remove(OsStr::new(kept.temporary));
         }
         let limit = files.saturating_mul(FILE_BYTES).saturating_add(HEAD_BYTES).min(LIMIT);
         let manifest = || Manifest::parse(MANIFEST.read(state, limit)?.expose());
         let key = || Key::from_bytes(KEY.read(state, Key::BYTES)?.expose());
-        Self { state, last: manifest().zip(key()) }
+        Self { state, log, last: manifest().zip(key()) }
     }
 
     /// Whether the current generation holds these files: each was read, or the manifest vouches
@@ -76,16 +77,16 @@ impl<'a> Record<'a> {
     /// Writes down that `generation` is going to hold these files, down to the disk, but not yet where
     /// it is looked for.
     pub(super) fn draft(&self, generation: &OsStr, files: &[Seen<'_>]) -> Result<Note<'a>, Error> {
-        let state = self.state;
+        let (state, log) = (self.state, self.log);
         let no_key = |_| state.failed("draw", OsStr::new(KEY.name))(Errno::EIO);
         let key = Key::draw().map_err(no_key)?;
         let manifest = Manifest::of(generation, files, &key, SystemTime::now());
         let text = manifest.and_then(|manifest| manifest.text()).filter(|text| text.len() <= LIMIT);
         // Too many files for one: it would not be read.
-        let Some(text) = text else { return Ok(Note { state, drafts: Vec::new() }) };
+        let Some(text) = text else { return Ok(Note { state, log, drafts: Vec::new() }) };
         let key = KEY.draft(state, &Secret::new(key.expose().to_vec()))?;
         let manifest = MANIFEST.draft(state, &Secret::new(text))?;
-        Ok(Note { state, drafts: vec![key, manifest] })
+        Ok(Note { state, log, drafts: vec![key, manifest] })
     }
 
     /// Brings up to date what is written down of the current generation, which holds these files. That
@@ -98,7 +99,7 @@ impl<'a> Record<'a> {
             Ok(note) => note.publish(),
             // Where nothing can be written, nothing has to be.
             Err(Error::ReadOnly { .. }) => {}
-            Err(error) => warn(&error),
+            Err(error) => warn(&error, self.log),
         }
     }
 
@@ -113,6 +114,7 @@ impl<'a> Record<'a> {
 /// vanish.
 pub(super) struct Note<'a> {
     state: &'a Directory,
+    log: Log,
     drafts: Vec<Draft<'a>>,
 }
 
@@ -126,15 +128,14 @@ impl Note<'_> {
             self.state.sync().map_err(self.state.failed_itself("sync"))
         };
         if let Err(error) = publish() {
-            warn(&error);
+            warn(&error, self.log);
         }
     }
 }
 
 /// The output itself is right by now.
-fn warn(error: &Error) {
-    let consequence = "the secrets are there, and the next export may write them again";
-    log::line(log::Format::Text, "warning", &format!("{error}; {consequence}"));
+fn warn(error: &Error, log: Log) {
+    log.warn(&format!("{error}; the secrets are there, and the next export may write them again"));
 }
 
 /// A file of `.kz/` that does not have its name yet. Dropped before [`Draft::publish`], it vanishes.
@@ -216,7 +217,10 @@ mod tests {
         let target = Target::new();
         target.plant_directory(".kz");
         let state = state(&target);
-        Record::read(&state, content.len()).draft(generation(), &closed(content)).unwrap().publish();
+        Record::read(&state, content.len(), Log::default())
+            .draft(generation(), &closed(content))
+            .unwrap()
+            .publish();
         target
     }
 
@@ -234,7 +238,7 @@ mod tests {
     }
 
     fn confirms(target: &Target, seen: &[Seen<'_>]) -> bool {
-        Record::read(&state(target), seen.len()).confirms(generation(), seen)
+        Record::read(&state(target), seen.len(), Log::default()).confirms(generation(), seen)
     }
 
     fn mode(target: &Target, name: &str, mode: u32) {
@@ -266,7 +270,7 @@ mod tests {
         assert!(!confirms(&target, &closed(&files(&[("A", "2"), ("B", "1")]))), "exchanged values");
         assert!(!confirms(&target, &closed(&files(&[("A", "1"), ("B", "2"), ("C", "")]))), "one more");
         let state = state(&target);
-        let record = Record::read(&state, 2);
+        let record = Record::read(&state, 2, Log::default());
         assert!(!record.confirms(OsStr::new("..other"), &closed(&content)), "another generation");
     }
 
@@ -311,7 +315,7 @@ mod tests {
             assert!(!confirms(&target, &closed(&content)), "{what}");
             assert!(confirms(&target, &read(&content)), "{what}");
             // And it is replaced.
-            Record::read(&state(&target), 1).update(generation(), &closed(&content));
+            Record::read(&state(&target), 1, Log::default()).update(generation(), &closed(&content));
             assert!(confirms(&target, &closed(&content)), "{what}");
         }
         for name in [".kz/manifest", ".kz/key"] {
@@ -338,7 +342,7 @@ mod tests {
         let content = files(&[("A", "1")]);
         let target = recorded(&content);
         let before = kept(&target);
-        Record::read(&state(&target), 1).update(generation(), &read(&content));
+        Record::read(&state(&target), 1, Log::default()).update(generation(), &read(&content));
         assert_eq!(kept(&target), before);
     }
 
@@ -360,7 +364,8 @@ mod tests {
         let target = recorded(&content);
         let before = kept(&target);
         let state = state(&target);
-        let note = Record::read(&state, 1).draft(OsStr::new("..other"), &closed(&content)).unwrap();
+        let note =
+            Record::read(&state, 1, Log::default()).draft(OsStr::new("..other"), &closed(&content)).unwrap();
         assert!(target.exists(".kz/manifest.new") && target.exists(".kz/key.new"));
         assert!(confirms_only_old(&target, &content));
         drop(note);
@@ -372,7 +377,7 @@ mod tests {
         let state = state(target);
         let manifest = Manifest::parse(MANIFEST.read(&state, LIMIT).unwrap().expose()).unwrap();
         let key = Key::from_bytes(KEY.read(&state, Key::BYTES).unwrap().expose()).unwrap();
-        let record = Record { state: &state, last: Some((manifest, key)) };
+        let record = Record { state: &state, log: Log::default(), last: Some((manifest, key)) };
         record.confirms(generation(), &closed(content))
             && !record.confirms(OsStr::new("..other"), &closed(content))
     }
@@ -384,7 +389,7 @@ mod tests {
             let target = recorded(&content);
             let old = std::fs::read(target.path(name)).unwrap();
             let state = state(&target);
-            Record::read(&state, 1).draft(generation(), &closed(&content)).unwrap().publish();
+            Record::read(&state, 1, Log::default()).draft(generation(), &closed(&content)).unwrap().publish();
             assert!(confirms(&target, &closed(&content)));
             replace(&target, name, &old);
             assert!(!confirms(&target, &closed(&content)), "{name}");
@@ -406,7 +411,7 @@ mod tests {
         let content: Vec<SetFile> = (0..800).map(file).collect();
         let before = kept(&target);
         let state = state(&target);
-        let record = Record::read(&state, content.len());
+        let record = Record::read(&state, content.len(), Log::default());
         record.update(generation(), &read(&content));
         assert_eq!(kept(&target), before);
         // A few of these are no trouble, since the limit grows with their number.

@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::directory::Directory;
 use super::error::Error;
@@ -19,22 +19,23 @@ use super::record::Record;
 use super::signals::Deferred;
 use super::tree::Tree;
 use super::walk::{confirm_way, open_directory};
-use super::{Change, File};
+use super::{Change, File, Turn};
+use crate::log::Log;
 
 /// How long the last generation stays after the swap, so that a reader that has just opened
 /// `..data` can finish.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Makes these files, and no others, the set that `directory` holds, in one step. Waits for
-/// another exporter until `deadline`.
-pub fn publish_set(directory: &Path, files: &[File], deadline: Instant) -> Result<Change, Error> {
+/// another exporter for its turn.
+pub fn publish_set(directory: &Path, files: &[File], turn: Turn) -> Result<Change, Error> {
     let opened = open_directory(directory)?;
-    let change = publish_in(&opened, files, deadline)?;
+    let change = publish_in(&opened, files, turn)?;
     confirm_way(directory, &opened)?;
     Ok(change)
 }
 
-pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instant) -> Result<Change, Error> {
+pub(super) fn publish_in(directory: &Directory, files: &[File], turn: Turn) -> Result<Change, Error> {
     let tree = Tree::of(files)?;
     let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
     check_links_for(directory.path(), &stat, files.iter().map(|file| &file.attributes))?;
@@ -42,15 +43,16 @@ pub(super) fn publish_in(directory: &Directory, files: &[File], deadline: Instan
     current(directory)?;
     Links::examine(directory, &tree)?;
     let deferred = Deferred::begin();
-    let state = lock_state(directory, deadline, &deferred)?;
-    let result = exchange(directory, &tree, &Record::read(state.directory(), files.len()));
+    let state = lock_state(directory, turn, &deferred)?;
+    let result =
+        exchange(directory, &tree, &Record::read(state.directory(), files.len(), turn.log), turn.log);
     if result.is_err() {
         state.undo(directory);
     }
     result
 }
 
-fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>) -> Result<Change, Error> {
+fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>, log: Log) -> Result<Change, Error> {
     let old = current(directory)?;
     let links = Links::examine(directory, tree)?;
     remove_debris(directory, old.as_deref())?;
@@ -67,7 +69,7 @@ fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>) -> Resu
     let new = links.make(directory)?;
     let published = draft.publish()?;
     new.keep();
-    directory.sync_published();
+    directory.sync_published(log);
     published.confirm(directory)?;
     note.publish();
     links.remove_stale(directory);

@@ -7,7 +7,6 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, fstat};
@@ -20,23 +19,24 @@ use super::lock::lock_directory;
 use super::signals::Deferred;
 use super::stamp::{is_random, random};
 use super::walk::{confirm_way, open_directory};
-use super::{Attributes, Change, STATE_DIRECTORY};
+use super::{Attributes, Change, STATE_DIRECTORY, Turn};
+use crate::log::Log;
 use crate::secret::Secret;
 
 const PREFIX: &str = ".kz-";
 const SUFFIX: &str = ".tmp";
 
 /// Replaces the file `target` by one with this content, mode and owner, in one step. Waits for
-/// another exporter until `deadline`.
+/// another exporter for its turn.
 pub fn publish_file(
     target: &Path,
     content: &Secret,
     attributes: Attributes,
-    deadline: Instant,
+    turn: Turn,
 ) -> Result<Change, Error> {
     let (parent, name) = split(target)?;
     let directory = open_directory(parent)?;
-    let change = publish_in(&directory, name, content, attributes, deadline)?;
+    let change = publish_in(&directory, name, content, attributes, turn)?;
     confirm_way(parent, &directory)?;
     Ok(change)
 }
@@ -46,18 +46,18 @@ pub(super) fn publish_in(
     name: &OsStr,
     content: &Secret,
     attributes: Attributes,
-    deadline: Instant,
+    turn: Turn,
 ) -> Result<Change, Error> {
     inspect(directory, name)?;
     let deferred = Deferred::begin();
-    let _lock = lock_directory(directory, deadline, &deferred)?;
+    let _lock = lock_directory(directory, turn, &deferred)?;
     let old = inspect(directory, name)?;
     remove_debris(directory, attributes, old.as_ref())?;
     // Without state, what cannot be read cannot be told to be the same.
     if matches!(compare(directory, name, content, attributes), Comparison::Same(_)) {
         return Ok(Change::Unchanged);
     }
-    replace(directory, name, content, attributes)?;
+    replace(directory, name, content, attributes, turn.log)?;
     Ok(Change::Written)
 }
 
@@ -98,6 +98,7 @@ fn replace(
     name: &OsStr,
     content: &Secret,
     attributes: Attributes,
+    log: Log,
 ) -> Result<(), Error> {
     let temporary = temporary();
     let place = Place { directory, name: &temporary, shown: name };
@@ -109,7 +110,7 @@ fn replace(
             errno => directory.failed("replace", name)(errno),
         });
     }
-    directory.sync_published();
+    directory.sync_published(log);
     // Only what is certainly not ours is an error: the output has been replaced by now.
     match (directory.entry(name), fstat(&file)) {
         (Ok(published), Ok(written)) if published.is_none_or(|stat| stat.st_ino != written.st_ino) => {

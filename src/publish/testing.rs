@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::directory::{Directory, Opening};
 use super::walk::open_directory;
-use super::{Attributes, Change, Error, File, RelativePath};
+use super::{Attributes, Change, Error, File, RelativePath, Turn};
+use crate::log::Log;
 use crate::secret::Secret;
 
 pub(super) const OURS: Attributes = Attributes { mode: 0o400, owner: None };
@@ -121,13 +122,13 @@ pub(super) fn files(content: &[(&str, &str)]) -> Vec<File> {
     content.iter().map(file).collect()
 }
 
-pub(super) fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(10)
+pub(super) fn soon() -> Turn {
+    Turn { deadline: Instant::now() + Duration::from_secs(10), log: Log::default() }
 }
 
 /// For tests that want no lock to be waited for.
-pub(super) fn now() -> Instant {
-    Instant::now()
+pub(super) fn now() -> Turn {
+    Turn { deadline: Instant::now(), log: Log::default() }
 }
 
 type Published = Result<Change, Error>;

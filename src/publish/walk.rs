@@ -25,23 +25,28 @@ const LINKS: usize = 40;
 /// Opens the directory `path`, for reading and for locking.
 pub(super) fn open_directory(path: &Path) -> Result<Directory, Error> {
     let start = PathBuf::from(if path.is_absolute() { "/" } else { "." });
-    let descriptor = openat(AT_FDCWD, &start, passing(), Mode::empty()).map_err(|errno| Error::System {
-        step: "open",
-        path: start.clone(),
-        errno,
-    })?;
-    open_from(Directory::new(descriptor, start, Opening::Openat2), path)
+    let opened = openat(AT_FDCWD, &start, passing(), Mode::empty())
+        .map_err(|errno| Error::System { step: "open", path: start.clone(), errno })
+        .and_then(|descriptor| open_from(Directory::new(descriptor, start, Opening::Openat2), path));
+    opened.map_err(|error| error.on_the_way_to(path))
 }
 
 /// Looks whether `path` still leads to the directory that was opened by it: what was written is
 /// nothing to its readers when somebody put another in its place.
 pub(super) fn confirm_way(path: &Path, opened: &Directory) -> Result<(), Error> {
-    let identity = |directory: &Directory| directory.stat().map(|stat| (stat.st_dev, stat.st_ino));
-    let now = open_directory(path).ok();
-    if now.is_some_and(|now| identity(&now).is_ok() && identity(&now) == identity(opened)) {
-        return Ok(());
-    }
-    Err(Error::Interference { path: opened.path().to_owned() })
+    let is_elsewhere = match open_directory(path) {
+        Ok(now) => now
+            .stat()
+            .ok()
+            .zip(opened.stat().ok())
+            .is_some_and(|(now, opened)| (now.st_dev, now.st_ino) != (opened.st_dev, opened.st_ino)),
+        // Only what certainly leads elsewhere is an error: the output has been replaced by now.
+        Err(error) => matches!(
+            error,
+            Error::DirectoryMissing { .. } | Error::NotADirectory { .. } | Error::LinkNotFollowed { .. }
+        ),
+    };
+    if is_elsewhere { Err(Error::Interference { path: opened.path().to_owned() }) } else { Ok(()) }
 }
 
 /// Likewise, `path` being relative to `start` unless it is absolute.

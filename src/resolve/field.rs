@@ -33,12 +33,13 @@ pub enum FieldError {
     Malformed {
         /// `JSON`, `TOML` or `KEY=value lines`.
         what: &'static str,
-        /// Line, column, rule.
+        /// Line or rule.
         reason: String,
     },
 }
 
-fn names(fields: &[String]) -> String {
+/// A list of fields, as errors have it.
+pub(super) fn names(fields: &[String]) -> String {
     const MOST: usize = 20;
     let listed: Vec<String> = fields.iter().take(MOST).map(|field| format!("`{field}`")).collect();
     match fields.len() {
@@ -68,6 +69,16 @@ impl<'a> Fields<'a> {
             Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?),
             Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?),
             Shape::Dotenv => dotenv_entries(&document.content),
+        }
+    }
+
+    /// The names of the outermost fields; none where it is no object.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Dotenv(entries) => entries.keys().cloned().collect(),
+            Self::Json(members) => members.keys().cloned().collect(),
+            Self::Toml(DeValue::Table(table)) => table.keys().map(|key| key.get_ref().to_string()).collect(),
+            Self::JsonValue(_) | Self::Toml(_) => Vec::new(),
         }
     }
 
@@ -181,12 +192,10 @@ fn compact(text: &str) -> String {
     compact
 }
 
-/// `serde_json` says what it expected and where; only the place is passed on.
+/// `serde_json` says what it expected and where; only the line is passed on. The column would tell how
+/// long the values before it are.
 fn malformed_json(error: &serde_json::Error) -> FieldError {
-    FieldError::Malformed {
-        what: "JSON",
-        reason: format!("line {}, column {}", error.line(), error.column()),
-    }
+    FieldError::Malformed { what: "JSON", reason: format!("line {}", error.line()) }
 }
 
 fn toml(text: &str) -> Result<Fields<'_>, FieldError> {
@@ -275,7 +284,7 @@ mod tests {
 
     fn get(shape: Shape, content: &str, field: &str) -> Result<String, FieldError> {
         let content = Secret::new(content.as_bytes().to_vec());
-        let document = Document { content, shape, version: None };
+        let document = Document { content, shape, version: None, lease: None };
         let value = Fields::of(&document)?.get(&FieldPath::parse(field).unwrap())?;
         Ok(value.expose_text().unwrap().to_owned())
     }
@@ -305,9 +314,7 @@ mod tests {
             get(Shape::Json, r#"{"a":"hunter2"}"#, "a.b"),
             Err(FieldError::NotAnObject("a".to_owned()))
         );
-        assert!(
-            get(Shape::Json, "{\"a\": hunter2}", "a").unwrap_err().to_string().contains("line 1, column 7")
-        );
+        assert!(get(Shape::Json, "{\"a\": hunter2}", "a").unwrap_err().to_string().ends_with("JSON: line 1"));
     }
 
     #[test]

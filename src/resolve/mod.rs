@@ -6,10 +6,12 @@
 
 mod encoding;
 pub mod field;
+mod longer;
 pub mod template;
 mod value;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -31,6 +33,8 @@ pub struct Resolved {
     pub delivery: Delivery,
     /// The backend that the value is from; nothing for a template and for a default.
     pub origin: Option<Origin>,
+    /// How long it is valid, where it, or what it is made of, is lent.
+    pub lease: Option<Duration>,
 }
 
 /// One secret that could not be had.
@@ -76,7 +80,8 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<R
 
 /// Reads everything that the plan wants and says what each secret came to.
 pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<'a> {
-    let documents = read(plan, providers).await;
+    let mut documents = read(plan, providers).await;
+    documents.note(longer::look(plan, providers, &documents).await);
     let mut parsed = Parsed::default();
     let mut verdicts = Verdicts::new();
     for step in &plan.steps {
@@ -137,17 +142,21 @@ fn render_templates<'a>(plan: &Plan<'a>, verdicts: &mut Verdicts<'a>) {
 fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &Verdicts<'_>) -> Verdict {
     let mut present = Vec::new();
     let mut absent = Vec::new();
+    // What is made of lent values is valid as long as the first of them to end.
+    let mut lease: Option<Duration> = None;
     for input in inputs {
         match verdicts.get(input.as_str()) {
-            Some(Verdict::Present { value: secret, .. } | Verdict::Assumed(secret)) => {
-                present.push((input.as_str(), secret));
+            Some(Verdict::Present { value, lease: lent, .. }) => {
+                lease = lease.into_iter().chain(*lent).min();
+                present.push((input.as_str(), value));
             }
+            Some(Verdict::Assumed(value)) => present.push((input.as_str(), value)),
             Some(Verdict::Failed(_) | Verdict::Blocked(_)) => return Verdict::Blocked(input.clone()),
             Some(Verdict::Omitted) | None => absent.push(input.as_str()),
         }
     }
     match template::render(text, &present, &absent) {
-        Ok(value) => Verdict::Present { value, version: None },
+        Ok(value) => Verdict::Present { value, version: None, lease },
         Err(error) => Verdict::Failed(failed(declaration, Class::Template, error.to_string())),
     }
 }
@@ -158,9 +167,9 @@ fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Vec<Resolved>,
     let mut failures = Vec::new();
     for step in &plan.steps {
         let Declaration { name, delivery, source, .. } = step.declaration;
-        let (value, origin) = match verdicts.remove(name.as_str()) {
-            Some(Verdict::Present { value, version }) => (value, origin(source, version)),
-            Some(Verdict::Assumed(value)) => (value, None),
+        let (value, origin, lease) = match verdicts.remove(name.as_str()) {
+            Some(Verdict::Present { value, version, lease }) => (value, origin(source, version), lease),
+            Some(Verdict::Assumed(value)) => (value, None, None),
             Some(Verdict::Failed(failure)) => {
                 failures.push(failure);
                 continue;
@@ -168,7 +177,7 @@ fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Vec<Resolved>,
             Some(Verdict::Omitted | Verdict::Blocked(_)) | None => continue,
         };
         if step.usage == Use::Delivered {
-            resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone(), origin });
+            resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone(), origin, lease });
         }
     }
     if failures.is_empty() { Ok(resolved) } else { Err(Failures(failures)) }
@@ -210,7 +219,7 @@ mod tests {
                 .await;
                 let content = Secret::new(b"v=1".to_vec());
                 let version = Some("7".to_owned());
-                let document = Document { content, shape: Shape::Dotenv, version };
+                let document = Document { content, shape: Shape::Dotenv, version, lease: None };
                 vec![Outcome::Found(document); self.answers]
             })
         }

@@ -1,13 +1,15 @@
 //! What a declared secret comes to, out of what became of its document.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Reference, Source, WhenAbsent};
 use crate::provider::{Document, DocumentRef, FailureKind, Outcome};
 use crate::secret::Secret;
 
-use super::field::{FieldError, Fields};
+use super::field::{FieldError, Fields, names};
+use super::longer::Longer;
 use super::{Class, Failed, encoding};
 
 /// What a secret came to.
@@ -20,6 +22,8 @@ pub enum Verdict {
         value: Secret,
         /// Which version of its document, where the backend says that.
         version: Option<String>,
+        /// How long it is valid, where it is lent.
+        lease: Option<Duration>,
     },
     /// It is absent, and this default stands in for it.
     Assumed(Secret),
@@ -35,6 +39,7 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Documents<'a> {
     outcomes: BTreeMap<Key<'a>, Outcome>,
+    longer: Longer,
 }
 
 /// A provider instance and a document of it.
@@ -46,6 +51,35 @@ pub(super) type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
 impl<'a> Documents<'a> {
     pub(super) fn add(&mut self, instance: &'a str, document: &'a DocumentRef, outcome: Outcome) {
         self.outcomes.insert((instance, document), outcome);
+    }
+
+    /// Whether the backend said of this document that it is not there, and nothing more.
+    pub(super) fn is_plainly_absent(&self, reference: &Reference) -> bool {
+        let key = (reference.instance.as_str(), &reference.document);
+        matches!(self.outcomes.get(&key), Some(Outcome::Absent))
+    }
+
+    /// Notes what was found one segment further down.
+    pub(super) fn note(&mut self, longer: Longer) {
+        self.longer = longer;
+    }
+
+    fn absent(&self, declaration: &Declaration, reference: &Reference) -> Verdict {
+        let Some(fields) = self.longer.fields(reference) else {
+            return absent(declaration, "nothing is there under this ref".to_owned());
+        };
+        let written = &reference.written;
+        let cause = format!(
+            "`{}` is not there, but `{written}` is a document with {}",
+            reference.document.path,
+            names(fields)
+        );
+        let field = fields.first().map_or("FIELD", String::as_str);
+        absent_because(
+            declaration,
+            cause,
+            Some(&format!("write `{written}#{field}`, with the field that you mean")),
+        )
     }
 
     /// The verdict on a secret that comes from a backend.
@@ -61,8 +95,9 @@ impl<'a> Documents<'a> {
         };
         let document = match self.outcomes.get(&key) {
             Some(Outcome::Found(document)) => document,
-            Some(Outcome::Absent) => {
-                return absent(declaration, "nothing is there under this ref".to_owned());
+            Some(Outcome::Absent) => return self.absent(declaration, reference),
+            Some(Outcome::AbsentBecause(absence)) => {
+                return absent_because(declaration, absence.cause.clone(), absence.hint.as_deref());
             }
             Some(Outcome::Failed(failure)) => {
                 let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
@@ -80,11 +115,11 @@ impl<'a> Documents<'a> {
                 Err(error) => return malformed(error.to_string()),
             },
         };
-        let version = document.version.clone();
+        let (version, lease) = (document.version.clone(), document.lease);
         match reference.encoding {
-            None => Verdict::Present { value, version },
+            None => Verdict::Present { value, version, lease },
             Some(encoding) => match encoding::decode(&value, encoding) {
-                Some(value) => Verdict::Present { value, version },
+                Some(value) => Verdict::Present { value, version, lease },
                 None => malformed(format!("the value is not {}", encoding::name(encoding))),
             },
         }
@@ -114,6 +149,14 @@ fn absent(declaration: &Declaration, cause: String) -> Verdict {
             Verdict::Failed(failed)
         }
     }
+}
+
+fn absent_because(declaration: &Declaration, cause: String, hint: Option<&str>) -> Verdict {
+    let mut verdict = absent(declaration, cause);
+    if let (Verdict::Failed(failed), Some(hint)) = (&mut verdict, hint) {
+        failed.hint = Some(hint.to_owned());
+    }
+    verdict
 }
 
 /// A failure of this secret, without a hint.

@@ -121,6 +121,40 @@ fn a_failing_command_shows_no_part_of_a_value() {
     }
 }
 
+/// Neither a character nor the length of a value: two values of different lengths look alike, also where
+/// they stand in documents that are broken behind them.
+#[test]
+fn status_is_the_same_whatever_the_value() {
+    let canary = canary();
+    let longer = format!("{canary}{canary}");
+    // In the others the value is in the configuration itself.
+    let mut configurations: Vec<String> =
+        failing_configurations(&canary).into_iter().filter(|text| !text.contains(&canary)).collect();
+    configurations.push(
+        "[secrets]\nA = { provider = \"env\", ref = \"V\" }\nB = { provider = \"file\", ref = \"good.json#a.b\" }\n\
+         C = { template = \"{{ A }}{{ B }}\" }\nD = { provider = \"file\", ref = \"none\", default = \"d\" }\n"
+            .to_owned(),
+    );
+    let mut tables = 0;
+    for configuration in configurations {
+        for form in ["table", "json"] {
+            let see = |value: &str| {
+                let sandbox = sandbox_with(value);
+                sandbox.file(".keyzero.toml", &configuration);
+                let run = kz(&sandbox, value, &["-v", "status", "--format", form]);
+                assert_clean(&run, value);
+                let directory = sandbox.path("").to_string_lossy().into_owned();
+                let [stdout, stderr] = [run.stdout(), run.stderr()].map(|text| text.replace(&directory, ""));
+                (run.output.status.code(), stdout, stderr)
+            };
+            let seen = see(&canary);
+            tables += usize::from(seen.1.contains("ok"));
+            assert_eq!(seen, see(&longer), "{configuration}");
+        }
+    }
+    assert!(tables >= 20, "only {tables} were worth comparing");
+}
+
 #[test]
 fn a_value_that_fits_no_format_is_not_shown() {
     let canary = canary();

@@ -55,3 +55,5 @@ mod surroundings;
 mod targets;
 /// The umask changes no mode.
 mod umask;
+/// What is said during long waits.
+mod waits;

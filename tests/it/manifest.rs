@@ -3,6 +3,7 @@
 //!
 //! Who tampers here is root with everything, which can do more than any other container could.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -259,14 +260,15 @@ fn it_says_what_was_delivered_and_nobody_but_the_exporter_reads_it() {
 #[test]
 fn every_generation_has_a_key_of_its_own() {
     let delivery = closed();
-    let mut seen = std::collections::BTreeSet::new();
+    let (mut keys, mut hmacs) = (BTreeSet::new(), BTreeSet::new());
     for value in ["a", "b", "a", "b"] {
         export(&delivery, value);
         let key = std::fs::read(delivery.out().join(".kz/key")).unwrap();
         assert_eq!(key.len(), 32);
-        seen.insert((key, manifest(&delivery)["files"][0]["hmac"].to_string()));
+        keys.insert(key);
+        hmacs.insert(manifest(&delivery)["files"][0]["hmac"].to_string());
     }
-    assert_eq!(seen.len(), 4);
+    assert_eq!((keys.len(), hmacs.len()), (4, 4));
 }
 
 #[test]
@@ -324,7 +326,10 @@ fn whatever_call_fails_a_changed_set_is_written_or_the_old_one_stays_and_is_an_e
                 export(delivery, &old);
                 let run = inject_behind(&CHOWN_ONLY, delivery, &format!("error={error}"), point, &value);
                 let found = delivery.value(&run).expect("a set");
-                let expected = if run.output.status.success() { &value } else { &old };
+                // A way that may not be walked any more, although it was a moment ago, counts as interference,
+                // which is noticed when the set is there.
+                let is_there = run.output.status.success() || run.stderr().contains("[KZ422]");
+                let expected = if is_there { &value } else { &old };
                 assert_eq!(&found, expected, "{error} at {point:?}\n{}", run.describe());
             }
         }

@@ -95,7 +95,7 @@ impl Age {
         };
         let content = keyring.open(&sealed, &format!("`{}`", path.display()))?;
         let shape = shape_of(&document.path, content.expose());
-        Ok(Some(Document { content, shape, version: None }))
+        Ok(Some(Document { content, shape, version: None, lease: None }))
     }
 }
 

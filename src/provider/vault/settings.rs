@@ -1,9 +1,9 @@
-//! `vault`: `HashiCorp` Vault and `OpenBao`. This version checks the configuration only.
+//! What `[providers.vault]` takes, and what its refs look like. Data and pure checks.
 //!
 //! Settings follow the CLI's variables (`VAULT_ADDR`, `VAULT_NAMESPACE`, `VAULT_CACERT`, …) and the
 //! login endpoints of the API documentation; every credential can come from a file.
 
-use super::settings::{Kind, Method, RefForm, Setting, setting};
+use crate::provider::settings::{Kind, Method, RefForm, Setting, setting};
 
 const ROLE: Setting = setting("role", Kind::Text, "role to log in to");
 const MOUNT: Setting =
@@ -16,7 +16,12 @@ const ROLE_AND_MOUNT: [Setting; 2] = [ROLE, MOUNT];
 pub const SETTINGS: &[Setting] = &[
     setting("address", Kind::Address, "address of the server"),
     setting("namespace", Kind::Text, "namespace, of Enterprise and OpenBao"),
-    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM"),
+    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM; a file or a directory of them"),
+    setting(
+        "tls_server_name",
+        Kind::Text,
+        "name in the server's certificate, when it is not the address's host",
+    ),
     setting("client_cert", Kind::Path, "certificate that kz shows the server, PEM"),
     setting("client_key", Kind::Path, "its key, PEM"),
     TOKEN_FILE,
@@ -39,7 +44,20 @@ const METHODS: &[Method] = &[
     Method { name: "kubernetes", about: "the pod's service account", settings: &[ROLE, MOUNT, JWT_FILE] },
     Method { name: "jwt", about: "a signed token, as of a CI system", settings: &[ROLE, MOUNT, JWT_FILE] },
     Method { name: "cert", settings: &ROLE_AND_MOUNT, about: "the TLS certificate of `client_cert`" },
-    Method { name: "aws", settings: &ROLE_AND_MOUNT, about: "the AWS identity of where kz runs" },
+    Method {
+        name: "aws",
+        about: "the AWS identity of where kz runs",
+        settings: &[
+            ROLE,
+            MOUNT,
+            setting("region", Kind::Text, "region of the STS endpoint that the identity is signed for"),
+            setting(
+                "server_id",
+                Kind::Text,
+                "value of X-Vault-AWS-IAM-Server-ID, where the server asks for it",
+            ),
+        ],
+    },
     Method {
         name: "userpass",
         about: "a user and a password",
@@ -52,7 +70,10 @@ const METHODS: &[Method] = &[
 ];
 
 /// Variables that hold a credential.
-pub const CREDENTIAL_VARIABLES: &[&str] = &["VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_PASSWORD"];
+pub const CREDENTIAL_VARIABLES: &[&str] = &[TOKEN_VARIABLE, "VAULT_SECRET_ID", "VAULT_PASSWORD"];
+
+/// The variable that holds a token.
+pub(super) const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 
 /// Refs.
 pub const REF: RefForm =

@@ -1,0 +1,140 @@
+//! Whose certificates kz believes, and which one it shows itself.
+//!
+//! Invariants: certificates that are named replace the system's, as in Vault's own client; where neither is
+//! there, Mozilla's list that is linked into kz is used, so that a binary copied into a bare image works; what
+//! is named and cannot be read is an error, never a reason to trust others. There is no way to trust anybody.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{PemObject, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+
+use crate::secret::Secret;
+
+/// Where distributions keep the certificates that the system trusts.
+const SYSTEM_FILES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
+/// Whom to believe.
+#[derive(Clone, Debug)]
+pub enum Roots {
+    /// These alone: PEM texts with the names that messages call them by.
+    Only(Vec<(String, Vec<u8>)>),
+    /// The system's: this file where it is named (`SSL_CERT_FILE`), else where distributions keep them.
+    System(Option<PathBuf>),
+}
+
+/// The certificate that kz shows, with its key. Texts in PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate, and those between it and a root.
+    pub certificate: Vec<u8>,
+    /// The private key, not encrypted.
+    pub key: Secret,
+}
+
+/// What is wrong with certificates or key. Names files, never their content.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Untrusted {
+    /// Named, but not to be read.
+    #[error("`{0}` cannot be read")]
+    Unreadable(String),
+    /// Nothing in it.
+    #[error("`{0}` holds no certificate in PEM")]
+    NoCertificate(String),
+    /// Something in it that is none.
+    #[error("`{0}` holds a certificate that cannot be used")]
+    BadCertificate(String),
+    /// Ours.
+    #[error("the client certificate holds no certificate in PEM")]
+    NoClientCertificate,
+    /// Ours.
+    #[error("the client key holds no private key in PEM that is not encrypted")]
+    NoKey,
+    /// Ours.
+    #[error("the client certificate and the client key do not belong together, or are of no known kind")]
+    Mismatch,
+}
+
+/// The TLS of one client.
+pub(super) fn config(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Untrusted> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Untrusted::Mismatch)?
+        .with_root_certificates(store(roots)?);
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = read_identity(identity)?;
+            builder.with_client_auth_cert(chain, key).map_err(|_| Untrusted::Mismatch)?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn read_identity(
+    identity: &Identity,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Untrusted> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&identity.certificate).collect();
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(Untrusted::NoClientCertificate)?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.expose()).map_err(|_| Untrusted::NoKey)?;
+    Ok((chain, key))
+}
+
+fn store(roots: &Roots) -> Result<RootCertStore, Untrusted> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Roots::Only(texts) => {
+            for (name, text) in texts {
+                for certificate in certificates(name, text)? {
+                    store.add(certificate).map_err(|_| Untrusted::BadCertificate(name.clone()))?;
+                }
+            }
+        }
+        Roots::System(Some(named)) => {
+            let name = named.display().to_string();
+            let text = std::fs::read(named).map_err(|_| Untrusted::Unreadable(name.clone()))?;
+            store.add_parsable_certificates(certificates(&name, &text)?);
+        }
+        Roots::System(None) => match SYSTEM_FILES.iter().find_map(|file| system(Path::new(file))) {
+            Some(found) => store = found,
+            None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        },
+    }
+    Ok(store)
+}
+
+/// The system's list in one of its places, unless there is nothing to be had from it.
+fn system(file: &Path) -> Option<RootCertStore> {
+    let text = std::fs::read(file).ok()?;
+    let mut store = RootCertStore::empty();
+    // A list of a hundred may hold one that this library does not take; that one is not trusted.
+    store.add_parsable_certificates(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok));
+    (!store.is_empty()).then_some(store)
+}
+
+fn certificates(name: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Untrusted> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    match read {
+        Ok(certificates) if certificates.is_empty() => Err(Untrusted::NoCertificate(name.to_owned())),
+        Ok(certificates) => Ok(certificates),
+        Err(_) => Err(Untrusted::BadCertificate(name.to_owned())),
+    }
+}
+
+/// Whether a PEM text holds a certificate: files of a directory that do not are passed over.
+pub fn holds_certificate(text: &[u8]) -> bool {
+    <(SectionKind, Vec<u8>)>::pem_slice_iter(text)
+        .filter_map(Result::ok)
+        .any(|(kind, _)| kind == SectionKind::Certificate)
+}

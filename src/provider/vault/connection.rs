@@ -1,0 +1,155 @@
+//! Where Vault is and how it is reached: address, namespace, certificates, proxy; from the section, else from the
+//! CLI's variables.
+//!
+//! Invariants: `VAULT_SKIP_VERIFY` is refused, since it would give every secret to whoever stands in between;
+//! files are read when the first document is asked for, not before.
+
+use std::path::{Path, PathBuf};
+
+use crate::http::{self, Address, Client, Identity, Proxies, Roots};
+use crate::provider::local_file::{self, Places, Unreadable};
+use crate::provider::settings::Settings;
+use crate::provider::{Failure, FailureKind, Surroundings};
+
+use super::variables::Variables;
+
+/// A list of certificates is some hundred KiB.
+const LIMIT: u64 = 4 << 20;
+
+/// What the section and the environment say of the server, as yet unchecked.
+#[derive(Debug)]
+pub(super) struct Connection {
+    address: Option<String>,
+    pub(super) namespace: Option<String>,
+    roots: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    server_name: Option<String>,
+    skip_verify: bool,
+    system_roots: Option<PathBuf>,
+    proxies: Proxies,
+}
+
+impl Connection {
+    pub(super) fn of(settings: &Settings, variables: &Variables, surroundings: &dyn Surroundings) -> Self {
+        let text = |setting, variable| {
+            settings.text(setting).map(str::to_owned).or_else(|| variables.text(variable))
+        };
+        let path = |setting, variable| {
+            settings.path(setting).map(Path::to_owned).or_else(|| variables.path(variable))
+        };
+        let plain = |name: &str| {
+            let value = surroundings.variable(name).filter(|value| !value.expose().is_empty());
+            value.and_then(|value| value.expose_text().map(str::to_owned))
+        };
+        let skip = variables.text("VAULT_SKIP_VERIFY").map(|value| value.to_ascii_lowercase());
+        Self {
+            address: text("address", "VAULT_ADDR"),
+            namespace: text("namespace", "VAULT_NAMESPACE"),
+            roots: path("ca_cert", "VAULT_CACERT").or_else(|| variables.path("VAULT_CAPATH")),
+            certificate: path("client_cert", "VAULT_CLIENT_CERT"),
+            key: path("client_key", "VAULT_CLIENT_KEY"),
+            server_name: text("tls_server_name", "VAULT_TLS_SERVER_NAME"),
+            skip_verify: skip.is_some_and(|value| !matches!(value.as_str(), "0" | "f" | "false")),
+            system_roots: plain("SSL_CERT_FILE").map(PathBuf::from),
+            proxies: Proxies::of(plain),
+        }
+    }
+
+    /// Whether a client certificate is named, which `auth = { method = "cert" }` needs.
+    pub(super) fn has_certificate(&self) -> bool {
+        self.certificate.is_some()
+    }
+
+    /// The client.
+    pub(super) fn open(&self, places: &Places) -> Result<Client, Failure> {
+        let address = self.address.as_deref().ok_or_else(|| {
+            misconfigured(
+                "there is no address of Vault",
+                "set VAULT_ADDR, or write `address = \"https://…:8200\"` into `[providers.vault]`",
+            )
+        })?;
+        let address = Address::parse(address).map_err(|invalid| {
+            misconfigured(
+                format!("the address of Vault {invalid}"),
+                "write it as `https://vault.internal:8200`",
+            )
+        })?;
+        if self.skip_verify {
+            return Err(misconfigured(
+                "VAULT_SKIP_VERIFY is set, and kz sends no credential to a server that it cannot tell from another",
+                "unset it, and name the certificate that signs the server's: `ca_cert` or VAULT_CACERT",
+            ));
+        }
+        let settings = http::Settings {
+            address,
+            roots: match &self.roots {
+                Some(path) => Roots::Only(certificates(&places.locate(path)?)?),
+                None => Roots::System(self.system_roots.clone()),
+            },
+            identity: self.identity(places)?,
+            server_name: self.server_name.clone(),
+            proxies: self.proxies.clone(),
+        };
+        Client::new(&settings).map_err(|unbuilt| Failure {
+            kind: FailureKind::Misconfigured,
+            cause: unbuilt.to_string(),
+            hint: None,
+        })
+    }
+
+    /// The client certificate and its key, which may be in one file.
+    fn identity(&self, places: &Places) -> Result<Option<Identity>, Failure> {
+        let (certificate, key) = match (&self.certificate, &self.key) {
+            (None, None) => return Ok(None),
+            (Some(certificate), key) => (certificate, key.as_ref().unwrap_or(certificate)),
+            (None, Some(_)) => {
+                return Err(misconfigured(
+                    "there is a client key without a certificate",
+                    "name it: `client_cert` or VAULT_CLIENT_CERT",
+                ));
+            }
+        };
+        let read = |path: &Path| {
+            let path = places.locate(path)?;
+            local_file::read(&path, LIMIT).map_err(|unreadable| unreadable.failure(&path))
+        };
+        Ok(Some(Identity { certificate: read(certificate)?.expose().to_vec(), key: read(key)? }))
+    }
+}
+
+/// The PEM texts of a file, or of the files of a directory that hold certificates.
+fn certificates(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let name = path.display().to_string();
+    match local_file::read(path, LIMIT) {
+        Ok(text) => Ok(vec![(name, text.expose().to_vec())]),
+        Err(Unreadable::Directory) => {
+            let mut texts = Vec::new();
+            let entries = std::fs::read_dir(path).map_err(|_| unlisted(&name))?;
+            for entry in entries {
+                let file = entry.map_err(|_| unlisted(&name))?.path();
+                if let Ok(text) = local_file::read(&file, LIMIT)
+                    && http::holds_certificate(text.expose())
+                {
+                    texts.push((file.display().to_string(), text.expose().to_vec()));
+                }
+            }
+            if texts.is_empty() {
+                return Err(misconfigured(
+                    format!("`{name}` has no file with a certificate in it"),
+                    "name a PEM file, or a directory of them",
+                ));
+            }
+            Ok(texts)
+        }
+        Err(unreadable) => Err(unreadable.failure(path)),
+    }
+}
+
+fn unlisted(name: &str) -> Failure {
+    misconfigured(format!("the directory `{name}` cannot be read"), "let kz's user read it")
+}
+
+fn misconfigured(cause: impl Into<String>, hint: &str) -> Failure {
+    Failure { kind: FailureKind::Misconfigured, cause: cause.into(), hint: Some(hint.to_owned()) }
+}

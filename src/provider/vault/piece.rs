@@ -1,0 +1,99 @@
+//! One piece of a credential: a token, an id, a password; in a file, in a variable, or written down.
+//!
+//! Invariants: white space around it is not part of it, since editors and `echo` end files in a newline; any
+//! other control character is refused, because it could not be sent and tells of the wrong file; nothing of a
+//! piece is in a message but where it comes from.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::provider::local_file::{self, Places};
+use crate::provider::{Failure, FailureKind};
+use crate::secret::Secret;
+
+/// Tokens of identity providers reach some kilobytes.
+const LIMIT: u64 = 256 << 10;
+
+/// Where a piece is.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable.
+    Variable(&'static str, Secret),
+    /// In the configuration, where it is no secret.
+    Written(String),
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "`{}`", path.display()),
+            Self::Variable(name, _) => formatter.write_str(name),
+            Self::Written(_) => formatter.write_str("the configuration"),
+        }
+    }
+}
+
+impl Piece {
+    /// The piece itself.
+    pub(super) fn read(&self, places: &Places) -> Result<Secret, Failure> {
+        let raw = match self {
+            Self::File(path) => {
+                let path = places.locate(path)?;
+                local_file::read(&path, LIMIT).map_err(|unreadable| unreadable.failure(&path))?
+            }
+            Self::Variable(_, value) => value.clone(),
+            Self::Written(text) => Secret::new(text.clone().into_bytes()),
+        };
+        self.trim(&raw)
+    }
+
+    fn trim(&self, raw: &Secret) -> Result<Secret, Failure> {
+        let bytes = raw.expose().trim_ascii();
+        let fault = match std::str::from_utf8(bytes) {
+            Err(_) => "is not text",
+            Ok("") => "is empty",
+            Ok(text) if text.chars().any(char::is_control) => "has a control character inside",
+            Ok(_) => return Ok(Secret::new(bytes.to_vec())),
+        };
+        Err(Failure {
+            kind: FailureKind::Misconfigured,
+            cause: format!("the credential in {self} {fault}"),
+            hint: Some("it takes the credential alone, on one line".to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::fixture::Fixture;
+
+    #[test]
+    fn white_space_around_a_piece_is_not_part_of_it() {
+        let fixture = Fixture::new();
+        let path = fixture.file("token", b" hvs.x y\r\n\n");
+        let piece = Piece::File(path).read(&Places::of(&fixture)).unwrap();
+        assert_eq!(piece.expose(), b"hvs.x y");
+    }
+
+    #[test]
+    fn control_characters_emptiness_and_bytes_are_refused_without_being_shown() {
+        let fixture = Fixture::new();
+        for (content, fault) in [
+            (
+                b"a\nX-Vault-Namespace: b".as_slice(),
+                "the credential in `FILE` has a control character inside",
+            ),
+            (b"a\0b", "the credential in `FILE` has a control character inside"),
+            (b"\n", "the credential in `FILE` is empty"),
+            (b"\xff", "the credential in `FILE` is not text"),
+        ] {
+            let path = fixture.file("token", content);
+            let failure = Piece::File(path.clone()).read(&Places::of(&fixture)).unwrap_err();
+            assert_eq!(failure.cause.replace(path.to_str().unwrap(), "FILE"), fault);
+            assert_eq!(failure.kind, FailureKind::Misconfigured);
+        }
+    }
+}

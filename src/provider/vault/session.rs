@@ -1,0 +1,197 @@
+//! Requests to one Vault: vaultrs's endpoints, sent through kz's own client, again and again as patience allows.
+//!
+//! Invariants: a token goes to the address that kz was told and nowhere else, also when the server sends it on;
+//! a reply's body stays a [`crate::secret::Secret`]; a header that cannot be one is an error, not a panic.
+//! vaultrs's own client and middleware are not used: they read whole replies, drop headers and panic on tokens.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+use async_trait::async_trait;
+use rustify::client::Client;
+use rustify::endpoint::{Endpoint, MiddleWare};
+use rustify::errors::ClientError;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::http::{self, MOST_CONNECTIONS, Protocol, Reply, retry_after};
+use crate::patience::Attempt;
+use crate::provider::{Failure, FailureKind, Terms};
+use crate::secret::Secret;
+
+use super::reply;
+use super::trouble::Trouble;
+
+/// How many requests go at once over one connection of HTTP/2: as many as servers are to allow at least
+/// (RFC 9113, 6.5.2). Over HTTP/1.1 there are as many as connections.
+const STREAMS: usize = 100;
+/// How often a redirect is followed.
+const REDIRECTS: usize = 2;
+
+/// Who asks whom. Endpoints are executed through it.
+pub(super) struct Session<'a> {
+    client: &'a http::Client,
+    terms: &'a Terms,
+    headers: HeaderMap,
+    lanes: Semaphore,
+    widened: AtomicBool,
+}
+
+/// What became of a request, handed through rustify beside an empty reply: rustify would copy the body.
+#[derive(Clone)]
+struct Exchange(Result<Reply, Trouble>);
+
+impl<'a> Session<'a> {
+    /// Without a token.
+    pub(super) fn new(
+        client: &'a http::Client,
+        terms: &'a Terms,
+        namespace: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let mut headers = HeaderMap::new();
+        // Agents refuse requests without it, against requests that a browser was tricked into.
+        headers.insert(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
+        if let Some(namespace) = namespace {
+            let value =
+                HeaderValue::from_str(namespace.trim_matches('/')).map_err(|_| unfit("the namespace"))?;
+            headers.insert(HeaderName::from_static("x-vault-namespace"), value);
+        }
+        Ok(Self::with_headers(client, terms, headers))
+    }
+
+    fn with_headers(client: &'a http::Client, terms: &'a Terms, headers: HeaderMap) -> Self {
+        let lanes = Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS));
+        Self { client, terms, headers, lanes, widened: AtomicBool::new(false) }
+    }
+
+    /// The same with this token.
+    pub(super) fn with_token(&self, token: &Secret) -> Result<Self, Failure> {
+        let mut value = HeaderValue::from_bytes(token.expose()).map_err(|_| unfit("the token"))?;
+        value.set_sensitive(true);
+        let mut headers = self.headers.clone();
+        headers.insert(HeaderName::from_static("x-vault-token"), value);
+        let session = Self::with_headers(self.client, self.terms, headers);
+        if self.widened.load(Ordering::Relaxed) {
+            session.learn(Protocol::Http2);
+        }
+        Ok(session)
+    }
+
+    /// Ends when a connection stands.
+    pub(super) async fn stands(&self) {
+        self.client.stands().await;
+    }
+
+    /// A turn to ask. Held until there is an answer.
+    pub(super) async fn lane(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there always is one.
+        self.lanes.acquire().await.ok()
+    }
+
+    /// Widens the road where one connection carries many requests, unless the user said how wide it is.
+    fn learn(&self, protocol: Protocol) {
+        if protocol == Protocol::Http2
+            && !self.widened.swap(true, Ordering::Relaxed)
+            && self.terms.concurrency.is_none()
+        {
+            self.lanes.add_permits(STREAMS - MOST_CONNECTIONS);
+        }
+    }
+
+    /// Executes an endpoint until there is an answer: a status below 300, or 404.
+    pub(super) async fn call<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Failure> {
+        let endpoint = endpoint.with_middleware(self);
+        let subject = self.client.address().authority();
+        let exchange = || async {
+            match self.exchange(&endpoint).await {
+                Ok(reply) => self.judge(reply),
+                Err(trouble) if trouble.is_transient() => Attempt::Again(trouble, None),
+                Err(trouble) => Attempt::Final(trouble),
+            }
+        };
+        let answered = self.terms.patience.attempt(&subject, exchange).await;
+        answered.map_err(|given_up| Trouble::failure(&given_up, self.client.address(), self.client.proxy()))
+    }
+
+    /// Executes an endpoint once, whatever comes of it.
+    pub(super) async fn exchange_once<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Trouble> {
+        self.exchange(&endpoint.with_middleware(self)).await
+    }
+
+    async fn exchange(&self, endpoint: &impl Endpoint) -> Result<Reply, Trouble> {
+        let other = || Trouble::Connection(http::Error::Request);
+        let mut executed = endpoint.exec(self).await.map_err(|_| other())?;
+        let exchange = executed.response.extensions_mut().remove::<Exchange>();
+        exchange.map_or_else(|| Err(other()), |Exchange(result)| result)
+    }
+
+    fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
+        self.learn(reply.protocol);
+        if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
+            return Attempt::Done(reply);
+        }
+        let trouble = Trouble::Status(reply.status, reply::known(reply.body.expose()));
+        if trouble.is_transient() {
+            Attempt::Again(trouble, retry_after(&reply.headers))
+        } else {
+            Attempt::Final(trouble)
+        }
+    }
+
+    /// Sends a request, and follows where a standby sends it, as long as that is the same server.
+    async fn follow(&self, mut request: Request<Vec<u8>>) -> Result<Reply, Trouble> {
+        for _ in 0..=REDIRECTS {
+            let reply = self.client.send(request.clone()).await.map_err(Trouble::Connection)?;
+            if !matches!(reply.status.as_u16(), 301 | 302 | 307 | 308) {
+                return Ok(reply);
+            }
+            let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let from = request.uri().to_string();
+            let target = location.and_then(|location| self.client.redirected(&from, location));
+            *request.uri_mut() =
+                target.ok_or(Trouble::Status(reply.status, None))?.map_err(Trouble::Elsewhere)?;
+        }
+        Err(Trouble::Circle)
+    }
+}
+
+fn unfit(what: &'static str) -> Failure {
+    Failure { kind: FailureKind::Misconfigured, cause: http::Error::Header(what).to_string(), hint: None }
+}
+
+#[async_trait]
+impl Client for Session<'_> {
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
+        let mut response = Response::new(Vec::new());
+        response.extensions_mut().insert(Exchange(self.follow(request).await));
+        Ok(response)
+    }
+
+    /// As [`Self::send`]: rustify's own would make errors of statuses, with the body in them.
+    async fn execute(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
+        self.send(request).await
+    }
+
+    fn base(&self) -> &str {
+        self.client.origin()
+    }
+}
+
+impl MiddleWare for Session<'_> {
+    /// Puts the API's version, the address's own prefix and the headers onto an endpoint's request.
+    fn request<E: Endpoint>(&self, _: &E, request: &mut Request<Vec<u8>>) -> Result<(), ClientError> {
+        let (path, query) = (request.uri().path(), request.uri().query());
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("{}{}/v1{path}{query}", self.client.origin(), self.client.address().prefix());
+        *request.uri_mut() = target.parse::<Uri>().map_err(|source| ClientError::UrlBuildError { source })?;
+        request.headers_mut().extend(self.headers.clone());
+        if !request.body().is_empty() {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::CONTENT_TYPE, json);
+        }
+        Ok(())
+    }
+
+    fn response<E: Endpoint>(&self, _: &E, _: &mut Response<Vec<u8>>) -> Result<(), ClientError> {
+        Ok(())
+    }
+}

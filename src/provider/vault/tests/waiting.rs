@@ -1,0 +1,152 @@
+//! Servers that are not there yet, or will never be.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::*;
+use crate::http::testing::free_port;
+use crate::patience::testing::after;
+use crate::provider::FailureKind;
+
+#[test]
+fn a_vault_that_refuses_for_five_seconds_and_is_sealed_for_three_is_waited_for() {
+    let port = free_port();
+    let time = Arc::new(Mutex::new(Duration::ZERO));
+    let server: Arc<Mutex<Option<Server>>> = Arc::default();
+    let clock = {
+        let (time, server) = (Arc::clone(&time), Arc::clone(&server));
+        Virtual::of_pauses(move |passed| {
+            *time.lock().unwrap() = passed;
+            let mut server = server.lock().unwrap();
+            if passed >= after(5.0) && server.is_none() {
+                let time = Arc::clone(&time);
+                *server = Some(Server::plain_at(port, move |seen| {
+                    if *time.lock().unwrap() < after(8.0) {
+                        Answer::json(503, r#"{"errors":["Vault is sealed"]}"#)
+                    } else {
+                        generous(seen)
+                    }
+                }));
+            }
+        })
+    };
+    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: None, tokens: Tokens::Revoke };
+    let fixture = Fixture::new()
+        .with_variable("VAULT_ADDR", format!("http://localhost:{port}"))
+        .with_variable("VAULT_TOKEN", "t")
+        .with_terms(terms);
+    let found = outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b"]);
+    assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))), "{found:?}");
+    assert!(clock.passed() >= after(8.0) && clock.passed() < after(13.0), "{:?}", clock.passed());
+}
+
+#[test]
+fn one_that_never_comes_is_named_in_every_documents_error() {
+    let clock = Virtual::of_pauses(|_| {});
+    let port = free_port();
+    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: None, tokens: Tokens::Revoke };
+    let fixture = Fixture::new()
+        .with_variable("VAULT_ADDR", format!("http://localhost:{port}"))
+        .with_variable("VAULT_TOKEN", "t")
+        .with_terms(terms);
+    let failures: Vec<_> =
+        outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b"]).into_iter().map(failure).collect();
+    for failure in failures {
+        assert_eq!(failure.kind, FailureKind::Unreachable);
+        assert_eq!(
+            failure.cause,
+            format!("connection refused to localhost:{port} for 60 s: is the mesh sidecar or Vault up yet?")
+        );
+    }
+}
+
+#[test]
+fn one_that_hangs_for_ever_ends_at_the_deadline() {
+    let clock = Virtual::of_pauses(|_| {});
+    let server = {
+        let clock = clock.clone();
+        Server::plain(move |_| {
+            clock.hang();
+            Answer::Hang
+        })
+    };
+    let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t");
+    let failure = failure(outcomes(&fixture, &Settings::default(), &["kv/a"]).remove(0));
+    let authority = format!("localhost:{}", server.port);
+    assert_eq!(failure.kind, FailureKind::Unreachable);
+    assert_eq!(
+        failure.cause,
+        format!("no answer from {authority} for 60 s: is it Vault that listens there?")
+    );
+    assert_eq!(clock.passed(), after(60.0));
+}
+
+/// A server that answers the first `number` requests so, and then as it should.
+fn late(number: usize, status: u16, headers: &'static str) -> Server {
+    let asked = Mutex::new(0);
+    Server::plain(move |seen| {
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        if *asked <= number { Answer::Reply(status, headers, String::new()) } else { generous(seen) }
+    })
+}
+
+#[test]
+fn every_status_that_passes_is_waited_for() {
+    for status in [408, 412, 429, 472, 473, 500, 502, 503, 504] {
+        let server = late(3, status, "");
+        assert!(matches!(outcome(&server, "kv/a"), Outcome::Found(_)), "{status}");
+        assert_eq!(server.seen().len(), 4, "{status}");
+    }
+}
+
+#[test]
+fn a_server_that_says_how_long_to_stay_away_is_heeded() {
+    let server = late(1, 429, "retry-after: 17\r\n");
+    let clock = Virtual::of_pauses(|_| {});
+    let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t");
+    assert!(matches!(&outcomes(&fixture, &Settings::default(), &["kv/a"])[0], Outcome::Found(_)));
+    assert_eq!(clock.passed(), after(17.1));
+}
+
+#[test]
+fn what_stays_is_asked_once() {
+    for status in [400, 401, 403, 404, 405] {
+        let server = late(9, status, "");
+        assert!(!matches!(outcome(&server, "kv/a"), Outcome::Found(_)));
+        assert_eq!(server.seen().len(), 1, "{status}");
+    }
+}
+
+#[test]
+fn a_standby_is_followed_to_its_own_address_only() {
+    let server = Server::plain(|seen| match seen.line.as_str() {
+        "GET /v1/kv/a" => Answer::Reply(307, "location: /v1/kv/b\r\n", String::new()),
+        _ => generous(seen),
+    });
+    assert!(matches!(outcome(&server, "kv/a"), Outcome::Found(_)));
+    let elsewhere = Server::plain(generous);
+    let location: &'static str = format!("location: {}/v1/kv/a\r\n", elsewhere.address()).leak();
+    let standby = Server::plain(move |_| Answer::Reply(307, location, String::new()));
+    let failure = failure(outcome(&standby, "kv/a"));
+    assert!(failure.cause.ends_with(&format!("it is a standby that sends kz to {}", elsewhere.address())));
+    assert!(elsewhere.seen().is_empty(), "the token went to another server");
+    let circle = Server::plain(|_| Answer::Reply(307, "location: /v1/kv/a\r\n", String::new()));
+    assert!(super::failure(outcome(&circle, "kv/a")).cause.ends_with("it redirects kz in a circle"));
+    assert_eq!(circle.seen().len(), 3);
+}
+
+#[test]
+fn what_is_no_vault_is_told_at_once() {
+    let tls = crate::http::testing::Authority::new().server(crate::http::testing::Fault::None);
+    let server = Server::tls(tls, generous);
+    let address = format!("http://localhost:{}", server.port);
+    let fixture = with_token(&server).with_variable("VAULT_ADDR", address);
+    let failure = failure(outcomes(&fixture, &Settings::default(), &["kv/a"]).remove(0));
+    assert_eq!(failure.hint.as_deref(), Some("is the address to begin with `https://`?"));
+    let huge = Server::plain(|_| Answer::Endless("HTTP/1.1 200 OK\r\n\r\n"));
+    let failure = super::failure(outcome(&huge, "kv/a"));
+    assert_eq!(failure.kind, FailureKind::Malformed);
+    assert_eq!(failure.cause, format!("localhost:{}: the answer has more than 16 MiB", huge.port));
+    assert_eq!(huge.seen().len(), 1);
+}

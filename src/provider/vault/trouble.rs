@@ -1,0 +1,196 @@
+//! What stands between kz and a document, in words: of the connection, or of a status.
+//!
+//! `Display` is the reason while kz waits; [`Trouble::failure`] is the last word. Which status passes and which
+//! does not: design.md §3 and the API documentation (<https://developer.hashicorp.com/vault/api-docs>).
+
+use std::fmt;
+use std::time::Duration;
+
+use ::http::StatusCode;
+
+use crate::http::{self, Address};
+use crate::patience::GaveUp;
+use crate::provider::{Failure, FailureKind};
+
+use super::reply::Known;
+
+/// Why a request did not lead to an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// There is no reply.
+    Connection(http::Error),
+    /// The reply is no answer.
+    Status(StatusCode, Option<Known>),
+    /// Another server is to be asked, which kz was not told of.
+    Elsewhere(String),
+    /// The reply leads in a circle.
+    Circle,
+}
+
+impl Trouble {
+    /// Whether it may pass.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Connection(error) => error.is_transient(),
+            Self::Status(status, _) => {
+                // 412: a follower lags behind. 472, 473: a standby.
+                matches!(status.as_u16(), 408 | 412 | 429 | 472 | 473) || status.is_server_error()
+            }
+            Self::Elsewhere(_) | Self::Circle => false,
+        }
+    }
+
+    /// The failure of a document. `address` is whom kz asked, perhaps through a proxy.
+    pub(super) fn failure(given_up: &GaveUp<Self>, address: &Address, proxy: Option<&str>) -> Failure {
+        let through = proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+        let server = format!("{}{through}", address.authority());
+        match given_up {
+            GaveUp::Final(trouble) => trouble.last_word(&server),
+            GaveUp::Deadline { last, waited } => {
+                let waited = seconds(*waited);
+                let cause = match last {
+                    None => {
+                        format!("no answer from {server} for {waited} s: is it Vault that listens there?")
+                    }
+                    Some(Self::Connection(http::Error::Refused)) => format!(
+                        "connection refused to {server} for {waited} s: is the mesh sidecar or Vault up yet?"
+                    ),
+                    Some(Self::Connection(http::Error::Unresolved)) => format!(
+                        "the name of {server} does not resolve for {waited} s: is it right, and is the network up yet?"
+                    ),
+                    Some(trouble) => format!("{server} for {waited} s: {trouble}"),
+                };
+                let hint = match last {
+                    // What speaks TLS hangs up on whoever does not.
+                    Some(Self::Connection(http::Error::Closed)) if !address.is_https() => {
+                        http::Error::NotHttp.hint().map(str::to_owned)
+                    }
+                    last => last.as_ref().and_then(Self::hint),
+                };
+                Failure { kind: FailureKind::Unreachable, cause, hint }
+            }
+        }
+    }
+
+    fn last_word(&self, server: &str) -> Failure {
+        let (kind, cause) = match self {
+            Self::Connection(http::Error::TooLarge(_) | http::Error::Compressed) => {
+                (FailureKind::Malformed, format!("{server}: {self}"))
+            }
+            Self::Connection(_) | Self::Elsewhere(_) | Self::Circle => {
+                (FailureKind::Unreachable, format!("{server}: {self}"))
+            }
+            Self::Status(status, known) => (kind_of(*status, *known), self.to_string()),
+        };
+        Failure { kind, cause, hint: self.hint() }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => {
+                "name the certificate that signs the server's: `ca_cert = \"…\"` or VAULT_CACERT"
+            }
+            Self::Connection(http::Error::Certificate("is for another name")) => {
+                "write the name of the certificate into `address`, or as `tls_server_name`"
+            }
+            Self::Connection(error) => error.hint()?,
+            Self::Status(_, Some(Known::WantsTls)) => "the address has to begin with `https://`",
+            Self::Status(_, Some(Known::Sealed)) => "unseal it: `vault operator unseal`",
+            Self::Status(_, Some(Known::InvalidToken)) => {
+                "give kz a token that this server knows and that has not expired"
+            }
+            Self::Elsewhere(_) => "write that address as `address`: kz sends its token nowhere else",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn kind_of(status: StatusCode, known: Option<Known>) -> FailureKind {
+    match (status.as_u16(), known) {
+        (_, Some(Known::UnknownRole | Known::WantsTls | Known::NotReadable)) => FailureKind::Misconfigured,
+        (_, Some(Known::BadCredential | Known::BadWrapping)) | (401 | 403, _) => FailureKind::Denied,
+        (400 | 405, _) => FailureKind::Misconfigured,
+        _ => FailureKind::Malformed,
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, known) = match self {
+            Self::Connection(error) => return error.fmt(formatter),
+            Self::Elsewhere(origin) => return write!(formatter, "it is a standby that sends kz to {origin}"),
+            Self::Circle => return formatter.write_str("it redirects kz in a circle"),
+            Self::Status(status, known) => (status.as_u16(), known),
+        };
+        let words = match (status, known) {
+            (_, Some(Known::Sealed)) => "Vault is sealed",
+            (_, Some(Known::NoLeader)) => "no server of the cluster leads yet",
+            (_, Some(Known::InvalidToken)) => "the token is not one of this server's, or no longer",
+            (_, Some(Known::BadWrapping)) => "the wrapping token is used up, expired, or none",
+            (_, Some(Known::BadCredential)) => "the server does not accept this credential",
+            (_, Some(Known::UnknownRole)) => "the server knows no such role",
+            (_, Some(Known::WantsTls)) => "the server speaks TLS",
+            (_, Some(Known::NotReadable)) => "this path cannot be read",
+            (_, Some(Known::NoRoute)) => "nothing is mounted under this path",
+            (401 | 403, _) => "permission denied",
+            (400, _) => "the server does not accept the request",
+            (408, _) => "the server had no time",
+            (412, _) => "the server lags behind its cluster",
+            (429, _) => "too many requests",
+            (472 | 473, _) => "the server is a standby",
+            (502 | 504, _) => "the proxy before Vault reaches no server",
+            (503, _) => "Vault is sealed, or not ready",
+            (500.., _) => "the server failed",
+            _ => "the server answers in no way that Vault does",
+        };
+        write!(formatter, "{words} (status {status})")
+    }
+}
+
+/// Whole seconds, or tenths below ten.
+fn seconds(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    match (tenths / 10, tenths % 10) {
+        (whole, tenth) if whole < 10 && tenth != 0 => format!("{whole}.{tenth}"),
+        (whole, tenth) => (whole + u128::from(tenth >= 5)).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(status: u16) -> Trouble {
+        Trouble::Status(StatusCode::from_u16(status).unwrap(), None)
+    }
+
+    #[test]
+    fn what_passes_and_what_does_not() {
+        for passes in [408, 412, 429, 472, 473, 500, 502, 503, 504] {
+            assert!(status(passes).is_transient(), "{passes}");
+        }
+        for stays in [400, 401, 403, 404, 405, 409, 410, 418] {
+            assert!(!status(stays).is_transient(), "{stays}");
+        }
+    }
+
+    #[test]
+    fn the_last_error_says_what_was_waited_for() {
+        let given_up = GaveUp::Deadline {
+            last: Some(Trouble::Connection(http::Error::Refused)),
+            waited: Duration::from_millis(59_990),
+        };
+        let address = Address::parse("https://vault.internal:8200").unwrap();
+        assert_eq!(
+            Trouble::failure(&given_up, &address, None).cause,
+            "connection refused to vault.internal:8200 for 60 s: is the mesh sidecar or Vault up yet?"
+        );
+    }
+
+    #[test]
+    fn times_are_rounded_as_one_would_say_them() {
+        let said = [0, 500, 1000, 2240, 9990, 12_600, 60_000].map(|ms| seconds(Duration::from_millis(ms)));
+        assert_eq!(said, ["0", "0.5", "1", "2.2", "10", "13", "60"]);
+    }
+}
