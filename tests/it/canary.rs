@@ -9,7 +9,7 @@ use base64::Engine as _;
 use crate::support::{Run, Sandbox, kz_binary};
 
 /// Different in every run, so that nothing can have been recorded earlier.
-fn canary() -> String {
+pub(crate) fn canary() -> String {
     let nanoseconds = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_nanos();
     format!("canary-{nanoseconds:x}-Zq")
 }
@@ -31,7 +31,7 @@ fn contains(haystack: &[u8], needles: &[Vec<u8>]) -> bool {
 }
 
 #[track_caller]
-fn assert_clean(run: &Run, canary: &str) {
+pub(crate) fn assert_clean(run: &Run, canary: &str) {
     let forms = forms(canary);
     assert!(!contains(&run.output.stdout, &forms), "stdout has the value\n{}", run.describe());
     assert!(!contains(&run.output.stderr, &forms), "stderr has the value\n{}", run.describe());

@@ -5,14 +5,16 @@
 //! (`mode 0666 name` sets its mode, a name that ends in `/` is a directory). `[DIR]` stands for the
 //! directory. A line that begins with `! ` is a shell command that sets the stage, as root, in a mount
 //! and process namespace of its own; a case that has one runs its `$` line in that shell too, so that it may
-//! begin with another command (`$ setpriv --reuid=65532 … kz …`). `KZ_WRITE_CASES=1` writes what was seen into
-//! the files, for a person to read before committing it.
+//! begin with another command (`$ setpriv --reuid=65532 … kz …`). `& NAME` starts a Vault of `vault_stage` beside the
+//! case, with its CA in `ca.pem`: `[VAULT]` is its URL, `[SERVER]` its host and port, `[TOKEN]` its root token.
+//! `KZ_WRITE_CASES=1` writes what was seen into the files, for a person to read before committing it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Sandbox, kz_binary};
+use crate::vault_stage;
 
 /// What a failed command must not leave: every case that exports does so to this name.
 const OUTPUT: &str = "out";
@@ -76,19 +78,36 @@ fn parse(text: &str) -> Case {
 }
 
 fn run(case: &Case) -> BTreeMap<&'static str, String> {
-    let sandbox = Sandbox::new();
-    for (name, content) in &case.sections {
-        make(&sandbox, name, content);
+    let vault = case.head.iter().find_map(|line| line.strip_prefix("& ")).map(vault_stage::named);
+    let own;
+    let sandbox = if let Some((stage, _)) = &vault {
+        &stage.sandbox
+    } else {
+        own = Sandbox::new();
+        &own
+    };
+    // What differs from run to run, by the names that cases have for it.
+    let mut names = vec![(sandbox.path("").display().to_string().trim_end_matches('/').to_owned(), "[DIR]")];
+    if let Some((stage, url)) = &vault {
+        names.push((url.clone(), "[VAULT]"));
+        names.push((stage.fake.address.to_string(), "[SERVER]"));
+        names.extend(stage.token.clone().map(|token| (token, "[TOKEN]")));
     }
-    let mut command = command(case, &sandbox);
-    for assignment in case.head.iter().skip(1).filter(|line| !line.starts_with(['$', '!'])) {
+    let filled =
+        |text: &str| names.iter().fold(text.to_owned(), |text, (value, name)| text.replace(name, value));
+    for (name, content) in &case.sections {
+        make(sandbox, name, &filled(content));
+    }
+    let mut command = command(case, sandbox);
+    for assignment in case.head.iter().skip(1).filter(|line| !line.starts_with(['$', '!', '&'])) {
         if let Some((name, value)) = assignment.split_once('=') {
-            command.env(name, value);
+            command.env(name, filled(value));
         }
     }
     let run = sandbox.run(&mut command);
-    let directory = sandbox.path("").display().to_string();
-    let shown = |text: String| without_time(&text.replace(directory.trim_end_matches('/'), "[DIR]"));
+    let shown = |text: String| {
+        without_time(&names.iter().fold(text, |text, (value, name)| text.replace(value, name)))
+    };
     let code = run.output.status.code().map_or_else(|| "a signal".to_owned(), |code| code.to_string());
     if code != "0" {
         assert!(!sandbox.path(OUTPUT).exists(), "a failed command left an output\n{}", run.describe());

@@ -18,11 +18,16 @@ mod cases;
 mod completions;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
+/// One contract for all providers, and the rows of each.
+mod contract;
 mod delivery;
 /// The documents say what is there.
 mod docs;
 /// Every error has a code, an explanation, a page and a case.
 mod errors;
+/// A Vault in this process.
+#[path = "../vault_fake/mod.rs"]
+mod fake;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// The starter file works, in each situation.
@@ -55,5 +60,16 @@ mod surroundings;
 mod targets;
 /// The umask changes no mode.
 mod umask;
+/// Every way to log in, and what becomes of the token.
+mod vault_auth;
+/// What reading from Vault costs, in counts.
+mod vault_counts;
+/// The Vault that tests start, and what a foreign client makes of it.
+mod vault_fake;
+/// Broken and hostile servers.
+mod vault_faults;
+/// A Vault that is not ready yet, or never.
+mod vault_patience;
+mod vault_stage;
 /// What is said during long waits.
 mod waits;

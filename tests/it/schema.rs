@@ -125,8 +125,10 @@ fn the_schema_accepts_every_example() {
     for (index, block) in readme.split("```toml\n").skip(1).enumerate() {
         files.insert(format!("readme-{index}"), block.split("```").next().unwrap_or_default().to_owned());
     }
-    let quickstart = in_repository("compose-examples/quickstart/keyzero.toml");
-    files.insert("quickstart".to_owned(), std::fs::read_to_string(quickstart).expect("the quickstart"));
+    for entry in std::fs::read_dir(in_repository("compose-examples")).expect("the examples").flatten() {
+        let config = std::fs::read_to_string(entry.path().join("keyzero.toml")).expect("its configuration");
+        files.insert(entry.file_name().to_string_lossy().into_owned(), config);
+    }
     let (by_validate, by_schema) = verdicts(&files);
     assert!(by_validate.len() > 20, "{} are valid", by_validate.len());
     let refused: Vec<_> = by_validate.difference(&by_schema).collect();

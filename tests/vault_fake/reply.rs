@@ -1,0 +1,66 @@
+//! A reply as Vault words it: one envelope for everything that succeeds, a list of texts for what does not.
+
+use serde_json::{Value, json};
+
+/// Status and body; no body is an empty one.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Value>,
+}
+
+impl Reply {
+    /// 200 with this `data`.
+    pub fn data(data: Value) -> Self {
+        Self::envelope(200, &[("data", data)])
+    }
+
+    /// Every member that a reply has, with these set.
+    pub fn envelope(status: u16, members: &[(&str, Value)]) -> Self {
+        let mut body = json!({
+            "request_id": "b2c4f1d0-0000-4000-8000-000000000001",
+            "lease_id": "",
+            "renewable": false,
+            "lease_duration": 0,
+            "data": null,
+            "wrap_info": null,
+            "warnings": null,
+            "auth": null,
+        });
+        for (name, value) in members {
+            body[*name] = value.clone();
+        }
+        Self { status, headers: Vec::new(), body: Some(body) }
+    }
+
+    /// What a write answers.
+    pub fn no_content() -> Self {
+        Self { status: 204, headers: Vec::new(), body: None }
+    }
+
+    /// `{"errors": […]}`.
+    pub fn error(status: u16, texts: &[&str]) -> Self {
+        Self { status, headers: Vec::new(), body: Some(json!({ "errors": texts })) }
+    }
+
+    /// Nothing is there.
+    pub fn not_found() -> Self {
+        Self::error(404, &[])
+    }
+
+    /// A policy forbids it.
+    pub fn denied() -> Self {
+        Self::error(403, &["1 error occurred:\n\t* permission denied\n\n"])
+    }
+
+    /// The token is none.
+    pub fn bad_token() -> Self {
+        Self::error(403, &["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"])
+    }
+
+    /// The method fits nothing.
+    pub fn unsupported() -> Self {
+        Self::error(405, &["1 error occurred:\n\t* unsupported operation\n\n"])
+    }
+}

@@ -1,0 +1,112 @@
+//! What goes wrong, by script: which requests, how often, and how.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use super::reply::Reply;
+
+/// Some requests, and what becomes of them.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Paths that begin so, without `/v1/`; the empty one is every path.
+    prefix: String,
+    left: Option<u32>,
+    until: Option<Instant>,
+    act: Act,
+}
+
+/// How a request fares.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// This answer instead.
+    Answer(Reply),
+    /// None, ever.
+    Hang,
+    /// The right answer's head and the half of its body, and then nothing.
+    HangInBody,
+    /// The right answer, a few bytes at a time.
+    Slow(Duration),
+    /// The half of the right answer, as if it were the whole.
+    Truncate,
+    /// The half of the right answer, and the connection breaks.
+    Break,
+    /// The connection breaks before any answer.
+    Reset,
+    /// A well-formed document with one value of so many bytes.
+    Huge(usize),
+    /// The same, compressed, whether or not the client takes that.
+    Gzip(usize),
+    /// This text instead of JSON, with 200.
+    Text(&'static str),
+}
+
+impl Rule {
+    /// For all paths that begin so, always.
+    pub fn new(prefix: &str, act: Act) -> Self {
+        Self { prefix: prefix.to_owned(), left: None, until: None, act }
+    }
+
+    /// Only for the first requests.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { left: Some(times), ..self }
+    }
+
+    /// Only until then.
+    #[must_use]
+    pub fn until(self, end: Instant) -> Self {
+        Self { until: Some(end), ..self }
+    }
+
+    /// An error of this status, worded as Vault does.
+    pub fn status(prefix: &str, status: u16) -> Self {
+        let text = match status {
+            503 => "Vault is sealed",
+            412 => "required index state not present",
+            429 => "request path: rate limit quota exceeded",
+            _ => "1 error occurred:\n\t* internal error\n\n",
+        };
+        Self::new(prefix, Act::Answer(Reply::error(status, &[text])))
+    }
+
+    /// The same with a `Retry-After`, in seconds.
+    pub fn retry_after(prefix: &str, status: u16, seconds: &str) -> Self {
+        let mut rule = Self::status(prefix, status);
+        if let Act::Answer(reply) = &mut rule.act {
+            reply.headers.push(("Retry-After".to_owned(), seconds.to_owned()));
+        }
+        rule
+    }
+
+    /// What becomes of this request, when the rule is about it; counts it.
+    pub(crate) fn take(&mut self, path: &str) -> Option<Act> {
+        let over = self.left == Some(0) || self.until.is_some_and(|end| Instant::now() >= end);
+        if over || !path.starts_with(&self.prefix) {
+            return None;
+        }
+        self.left = self.left.map(|left| left - 1);
+        Some(self.act.clone())
+    }
+}
+
+/// `{"data":{"data":{"value":"` and so on: what a huge document begins and ends with.
+pub(crate) const HUGE_HEAD: &str =
+    r#"{"request_id":"","lease_id":"","lease_duration":0,"data":{"data":{"value":""#;
+pub(crate) const HUGE_TAIL: &str = r#""},"metadata":{"version":1}}}"#;
+
+/// The huge document, as gzip.
+pub(crate) fn gzip(bytes: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let block = [b'x'; 8192];
+    let mut left = bytes;
+    let written = encoder.write_all(HUGE_HEAD.as_bytes()).and_then(|()| {
+        while left > 0 {
+            let part = left.min(block.len());
+            encoder.write_all(&block[..part])?;
+            left -= part;
+        }
+        encoder.write_all(HUGE_TAIL.as_bytes())
+    });
+    written.expect("memory");
+    encoder.finish().expect("memory")
+}
