@@ -18,6 +18,9 @@ ARGS :=
 SECONDS := 60
 FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
+# make demo-vault: which.
+EXAMPLE := vault-entrypoint vault-init
+
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export KZ_TOOLS ?= $(HOME)/.cache/kz
 export KZ_COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2> /dev/null || echo unknown)
@@ -29,7 +32,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo check test hostile e2e bench size fuzz advisories clean
+.PHONY: help setup generated build release image stand-ins demo demo-vault check test hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +57,11 @@ demo: setup ## the quickstart on a real engine, step by step (kz:dev becomes the
 	@$(MAKE) --no-print-directory stand-ins
 	@scripts/demo
 
+demo-vault: setup ## the Compose examples with a Vault, likewise; EXAMPLE=vault-init for one
+	@$(MAKE) --no-print-directory image PROFILE=fast
+	@$(MAKE) --no-print-directory stand-ins
+	@for example in $(EXAMPLE); do scripts/demo-vault $$example; done
+
 check: ## formatting, lints, dependency rules, module graph
 	@cargo fmt --check
 	@cargo fmt --check --manifest-path fuzz/Cargo.toml
@@ -77,8 +85,9 @@ e2e: ## the image on a real engine (kz:dev becomes the fast build)
 generated: ## rewrite schema/ and man/ from the code; the tests compare them
 	@KZ_WRITE_GENERATED=1 cargo test $(FAST) --test it committed
 
-bench: release ## what `kz run` costs, beside the budgets
+bench: release ## what `kz run` and reading from Vault cost, beside the budgets
 	@scripts/bench $(CARGO_TARGET_DIR)/$(TARGET)/release/kz
+	@KZ_BINARY=$(CARGO_TARGET_DIR)/$(TARGET)/release/kz cargo test $(FAST) --test bench
 
 size: image ## what the release binary and the image weigh, beside the budgets
 	@scripts/size $(BINARY) $(IMAGE)
