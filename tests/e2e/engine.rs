@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{Run, Sandbox};
+use crate::vault::VAULT;
 
 /// What `make image` built.
 pub const IMAGE: &str = "kz:dev";
@@ -47,7 +48,12 @@ fn need_engine() {
         if !answers(&["version"]) {
             return Some("no Docker engine answers; run `make setup`".to_owned());
         }
-        let images = [(IMAGE, "make image"), (POSTGRES, "make stand-ins"), (SERVER, "make stand-ins")];
+        let images = [
+            (IMAGE, "make image"),
+            (POSTGRES, "make stand-ins"),
+            (SERVER, "make stand-ins"),
+            (VAULT, "make stand-ins"),
+        ];
         let (image, target) = images.iter().find(|(image, _)| !answers(&["image", "inspect", image]))?;
         Some(format!("there is no image `{image}`; run `{target}`"))
     });
@@ -61,6 +67,15 @@ fn need_engine() {
 pub fn docker(arguments: &[&str]) -> Run {
     need_engine();
     Sandbox::new().run(&mut docker_command(arguments))
+}
+
+/// The same with this on stdin, where no argument may hold it.
+#[track_caller]
+pub fn docker_with(input: &str, arguments: &[&str]) -> Run {
+    need_engine();
+    let sandbox = Sandbox::new();
+    let input = std::fs::File::open(sandbox.file("input", input)).expect("a file");
+    sandbox.run(docker_command(arguments).stdin(input))
 }
 
 /// The trimmed stdout of a `docker` command that succeeds.
@@ -108,6 +123,23 @@ impl Volume {
 impl Drop for Volume {
     fn drop(&mut self) {
         let _ = docker_command(&["volume", "rm", "--force", &self.0]).output();
+    }
+}
+
+/// A network of its own, where containers know one another by name.
+pub struct Network(pub String);
+
+impl Network {
+    pub fn new() -> Self {
+        let network = Self(unique("network"));
+        ask(&["network", "create", &network.0]);
+        network
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = docker_command(&["network", "rm", &self.0]).output();
     }
 }
 
@@ -226,7 +258,13 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        let _ = self.directory.run(&mut self.command(&["down", "--volumes", "--remove-orphans"]));
+        let _ = self.directory.run(&mut self.command(&[
+            "down",
+            "--volumes",
+            "--remove-orphans",
+            "--rmi",
+            "local",
+        ]));
     }
 }
 

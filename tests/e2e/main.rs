@@ -26,3 +26,7 @@ mod quickstart;
 mod readme;
 /// `kz run` in one's own image: it becomes the server, and nothing of it stays.
 mod run;
+/// A foreign Vault beside the image.
+mod vault;
+/// `compose-examples/vault-init` and `vault-entrypoint`, unchanged.
+mod vault_examples;
