@@ -1,7 +1,8 @@
 //! A wait that explains itself: what is waited for, and how much longer.
 //!
 //! Invariants: a wait of less than a second says nothing; a long one says something every ten
-//! seconds, so that a log stays readable; on a terminal one line shows it and is gone afterwards.
+//! seconds, and when what it waits for becomes something else, so that a log stays readable; on a
+//! terminal one line shows it and is gone afterwards.
 //! Nothing here waits or has a thread: whoever waits calls [`Wait::tick`] as often as it looks.
 
 use std::time::{Duration, Instant};
@@ -25,7 +26,11 @@ pub struct Wait {
     log: Log,
     begun: Instant,
     deadline: Instant,
+    /// When it is looked again whether there is something to say.
+    look: Instant,
+    /// When the same is said again.
     next: Instant,
+    said: String,
     frames: usize,
 }
 
@@ -36,7 +41,8 @@ impl Wait {
     }
 
     fn begun(log: Log, begun: Instant, deadline: Instant) -> Self {
-        Self { log, begun, deadline, next: begun + PATIENCE, frames: 0 }
+        let next = begun + PATIENCE;
+        Self { log, begun, deadline, look: next, next, said: String::new(), frames: 0 }
     }
 
     /// Says, when it is time to, what is waited for: a noun, such as "the lock on `/secrets`".
@@ -52,17 +58,23 @@ impl Wait {
 
     /// The line that is to be said at `now`, if any.
     fn due(&mut self, now: Instant, what: impl FnOnce() -> String) -> Option<String> {
-        if now < self.next {
+        if now < self.look && now < self.next {
             return None;
         }
+        let what = what();
         let left = self.deadline.saturating_duration_since(now).as_secs_f64().ceil();
-        let line = format!("waiting for {}, up to {left} s more", what());
+        let line = format!("waiting for {what}, up to {left} s more");
         if self.is_spinning() {
-            self.next = now + FRAME;
+            (self.look, self.next) = (now + FRAME, now + FRAME);
             let frame = SPINNER[self.frames % SPINNER.len()];
             self.frames += 1;
             return Some(format!("{frame} {}", escape(&line)));
         }
+        self.look = now + PATIENCE;
+        if now < self.next && what == self.said {
+            return None;
+        }
+        self.said = what;
         // From the beginning, so that the lines come at 1, 10, 20, … seconds.
         let passed = now.duration_since(self.begun).as_secs() / INTERVAL.as_secs() + 1;
         self.next = self.begun + INTERVAL * u32::try_from(passed).unwrap_or(u32::MAX);
@@ -113,6 +125,21 @@ mod tests {
         assert_eq!(
             said,
             ["", &line("59"), "", "", &line("50"), "", &line("35"), "", &line("30")].map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn another_reason_is_said_when_it_is_one() {
+        let start = Instant::now();
+        let log = Log::new(Level::Normal, Format::Text, Stderr::Collected);
+        let mut wait = Wait::begun(log, start, start + Duration::from_mins(1));
+        let mut said =
+            |at: f64, what: &str| wait.due(start + Duration::from_secs_f64(at), || what.to_owned()).is_some();
+        let lines = [(1.0, "a"), (1.5, "b"), (2.0, "b"), (2.1, "a"), (3.1, "b"), (10.0, "b"), (10.5, "b")];
+        assert_eq!(
+            lines.map(|(at, what)| said(at, what)),
+            [true, false, true, false, false, true, false],
+            "at most one a second, and the same every ten"
         );
     }
 

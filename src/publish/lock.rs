@@ -110,8 +110,8 @@ fn open_state(directory: &Directory) -> Result<(Directory, bool), Error> {
                 directory.sync().map_err(directory.failed_itself("sync"))?;
                 return Ok((made, true));
             }
-            // Another exporter was faster.
-            Err(Errno::EEXIST) => {}
+            // Another exporter was faster: it made the directory, or put its lock into the one that we made.
+            Err(Errno::EEXIST | Errno::ESTALE) => {}
             Err(errno) => return Err(directory.failed("create", name)(errno)),
         },
     }

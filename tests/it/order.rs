@@ -53,12 +53,12 @@ fn of_one_file() {
 #[test]
 fn of_a_set() {
     let expected = [
-        &["mkdir 0700"][..],
+        &["mkdir 01700"][..],
         &FILE,
         &FILE,
         // The directory opens when it is complete, and the link to it reaches the disk before it
         // is swapped in.
-        &["fchmod 0755", "fsync"],
+        &["fchmod 01755", "fsync"],
         &KEY,
         &MANIFEST,
         &["symlink", "fsync", "rename", "fsync"],

@@ -52,7 +52,7 @@ fn modes_are_exact_whoever_exports() {
                     (".kz/key", 0o400),
                     (".kz/lock", 0o600),
                     (".kz/manifest", 0o600),
-                    ("GENERATION", 0o755),
+                    ("GENERATION", 0o1755),
                     ("GENERATION/A", 0o400),
                     ("GENERATION/C", 0o440),
                     ("GENERATION/deep", 0o755),
