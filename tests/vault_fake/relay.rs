@@ -1,5 +1,7 @@
 //! A network in between: every byte takes half a round-trip time each way, and a connection's first ones wait
 //! for the handshake too, which on one machine would cost nothing. Counts connections. Knows nothing of what passes.
+//! A client's `connect` itself returns at once, so what it computes before its first byte runs beside that wait, and
+//! up to so much of one round trip is missing in what is measured.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
