@@ -3,7 +3,7 @@
 #![no_main]
 
 use kz::provider::settings::{Settings, Value};
-use kz::provider::{Outcome, age};
+use kz::provider::{Outcome, Terms, age};
 use kz_fuzz::machine::{Machine, fetch};
 use libfuzzer_sys::fuzz_target;
 
@@ -27,7 +27,7 @@ thread_local!(static MACHINE: (Machine, Settings) = {
 fuzz_target!(|bytes: &[u8]| MACHINE.with(|(machine, settings)| {
     machine.set("document", Some(bytes));
     let process = machine.process(&[]);
-    let surroundings = kz::config::variables::View::new(&process, &process.directory);
+    let surroundings = kz::config::variables::View::new(&process, &process.directory, Terms::default());
     match fetch(&*age::build(settings, &surroundings), "document") {
         Outcome::Found(found) => {
             assert!(found.content.expose().split(|&byte| byte == b'\n').all(|line| LINES.contains(&line)));
