@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::provider::registry::{self, Descriptor};
+use crate::provider::registry::{self, Address, Descriptor};
 use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
 
 use super::problem::{self, Mistake, Problems};
@@ -165,11 +165,11 @@ impl Reader<'_> {
         section: &Entry<'_>,
         problems: &mut Problems,
     ) {
-        let Some((setting, variable)) = descriptor.address else { return };
+        let Some(Address { setting, variable, credentials }) = descriptor.address else { return };
         let (Some(ours), Some(theirs)) = (settings.text(setting), self.process.text(variable)) else {
             return;
         };
-        if ours != theirs.trim_end_matches('/') && !settings.has("auth") && !settings.has("token_file") {
+        if ours != theirs.trim_end_matches('/') && !credentials.iter().any(|name| settings.has(name)) {
             let message = format!(
                 "`{setting}` is not the address that {variable} names, so the environment's credentials do not go there"
             );

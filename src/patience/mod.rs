@@ -245,6 +245,15 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long it was waited, in words: whole seconds, or tenths below ten.
+pub fn seconds(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    match (tenths / 10, tenths % 10) {
+        (whole, tenth) if whole < 10 && tenth != 0 => format!("{whole}.{tenth}"),
+        (whole, tenth) => (whole + u128::from(tenth >= 5)).to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
@@ -366,5 +375,11 @@ mod tests {
         let numbers: Vec<f64> = (0..1000).map(|_| chance()).collect();
         assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
         assert!(numbers.iter().any(|number| *number < 0.1) && numbers.iter().any(|number| *number > 0.9));
+    }
+
+    #[test]
+    fn times_are_rounded_as_one_would_say_them() {
+        let said = [0, 500, 1000, 2240, 9990, 12_600, 60_000].map(|ms| seconds(Duration::from_millis(ms)));
+        assert_eq!(said, ["0", "0.5", "1", "2.2", "10", "13", "60"]);
     }
 }

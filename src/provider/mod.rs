@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod aws;
+mod certificates;
 pub mod env;
 pub mod file;
 #[cfg(test)]
@@ -21,8 +22,10 @@ mod shape;
 pub mod vault;
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, join, select};
 
 use crate::log::Log;
 use crate::patience::Patience;
@@ -86,6 +89,13 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+impl Failure {
+    /// kz was not told enough, or what cannot be.
+    fn misconfigured(cause: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Misconfigured, cause: cause.into(), hint: Some(hint.into()) }
+    }
+}
+
 /// Why a document is absent, where the backend says more than that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absence {
@@ -116,6 +126,24 @@ pub type Fetch<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
 pub trait Provider: Send + Sync {
     /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each.
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
+}
+
+/// Runs `first` alone until a connection `stands`, and then `rest` beside it: a cold pool would open a connection
+/// for each. When `first` ends before and is `hopeless`, `rest` is not begun.
+async fn warm_up<T, U>(
+    first: impl Future<Output = T>,
+    stands: impl Future<Output = ()>,
+    rest: impl Future<Output = U>,
+    hopeless: impl FnOnce(&T) -> bool,
+) -> (T, Option<U>) {
+    match select(pin!(first), pin!(stands)).await {
+        Either::Left((first, _)) if hopeless(&first) => (first, None),
+        Either::Left((first, _)) => (first, Some(rest.await)),
+        Either::Right(((), first)) => {
+            let (first, rest) = join(first, rest).await;
+            (first, Some(rest))
+        }
+    }
 }
 
 /// The terms on which backends are asked: what the user set for all of them.

@@ -25,8 +25,8 @@ pub struct Descriptor {
     pub settings: &'static [Setting],
     /// Variables that hold a credential of kz's own: `kz run` takes them out of CMD's environment.
     pub credential_variables: &'static [&'static str],
-    /// The setting and the variable that both say where the backend is.
-    pub address: Option<(&'static str, &'static str)>,
+    /// What says where the backend is.
+    pub address: Option<Address>,
     /// Whether a ref without `#field` ends in the field.
     pub last_segment: LastSegment,
     /// What refs look like.
@@ -35,6 +35,17 @@ pub struct Descriptor {
     pub check_ref: fn(&str) -> Result<(), String>,
     /// `None`: not in this version.
     pub build: Option<Build>,
+}
+
+/// Where a backend is, said in two places.
+#[derive(Clone, Copy, Debug)]
+pub struct Address {
+    /// The setting.
+    pub setting: &'static str,
+    /// The variable.
+    pub variable: &'static str,
+    /// Settings that name a section's own credentials, so that the environment's are not used.
+    pub credentials: &'static [&'static str],
 }
 
 /// What the last segment of a ref's path is.
@@ -72,7 +83,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["hashicorp"],
         settings: vault::SETTINGS,
         credential_variables: vault::CREDENTIAL_VARIABLES,
-        address: Some(("address", "VAULT_ADDR")),
+        address: Some(Address { setting: "address", variable: "VAULT_ADDR", credentials: &["auth", "token_file"] }),
         last_segment: LastSegment::Field,
         ref_form: vault::REF,
         check_ref: vault::check_ref,
@@ -84,11 +95,11 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["aws"],
         settings: aws::SETTINGS,
         credential_variables: aws::CREDENTIAL_VARIABLES,
-        address: Some(("endpoint", "AWS_ENDPOINT_URL")),
+        address: Some(Address { setting: "endpoint", variable: "AWS_ENDPOINT_URL", credentials: aws::OWN_CREDENTIALS }),
         last_segment: LastSegment::Path,
         ref_form: aws::SECRET_REF,
         check_ref: aws::check_secret_ref,
-        build: None,
+        build: aws::BUILD_SECRETS,
     },
     Descriptor {
         name: "aws-ssm",
@@ -96,11 +107,11 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &[],
         settings: aws::SETTINGS,
         credential_variables: aws::CREDENTIAL_VARIABLES,
-        address: Some(("endpoint", "AWS_ENDPOINT_URL")),
+        address: Some(Address { setting: "endpoint", variable: "AWS_ENDPOINT_URL", credentials: aws::OWN_CREDENTIALS }),
         last_segment: LastSegment::Path,
         ref_form: aws::PARAMETER_REF,
         check_ref: aws::check_parameter_ref,
-        build: None,
+        build: aws::BUILD_PARAMETERS,
     },
     Descriptor {
         name: "gcp-sm",
@@ -120,7 +131,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["op"],
         settings: onepassword::SETTINGS,
         credential_variables: onepassword::CREDENTIAL_VARIABLES,
-        address: Some(("connect_host", "OP_CONNECT_HOST")),
+        address: Some(Address { setting: "connect_host", variable: "OP_CONNECT_HOST", credentials: &["auth", "token_file"] }),
         last_segment: LastSegment::Path,
         ref_form: onepassword::REF,
         check_ref: onepassword::check_ref,
@@ -168,7 +179,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &[],
         settings: keyzero::SETTINGS,
         credential_variables: keyzero::CREDENTIAL_VARIABLES,
-        address: Some(("address", "KEYZERO_ADDR")),
+        address: Some(Address { setting: "address", variable: "KEYZERO_ADDR", credentials: &["auth", "token_file"] }),
         last_segment: LastSegment::Path,
         ref_form: keyzero::REF,
         check_ref: keyzero::check_ref,

@@ -7,14 +7,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::http::{self, Address, Client, Identity, Proxies, Roots};
-use crate::provider::local_file::{self, Places, Unreadable};
+use crate::provider::certificates;
+use crate::provider::local_file::{self, Places};
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind, Surroundings};
 
 use super::variables::Variables;
-
-/// A list of certificates is some hundred KiB.
-const LIMIT: u64 = 4 << 20;
 
 /// What the section and the environment say of the server, as yet unchecked.
 #[derive(Debug)]
@@ -64,19 +62,19 @@ impl Connection {
     /// The client.
     pub(super) fn open(&self, places: &Places) -> Result<Client, Failure> {
         let address = self.address.as_deref().ok_or_else(|| {
-            misconfigured(
+            Failure::misconfigured(
                 "there is no address of Vault",
                 "set VAULT_ADDR, or write `address = \"https://…:8200\"` into `[providers.vault]`",
             )
         })?;
         let address = Address::parse(address).map_err(|invalid| {
-            misconfigured(
+            Failure::misconfigured(
                 format!("the address of Vault {invalid}"),
                 "write it as `https://vault.internal:8200`",
             )
         })?;
         if self.skip_verify {
-            return Err(misconfigured(
+            return Err(Failure::misconfigured(
                 "VAULT_SKIP_VERIFY is set, and kz sends no credential to a server that it cannot tell from another",
                 "unset it, and name the certificate that signs the server's: `ca_cert` or VAULT_CACERT",
             ));
@@ -84,7 +82,7 @@ impl Connection {
         let settings = http::Settings {
             address,
             roots: match &self.roots {
-                Some(path) => Roots::Only(certificates(&places.locate(path)?)?),
+                Some(path) => Roots::Only(certificates::read(&places.locate(path)?)?),
                 None => Roots::System(self.system_roots.clone()),
             },
             identity: self.identity(places)?,
@@ -104,7 +102,7 @@ impl Connection {
             (None, None) => return Ok(None),
             (Some(certificate), key) => (certificate, key.as_ref().unwrap_or(certificate)),
             (None, Some(_)) => {
-                return Err(misconfigured(
+                return Err(Failure::misconfigured(
                     "there is a client key without a certificate",
                     "name it: `client_cert` or VAULT_CLIENT_CERT",
                 ));
@@ -112,44 +110,8 @@ impl Connection {
         };
         let read = |path: &Path| {
             let path = places.locate(path)?;
-            local_file::read(&path, LIMIT).map_err(|unreadable| unreadable.failure(&path))
+            local_file::read(&path, certificates::LIMIT).map_err(|unreadable| unreadable.failure(&path))
         };
         Ok(Some(Identity { certificate: read(certificate)?.expose().to_vec(), key: read(key)? }))
     }
-}
-
-/// The PEM texts of a file, or of the files of a directory that hold certificates.
-fn certificates(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let name = path.display().to_string();
-    match local_file::read(path, LIMIT) {
-        Ok(text) => Ok(vec![(name, text.expose().to_vec())]),
-        Err(Unreadable::Directory) => {
-            let mut texts = Vec::new();
-            let entries = std::fs::read_dir(path).map_err(|_| unlisted(&name))?;
-            for entry in entries {
-                let file = entry.map_err(|_| unlisted(&name))?.path();
-                if let Ok(text) = local_file::read(&file, LIMIT)
-                    && http::holds_certificate(text.expose())
-                {
-                    texts.push((file.display().to_string(), text.expose().to_vec()));
-                }
-            }
-            if texts.is_empty() {
-                return Err(misconfigured(
-                    format!("`{name}` has no file with a certificate in it"),
-                    "name a PEM file, or a directory of them",
-                ));
-            }
-            Ok(texts)
-        }
-        Err(unreadable) => Err(unreadable.failure(path)),
-    }
-}
-
-fn unlisted(name: &str) -> Failure {
-    misconfigured(format!("the directory `{name}` cannot be read"), "let kz's user read it")
-}
-
-fn misconfigured(cause: impl Into<String>, hint: &str) -> Failure {
-    Failure { kind: FailureKind::Misconfigured, cause: cause.into(), hint: Some(hint.to_owned()) }
 }

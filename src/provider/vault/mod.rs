@@ -18,19 +18,18 @@ mod tests;
 mod trouble;
 mod variables;
 
-use std::pin::pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{Either, join, join_all, select};
+use futures_util::future::join_all;
 use vaultrs::api::token::requests::RevokeTokenSelfRequest;
 
 use crate::http::Client;
 
 use super::local_file::Places;
 use super::settings::Settings;
-use super::{DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, Tokens};
+use super::{DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, Tokens, warm_up};
 use connection::Connection;
 use credential::{Choice, Credential, Method};
 use read::Mounts;
@@ -148,19 +147,14 @@ impl Vault {
     /// Every document: the first alone until a connection stands, then all others, so many at a time.
     async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
         let Some((first, rest)) = documents.split_first() else { return Vec::new() };
-        let first = self.read_one(session, first);
-        let (first, rest) = match select(pin!(first), pin!(session.stands())).await {
-            Either::Left((outcome, _)) => {
-                if let Outcome::Failed(failure @ Failure { kind: FailureKind::Unreachable, .. }) = &outcome {
-                    // The deadline has come, and no other would fare better.
-                    let failed = Outcome::Failed(failure.clone());
-                    return vec![failed; documents.len()];
-                }
-                (outcome, self.read_rest(session, rest).await)
-            }
-            Either::Right(((), first)) => join(first, self.read_rest(session, rest)).await,
+        // When the deadline has come for the first, no other would fare better.
+        let hopeless = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
         };
-        std::iter::once(first).chain(rest).collect()
+        let (first, others) =
+            warm_up(self.read_one(session, first), session.stands(), self.read_rest(session, rest), hopeless).await;
+        let others = others.unwrap_or_else(|| vec![first.clone(); rest.len()]);
+        std::iter::once(first).chain(others).collect()
     }
 
     async fn read_rest(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {

@@ -4,12 +4,11 @@
 //! does not: design.md §3 and the API documentation (<https://developer.hashicorp.com/vault/api-docs>).
 
 use std::fmt;
-use std::time::Duration;
 
 use ::http::StatusCode;
 
 use crate::http::{self, Address};
-use crate::patience::GaveUp;
+use crate::patience::{GaveUp, seconds};
 use crate::provider::{Failure, FailureKind};
 
 use super::reply::Known;
@@ -148,17 +147,10 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Whole seconds, or tenths below ten.
-fn seconds(time: Duration) -> String {
-    let tenths = (time.as_millis() + 50) / 100;
-    match (tenths / 10, tenths % 10) {
-        (whole, tenth) if whole < 10 && tenth != 0 => format!("{whole}.{tenth}"),
-        (whole, tenth) => (whole + u128::from(tenth >= 5)).to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn status(status: u16) -> Trouble {
@@ -186,11 +178,5 @@ mod tests {
             Trouble::failure(&given_up, &address, None).cause,
             "connection refused to vault.internal:8200 for 60 s: is the mesh sidecar or Vault up yet?"
         );
-    }
-
-    #[test]
-    fn times_are_rounded_as_one_would_say_them() {
-        let said = [0, 500, 1000, 2240, 9990, 12_600, 60_000].map(|ms| seconds(Duration::from_millis(ms)));
-        assert_eq!(said, ["0", "0.5", "1", "2.2", "10", "13", "60"]);
     }
 }

@@ -1,13 +1,15 @@
-//! `aws-sm` and `aws-ssm`: AWS Secrets Manager and SSM Parameter Store. This version checks the configuration only.
+//! What `[providers.aws-sm]` and `[providers.aws-ssm]` take, and what their refs look like. Data and pure checks.
 //!
-//! Credentials come from the SDK's own chain (environment, profile, web identity, container, instance).
+//! Settings follow the names of the shared config file (`role_arn`, `external_id`, …; SDKs and Tools Reference Guide).
 
-use super::settings::{Kind, RefForm, Setting, setting};
+use crate::provider::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of either section.
 pub const SETTINGS: &[Setting] = &[
     setting("region", Kind::Text, "region of the service"),
     setting("profile", Kind::Text, "profile of ~/.aws/config"),
+    setting("credentials_file", Kind::Path, "file of profiles with keys, instead of ~/.aws/credentials"),
+    setting("ca_cert", Kind::Path, "certificates that sign the service's, PEM; a file or a directory of them"),
     setting("endpoint", Kind::Address, "another address of the service, as of a VPC endpoint"),
     setting("role_arn", Kind::Text, "role to assume"),
     setting("external_id", Kind::Text, "external id that the role's trust policy asks for"),
@@ -21,6 +23,9 @@ pub const SETTINGS: &[Setting] = &[
 pub const CREDENTIAL_VARIABLES: &[&str] =
     &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
 
+/// Settings that say whose identity is used, so that the environment's does not go to another address.
+pub const OWN_CREDENTIALS: &[&str] = &["profile", "credentials_file", "web_identity_token_file"];
+
 /// Refs of Secrets Manager.
 pub const SECRET_REF: RefForm =
     RefForm { pattern: r"^(sm://)?[A-Za-z0-9/_+=.@:!-]+(#[^#]*)?$", example: "prod/database#password" };
@@ -32,6 +37,9 @@ pub const PARAMETER_REF: RefForm =
 /// A name, ARN or partial ARN; names are letters, digits and `/_+=.@-`, up to 512 (`CreateSecret`, API reference).
 pub fn check_secret_ref(path: &str) -> Result<(), String> {
     let name = path.strip_prefix("sm://").unwrap_or(path);
+    if name.starts_with("arn:") && name.split(':').count() > 7 {
+        return Err("an ARN ends after the secret's name: a field is written `#field`, a version as `version`".to_owned());
+    }
     check(name, "/_+=.@-:!", 2048, "Secrets Manager")
 }
 

@@ -1,0 +1,247 @@
+//! Asks AWS: for an identity first, then what `calls` decided on.
+//!
+//! Invariants: nothing is read or contacted before a document is asked for; the first call of a region goes alone
+//! and the rest when its connection stands; a batch that is not let through, or that leaves a member out, is asked
+//! for one by one; each document has its own outcome. The SDK's retries are off: patience is kz's own.
+
+mod identity;
+mod parameters;
+mod profiles;
+mod secrets;
+mod session;
+mod trouble;
+mod variables;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::join_all;
+use tokio::sync::{OnceCell, Semaphore};
+
+use crate::http::MOST_CONNECTIONS;
+use crate::patience::{Attempt, GaveUp};
+use crate::provider::settings::Settings;
+use crate::provider::{
+    Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, warm_up,
+};
+
+use super::calls::{Call, Operation};
+use parameters::Parameters;
+use secrets::Secrets;
+use session::{Opener, Regional, Service, Session};
+use trouble::{Class, Trouble};
+
+/// A provider of the secrets of one account.
+pub(super) fn build_secrets(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
+    Box::new(Aws::<Secrets>::new(settings, surroundings))
+}
+
+/// A provider of the parameters of one account.
+pub(super) fn build_parameters(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
+    Box::new(Aws::<Parameters>::new(settings, surroundings))
+}
+
+/// What a call said of one member.
+#[derive(Clone, Debug)]
+enum Answer {
+    Found(Document),
+    Absent,
+    /// The service's error about this one.
+    Refused(Trouble),
+    /// Nothing.
+    Untold,
+    /// What came is not what was asked for.
+    Malformed(&'static str),
+}
+
+/// What became of the documents in these places of the batch.
+type Told = (Vec<usize>, Outcome);
+
+struct Aws<S> {
+    opener: Opener,
+    terms: Terms,
+    session: OnceCell<Result<Session, Failure>>,
+    regions: Mutex<BTreeMap<Option<String>, Arc<Regional<S>>>>,
+    lanes: Semaphore,
+    /// Whether it was said that batches are not let through.
+    said: AtomicBool,
+}
+
+impl<S: Service> Provider for Aws<S> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+        Box::pin(async move {
+            let session = self.session.get_or_init(|| self.opener.open(&self.terms)).await;
+            let told = match session {
+                Ok(session) => self.read(session, documents).await,
+                Err(failure) => vec![((0..documents.len()).collect(), Outcome::Failed(failure.clone()))],
+            };
+            let untold = Outcome::Failed(malformed("the answer leaves it out"));
+            let mut outcomes = vec![untold; documents.len()];
+            for (places, outcome) in told {
+                for place in places {
+                    outcomes[place] = outcome.clone();
+                }
+            }
+            outcomes
+        })
+    }
+}
+
+impl<S: Service> Aws<S> {
+    fn new(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
+        let terms = surroundings.terms();
+        Self {
+            opener: Opener::of(settings, surroundings),
+            lanes: Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS)),
+            terms,
+            session: OnceCell::new(),
+            regions: Mutex::default(),
+            said: AtomicBool::new(false),
+        }
+    }
+
+    /// Every document, in every region at once.
+    async fn read(&self, session: &Session, documents: &[DocumentRef]) -> Vec<Told> {
+        let mut regions: BTreeMap<Option<String>, Vec<Call>> = BTreeMap::new();
+        for call in S::calls(documents) {
+            regions.entry(call.region.clone()).or_default().push(call);
+        }
+        let reads = regions.into_iter().map(|(region, calls)| async move {
+            match self.regional(session, region.as_deref()) {
+                Ok(regional) => self.read_region(&regional, &calls).await,
+                Err(failure) => failed(&calls, &failure),
+            }
+        });
+        join_all(reads).await.concat()
+    }
+
+    fn regional(&self, session: &Session, region: Option<&str>) -> Result<Arc<Regional<S>>, Failure> {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = regions.get(&region.map(str::to_owned)) {
+            return Ok(Arc::clone(known));
+        }
+        let regional = Arc::new(session.regional(region)?);
+        regions.insert(region.map(str::to_owned), Arc::clone(&regional));
+        Ok(regional)
+    }
+
+    async fn read_region(&self, regional: &Regional<S>, calls: &[Call]) -> Vec<Told> {
+        let Some((first, rest)) = calls.split_first() else { return Vec::new() };
+        let others = async { join_all(rest.iter().map(|call| self.read_call(regional, call))).await.concat() };
+        // Where there is no way to the service, or it does not know kz, no other call would fare better.
+        let hopeless = |told: &Vec<Told>| told.iter().all(|(_, outcome)| is_hopeless(outcome));
+        let (mut told, others) =
+            warm_up(self.read_call(regional, first), regional.wire.stands(), others, hopeless).await;
+        match (others, told.first()) {
+            (Some(others), _) => told.extend(others),
+            (None, Some((_, Outcome::Failed(failure)))) => {
+                let failure = failure.clone();
+                told.extend(failed(rest, &failure));
+            }
+            (None, _) => {}
+        }
+        told
+    }
+
+    /// The members of a call, together, and apart where that leads to nothing.
+    async fn read_call(&self, regional: &Regional<S>, call: &Call) -> Vec<Told> {
+        if let [_] = call.members[..] {
+            return vec![self.read_one(regional, call).await];
+        }
+        let apart = match self.ask(regional, call).await {
+            Ok(answers) => answers.into_iter().map(|answer| outcome(answer, &regional.subject)).collect(),
+            Err(GaveUp::Final(trouble)) if !concerns_all(&trouble) => {
+                self.say(&trouble, call);
+                vec![None; call.members.len()]
+            }
+            Err(given_up) => return failed(&[call.clone()], &Trouble::failure(&given_up, &regional.subject)),
+        };
+        let told = call.apart().into_iter().zip(apart).map(|(single, outcome)| async move {
+            match outcome {
+                Some(outcome) => (single.members[0].documents.clone(), outcome),
+                None => self.read_one(regional, &single).await,
+            }
+        });
+        join_all(told).await
+    }
+
+    /// The one member of a call.
+    async fn read_one(&self, regional: &Regional<S>, call: &Call) -> Told {
+        let member = &call.members[0];
+        let told = match self.ask(regional, call).await {
+            Ok(mut answers) => answers.pop().and_then(|answer| outcome(answer, &regional.subject)),
+            Err(GaveUp::Final(trouble)) if trouble.class() == Class::Absent => {
+                Some(trouble.absence(&member.id).map_or(Outcome::Absent, Outcome::AbsentBecause))
+            }
+            Err(given_up) => Some(Outcome::Failed(Trouble::failure(&given_up, &regional.subject))),
+        };
+        let told = told.unwrap_or_else(|| Outcome::Failed(malformed("the answer leaves it out")));
+        (member.documents.clone(), told)
+    }
+
+    /// Makes a call until there is an answer.
+    async fn ask(&self, regional: &Regional<S>, call: &Call) -> Result<Vec<Answer>, GaveUp<Trouble>> {
+        // Never closed, so there always is one.
+        let _lane = self.lanes.acquire().await.ok();
+        let once = || async {
+            match regional.service.ask(call).await {
+                Ok(answers) => Attempt::Done(answers),
+                // Single reads have a hundred times the limit that batches have.
+                Err(trouble) if is_batch(call) && trouble.class() == Class::Throttled => Attempt::Final(trouble),
+                Err(trouble) if trouble.is_transient() => Attempt::Again(trouble, None),
+                Err(trouble) => Attempt::Final(trouble),
+            }
+        };
+        self.terms.patience.attempt(&regional.subject, once).await
+    }
+
+    /// Says once why there are more calls than there could be.
+    fn say(&self, trouble: &Trouble, call: &Call) {
+        if is_batch(call) && !self.said.swap(true, Ordering::Relaxed) {
+            let advice = match trouble.class() {
+                Class::Denied => "; allow `secretsmanager:BatchGetSecretValue` on `*` to save calls",
+                _ => "",
+            };
+            let log = self.terms.patience.log();
+            log.note(&format!("asking for each secret by itself, since a batch did not go through: {trouble}{advice}"));
+        }
+    }
+}
+
+/// What an answer says of a document; nothing where it is to be asked for by itself.
+fn outcome(answer: Answer, subject: &str) -> Option<Outcome> {
+    match answer {
+        Answer::Found(document) => Some(Outcome::Found(document)),
+        Answer::Absent => Some(Outcome::Absent),
+        Answer::Malformed(cause) => Some(Outcome::Failed(malformed(cause))),
+        // What is absent for a reason says so only where it is asked for by itself.
+        Answer::Refused(trouble) if trouble.class() == Class::Denied => {
+            Some(Outcome::Failed(Trouble::failure(&GaveUp::Final(trouble), subject)))
+        }
+        Answer::Refused(_) | Answer::Untold => None,
+    }
+}
+
+fn is_batch(call: &Call) -> bool {
+    call.operation == Operation::BatchGetSecretValue
+}
+
+/// Whether single calls would fail alike.
+fn concerns_all(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Connection(_) | Trouble::Unsent) || trouble.class() == Class::Identity
+}
+
+fn is_hopeless(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
+}
+
+fn failed(calls: &[Call], failure: &Failure) -> Vec<Told> {
+    let members = calls.iter().flat_map(|call| &call.members);
+    members.map(|member| (member.documents.clone(), Outcome::Failed(failure.clone()))).collect()
+}
+
+fn malformed(cause: &str) -> Failure {
+    Failure { kind: FailureKind::Malformed, cause: cause.to_owned(), hint: None }
+}

@@ -1,0 +1,90 @@
+//! Secrets Manager: `GetSecretValue` and `BatchGetSecretValue`.
+
+use aws_config::SdkConfig;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_secretsmanager::primitives::Blob;
+use aws_sdk_secretsmanager::types::{ApiErrorType, SecretValueEntry};
+
+use crate::provider::aws::calls::{self, Call, Member, Operation};
+use crate::provider::aws::name;
+use crate::provider::{Document, DocumentRef, Shape};
+use crate::secret::Secret;
+
+use super::Answer;
+use super::session::Service;
+use super::trouble::{Refusal, Trouble};
+
+/// A client of Secrets Manager.
+pub(super) struct Secrets(Client);
+
+impl Service for Secrets {
+    const NAME: &'static str = "Secrets Manager";
+
+    fn calls(documents: &[DocumentRef]) -> Vec<Call> {
+        calls::secrets(documents)
+    }
+
+    fn new(config: &SdkConfig, endpoint: Option<&str>) -> Self {
+        let mut builder = Builder::from(config);
+        if let Some(endpoint) = endpoint {
+            builder = builder.endpoint_url(endpoint);
+        }
+        Self(Client::from_conf(builder.build()))
+    }
+
+    async fn ask(&self, call: &Call) -> Result<Vec<Answer>, Trouble> {
+        match (call.operation, &call.members[..]) {
+            (Operation::BatchGetSecretValue, members) => self.batch(members).await,
+            (_, [member]) => Ok(vec![self.one(member).await?]),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Secrets {
+    async fn one(&self, member: &Member) -> Result<Answer, Trouble> {
+        let mut request = self.0.get_secret_value().secret_id(&member.id);
+        request = match &member.version {
+            Some(version) if name::is_version_id(version) => request.version_id(version),
+            Some(stage) => request.version_stage(stage),
+            None => request,
+        };
+        let answer = request.send().await.map_err(|error| Trouble::of(&error))?;
+        Ok(answered(answer.secret_string, answer.secret_binary, answer.version_id))
+    }
+
+    async fn batch(&self, members: &[Member]) -> Result<Vec<Answer>, Trouble> {
+        let ids = members.iter().map(|member| member.id.clone()).collect();
+        let request = self.0.batch_get_secret_value().set_secret_id_list(Some(ids));
+        let answer = request.send().await.map_err(|error| Trouble::of(&error))?;
+        let (values, errors) = (answer.secret_values.unwrap_or_default(), answer.errors.unwrap_or_default());
+        Ok(members.iter().map(|member| told(&member.id, &values, &errors)).collect())
+    }
+}
+
+/// What a batch says of one secret. It may leave one out, as when the answer would be too long.
+fn told(id: &str, values: &[SecretValueEntry], errors: &[ApiErrorType]) -> Answer {
+    let is = |value: &&SecretValueEntry| name::is_secret(id, value.name(), value.arn());
+    if let Some(value) = values.iter().find(is) {
+        let SecretValueEntry { secret_string, secret_binary, version_id, .. } = value.clone();
+        return answered(secret_string, secret_binary, version_id);
+    }
+    match errors.iter().find(|error| error.secret_id() == Some(id)) {
+        Some(error) => {
+            let code = error.error_code().unwrap_or_default();
+            let refusal = Refusal::new(400, code, error.message().unwrap_or_default());
+            if refusal.code == "ResourceNotFound" { Answer::Absent } else { Answer::Refused(Trouble::Service(refusal)) }
+        }
+        None => Answer::Untold,
+    }
+}
+
+fn answered(text: Option<String>, binary: Option<Blob>, version: Option<String>) -> Answer {
+    let content = match (text, binary) {
+        (Some(text), _) => text.into_bytes(),
+        (None, Some(binary)) => binary.into_inner(),
+        (None, None) => return Answer::Malformed("the answer holds no value"),
+    };
+    Answer::Found(Document { content: Secret::new(content), shape: Shape::Json, version, lease: None })
+}

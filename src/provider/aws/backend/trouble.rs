@@ -1,0 +1,338 @@
+//! What stands between kz and a secret, in words.
+//!
+//! Which error passes and which does not is told by its code, never by the status alone: the same error has
+//! several (real service, moto). Codes: "Common errors" and the operations' pages of the API references.
+//! Invariant: of a service's text only what has the form of an error code, a principal's ARN or an action is kept.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::http;
+use crate::patience::{GaveUp, seconds};
+use crate::provider::{Absence, Failure, FailureKind};
+
+/// Why a call did not lead to an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// There is no reply.
+    Connection(http::Error),
+    /// The request was not even sent.
+    Unsent,
+    /// The reply is an error.
+    Service(Refusal),
+    /// The reply is none that the service gives; with its status.
+    Reply(u16),
+}
+
+/// An error of the service's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// Its name, without `Exception`.
+    pub(super) code: String,
+    /// Whom it does not let.
+    pub(super) principal: Option<String>,
+    /// What it does not let them do.
+    pub(super) action: Option<String>,
+    /// Whether it speaks of a deletion.
+    pub(super) deleted: bool,
+}
+
+/// What an error is, for what kz does about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// It passes.
+    Passing,
+    /// Too many requests: it passes, and fewer would help.
+    Throttled,
+    /// Nothing has that name.
+    Absent,
+    /// This identity may not.
+    Denied,
+    /// There is no such identity, or no longer: no call would fare better.
+    Identity,
+    /// Anything else.
+    Other,
+}
+
+impl Trouble {
+    /// Translates an error of the SDK's.
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        match error {
+            SdkError::ServiceError(context) => {
+                let meta = context.err().meta();
+                let status = context.raw().status().as_u16();
+                match meta.code() {
+                    Some(code) => Self::Service(Refusal::new(status, code, meta.message().unwrap_or_default())),
+                    None => Self::Reply(status),
+                }
+            }
+            SdkError::ResponseError(context) => Self::Reply(context.raw().status().as_u16()),
+            SdkError::DispatchFailure(failure) => {
+                failure.as_connector_error().and_then(|error| connection(error)).map_or(Self::Unsent, Self::Connection)
+            }
+            _ => Self::Unsent,
+        }
+    }
+
+    /// What it is.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Connection(error) if error.is_transient() => Class::Passing,
+            Self::Service(refusal) => refusal.class(),
+            Self::Reply(408 | 500..) => Class::Passing,
+            Self::Reply(429) => Class::Throttled,
+            Self::Connection(_) | Self::Unsent | Self::Reply(_) => Class::Other,
+        }
+    }
+
+    /// Whether it may pass.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self.class(), Class::Passing | Class::Throttled)
+    }
+
+    /// The failure of a document. `subject` is whom kz asked.
+    pub(super) fn failure(given_up: &GaveUp<Self>, subject: &str) -> Failure {
+        match given_up {
+            GaveUp::Final(trouble) => trouble.last_word(subject),
+            GaveUp::Deadline { last, waited } => {
+                let waited = seconds(*waited);
+                let cause = match last {
+                    None => format!("no answer from {subject} for {waited} s"),
+                    Some(Self::Connection(http::Error::Unresolved)) => format!(
+                        "the name of {subject} does not resolve for {waited} s: is the region right, and the network up?"
+                    ),
+                    Some(trouble) => format!("{subject} for {waited} s: {trouble}"),
+                };
+                Failure {
+                    kind: FailureKind::Unreachable,
+                    cause,
+                    hint: last.as_ref().and_then(Self::hint),
+                }
+            }
+        }
+    }
+
+    /// Why a document is absent; nothing where that is all.
+    pub(super) fn absence(&self, id: &str) -> Option<Absence> {
+        let Self::Service(Refusal { deleted: true, .. }) = self else { return None };
+        Some(Absence {
+            cause: "it is scheduled for deletion".to_owned(),
+            hint: Some(format!("bring it back: `aws secretsmanager restore-secret --secret-id {id}`")),
+        })
+    }
+
+    fn last_word(&self, subject: &str) -> Failure {
+        let (kind, cause) = match (self, self.class()) {
+            (Self::Connection(http::Error::TooLarge(_) | http::Error::Compressed), _) => {
+                (FailureKind::Malformed, format!("{subject}: {self}"))
+            }
+            (Self::Connection(_), _) => (FailureKind::Unreachable, format!("{subject}: {self}")),
+            (_, Class::Denied | Class::Identity) => (FailureKind::Denied, self.to_string()),
+            (Self::Unsent, _) => (FailureKind::Misconfigured, format!("{subject}: {self}")),
+            (Self::Service(refusal), _) if refusal.is_request() => (FailureKind::Misconfigured, self.to_string()),
+            _ => (FailureKind::Malformed, self.to_string()),
+        };
+        Failure { kind, cause, hint: self.hint() }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => {
+                Some("name the certificate that signs the service's: `ca_cert = \"…\"` or AWS_CA_BUNDLE".to_owned())
+            }
+            Self::Connection(error) => error.hint().map(str::to_owned),
+            Self::Service(refusal) => refusal.hint(),
+            Self::Unsent => Some("check `region` and `endpoint`".to_owned()),
+            Self::Reply(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(error) => error.fmt(formatter),
+            Self::Unsent => formatter.write_str("the request could not be made"),
+            Self::Service(refusal) => refusal.fmt(formatter),
+            Self::Reply(429) => formatter.write_str("too many requests (status 429)"),
+            Self::Reply(status @ 500..) => write!(formatter, "the service failed (status {status})"),
+            Self::Reply(status) => {
+                write!(formatter, "what answers is not the service, or a proxy before it (status {status})")
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// Keeps of a code and a message what kz understands.
+    pub(super) fn new(status: u16, code: &str, message: &str) -> Self {
+        let word = |before: &str, allowed: fn(char) -> bool| {
+            let (_, rest) = message.split_once(before)?;
+            let word: String = rest.chars().take_while(|&c| allowed(c)).take(2048).collect();
+            (!word.is_empty()).then_some(word)
+        };
+        let principal = word("User: ", |c| c.is_ascii_alphanumeric() || ":/_+=,.@-".contains(c));
+        Self {
+            status,
+            code: letters(code).unwrap_or_else(|| "an unnamed error".to_owned()),
+            principal: principal.filter(|principal| principal.starts_with("arn:")),
+            action: word("perform: ", |c| c.is_ascii_alphanumeric() || ":-".contains(c)),
+            deleted: message.contains("marked for deletion") || message.contains("marked deleted"),
+        }
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match self.code.as_str() {
+            "Throttling" | "Throttled" | "RequestThrottled" | "TooManyRequests" | "LimitExceeded"
+            | "RequestLimitExceeded" | "ProvisionedThroughputExceeded" | "BandwidthLimitExceeded" | "SlowDown"
+            | "PriorRequestNotComplete" | "RateExceeded" => Class::Throttled,
+            "InternalService" | "InternalServiceError" | "InternalServerError" | "InternalServer"
+            | "InternalFailure" | "ServiceUnavailable" | "RequestTimeout" | "IDPCommunicationError" => Class::Passing,
+            "ResourceNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" => Class::Absent,
+            "InvalidRequest" if self.deleted => Class::Absent,
+            "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" | "DecryptionFailure" | "InvalidKeyId"
+            | "KMSAccessDenied" => Class::Denied,
+            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" | "ExpiredToken"
+            | "InvalidSignature" | "SignatureDoesNotMatch" | "IncompleteSignature" | "RequestExpired"
+            | "RequestTimeTooSkewed" | "MissingAuthenticationToken" | "AuthFailure" | "OptInRequired"
+            | "InvalidIdentityToken" | "IDPRejectedClaim" | "ExpiredTokenId" => Class::Identity,
+            _ => match self.status {
+                429 => Class::Throttled,
+                408 | 500.. => Class::Passing,
+                _ => Class::Other,
+            },
+        }
+    }
+
+    /// Whether the request is one that the service does not take.
+    fn is_request(&self) -> bool {
+        self.code.starts_with("Invalid") || self.code.starts_with("Validation")
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self.code.as_str() {
+            "ExpiredToken" | "ExpiredTokenId" => "give kz new temporary credentials, or a role to take them from",
+            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
+                "is the access key deleted or disabled, or of another partition, or its AWS_SESSION_TOKEN missing?"
+            }
+            "InvalidSignature" | "SignatureDoesNotMatch" => {
+                "is AWS_SECRET_ACCESS_KEY whole, and this machine's clock right?"
+            }
+            "RequestExpired" | "RequestTimeTooSkewed" => "set this machine's clock",
+            "DecryptionFailure" | "InvalidKeyId" | "KMSAccessDenied" => {
+                "allow `kms:Decrypt` with the key that encrypts it"
+            }
+            _ if self.class() == Class::Denied => {
+                return Some(match &self.action {
+                    Some(action) => format!("allow `{action}` on it: `kz plan` prints the policy"),
+                    None => "`kz plan` prints the policy that this configuration needs".to_owned(),
+                });
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self.code.as_str() {
+            "ExpiredToken" | "ExpiredTokenId" => "the session token has expired",
+            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" => "AWS does not know the access key",
+            "InvalidSignature" | "SignatureDoesNotMatch" => "the secret access key is not the access key's",
+            "RequestExpired" | "RequestTimeTooSkewed" => "AWS says that the request is of another time",
+            "InvalidIdentityToken" | "IDPRejectedClaim" => "AWS does not accept the web identity token",
+            "DecryptionFailure" | "InvalidKeyId" | "KMSAccessDenied" => "the KMS key does not decrypt it",
+            "ResourceNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" => "there is no such thing",
+            _ => match self.class() {
+                Class::Throttled => "too many requests",
+                Class::Passing => "the service failed",
+                Class::Denied => match (&self.principal, &self.action) {
+                    (Some(who), Some(what)) => return write!(formatter, "{who} may not {what} ({})", self.code),
+                    _ => "permission denied",
+                },
+                Class::Identity => "AWS does not accept the identity",
+                Class::Absent | Class::Other => "the service does not accept the request",
+            },
+        };
+        write!(formatter, "{words} ({})", self.code)
+    }
+}
+
+/// The code of an error as services write it, in JSON or XML: `{"__type":"…#CodeException"}`, `<Code>Code</Code>`.
+pub(super) fn code(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let after = |start: &str| text.split_once(start).map(|(_, rest)| rest);
+    if let Some(rest) = after("<Code>") {
+        return letters(rest.split('<').next()?);
+    }
+    let rest = ["\"__type\"", "\"code\"", "\"Code\""].into_iter().find_map(after)?;
+    letters(rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()?)
+}
+
+/// A code without its namespace and without `Exception`, if it is one.
+fn letters(code: &str) -> Option<String> {
+    let name = code.rsplit('#').next()?.split(':').next()?;
+    let name = name.strip_suffix("Exception").unwrap_or(name);
+    let fits = (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric());
+    fits.then(|| name.to_owned())
+}
+
+/// The error of kz's own client, wherever it is among the causes.
+fn connection(error: &(dyn StdError + 'static)) -> Option<http::Error> {
+    match error.downcast_ref::<http::Error>() {
+        Some(known) => Some(known.clone()),
+        None => connection(error.source()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_found_in_json_and_xml() {
+        assert_eq!(code(br#"{"__type":"com.amazonaws#ResourceNotFoundException"}"#).as_deref(), Some("ResourceNotFound"));
+        assert_eq!(code(br#"{"code" : "Denied", "message": "x"}"#).as_deref(), Some("Denied"));
+        assert_eq!(code(b"<Error><Code>ExpiredToken</Code></Error>").as_deref(), Some("ExpiredToken"));
+        for none in ["", "{}", r#"{"__type":"a secret: hunter2"}"#, "<Code>a b</Code>"] {
+            assert_eq!(code(none.as_bytes()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn who_may_not_do_what_is_told_and_nothing_else() {
+        let message = "User: arn:aws:sts::123456789012:assumed-role/app/kz is not authorized to perform: \
+                       secretsmanager:GetSecretValue on resource: canary because no identity-based policy allows it";
+        let trouble = Trouble::Service(Refusal::new(400, "AccessDeniedException", message));
+        let failure = Trouble::failure(&GaveUp::Final(trouble), "x");
+        assert_eq!(failure.kind, FailureKind::Denied);
+        assert_eq!(
+            failure.cause,
+            "arn:aws:sts::123456789012:assumed-role/app/kz may not secretsmanager:GetSecretValue (AccessDenied)"
+        );
+        assert!(!format!("{failure:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_passes_and_what_does_not() {
+        let class = |status, code| Refusal::new(status, code, "").class();
+        for status in [400, 429] {
+            assert_eq!(class(status, "ThrottlingException"), Class::Throttled);
+        }
+        assert_eq!(class(500, "InternalServiceError"), Class::Passing);
+        assert_eq!(class(503, "Whatever"), Class::Passing);
+        assert_eq!((class(400, "ResourceNotFoundException"), class(404, "ResourceNotFoundException")), (Class::Absent, Class::Absent));
+        assert_eq!(class(403, "AccessDeniedException"), Class::Denied);
+        assert_eq!(class(400, "ExpiredTokenException"), Class::Identity);
+        assert_eq!(class(400, "ValidationException"), Class::Other);
+    }
+}
