@@ -8,6 +8,7 @@ pub mod patience;
 pub mod secret;
 
 pub mod exec;
+#[cfg(feature = "https")]
 pub mod http;
 pub mod output;
 pub mod provider;

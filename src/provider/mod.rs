@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod aws;
+#[cfg(feature = "https")]
 mod certificates;
 pub mod env;
 pub mod file;
@@ -20,12 +21,12 @@ pub mod registry;
 pub mod settings;
 mod shape;
 pub mod vault;
+#[cfg(feature = "https")]
+mod warm_up;
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
-
-use futures_util::future::{Either, join, select};
 
 use crate::log::Log;
 use crate::patience::Patience;
@@ -126,24 +127,6 @@ pub type Fetch<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
 pub trait Provider: Send + Sync {
     /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each.
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
-}
-
-/// Runs `first` alone until a connection `stands`, and then `rest` beside it: a cold pool would open a connection
-/// for each. When `first` ends before and is `hopeless`, `rest` is not begun.
-async fn warm_up<T, U>(
-    first: impl Future<Output = T>,
-    stands: impl Future<Output = ()>,
-    rest: impl Future<Output = U>,
-    hopeless: impl FnOnce(&T) -> bool,
-) -> (T, Option<U>) {
-    match select(pin!(first), pin!(stands)).await {
-        Either::Left((first, _)) if hopeless(&first) => (first, None),
-        Either::Left((first, _)) => (first, Some(rest.await)),
-        Either::Right(((), first)) => {
-            let (first, rest) = join(first, rest).await;
-            (first, Some(rest))
-        }
-    }
 }
 
 /// The terms on which backends are asked: what the user set for all of them.

@@ -5,9 +5,7 @@
 //! listed all the same, so that its configuration is checked today; using it says so.
 
 use super::settings::{RefForm, Setting, Settings};
-use super::{
-    Failure, FailureKind, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault,
-};
+use super::{Failure, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault};
 
 /// Builds an instance from its checked settings, without I/O.
 pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider + 'a>;
@@ -66,11 +64,10 @@ impl Descriptor {
     ) -> Result<Box<dyn Provider + 'a>, Failure> {
         match self.build {
             Some(build) => Ok(build(settings, surroundings)),
-            None => Err(Failure {
-                kind: FailureKind::Misconfigured,
-                cause: format!("the provider `{}` is not built into this version of kz", self.name),
-                hint: Some(format!("this version reads {}", built().join(", "))),
-            }),
+            None => Err(Failure::misconfigured(
+                format!("the provider `{}` is not built into this version of kz", self.name),
+                format!("this version reads {}", built().join(", ")),
+            )),
         }
     }
 }
@@ -83,11 +80,15 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["hashicorp"],
         settings: vault::SETTINGS,
         credential_variables: vault::CREDENTIAL_VARIABLES,
-        address: Some(Address { setting: "address", variable: "VAULT_ADDR", credentials: &["auth", "token_file"] }),
+        address: Some(Address {
+            setting: "address",
+            variable: "VAULT_ADDR",
+            credentials: &["auth", "token_file"],
+        }),
         last_segment: LastSegment::Field,
         ref_form: vault::REF,
         check_ref: vault::check_ref,
-        build: Some(vault::build),
+        build: vault::BUILD,
     },
     Descriptor {
         name: "aws-sm",
@@ -95,7 +96,11 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["aws"],
         settings: aws::SETTINGS,
         credential_variables: aws::CREDENTIAL_VARIABLES,
-        address: Some(Address { setting: "endpoint", variable: "AWS_ENDPOINT_URL", credentials: aws::OWN_CREDENTIALS }),
+        address: Some(Address {
+            setting: "endpoint",
+            variable: "AWS_ENDPOINT_URL",
+            credentials: aws::OWN_CREDENTIALS,
+        }),
         last_segment: LastSegment::Path,
         ref_form: aws::SECRET_REF,
         check_ref: aws::check_secret_ref,
@@ -107,7 +112,11 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &[],
         settings: aws::SETTINGS,
         credential_variables: aws::CREDENTIAL_VARIABLES,
-        address: Some(Address { setting: "endpoint", variable: "AWS_ENDPOINT_URL", credentials: aws::OWN_CREDENTIALS }),
+        address: Some(Address {
+            setting: "endpoint",
+            variable: "AWS_ENDPOINT_URL",
+            credentials: aws::OWN_CREDENTIALS,
+        }),
         last_segment: LastSegment::Path,
         ref_form: aws::PARAMETER_REF,
         check_ref: aws::check_parameter_ref,
@@ -131,7 +140,11 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["op"],
         settings: onepassword::SETTINGS,
         credential_variables: onepassword::CREDENTIAL_VARIABLES,
-        address: Some(Address { setting: "connect_host", variable: "OP_CONNECT_HOST", credentials: &["auth", "token_file"] }),
+        address: Some(Address {
+            setting: "connect_host",
+            variable: "OP_CONNECT_HOST",
+            credentials: &["auth", "token_file"],
+        }),
         last_segment: LastSegment::Path,
         ref_form: onepassword::REF,
         check_ref: onepassword::check_ref,
@@ -147,7 +160,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: age::REF,
         check_ref: age::check_ref,
-        build: Some(age::build),
+        build: age::BUILD,
     },
     Descriptor {
         name: "env",
@@ -179,7 +192,11 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &[],
         settings: keyzero::SETTINGS,
         credential_variables: keyzero::CREDENTIAL_VARIABLES,
-        address: Some(Address { setting: "address", variable: "KEYZERO_ADDR", credentials: &["auth", "token_file"] }),
+        address: Some(Address {
+            setting: "address",
+            variable: "KEYZERO_ADDR",
+            credentials: &["auth", "token_file"],
+        }),
         last_segment: LastSegment::Path,
         ref_form: keyzero::REF,
         check_ref: keyzero::check_ref,

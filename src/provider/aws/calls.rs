@@ -95,11 +95,8 @@ impl Call {
             Operation::GetParameters => Operation::GetParameters,
             Operation::BatchGetSecretValue | Operation::GetSecretValue => Operation::GetSecretValue,
         };
-        let one = |member: &Member| Self {
-            operation,
-            region: self.region.clone(),
-            members: vec![member.clone()],
-        };
+        let one =
+            |member: &Member| Self { operation, region: self.region.clone(), members: vec![member.clone()] };
         self.members.iter().map(one).collect()
     }
 }

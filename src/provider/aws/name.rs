@@ -33,26 +33,14 @@ fn name(id: &str) -> Name {
     Name { id: id.to_owned(), region: region.filter(|region| !region.is_empty()).map(str::to_owned) }
 }
 
-/// Whether a version of a secret is meant by its id, and not by a stage: 32 to 64 letters, digits and hyphens
-/// (`ClientRequestToken` of `PutSecretValue`), which nobody calls a stage.
-pub(super) fn is_version_id(version: &str) -> bool {
-    (32..=64).contains(&version.len()) && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
 /// A parameter's name and selector: `/a:3` and `arn:…:parameter/a:label` have one, their names hold no colon.
 pub(super) fn selector(id: &str) -> (&str, Option<&str>) {
-    let start = id.strip_prefix("arn:").map_or(0, |_| id.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1));
+    let start =
+        id.strip_prefix("arn:").map_or(0, |_| id.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1));
     match id[start..].split_once(':') {
         Some((name, selector)) => (&id[..start + name.len()], Some(selector)),
         None => (id, None),
     }
-}
-
-/// Whether a secret of this name and ARN is what `id` asks for.
-pub(super) fn is_secret(id: &str, name: Option<&str>, arn: Option<&str>) -> bool {
-    // A partial ARN lacks the hyphen and six characters that the service adds.
-    let partial = |arn: &str| arn.strip_prefix(id).is_some_and(|rest| rest.len() == 7 && rest.starts_with('-'));
-    name == Some(id) || arn.is_some_and(|arn| arn == id || (id.starts_with("arn:") && partial(arn)))
 }
 
 #[cfg(test)]
@@ -75,27 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_stages_are_told_apart() {
-        assert!(is_version_id("EXAMPLE1-90ab-cdef-fedc-ba987SECRET1"));
-        for stage in ["AWSCURRENT", "AWSPREVIOUS", "blue", "a stage of more than thirty-two characters"] {
-            assert!(!is_version_id(stage), "{stage}");
-        }
-    }
-
-    #[test]
     fn a_selector_is_what_follows_the_name() {
         assert_eq!(selector("/a/b"), ("/a/b", None));
         assert_eq!(selector("/a/b:3"), ("/a/b", Some("3")));
         let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/a";
         assert_eq!(selector(arn), (arn, None));
         assert_eq!(selector(&format!("{arn}:live")), (arn, Some("live")));
-    }
-
-    #[test]
-    fn a_secret_is_known_by_name_arn_and_partial_arn() {
-        let known = |id| is_secret(id, Some("prod/db"), Some(ARN));
-        assert!(known("prod/db") && known(ARN) && known(&ARN[..ARN.len() - 7]));
-        // The name of another, of which this ARN would be a partial one only by chance.
-        assert!(!known("prod/d") && !known(&ARN[..ARN.len() - 6]) && !known(&ARN[..ARN.len() - 8]));
     }
 }

@@ -9,7 +9,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("region", Kind::Text, "region of the service"),
     setting("profile", Kind::Text, "profile of ~/.aws/config"),
     setting("credentials_file", Kind::Path, "file of profiles with keys, instead of ~/.aws/credentials"),
-    setting("ca_cert", Kind::Path, "certificates that sign the service's, PEM; a file or a directory of them"),
+    setting(
+        "ca_cert",
+        Kind::Path,
+        "certificates that sign the service's, PEM; a file or a directory of them",
+    ),
     setting("endpoint", Kind::Address, "another address of the service, as of a VPC endpoint"),
     setting("role_arn", Kind::Text, "role to assume"),
     setting("external_id", Kind::Text, "external id that the role's trust policy asks for"),
@@ -38,7 +42,10 @@ pub const PARAMETER_REF: RefForm =
 pub fn check_secret_ref(path: &str) -> Result<(), String> {
     let name = path.strip_prefix("sm://").unwrap_or(path);
     if name.starts_with("arn:") && name.split(':').count() > 7 {
-        return Err("an ARN ends after the secret's name: a field is written `#field`, a version as `version`".to_owned());
+        return Err(
+            "an ARN ends after the secret's name: a field is written `#field`, a version as `version`"
+                .to_owned(),
+        );
     }
     check(name, "/_+=.@-:!", 2048, "Secrets Manager")
 }

@@ -94,7 +94,10 @@ impl Chain<'_> {
         let role = self.settings.text("role_arn");
         if let Some(file) = self.settings.path("web_identity_token_file") {
             let role = role.ok_or_else(|| {
-                Failure::misconfigured("a web identity token is traded for a role, and none is named", "set `role_arn`")
+                Failure::misconfigured(
+                    "a web identity token is traded for a role, and none is named",
+                    "set `role_arn`",
+                )
             })?;
             let session = self.settings.text("session_name");
             return self.web_identity(file, role, session).await;
@@ -120,7 +123,10 @@ impl Chain<'_> {
         }
         if let Some(file) = self.variables.path("AWS_WEB_IDENTITY_TOKEN_FILE") {
             let role = self.variables.text("AWS_ROLE_ARN").ok_or_else(|| {
-                Failure::misconfigured("AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not", "set both, or neither")
+                Failure::misconfigured(
+                    "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not",
+                    "set both, or neither",
+                )
             })?;
             return self.web_identity(&file, role, self.variables.text("AWS_ROLE_SESSION_NAME")).await;
         }
@@ -145,7 +151,9 @@ impl Chain<'_> {
     }
 
     fn is_instance_excluded(&self) -> bool {
-        self.variables.text("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.variables
+            .text("AWS_EC2_METADATA_DISABLED")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// The keys of the environment, if there are any. Half of them is an error: the chain would go on to
@@ -162,7 +170,10 @@ impl Chain<'_> {
             }
             [id, _] => {
                 let (set, unset) = if id.is_some() { (NAMES[0], NAMES[1]) } else { (NAMES[1], NAMES[0]) };
-                Err(Failure::misconfigured(format!("{set} is set, and {unset} is not"), "set both, or neither"))
+                Err(Failure::misconfigured(
+                    format!("{set} is set, and {unset} is not"),
+                    "set both, or neither",
+                ))
             }
         }
     }
@@ -214,7 +225,12 @@ impl Chain<'_> {
         Some(Region::new(region.as_ref().trim().to_owned()))
     }
 
-    async fn web_identity(&self, file: &Path, role: &str, session: Option<&str>) -> Result<Identity, Failure> {
+    async fn web_identity(
+        &self,
+        file: &Path,
+        role: &str,
+        session: Option<&str>,
+    ) -> Result<Identity, Failure> {
         let provider = WebIdentityTokenCredentialsProvider::builder()
             .configure(&self.config)
             .static_configuration(StaticConfiguration {
@@ -227,7 +243,8 @@ impl Chain<'_> {
         let readable = crate::provider::local_file::read(file, 1 << 20);
         readable.map_err(|unreadable| unreadable.failure(file))?;
         let credentials = self.wait(&name, Source::Profile, &provider).await;
-        let credentials = credentials.map_err(|given_up| failure(&format!("{name} for {role}"), &given_up))?;
+        let credentials =
+            credentials.map_err(|given_up| failure(&format!("{name} for {role}"), &given_up))?;
         Ok(Identity { credentials, source: format!("{name} as {role}"), region: None })
     }
 
@@ -279,7 +296,10 @@ fn judge(
     let passes = match &exchange.result {
         Err(error) => {
             // Where there is no instance, nobody answers at its address: that is no reason to wait a minute.
-            let nobody = matches!(error, http::Error::Silent(_) | http::Error::ConnectTime(_) | http::Error::Network(_));
+            let nobody = matches!(
+                error,
+                http::Error::Silent(_) | http::Error::ConnectTime(_) | http::Error::Network(_)
+            );
             if source == Source::Instance && nobody && !variables.has("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
                 return Attempt::Final(Refused::NotThere);
             }
@@ -292,7 +312,11 @@ fn judge(
             matches!(refusal.class(), Class::Passing | Class::Throttled)
         }
     };
-    if passes { Attempt::Again(Refused::Exchange(exchange), None) } else { Attempt::Final(Refused::Exchange(exchange)) }
+    if passes {
+        Attempt::Again(Refused::Exchange(exchange), None)
+    } else {
+        Attempt::Final(Refused::Exchange(exchange))
+    }
 }
 
 /// What is wrong with the configuration of a source, where that can be told.
@@ -301,7 +325,9 @@ fn wrong(error: &CredentialsError) -> String {
         ProfileFileError::InvalidProfile { .. } => "a file of profiles cannot be read as such".to_owned(),
         ProfileFileError::CredentialLoop { next, .. } => format!("`source_profile` leads back to `{next}`"),
         ProfileFileError::MissingCredentialSource { profile, .. } => {
-            format!("the profile `{profile}` has a role, and neither `source_profile` nor `credential_source`")
+            format!(
+                "the profile `{profile}` has a role, and neither `source_profile` nor `credential_source`"
+            )
         }
         ProfileFileError::InvalidCredentialSource { profile, .. } => {
             format!("the profile `{profile}` has keys that are incomplete, or more than one source of them")
@@ -309,7 +335,9 @@ fn wrong(error: &CredentialsError) -> String {
         ProfileFileError::MissingProfile { profile, .. } => {
             format!("the profile `{profile}` is not there, or lacks a key that it needs")
         }
-        ProfileFileError::UnknownProvider { name, .. } => format!("`credential_source = {name}` is not known"),
+        ProfileFileError::UnknownProvider { name, .. } => {
+            format!("`credential_source = {name}` is not known")
+        }
         ProfileFileError::MissingSsoSession { profile, sso_session, .. } => {
             format!("the profile `{profile}` names the sso-session `{sso_session}`, which is not there")
         }
@@ -347,19 +375,28 @@ fn failure(name: &str, given_up: &GaveUp<Refused>) -> Failure {
             };
             let trouble = Trouble::Service(refusal);
             let hint = match trouble.class() {
-                Class::Denied => Some("the role's trust policy has to name kz's identity, and its external id".to_owned()),
+                Class::Denied => {
+                    Some("the role's trust policy has to name kz's identity, and its external id".to_owned())
+                }
                 _ => Trouble::failure(&GaveUp::Final(trouble), name).hint,
             };
             (kind, refused.to_string(), hint)
         }
-        GaveUp::Final(refused @ Refused::Exchange(_)) => (FailureKind::Unreachable, refused.to_string(), None),
+        GaveUp::Final(refused @ Refused::Exchange(_)) => {
+            (FailureKind::Unreachable, refused.to_string(), None)
+        }
         GaveUp::Final(refused) => (FailureKind::Misconfigured, refused.to_string(), None),
     };
     Failure { kind, cause: format!("no AWS identity from {name}: {words}"), hint }
 }
 
 /// What the SDK's providers are built with: kz's wire, and no attempts of their own.
-pub(super) fn config(wire: &Wire, region: Option<Region>, fips: Option<bool>, dual_stack: Option<bool>) -> ProviderConfig {
+pub(super) fn config(
+    wire: &Wire,
+    region: Option<Region>,
+    fips: Option<bool>,
+    dual_stack: Option<bool>,
+) -> ProviderConfig {
     ProviderConfig::without_region()
         .with_behavior_version(Some(BehaviorVersion::latest()))
         .with_region(region)

@@ -23,8 +23,9 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::http::MOST_CONNECTIONS;
 use crate::patience::{Attempt, GaveUp};
 use crate::provider::settings::Settings;
+use crate::provider::warm_up::warm_up;
 use crate::provider::{
-    Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, warm_up,
+    Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,
 };
 
 use super::calls::{Call, Operation};
@@ -129,7 +130,8 @@ impl<S: Service> Aws<S> {
 
     async fn read_region(&self, regional: &Regional<S>, calls: &[Call]) -> Vec<Told> {
         let Some((first, rest)) = calls.split_first() else { return Vec::new() };
-        let others = async { join_all(rest.iter().map(|call| self.read_call(regional, call))).await.concat() };
+        let others =
+            async { join_all(rest.iter().map(|call| self.read_call(regional, call))).await.concat() };
         // Where there is no way to the service, or it does not know kz, no other call would fare better.
         let hopeless = |told: &Vec<Told>| told.iter().all(|(_, outcome)| is_hopeless(outcome));
         let (mut told, others) =
@@ -189,7 +191,9 @@ impl<S: Service> Aws<S> {
             match regional.service.ask(call).await {
                 Ok(answers) => Attempt::Done(answers),
                 // Single reads have a hundred times the limit that batches have.
-                Err(trouble) if is_batch(call) && trouble.class() == Class::Throttled => Attempt::Final(trouble),
+                Err(trouble) if is_batch(call) && trouble.class() == Class::Throttled => {
+                    Attempt::Final(trouble)
+                }
                 Err(trouble) if trouble.is_transient() => Attempt::Again(trouble, None),
                 Err(trouble) => Attempt::Final(trouble),
             }
@@ -205,7 +209,9 @@ impl<S: Service> Aws<S> {
                 _ => "",
             };
             let log = self.terms.patience.log();
-            log.note(&format!("asking for each secret by itself, since a batch did not go through: {trouble}{advice}"));
+            log.note(&format!(
+                "asking for each secret by itself, since a batch did not go through: {trouble}{advice}"
+            ));
         }
     }
 }

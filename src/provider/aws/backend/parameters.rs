@@ -46,8 +46,10 @@ impl Service for Parameters {
 /// the selector, or by the version; where neither tells, the parameter is asked for by itself.
 fn told(member: &Member, members: &[Member], found: &[Parameter], invalid: &[String]) -> Answer {
     let (name, wanted) = selector(&member.id);
-    let named: Vec<&Parameter> =
-        found.iter().filter(|parameter| parameter.name() == Some(name) || parameter.arn() == Some(name)).collect();
+    let named: Vec<&Parameter> = found
+        .iter()
+        .filter(|parameter| parameter.name() == Some(name) || parameter.arn() == Some(name))
+        .collect();
     let is_wanted = |parameter: &&&Parameter| {
         let given = parameter.selector().map(|given| given.trim_start_matches(':'));
         given == wanted || (given.is_none() && wanted == Some(parameter.version().to_string().as_str()))
@@ -101,7 +103,8 @@ mod tests {
 
     #[test]
     fn selectors_tell_versions_of_one_parameter_apart() {
-        let found = [parameter("/a", Some(":1"), 1), parameter("/a", None, 3), parameter("/a", Some(":live"), 2)];
+        let found =
+            [parameter("/a", Some(":1"), 1), parameter("/a", None, 3), parameter("/a", Some(":live"), 2)];
         assert_eq!(answers(&["/a", "/a:live", "/a:1"], &found), some(&["/a3", "/a:live2", "/a:11"]));
     }
 

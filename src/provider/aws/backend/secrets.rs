@@ -7,7 +7,6 @@ use aws_sdk_secretsmanager::primitives::Blob;
 use aws_sdk_secretsmanager::types::{ApiErrorType, SecretValueEntry};
 
 use crate::provider::aws::calls::{self, Call, Member, Operation};
-use crate::provider::aws::name;
 use crate::provider::{Document, DocumentRef, Shape};
 use crate::secret::Secret;
 
@@ -46,7 +45,7 @@ impl Secrets {
     async fn one(&self, member: &Member) -> Result<Answer, Trouble> {
         let mut request = self.0.get_secret_value().secret_id(&member.id);
         request = match &member.version {
-            Some(version) if name::is_version_id(version) => request.version_id(version),
+            Some(version) if is_version_id(version) => request.version_id(version),
             Some(stage) => request.version_stage(stage),
             None => request,
         };
@@ -65,7 +64,7 @@ impl Secrets {
 
 /// What a batch says of one secret. It may leave one out, as when the answer would be too long.
 fn told(id: &str, values: &[SecretValueEntry], errors: &[ApiErrorType]) -> Answer {
-    let is = |value: &&SecretValueEntry| name::is_secret(id, value.name(), value.arn());
+    let is = |value: &&SecretValueEntry| is_secret(id, value.name(), value.arn());
     if let Some(value) = values.iter().find(is) {
         let SecretValueEntry { secret_string, secret_binary, version_id, .. } = value.clone();
         return answered(secret_string, secret_binary, version_id);
@@ -74,7 +73,11 @@ fn told(id: &str, values: &[SecretValueEntry], errors: &[ApiErrorType]) -> Answe
         Some(error) => {
             let code = error.error_code().unwrap_or_default();
             let refusal = Refusal::new(400, code, error.message().unwrap_or_default());
-            if refusal.code == "ResourceNotFound" { Answer::Absent } else { Answer::Refused(Trouble::Service(refusal)) }
+            if refusal.code == "ResourceNotFound" {
+                Answer::Absent
+            } else {
+                Answer::Refused(Trouble::Service(refusal))
+            }
         }
         None => Answer::Untold,
     }
@@ -87,4 +90,41 @@ fn answered(text: Option<String>, binary: Option<Blob>, version: Option<String>)
         (None, None) => return Answer::Malformed("the answer holds no value"),
     };
     Answer::Found(Document { content: Secret::new(content), shape: Shape::Json, version, lease: None })
+}
+
+/// Whether a version of a secret is meant by its id, and not by a stage: 32 to 64 letters, digits and hyphens
+/// (`ClientRequestToken` of `PutSecretValue`), which nobody calls a stage.
+fn is_version_id(version: &str) -> bool {
+    (32..=64).contains(&version.len()) && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// Whether a secret of this name and ARN is what `id` asks for.
+fn is_secret(id: &str, name: Option<&str>, arn: Option<&str>) -> bool {
+    // A partial ARN lacks the hyphen and six characters that the service adds.
+    let partial =
+        |arn: &str| arn.strip_prefix(id).is_some_and(|rest| rest.len() == 7 && rest.starts_with('-'));
+    name == Some(id) || arn.is_some_and(|arn| arn == id || (id.starts_with("arn:") && partial(arn)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
+
+    #[test]
+    fn ids_and_stages_are_told_apart() {
+        assert!(is_version_id("EXAMPLE1-90ab-cdef-fedc-ba987SECRET1"));
+        for stage in ["AWSCURRENT", "AWSPREVIOUS", "blue", "a stage of more than thirty-two characters"] {
+            assert!(!is_version_id(stage), "{stage}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_by_name_arn_and_partial_arn() {
+        let known = |id| is_secret(id, Some("prod/db"), Some(ARN));
+        assert!(known("prod/db") && known(ARN) && known(&ARN[..ARN.len() - 7]));
+        // The name of another, of which this ARN would be a partial one only by chance.
+        assert!(!known("prod/d") && !known(&ARN[..ARN.len() - 6]) && !known(&ARN[..ARN.len() - 8]));
+    }
 }

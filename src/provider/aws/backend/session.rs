@@ -84,7 +84,8 @@ impl Opener {
     /// Finds out who kz is.
     pub(super) async fn open(&self, terms: &Terms) -> Result<Session, Failure> {
         let patience = &terms.patience;
-        let wire = Wire::new(self.roots()?, self.proxies.clone(), patience.log(), "asking AWS", " for an identity");
+        let wire =
+            Wire::new(self.roots()?, self.proxies.clone(), patience.log(), "asking AWS", " for an identity");
         let (fips, dual_stack) = (self.settings.boolean("fips"), self.settings.boolean("dual_stack"));
         let config = identity::config(&wire, None, fips, dual_stack);
         let region = self.region(&config).await;
@@ -101,7 +102,8 @@ impl Opener {
         };
         let identity = chain.identity().await?;
         let credentials = SharedCredentialsProvider::new(identity.credentials);
-        let sdk = sdk.into_builder().region(region.or(identity.region)).credentials_provider(credentials).build();
+        let sdk =
+            sdk.into_builder().region(region.or(identity.region)).credentials_provider(credentials).build();
         let endpoint = self.settings.text("endpoint").map(str::to_owned);
         Ok(Session { sdk, endpoint, source: identity.source, wire })
     }
@@ -158,17 +160,17 @@ impl Opener {
 impl Session {
     /// A client in this region, or in the configured one.
     pub(super) fn regional<S: Service>(&self, region: Option<&str>) -> Result<Regional<S>, Failure> {
-        let region = region.map(|region| Region::new(region.to_owned())).or_else(|| self.sdk.region().cloned());
+        let region =
+            region.map(|region| Region::new(region.to_owned())).or_else(|| self.sdk.region().cloned());
         let region = region.ok_or_else(|| {
             Failure::misconfigured(
                 "there is no region: looked for `region`, AWS_REGION, AWS_DEFAULT_REGION and the profile's",
                 "set AWS_REGION, or write `region = \"…\"` into the provider's section",
             )
         })?;
-        let wire = self.wire.anew(
-            &format!("asking {}", S::NAME),
-            &format!(" with the identity from {}", self.source),
-        );
+        let wire = self
+            .wire
+            .anew(&format!("asking {}", S::NAME), &format!(" with the identity from {}", self.source));
         let sdk = self.sdk.clone().into_builder().region(region.clone()).http_client(wire.clone()).build();
         let service = S::new(&sdk, self.endpoint.as_deref());
         Ok(Regional { service, wire, subject: format!("{} in {region}", S::NAME) })

@@ -70,14 +70,17 @@ impl Trouble {
                 let meta = context.err().meta();
                 let status = context.raw().status().as_u16();
                 match meta.code() {
-                    Some(code) => Self::Service(Refusal::new(status, code, meta.message().unwrap_or_default())),
+                    Some(code) => {
+                        Self::Service(Refusal::new(status, code, meta.message().unwrap_or_default()))
+                    }
                     None => Self::Reply(status),
                 }
             }
             SdkError::ResponseError(context) => Self::Reply(context.raw().status().as_u16()),
-            SdkError::DispatchFailure(failure) => {
-                failure.as_connector_error().and_then(|error| connection(error)).map_or(Self::Unsent, Self::Connection)
-            }
+            SdkError::DispatchFailure(failure) => failure
+                .as_connector_error()
+                .and_then(|error| connection(error))
+                .map_or(Self::Unsent, Self::Connection),
             _ => Self::Unsent,
         }
     }
@@ -111,11 +114,7 @@ impl Trouble {
                     ),
                     Some(trouble) => format!("{subject} for {waited} s: {trouble}"),
                 };
-                Failure {
-                    kind: FailureKind::Unreachable,
-                    cause,
-                    hint: last.as_ref().and_then(Self::hint),
-                }
+                Failure { kind: FailureKind::Unreachable, cause, hint: last.as_ref().and_then(Self::hint) }
             }
         }
     }
@@ -137,7 +136,9 @@ impl Trouble {
             (Self::Connection(_), _) => (FailureKind::Unreachable, format!("{subject}: {self}")),
             (_, Class::Denied | Class::Identity) => (FailureKind::Denied, self.to_string()),
             (Self::Unsent, _) => (FailureKind::Misconfigured, format!("{subject}: {self}")),
-            (Self::Service(refusal), _) if refusal.is_request() => (FailureKind::Misconfigured, self.to_string()),
+            (Self::Service(refusal), _) if refusal.is_request() => {
+                (FailureKind::Misconfigured, self.to_string())
+            }
             _ => (FailureKind::Malformed, self.to_string()),
         };
         Failure { kind, cause, hint: self.hint() }
@@ -145,9 +146,10 @@ impl Trouble {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => {
-                Some("name the certificate that signs the service's: `ca_cert = \"…\"` or AWS_CA_BUNDLE".to_owned())
-            }
+            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => Some(
+                "name the certificate that signs the service's: `ca_cert = \"…\"` or AWS_CA_BUNDLE"
+                    .to_owned(),
+            ),
             Self::Connection(error) => error.hint().map(str::to_owned),
             Self::Service(refusal) => refusal.hint(),
             Self::Unsent => Some("check `region` and `endpoint`".to_owned()),
@@ -191,19 +193,48 @@ impl Refusal {
 
     pub(super) fn class(&self) -> Class {
         match self.code.as_str() {
-            "Throttling" | "Throttled" | "RequestThrottled" | "TooManyRequests" | "LimitExceeded"
-            | "RequestLimitExceeded" | "ProvisionedThroughputExceeded" | "BandwidthLimitExceeded" | "SlowDown"
-            | "PriorRequestNotComplete" | "RateExceeded" => Class::Throttled,
-            "InternalService" | "InternalServiceError" | "InternalServerError" | "InternalServer"
-            | "InternalFailure" | "ServiceUnavailable" | "RequestTimeout" | "IDPCommunicationError" => Class::Passing,
+            "Throttling"
+            | "Throttled"
+            | "RequestThrottled"
+            | "TooManyRequests"
+            | "LimitExceeded"
+            | "RequestLimitExceeded"
+            | "ProvisionedThroughputExceeded"
+            | "BandwidthLimitExceeded"
+            | "SlowDown"
+            | "PriorRequestNotComplete"
+            | "RateExceeded" => Class::Throttled,
+            "InternalService"
+            | "InternalServiceError"
+            | "InternalServerError"
+            | "InternalServer"
+            | "InternalFailure"
+            | "ServiceUnavailable"
+            | "RequestTimeout"
+            | "IDPCommunicationError" => Class::Passing,
             "ResourceNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" => Class::Absent,
             "InvalidRequest" if self.deleted => Class::Absent,
-            "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" | "DecryptionFailure" | "InvalidKeyId"
+            "AccessDenied"
+            | "UnauthorizedOperation"
+            | "NotAuthorized"
+            | "DecryptionFailure"
+            | "InvalidKeyId"
             | "KMSAccessDenied" => Class::Denied,
-            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" | "ExpiredToken"
-            | "InvalidSignature" | "SignatureDoesNotMatch" | "IncompleteSignature" | "RequestExpired"
-            | "RequestTimeTooSkewed" | "MissingAuthenticationToken" | "AuthFailure" | "OptInRequired"
-            | "InvalidIdentityToken" | "IDPRejectedClaim" | "ExpiredTokenId" => Class::Identity,
+            "UnrecognizedClient"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "ExpiredToken"
+            | "InvalidSignature"
+            | "SignatureDoesNotMatch"
+            | "IncompleteSignature"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
+            | "MissingAuthenticationToken"
+            | "AuthFailure"
+            | "OptInRequired"
+            | "InvalidIdentityToken"
+            | "IDPRejectedClaim"
+            | "ExpiredTokenId" => Class::Identity,
             _ => match self.status {
                 429 => Class::Throttled,
                 408 | 500.. => Class::Passing,
@@ -219,7 +250,9 @@ impl Refusal {
 
     fn hint(&self) -> Option<String> {
         let hint = match self.code.as_str() {
-            "ExpiredToken" | "ExpiredTokenId" => "give kz new temporary credentials, or a role to take them from",
+            "ExpiredToken" | "ExpiredTokenId" => {
+                "give kz new temporary credentials, or a role to take them from"
+            }
             "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
                 "is the access key deleted or disabled, or of another partition, or its AWS_SESSION_TOKEN missing?"
             }
@@ -246,7 +279,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self.code.as_str() {
             "ExpiredToken" | "ExpiredTokenId" => "the session token has expired",
-            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" => "AWS does not know the access key",
+            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
+                "AWS does not know the access key"
+            }
             "InvalidSignature" | "SignatureDoesNotMatch" => "the secret access key is not the access key's",
             "RequestExpired" | "RequestTimeTooSkewed" => "AWS says that the request is of another time",
             "InvalidIdentityToken" | "IDPRejectedClaim" => "AWS does not accept the web identity token",
@@ -256,7 +291,9 @@ impl fmt::Display for Refusal {
                 Class::Throttled => "too many requests",
                 Class::Passing => "the service failed",
                 Class::Denied => match (&self.principal, &self.action) {
-                    (Some(who), Some(what)) => return write!(formatter, "{who} may not {what} ({})", self.code),
+                    (Some(who), Some(what)) => {
+                        return write!(formatter, "{who} may not {what} ({})", self.code);
+                    }
                     _ => "permission denied",
                 },
                 Class::Identity => "AWS does not accept the identity",
@@ -300,7 +337,10 @@ mod tests {
 
     #[test]
     fn codes_are_found_in_json_and_xml() {
-        assert_eq!(code(br#"{"__type":"com.amazonaws#ResourceNotFoundException"}"#).as_deref(), Some("ResourceNotFound"));
+        assert_eq!(
+            code(br#"{"__type":"com.amazonaws#ResourceNotFoundException"}"#).as_deref(),
+            Some("ResourceNotFound")
+        );
         assert_eq!(code(br#"{"code" : "Denied", "message": "x"}"#).as_deref(), Some("Denied"));
         assert_eq!(code(b"<Error><Code>ExpiredToken</Code></Error>").as_deref(), Some("ExpiredToken"));
         for none in ["", "{}", r#"{"__type":"a secret: hunter2"}"#, "<Code>a b</Code>"] {
@@ -330,7 +370,10 @@ mod tests {
         }
         assert_eq!(class(500, "InternalServiceError"), Class::Passing);
         assert_eq!(class(503, "Whatever"), Class::Passing);
-        assert_eq!((class(400, "ResourceNotFoundException"), class(404, "ResourceNotFoundException")), (Class::Absent, Class::Absent));
+        assert_eq!(
+            (class(400, "ResourceNotFoundException"), class(404, "ResourceNotFoundException")),
+            (Class::Absent, Class::Absent)
+        );
         assert_eq!(class(403, "AccessDeniedException"), Class::Denied);
         assert_eq!(class(400, "ExpiredTokenException"), Class::Identity);
         assert_eq!(class(400, "ValidationException"), Class::Other);

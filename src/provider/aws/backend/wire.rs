@@ -104,7 +104,11 @@ impl Wire {
         Ok(client)
     }
 
-    async fn exchange(self, request: HttpRequest, limit: Option<Duration>) -> Result<HttpResponse, ConnectorError> {
+    async fn exchange(
+        self,
+        request: HttpRequest,
+        limit: Option<Duration>,
+    ) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(|_| refused(http::Error::Request))?;
         let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
         let origin = Address::parse(&format!(

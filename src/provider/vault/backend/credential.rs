@@ -13,8 +13,8 @@ use crate::provider::{Failure, FailureKind};
 
 use super::caller_identity::Signer;
 use super::piece::Piece;
-use super::settings::TOKEN_VARIABLE;
 use super::variables::Variables;
+use crate::provider::vault::settings::TOKEN_VARIABLE;
 
 /// Where a token is mounted as a Compose secret.
 const MOUNTED_TOKEN: &str = "/run/secrets/vault-token";

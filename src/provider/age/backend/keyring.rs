@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::identity::{self, Held};
 use super::passphrase::{self, Passphrase};
 use super::sealed::{Refusal, Sealed};
+use crate::provider::age::settings::IDENTITY_VARIABLE;
 use crate::provider::local_file::{self, Places, Unreadable, path_of};
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind, Surroundings};
@@ -17,8 +18,6 @@ use crate::secret::Secret;
 
 /// Holds the path of an identity file.
 const FILE_VARIABLE: &str = "KEYZERO_AGE_IDENTITY_FILE";
-/// Holds the identity itself.
-pub(super) const IDENTITY_VARIABLE: &str = "KEYZERO_AGE_IDENTITY";
 /// Where Compose mounts a secret of that name.
 const MOUNTED: &str = "/run/secrets/age-identity";
 /// The largest identity file, in bytes.

@@ -11,7 +11,7 @@ use crate::provider::local_file::path_of;
 use crate::provider::settings::Settings;
 use crate::secret::Secret;
 
-use super::settings::TOKEN_VARIABLE;
+use crate::provider::vault::settings::TOKEN_VARIABLE;
 
 /// Every variable that is read.
 const READ: &[&str] = &[

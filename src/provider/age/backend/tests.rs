@@ -96,8 +96,10 @@ fn the_identity_may_stand_in_a_variable() {
     use age::secrecy::ExposeSecret;
     let mut case = Case::new();
     case.settings = Settings::default();
-    case.fixture =
-        case.fixture.with_variable(keyring::IDENTITY_VARIABLE, case.identity.to_string().expose_secret());
+    case.fixture = case.fixture.with_variable(
+        crate::provider::age::settings::IDENTITY_VARIABLE,
+        case.identity.to_string().expose_secret(),
+    );
     case.seal("a.age", "x");
     assert_eq!(text(&case.fetch(&["a.age"])[0]), "x");
 }

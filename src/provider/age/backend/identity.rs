@@ -166,7 +166,7 @@ fn unsupported(key: &UnsupportedKey) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::age::passphrase::Settings;
+    use crate::provider::age::backend::passphrase::Settings;
 
     const IDENTITY: &str = "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0";
     const HYBRID: &str = "AGE-SECRET-KEY-PQ-1HZLGZUPT4ETPKDEV8HSGFDCYZ4E522W0A7PU2LHT8EH9W6YLNC3SW78XKG";

@@ -16,9 +16,6 @@ use crate::provider::{Failure, FailureKind};
 /// have, and each step more doubles it: a file from elsewhere must not be able to ask for that.
 pub(super) const DEFAULT_WORK_FACTOR: u8 = 20;
 
-/// The highest that can be set: `age` itself refuses more (4 GiB).
-pub(super) const HIGHEST_WORK_FACTOR: u8 = 22;
-
 /// The largest passphrase file, in bytes.
 const LIMIT: u64 = 64 << 10;
 

@@ -1,0 +1,78 @@
+//! Opens encrypted files.
+//!
+//! Invariants: nothing of a document is released before all of it is authenticated; identities are read
+//! when a document needs one, once per batch, and `build` reads no file at all; no plugin is run and nothing
+//! is asked of a terminal. Identities: X25519, hybrid post-quantum, ssh-ed25519, ssh-rsa, and passphrases.
+
+mod hybrid;
+mod identity;
+mod keyring;
+mod passphrase;
+mod sealed;
+
+use crate::provider::local_file::{self, Places, Unreadable};
+use crate::provider::settings::Settings;
+use crate::provider::shape::shape_of;
+use crate::provider::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use keyring::{Keyring, Source};
+
+/// The largest encrypted file, in bytes.
+const LIMIT: u64 = 64 << 20;
+
+/// A provider of encrypted files. Relative paths start from the configuration's directory, `~/` from `HOME`.
+pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
+    let max_work_factor = settings.integer("max_work_factor").and_then(|factor| u8::try_from(factor).ok());
+    Box::new(Age {
+        places: Places::of(surroundings),
+        source: Source::choose(settings, surroundings),
+        passphrase: passphrase::Settings {
+            file: settings.path("passphrase_file").map(Into::into),
+            max_work_factor: max_work_factor.unwrap_or(passphrase::DEFAULT_WORK_FACTOR),
+        },
+    })
+}
+
+struct Age {
+    places: Places,
+    source: Source,
+    passphrase: passphrase::Settings,
+}
+
+impl Provider for Age {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+        Box::pin(async move {
+            let keyring = Keyring::new(&self.source, &self.places, &self.passphrase);
+            let outcome = |document| match self.read(document, &keyring) {
+                Ok(Some(document)) => Outcome::Found(document),
+                Ok(None) => Outcome::Absent,
+                Err(failure) => Outcome::Failed(failure),
+            };
+            documents.iter().map(outcome).collect()
+        })
+    }
+}
+
+impl Age {
+    /// `None` when there is no such file.
+    fn read(&self, document: &DocumentRef, keyring: &Keyring<'_>) -> Result<Option<Document>, Failure> {
+        if document.version.is_some() {
+            return Err(Failure {
+                kind: FailureKind::Misconfigured,
+                cause: "an age file has no versions".into(),
+                hint: Some("remove `version`".into()),
+            });
+        }
+        let path = self.places.locate(&document.path)?;
+        let sealed = match local_file::read(&path, LIMIT) {
+            Ok(sealed) => sealed,
+            Err(Unreadable::Absent) => return Ok(None),
+            Err(unreadable) => return Err(unreadable.failure(&path)),
+        };
+        let content = keyring.open(&sealed, &format!("`{}`", path.display()))?;
+        let shape = shape_of(&document.path, content.expose());
+        Ok(Some(Document { content, shape, version: None, lease: None }))
+    }
+}
+
+#[cfg(test)]
+mod tests;
