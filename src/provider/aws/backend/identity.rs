@@ -305,8 +305,8 @@ fn judge(
             }
             error.is_transient()
         }
-        // The instance has no role; or what answers there is no metadata service at all.
-        Ok((404, _)) if source == Source::Instance => return Attempt::Final(Refused::NotThere),
+        // The instance has no role, or is not to be asked; or what answers there is no metadata service at all.
+        Ok((400..=499, _)) if source == Source::Instance => return Attempt::Final(Refused::NotThere),
         Ok((status, code)) => {
             let refusal = Refusal::new(*status, code.as_deref().unwrap_or_default(), "");
             matches!(refusal.class(), Class::Passing | Class::Throttled)

@@ -68,20 +68,31 @@ impl Trouble {
         match error {
             SdkError::ServiceError(context) => {
                 let meta = context.err().meta();
-                let status = context.raw().status().as_u16();
                 match meta.code() {
                     Some(code) => {
+                        let status = context.raw().status().as_u16();
                         Self::Service(Refusal::new(status, code, meta.message().unwrap_or_default()))
                     }
-                    None => Self::Reply(status),
+                    None => Self::unread(context.raw()),
                 }
             }
-            SdkError::ResponseError(context) => Self::Reply(context.raw().status().as_u16()),
+            SdkError::ResponseError(context) => Self::unread(context.raw()),
             SdkError::DispatchFailure(failure) => failure
                 .as_connector_error()
                 .and_then(|error| connection(error))
                 .map_or(Self::Unsent, Self::Connection),
             _ => Self::Unsent,
+        }
+    }
+
+    /// A reply that the SDK does not take for an error of the service's: what stands before a service, and moto,
+    /// answer in XML where JSON is spoken.
+    fn unread(reply: &HttpResponse) -> Self {
+        let status = reply.status().as_u16();
+        let body = reply.body().bytes().filter(|_| !reply.status().is_success()).unwrap_or_default();
+        match code(body) {
+            Some(code) => Self::Service(Refusal::new(status, &code, &String::from_utf8_lossy(body))),
+            None => Self::Reply(status),
         }
     }
 
