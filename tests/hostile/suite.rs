@@ -29,8 +29,6 @@ const LANES: usize = 24;
 const COLUMNS: usize = IDENTITIES.len() * 2;
 /// The most times as often as usual: every column at every point.
 const ROUNDS: usize = 16;
-/// Of how many points kz's last look at everything consists.
-const LAST_LOOK: usize = 20;
 /// Exports against one that attacks freely.
 const STORMS: usize = 3;
 
@@ -189,6 +187,16 @@ impl Turns {
     }
 }
 
+/// How many points come after kz has looked at its output for the last time, from the file's
+/// `newfstatat` or from the set's `readlinkat` of `..data` on: for a set the generation and two names, then
+/// eleven on the way to the target, and the success line.
+fn after_last_look(form: Form) -> usize {
+    match form {
+        Form::File => 12,
+        Form::Set => 15,
+    }
+}
+
 fn form_number(form: Form) -> u8 {
     u8::from(form == Form::Set)
 }
@@ -279,7 +287,7 @@ impl<'a> Lane<'a> {
             from_the_start: case.moment == Moment::Before && effective,
             late: match case.moment {
                 Moment::Before => false,
-                Moment::At(point) => point.saturating_add(LAST_LOOK) > finished.points,
+                Moment::At(point) => finished.points.saturating_sub(point) <= after_last_look(case.form),
                 Moment::Freely => true,
             },
             watcher: &watcher,
