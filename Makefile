@@ -18,6 +18,9 @@ ARGS :=
 SECONDS := 60
 FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
+# make features: which of Cargo.toml's.
+PROVIDERS := $(shell sed -n 's/^\(provider-[a-z0-9-]*\) = .*/\1/p' Cargo.toml)
+
 # make demo-vault: which.
 EXAMPLE := vault-entrypoint vault-init
 
@@ -32,7 +35,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo demo-vault check test hostile e2e bench size fuzz advisories clean
+.PHONY: help setup generated build release image stand-ins demo demo-vault check test features hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,10 +72,18 @@ check: ## formatting, lints, dependency rules, module graph
 	@cargo deny --log-level error check bans licenses sources
 	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
 
-test: setup check ## everything: check, unit and integration tests, the hostile suite, then e2e
+test: setup check ## everything: check, unit and integration tests, each provider alone, the hostile suite, then e2e
 	@cargo test $(FAST) --lib --bins --test it $(ARGS)
+	@$(MAKE) --no-print-directory features
 	@$(MAKE) --no-print-directory hostile ARGS=
 	@$(MAKE) --no-print-directory e2e
+
+features: ## each provider alone: it builds without a warning and passes its own tests
+	@for provider in $(PROVIDERS); do \
+		echo "$$provider alone"; \
+		cargo clippy $(FAST) --lib --bins --no-default-features --features "$$provider" -- -D warnings; \
+		cargo test $(FAST) --lib --no-default-features --features "$$provider"; \
+	done
 
 hostile: ## attacks on a volume that kz exports into, as a table; ARGS='link' for some rows (as root; changes sysctls and restores them)
 	@cargo test $(FAST) --test hostile -- $(ARGS)
@@ -89,8 +100,8 @@ bench: release ## what `kz run` and reading from Vault cost, beside the budgets
 	@scripts/bench $(CARGO_TARGET_DIR)/$(TARGET)/release/kz
 	@KZ_BINARY=$(CARGO_TARGET_DIR)/$(TARGET)/release/kz cargo test $(FAST) --test bench
 
-size: image ## what the release binary and the image weigh, beside the budgets
-	@scripts/size $(BINARY) $(IMAGE)
+size: image ## what the release binary and the image weigh, beside the budgets, and each provider (builds for minutes)
+	@scripts/size $(BINARY) $(IMAGE) $(CARGO_FLAGS) --release
 
 fuzz: setup ## every fuzz target for SECONDS=60; FUZZ=config for one
 	@scripts/fuzz $(SECONDS) $(FUZZ)
