@@ -143,12 +143,12 @@ pub static PROVIDERS: &[Descriptor] = &[
         address: Some(Address {
             setting: "connect_host",
             variable: "OP_CONNECT_HOST",
-            credentials: &["auth", "token_file"],
+            credentials: onepassword::OWN_CREDENTIALS,
         }),
         last_segment: LastSegment::Path,
         ref_form: onepassword::REF,
         check_ref: onepassword::check_ref,
-        build: None,
+        build: onepassword::BUILD,
     },
     Descriptor {
         name: "age",

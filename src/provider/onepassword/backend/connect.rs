@@ -1,0 +1,300 @@
+//! A Connect server: <https://developer.1password.com/docs/connect/api-reference>.
+//!
+//! Invariants: a vault's name and an item's title are looked up once each, and not at all where they are ids; an
+//! item is read once for all references to it; a title that several items bear is an error that lists their ids;
+//! of a reply that is no success only the status is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ::http::{HeaderValue, Request, header};
+use futures_util::future::join_all;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::http::{self, Client, MOST_CONNECTIONS, Reply, retry_after};
+use crate::patience::{Attempt, GaveUp, seconds};
+use crate::provider::onepassword::reference::{Reference, is_id};
+use crate::provider::{Absence, Document, Failure, FailureKind, Outcome, Shape, Terms};
+use crate::secret::Secret;
+
+use super::item::{Item, Meant};
+
+/// A server, and the token that opens it.
+pub(super) struct Connect {
+    client: Client,
+    authorization: HeaderValue,
+    source: String,
+    terms: Terms,
+    lanes: Semaphore,
+    /// Whether it was said whom kz asks.
+    said: AtomicBool,
+}
+
+/// A vault or an item in a list.
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    #[serde(default, alias = "title")]
+    name: String,
+}
+
+/// What a name came to.
+type Found<T> = Result<T, Outcome>;
+
+/// Why a request did not lead to an answer.
+#[derive(Clone, Debug)]
+enum Trouble {
+    Connection(http::Error),
+    Status(u16),
+}
+
+impl Connect {
+    pub(super) fn new(client: Client, token: &Secret, source: &str, terms: &Terms) -> Result<Self, Failure> {
+        let bearer = [b"Bearer ", token.expose()].concat();
+        let mut authorization = HeaderValue::from_bytes(&bearer).map_err(|_| {
+            let cause = http::Error::Header("the token").to_string();
+            Failure { kind: FailureKind::Misconfigured, cause, hint: None }
+        })?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            client,
+            authorization,
+            source: source.to_owned(),
+            terms: terms.clone(),
+            lanes: Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS)),
+            said: AtomicBool::new(false),
+        })
+    }
+
+    /// What each reference means: vaults first, then titles, then items, then files.
+    pub(super) async fn fetch(&self, references: &[&Reference<'_>]) -> Vec<Outcome> {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            let through =
+                self.client.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+            let address = self.client.address();
+            self.terms.patience.log().note(&format!(
+                "asking 1Password Connect at {address}{through} with the token from {}",
+                self.source
+            ));
+        }
+        let names: BTreeSet<&str> = references.iter().map(|reference| reference.vault).collect();
+        let vaults = all(names, |name| self.vault(name)).await;
+        let titles: BTreeSet<(&str, &str)> =
+            references.iter().map(|reference| (reference.vault, reference.item)).collect();
+        let items = all(titles, |(vault, title)| {
+            let vault = vaults.get(vault).cloned();
+            async move {
+                let vault = vault.unwrap_or(Err(Outcome::Absent))?;
+                let item = self.title(&vault, title).await?;
+                let content = self.item(&vault, &item).await?;
+                Found::Ok((format!("/v1/vaults/{vault}/items/{item}"), content))
+            }
+        })
+        .await;
+        let meant = references.iter().map(|reference| {
+            let item = items.get(&(reference.vault, reference.item));
+            async move {
+                match item {
+                    Some(Ok((path, item))) => self.part(path, item, reference).await,
+                    Some(Err(outcome)) => outcome.clone(),
+                    None => Outcome::Absent,
+                }
+            }
+        });
+        join_all(meant).await
+    }
+
+    async fn vault(&self, name: &str) -> Found<String> {
+        if is_id(name) {
+            return Ok(name.to_owned());
+        }
+        let list = self.list("/v1/vaults", &format!("name eq \"{name}\"")).await?;
+        one(&list, name, "vault", "the token opens no vault of that name")
+    }
+
+    async fn title(&self, vault: &str, title: &str) -> Found<String> {
+        if is_id(title) {
+            return Ok(title.to_owned());
+        }
+        let list = self.list(&format!("/v1/vaults/{vault}/items"), &format!("title eq \"{title}\"")).await?;
+        one(&list, title, "item", "the vault has no item of that title")
+    }
+
+    async fn list(&self, path: &str, filter: &str) -> Found<Vec<Listed>> {
+        let reply = self.get(&format!("{path}?filter={}", encoded(filter))).await?;
+        let reply = reply.ok_or(Outcome::Absent)?;
+        serde_json::from_slice(reply.body.expose()).map_err(|_| unread())
+    }
+
+    async fn item(&self, vault: &str, item: &str) -> Found<Item> {
+        let reply = self.get(&format!("/v1/vaults/{vault}/items/{item}")).await?.ok_or(Outcome::Absent)?;
+        serde_json::from_slice(reply.body.expose()).map_err(|_| unread())
+    }
+
+    async fn part(&self, path: &str, item: &Item, reference: &Reference<'_>) -> Outcome {
+        let content = match item.find(reference) {
+            Meant::Text(text) => Secret::new(text.as_bytes().to_vec()),
+            Meant::Nothing(absence) => return Outcome::AbsentBecause(absence),
+            Meant::Unclear(failure) => return Outcome::Failed(failure),
+            Meant::File(id) => match self.get(&format!("{path}/files/{id}/content")).await {
+                Ok(Some(reply)) => reply.body,
+                Ok(None) => return Outcome::Absent,
+                Err(outcome) => return outcome,
+            },
+        };
+        Outcome::Found(Document { content, shape: Shape::Json, version: None, lease: None })
+    }
+
+    /// Asks until there is an answer; nothing where there is no such thing.
+    async fn get(&self, target: &str) -> Found<Option<Reply>> {
+        // Never closed, so there always is one.
+        let _lane = self.lanes.acquire().await.ok();
+        let subject = self.client.address().authority();
+        let once = || async {
+            match self.exchange(target).await {
+                Ok(reply) if reply.status.is_success() => Attempt::Done(Some(reply)),
+                Ok(reply) if reply.status.as_u16() == 404 => Attempt::Done(None),
+                Ok(reply) => {
+                    let trouble = Trouble::Status(reply.status.as_u16());
+                    if trouble.is_transient() {
+                        Attempt::Again(trouble, retry_after(&reply.headers))
+                    } else {
+                        Attempt::Final(trouble)
+                    }
+                }
+                Err(error) if error.is_transient() => Attempt::Again(Trouble::Connection(error), None),
+                Err(error) => Attempt::Final(Trouble::Connection(error)),
+            }
+        };
+        let answered = self.terms.patience.attempt(&subject, once).await;
+        answered.map_err(|given_up| Outcome::Failed(failure(&given_up, &subject, &self.source)))
+    }
+
+    async fn exchange(&self, target: &str) -> Result<Reply, http::Error> {
+        let uri = format!("{}{}{target}", self.client.origin(), self.client.address().prefix());
+        let request = Request::get(uri)
+            .header(header::AUTHORIZATION, self.authorization.clone())
+            .header(header::ACCEPT, "application/json")
+            .body(Vec::new());
+        self.client.send(request.map_err(|_| http::Error::Request)?).await
+    }
+}
+
+/// What `work` makes of each, all at once.
+async fn all<K, T, F>(keys: BTreeSet<K>, work: impl Fn(K) -> F) -> BTreeMap<K, T>
+where
+    K: Ord + Copy,
+    F: Future<Output = T>,
+{
+    join_all(keys.into_iter().map(|key| {
+        let worked = work(key);
+        async move { (key, worked.await) }
+    }))
+    .await
+    .into_iter()
+    .collect()
+}
+
+/// The one of this name: exactly, or else without regard to case, as `op` looks for it.
+fn one(list: &[Listed], name: &str, kind: &str, none: &str) -> Found<String> {
+    let exact: Vec<&Listed> = list.iter().filter(|listed| listed.name == name).collect();
+    let named = if exact.is_empty() {
+        list.iter().filter(|listed| listed.name.eq_ignore_ascii_case(name)).collect()
+    } else {
+        exact
+    };
+    match named[..] {
+        [listed] => Ok(listed.id.clone()),
+        [] => Err(Outcome::AbsentBecause(Absence { cause: none.to_owned(), hint: None })),
+        _ => {
+            let ids: Vec<String> = named.iter().map(|listed| format!("`{}`", listed.id)).collect();
+            Err(Outcome::Failed(Failure::misconfigured(
+                format!("several {kind}s are named `{name}`: {}", ids.join(", ")),
+                format!("write the {kind}'s id instead of its name"),
+            )))
+        }
+    }
+}
+
+fn unread() -> Outcome {
+    let cause = "the answer is not what a Connect server gives".to_owned();
+    Outcome::Failed(Failure { kind: FailureKind::Malformed, cause, hint: None })
+}
+
+/// Percent-encodes a query's value (RFC 3986, 2.3).
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(3 * text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+impl Trouble {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Connection(error) => error.is_transient(),
+            Self::Status(status) => matches!(status, 408 | 429 | 500..),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (words, status) = match self {
+            Self::Connection(error) => return error.fmt(formatter),
+            Self::Status(401) => ("the server does not accept the token", 401),
+            Self::Status(403) => ("the token does not open this vault", 403),
+            Self::Status(status @ 400) => ("the server does not accept the request", *status),
+            Self::Status(status @ 429) => ("too many requests", *status),
+            Self::Status(status @ 500..) => ("the server failed", *status),
+            Self::Status(status) => ("what answers is not a Connect server", *status),
+        };
+        write!(formatter, "{words} (status {status})")
+    }
+}
+
+fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
+    match given_up {
+        GaveUp::Deadline { last, waited } => {
+            let waited = seconds(*waited);
+            let cause = match last {
+                None => format!(
+                    "no answer from {server} for {waited} s: is it a Connect server that listens there?"
+                ),
+                Some(Trouble::Connection(http::Error::Refused)) => {
+                    format!("connection refused to {server} for {waited} s: is the Connect server up yet?")
+                }
+                Some(trouble) => format!("{server} for {waited} s: {trouble}"),
+            };
+            Failure { kind: FailureKind::Unreachable, cause, hint: None }
+        }
+        GaveUp::Final(Trouble::Connection(error)) => {
+            let kind = match error {
+                http::Error::TooLarge(_) | http::Error::Compressed => FailureKind::Malformed,
+                _ => FailureKind::Unreachable,
+            };
+            Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(str::to_owned) }
+        }
+        GaveUp::Final(trouble @ Trouble::Status(status)) => {
+            let (kind, hint) = match status {
+                401 => {
+                    (FailureKind::Denied, Some(format!("is the token from {source} one of this server's?")))
+                }
+                403 => (
+                    FailureKind::Denied,
+                    Some("give the token access to the vault, or make another".to_owned()),
+                ),
+                400 => (FailureKind::Misconfigured, None),
+                _ => (FailureKind::Malformed, None),
+            };
+            Failure { kind, cause: trouble.to_string(), hint }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which way to 1Password there is: the section's settings, else the variables of `op`.
+
+use std::path::PathBuf;
+
+use crate::http::{self, Address, Client, Proxies, Roots};
+use crate::provider::local_file::{self, Places, path_of};
+use crate::provider::settings::Settings;
+use crate::provider::{Failure, Surroundings, Terms, certificates};
+use crate::secret::Secret;
+
+use super::Route;
+use super::connect::Connect;
+use super::program::{self, Program};
+
+/// A token is some hundred bytes.
+const LIMIT: u64 = 64 << 10;
+
+/// What is set up, as yet unread.
+pub(super) struct Routes {
+    host: Option<String>,
+    connect: Token,
+    account: Token,
+    roots: Option<PathBuf>,
+    system_roots: Option<PathBuf>,
+    proxies: Proxies,
+    places: Places,
+    path: Option<Secret>,
+    home: Option<Secret>,
+}
+
+/// A token in a file, or in a variable.
+struct Token {
+    file: Option<PathBuf>,
+    variable: &'static str,
+    value: Option<Secret>,
+}
+
+impl Token {
+    fn of(
+        settings: &Settings,
+        setting: &str,
+        variable: &'static str,
+        surroundings: &dyn Surroundings,
+    ) -> Self {
+        let value = surroundings.variable(variable).filter(|value| !value.expose().is_empty());
+        Self { file: settings.path(setting).map(ToOwned::to_owned), variable, value }
+    }
+
+    fn is_set(&self) -> bool {
+        self.file.is_some() || self.value.is_some()
+    }
+
+    fn source(&self) -> String {
+        self.file.as_ref().map_or_else(|| self.variable.to_owned(), |file| format!("`{}`", file.display()))
+    }
+
+    /// Without the white space around it: editors end a file with a line break.
+    fn read(&self, places: &Places) -> Result<Secret, Failure> {
+        let text = match (&self.file, &self.value) {
+            (Some(file), _) => {
+                let path = places.locate(file)?;
+                local_file::read(&path, LIMIT).map_err(|unreadable| unreadable.failure(&path))?
+            }
+            (None, Some(value)) => value.clone(),
+            (None, None) => Secret::new(Vec::new()),
+        };
+        let token = text.expose().trim_ascii();
+        if token.is_empty() || token.iter().any(|byte| !byte.is_ascii_graphic()) {
+            let cause = format!("{} holds no token", self.source());
+            return Err(Failure::misconfigured(cause, "a token is one line without spaces"));
+        }
+        Ok(Secret::new(token.to_vec()))
+    }
+}
+
+impl Routes {
+    pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
+        let set = |name: &str| surroundings.variable(name).filter(|value| !value.expose().is_empty());
+        let plain = |name: &str| set(name).and_then(|value| value.expose_text().map(str::to_owned));
+        let written = settings.text("connect_host").map(str::to_owned);
+        Self {
+            host: written.or_else(|| plain("OP_CONNECT_HOST")),
+            connect: Token::of(settings, "token_file", "OP_CONNECT_TOKEN", surroundings),
+            account: Token::of(
+                settings,
+                "service_account_token_file",
+                "OP_SERVICE_ACCOUNT_TOKEN",
+                surroundings,
+            ),
+            roots: settings.path("ca_cert").map(ToOwned::to_owned),
+            system_roots: set("SSL_CERT_FILE").map(|value| path_of(&value)),
+            proxies: Proxies::of(plain),
+            places: Places::of(surroundings),
+            path: set("PATH"),
+            home: set("HOME"),
+        }
+    }
+
+    /// Connect where it is set up, else the program.
+    pub(super) fn choose(&self, terms: &Terms) -> Result<Route, Failure> {
+        match (&self.host, self.connect.is_set(), self.account.is_set()) {
+            (Some(host), true, _) => self.connect(host, terms).map(Route::Connect),
+            (Some(_), false, false) => Err(Failure::misconfigured(
+                "there is a Connect server, and no token for it: looked for `token_file` and OP_CONNECT_TOKEN",
+                "name the file that holds it: `token_file = \"…\"`",
+            )),
+            (None, true, false) => Err(Failure::misconfigured(
+                "there is a token for a Connect server, and no server: looked for `connect_host` and OP_CONNECT_HOST",
+                "write `connect_host = \"http://…:8080\"` into `[providers.1password]`",
+            )),
+            (_, _, true) => self.program(terms).map(Route::Program),
+            (None, false, false) => Err(Failure::misconfigured(
+                "there is no way to 1Password: looked for `connect_host` or OP_CONNECT_HOST with `token_file` or \
+                 OP_CONNECT_TOKEN, and for `service_account_token_file` or OP_SERVICE_ACCOUNT_TOKEN",
+                "set up one of them",
+            )),
+        }
+    }
+
+    fn connect(&self, host: &str, terms: &Terms) -> Result<Connect, Failure> {
+        let address = Address::parse(host).map_err(|invalid| {
+            Failure::misconfigured(
+                format!("the address of the Connect server {invalid}"),
+                "write it as `http://connect-api:8080`",
+            )
+        })?;
+        let client = Client::new(&http::Settings {
+            address,
+            roots: match &self.roots {
+                Some(path) => Roots::Only(certificates::read(&self.places.locate(path)?)?),
+                None => Roots::System(self.system_roots.clone()),
+            },
+            identity: None,
+            server_name: None,
+            proxies: self.proxies.clone(),
+        })
+        .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.1password]`"))?;
+        let token = self.connect.read(&self.places)?;
+        Connect::new(client, &token, &self.connect.source(), terms)
+    }
+
+    fn program(&self, terms: &Terms) -> Result<Program, Failure> {
+        let program = self.path.as_ref().and_then(program::find).ok_or_else(|| {
+            Failure::misconfigured(
+                "a service account's token is used by the `op` program, which is not on PATH",
+                "install 1Password's CLI beside kz, or run a Connect server and set OP_CONNECT_HOST and OP_CONNECT_TOKEN",
+            )
+        })?;
+        let token = self.account.read(&self.places)?;
+        Ok(Program::new(program, token, &self.account.source(), self.path.clone(), self.home.clone(), terms))
+    }
+}
