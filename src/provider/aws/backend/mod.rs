@@ -73,7 +73,8 @@ struct Aws<S> {
 impl<S: Service> Provider for Aws<S> {
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
         Box::pin(async move {
-            let session = self.session.get_or_init(|| self.opener.open(&self.terms)).await;
+            // On the heap: the SDK's futures are long.
+            let session = self.session.get_or_init(|| Box::pin(self.opener.open(&self.terms))).await;
             let told = match session {
                 Ok(session) => self.read(session, documents).await,
                 Err(failure) => vec![((0..documents.len()).collect(), Outcome::Failed(failure.clone()))],
@@ -158,7 +159,9 @@ impl<S: Service> Aws<S> {
                 self.say(&trouble, call);
                 vec![None; call.members.len()]
             }
-            Err(given_up) => return failed(&[call.clone()], &Trouble::failure(&given_up, &regional.subject)),
+            Err(given_up) => {
+                return failed(std::slice::from_ref(call), &Trouble::failure(&given_up, &regional.subject));
+            }
         };
         let told = call.apart().into_iter().zip(apart).map(|(single, outcome)| async move {
             match outcome {
