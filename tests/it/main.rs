@@ -28,6 +28,9 @@ mod errors;
 /// A Vault in this process.
 #[path = "../vault_fake/mod.rs"]
 mod fake;
+/// The server that the fakes of this process stand on.
+#[path = "../fake_server/mod.rs"]
+mod fake_server;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// The starter file works, in each situation.
