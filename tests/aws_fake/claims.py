@@ -88,6 +88,7 @@ def values():
     message = fails("AccessDeniedException", get, SecretId="denied")
     assert message == may_not("secretsmanager:GetSecretValue", "denied"), message
     assert fails("DecryptionFailure", get, SecretId="encrypted") == "no key"
+    assert fails("AccessDeniedException", get, SecretId="kms") == "Access to KMS is not allowed"
     return "text, bytes, deleted, without value, denied, an error of its own"
 
 

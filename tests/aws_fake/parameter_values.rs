@@ -44,7 +44,7 @@ fn get(aws: &Aws, body: &Value, principal: &str, region: &str) -> Reply {
     for (name, (parameter, _)) in names.iter().zip(&asked) {
         if aws.forbidden.contains(ACTION) || parameter.is_some_and(|parameter| parameter.denied) {
             let resource = parameter.map_or_else(|| (*name).to_owned(), Parameter::arn);
-            return words::denied(principal, ACTION, Some(&resource));
+            return words::denied(&words::not_authorized(principal, ACTION, Some(&resource)));
         }
     }
     let (mut found, mut invalid) = (Vec::new(), Vec::new());

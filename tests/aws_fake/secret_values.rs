@@ -50,9 +50,7 @@ impl Caller<'_> {
         };
         match self.read(id, body["VersionId"].as_str(), body["VersionStage"].as_str()) {
             Ok((secret, version)) => words::answer(&shown(secret, version)),
-            Err((code, _)) if code == "AccessDeniedException" => {
-                words::denied(&self.principal, "secretsmanager:GetSecretValue", Some(id))
-            }
+            Err((code, message)) if code == words::DENIED => words::denied(&message),
             Err((code, message)) => words::error(&code, &message),
         }
     }
@@ -60,7 +58,7 @@ impl Caller<'_> {
     fn batch(&self, body: &Value) -> Reply {
         let action = "secretsmanager:BatchGetSecretValue";
         if self.aws.forbidden.contains(action) {
-            return words::denied(&self.principal, action, None);
+            return words::denied(&words::not_authorized(&self.principal, action, None));
         }
         let ids: Vec<&str> =
             body["SecretIdList"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -102,8 +100,7 @@ impl Caller<'_> {
     ) -> Result<(&Secret, &Version), Failed> {
         let failed = |code: &str, text: &str| (code.to_owned(), text.to_owned());
         let action = "secretsmanager:GetSecretValue";
-        let denied =
-            || failed("AccessDeniedException", &words::not_authorized(&self.principal, action, Some(id)));
+        let denied = || failed(words::DENIED, &words::not_authorized(&self.principal, action, Some(id)));
         if self.aws.forbidden.contains(action) {
             return Err(denied());
         }

@@ -8,6 +8,8 @@ use super::Service;
 use super::identity::Nobody;
 
 const JSON: &str = "application/x-amz-json-1.1";
+/// The code of an error of authorization.
+pub const DENIED: &str = "AccessDeniedException";
 const REQUEST_ID: &str = "b2c4f1d0-0000-4000-8000-000000000001";
 
 /// An error of Secrets Manager or Systems Manager: 400, whatever it is.
@@ -25,10 +27,10 @@ pub fn throttled() -> Reply {
     error("ThrottlingException", "Rate exceeded")
 }
 
-/// What they say to somebody who may not; authorization, which all services share, writes `Message`.
-pub fn denied(principal: &str, action: &str, resource: Option<&str>) -> Reply {
-    let message = not_authorized(principal, action, resource);
-    coded(400, "AccessDeniedException", &json!({ "__type": "AccessDeniedException", "Message": message }))
+/// What they say to somebody who may not, in [`not_authorized`]'s words mostly. Authorization, which all services
+/// share, writes `Message`.
+pub fn denied(message: &str) -> Reply {
+    coded(400, DENIED, &json!({ "__type": DENIED, "Message": message }))
 }
 
 /// Who may not do what.

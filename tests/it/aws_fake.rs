@@ -44,12 +44,13 @@ fn furnish(fake: &Fake) -> Value {
         aws.secret_in("us-east-1", "elsewhere", "there");
         aws.binary("binary", b"\x00\xff\n");
         aws.valueless("valueless");
-        for name in ["deleted", "denied", "encrypted", "left-out"] {
+        for name in ["deleted", "denied", "encrypted", "kms", "left-out"] {
             aws.secret(name, "here");
         }
         aws.delete("deleted");
         aws.deny("denied");
         aws.fail("encrypted", "DecryptionFailure", "no key");
+        aws.fail("kms", "AccessDeniedException", "Access to KMS is not allowed");
         aws.leave_out("left-out");
         for number in 0..21 {
             aws.secret(&format!("many/{number}"), "one of many");
