@@ -11,6 +11,8 @@
 
 #[path = "../vault_fake/mod.rs"]
 mod fake;
+#[path = "../fake_server/mod.rs"]
+mod fake_server;
 #[path = "../it/support.rs"]
 mod support;
 

@@ -10,6 +10,11 @@
 mod age_interop;
 /// The age format's public vectors, through the provider.
 mod age_vectors;
+/// An AWS in this process.
+#[path = "../aws_fake/mod.rs"]
+mod aws;
+/// The AWS that tests start, and what foreign clients make of it.
+mod aws_fake;
 /// A value's bytes appear in the intended output and nowhere else, whatever fails.
 mod canary;
 /// Every user-visible text, whole, from `tests/cases/`.
@@ -28,6 +33,9 @@ mod errors;
 /// A Vault in this process.
 #[path = "../vault_fake/mod.rs"]
 mod fake;
+/// The server that the fakes of this process stand on.
+#[path = "../fake_server/mod.rs"]
+mod fake_server;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// The starter file works, in each situation.
