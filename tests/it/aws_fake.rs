@@ -185,11 +185,15 @@ fn signatures_fit_over_http2_too() {
     });
     let sandbox = Sandbox::new();
     sandbox.file("ca.pem", fake.ca());
-    for (secret, answer) in [(keys.secret.as_str(), "SecretString"), ("wrong", "InvalidSignatureException")] {
+    for (service, secret, answer) in [
+        ("secretsmanager", keys.secret.as_str(), "SecretString"),
+        ("secretsmanager", "wrong", "InvalidSignatureException"),
+        ("ssm", keys.secret.as_str(), "InvalidSignatureException"),
+    ] {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--http2", "--cacert", "ca.pem", "--data", r#"{"SecretId":"a"}"#]);
-        curl.args(["--aws-sigv4", "aws:amz:eu-west-1:secretsmanager", "--user"])
-            .arg(format!("{}:{secret}", keys.id));
+        let signed = [format!("aws:amz:eu-west-1:{service}"), format!("{}:{secret}", keys.id)];
+        curl.args(["--aws-sigv4", &signed[0], "--user", &signed[1]]);
         curl.args(["--header", "Content-Type: application/x-amz-json-1.1"]);
         curl.args(["--header", "X-Amz-Target: secretsmanager.GetSecretValue", &fake.url()]);
         let run = sandbox.run(&mut curl).expect_code(0);
