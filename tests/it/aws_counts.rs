@@ -1,5 +1,7 @@
 //! What reading from AWS costs, in counts: calls, connections, and waves of calls that wait for one another.
 
+use std::fmt::Write as _;
+
 use crate::aws::{Kind, words};
 use crate::aws_stage::Stage;
 use crate::fake_server::Transport;
@@ -127,7 +129,7 @@ fn parameters_are_read_in_tens_and_versions_of_one_are_told_apart() {
     stage.fake.configure(|aws| {
         for number in 0..18 {
             aws.parameter(&format!("/p/{number}"), Kind::Secure, &format!("v{number}"));
-            lines += &format!("P{number} = {{ provider = \"aws-ssm\", ref = \"/p/{number}\" }}\n");
+            let _ = writeln!(lines, "P{number} = {{ provider = \"aws-ssm\", ref = \"/p/{number}\" }}");
         }
         aws.parameter("/p/0", Kind::Secure, "second");
         aws.label("/p/0", 1, "old");
