@@ -1,7 +1,7 @@
 //! A foreign Vault, RustyVault, beside the image: TLS with a private CA, AppRole, sealed, a wrong token, and the
 //! lines that users have been shown.
 
-#[path = "../vault_fake/tls.rs"]
+#[path = "../fake_server/tls.rs"]
 #[allow(dead_code, reason = "the fake uses the rest")]
 mod tls;
 

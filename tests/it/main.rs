@@ -10,6 +10,16 @@
 mod age_interop;
 /// The age format's public vectors, through the provider.
 mod age_vectors;
+/// An AWS in this process.
+#[path = "../aws_fake/mod.rs"]
+mod aws;
+/// Every source of an identity, and what is said of those that fail.
+mod aws_chain;
+/// What reading from AWS costs, in counts.
+mod aws_counts;
+/// The AWS that tests start, and what foreign clients make of it.
+mod aws_fake;
+mod aws_stage;
 /// A value's bytes appear in the intended output and nowhere else, whatever fails.
 mod canary;
 /// Every user-visible text, whole, from `tests/cases/`.
@@ -28,6 +38,9 @@ mod errors;
 /// A Vault in this process.
 #[path = "../vault_fake/mod.rs"]
 mod fake;
+/// The server that the fakes of this process stand on.
+#[path = "../fake_server/mod.rs"]
+mod fake_server;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// The starter file works, in each situation.
@@ -73,3 +86,5 @@ mod vault_patience;
 mod vault_stage;
 /// What is said during long waits.
 mod waits;
+/// Round trips, counted.
+mod waves;

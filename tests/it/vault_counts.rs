@@ -1,13 +1,11 @@
 //! What reading from Vault costs, in counts: requests, connections, and waves of requests that wait for one another.
 //! No time is measured here; `make bench` does that.
 
-use std::process::Child;
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::fake::{Fake, Protocol, Transport};
+use crate::fake::{Protocol, Transport};
 use crate::vault_stage::Stage;
+use crate::waves::waves;
 
 const EXPORT: &[&str] = &["export", "--format", "env", "--output", "out"];
 
@@ -103,31 +101,6 @@ fn three_failing_secrets_among_ten_are_all_reported_and_nothing_is_written() {
     assert!(!run.stderr().contains("S0") && !run.stderr().contains("S8"), "{}", run.describe());
     assert_eq!(stage.fake.seen().len(), 10, "{}", run.describe());
     assert!(!stage.sandbox.path("out").exists(), "{}", run.describe());
-}
-
-/// Whether a process or thread sleeps, waiting for something.
-fn sleeps(stat: &str) -> bool {
-    let text = std::fs::read_to_string(stat).unwrap_or_default();
-    // The name, in parentheses, may hold anything; the state stands behind it.
-    text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
-}
-
-/// Holds all requests until neither kz nor the fake has anything to do, then answers them: a wave. Requests of one
-/// wave wait for no other, so the waves are the round trips. Returns their sizes.
-fn waves(fake: &Fake, kz: &mut Child) -> Vec<usize> {
-    let (client, server) = (format!("/proc/{}/stat", kz.id()), fake.stat());
-    let mut waves = Vec::new();
-    let mut quiet = 0;
-    while kz.try_wait().expect("kz").is_none() {
-        std::thread::sleep(Duration::from_millis(2));
-        let still = fake.held() > 0 && sleeps(&client) && sleeps(&server);
-        quiet = if still { quiet + 1 } else { 0 };
-        if quiet == 25 {
-            waves.push(fake.release());
-            quiet = 0;
-        }
-    }
-    waves
 }
 
 fn waves_of_a_hundred(transport: Transport) -> (Vec<usize>, usize) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::fake_server::{Backend as _, Request};
+
 use super::reply::Reply;
 use super::vault::{Engine, Vault};
 use super::{auth, database, kv, token, wrapping};
@@ -29,6 +31,22 @@ pub struct Call {
 impl Call {
     pub fn new(method: &str, path: &str) -> Self {
         Self { method: method.to_owned(), path: path.to_owned(), ..Self::default() }
+    }
+
+    /// What is asked by an HTTP request.
+    pub(crate) fn of(request: &Request) -> Self {
+        let header = |name| request.header(name);
+        let token = header("x-vault-token").or_else(|| header("authorization")?.strip_prefix("Bearer "));
+        Self {
+            method: request.method.clone(),
+            path: Vault::name(request),
+            query: request.pairs(),
+            token: token.map(str::to_owned),
+            namespace: Vault::place(request),
+            wrap: header("x-vault-wrap-ttl").and_then(|ttl| ttl.trim_end_matches('s').parse().ok()),
+            body: request.json(),
+            certificate: request.certificate.clone(),
+        }
     }
 
     /// A text of the body.

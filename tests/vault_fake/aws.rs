@@ -1,11 +1,10 @@
 //! What the aws method does with a login: the client's signed `GetCallerIdentity` would go to STS, which checks the
-//! signature. Here it is checked as AWS describes Signature Version 4
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+//! signature.
 
 use base64::Engine as _;
-use hmac::{Hmac, Mac as _};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+
+use crate::fake_server::signature::Signature;
 
 use super::api::Call;
 
@@ -35,41 +34,16 @@ pub(crate) fn check(call: &Call, keys: &Keys) -> Result<(), String> {
         return Err(format!("{host} is not STS"));
     }
     let authorization = header(&headers, "authorization").ok_or("no Authorization")?;
-    let part = |name: &str| {
-        let found =
-            authorization.split([' ', ',']).find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-        found.map(str::to_owned).ok_or_else(|| format!("no {name}"))
-    };
-    let scope = part("Credential")?;
-    let (id, scope) = scope.split_once('/').ok_or("no scope")?;
-    if id != keys.id {
+    let signature = Signature::read(&authorization).ok_or("it is not signed")?;
+    if signature.key != keys.id {
         return Err("unknown access key".to_owned());
     }
-    let names = part("SignedHeaders")?;
-    let shown = |name: &str| Some(format!("{name}:{}\n", header(&headers, name)?.trim()));
-    let shown: Option<Vec<String>> = names.split(';').map(shown).collect();
-    let shown = shown.ok_or("a signed header is missing")?.concat();
-    let request = format!("POST\n/\n\n{shown}\n{names}\n{}", hexadecimal(&Sha256::digest(&body)));
-    let time = header(&headers, "x-amz-date").ok_or("no X-Amz-Date")?;
-    let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hexadecimal(&Sha256::digest(request)));
-    let key =
-        scope.split('/').fold(format!("AWS4{}", keys.secret).into_bytes(), |key, part| sign(&key, part));
-    let expected = hexadecimal(&sign(&key, &text));
-    if part("Signature")? == expected { Ok(()) } else { Err("SignatureDoesNotMatch".to_owned()) }
+    let fits = signature.fits(&keys.secret, "POST", "/", |name| header(&headers, name), body.as_bytes());
+    if fits { Ok(()) } else { Err("SignatureDoesNotMatch".to_owned()) }
 }
 
 /// A header's value; some clients send lists of one.
 fn header(headers: &Value, name: &str) -> Option<String> {
     let (_, value) = headers.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     value.as_str().or_else(|| value[0].as_str()).map(str::to_owned)
-}
-
-fn sign(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

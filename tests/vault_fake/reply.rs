@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::fake_server;
+
 /// Status and body; no body is an empty one.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
-    pub headers: Vec<(String, String)>,
     pub body: Option<Value>,
 }
 
@@ -31,17 +32,17 @@ impl Reply {
         for (name, value) in members {
             body[*name] = value.clone();
         }
-        Self { status, headers: Vec::new(), body: Some(body) }
+        Self { status, body: Some(body) }
     }
 
     /// What a write answers.
     pub fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: None }
+        Self { status: 204, body: None }
     }
 
     /// `{"errors": […]}`.
     pub fn error(status: u16, texts: &[&str]) -> Self {
-        Self { status, headers: Vec::new(), body: Some(json!({ "errors": texts })) }
+        Self { status, body: Some(json!({ "errors": texts })) }
     }
 
     /// Nothing is there.
@@ -62,5 +63,12 @@ impl Reply {
     /// The method fits nothing.
     pub fn unsupported() -> Self {
         Self::error(405, &["1 error occurred:\n\t* unsupported operation\n\n"])
+    }
+}
+
+impl From<Reply> for fake_server::Reply {
+    fn from(reply: Reply) -> Self {
+        let text = reply.body.map(|body| body.to_string()).unwrap_or_default();
+        Self::new(reply.status, "application/json", text)
     }
 }

@@ -74,9 +74,9 @@ impl Namespace {
     }
 }
 
-impl Vault {
+impl Default for Vault {
     /// Unsealed, with KV v2 at `secret`, KV v1 at `kv`, and database credentials at `database`.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         let mut vault = Self {
             sealed: false,
             namespaces: BTreeMap::new(),
@@ -90,7 +90,9 @@ impl Vault {
         vault.root = vault.token("", &["root"]);
         vault
     }
+}
 
+impl Vault {
     /// The root token.
     pub fn root(&self) -> String {
         self.root.clone()

@@ -27,7 +27,7 @@ pub(crate) fn unwrap(vault: &mut Vault, call: &Call) -> Reply {
         return Reply::unsupported();
     }
     let body = vault.wrapped.remove(&named(call)).map(|wrapped| wrapped.body);
-    body.map_or_else(none, |body| Reply { status: 200, headers: Vec::new(), body: Some(body) })
+    body.map_or_else(none, |body| Reply { status: 200, body: Some(body) })
 }
 
 pub(crate) fn lookup(vault: &mut Vault, call: &Call) -> Reply {

@@ -4,6 +4,7 @@
 //! A situation that a provider cannot be in is said by its row, with the reason; none is left out.
 
 mod age;
+mod aws;
 mod env;
 mod file;
 mod vault;
@@ -188,4 +189,14 @@ fn age_keeps_the_contract() {
 #[test]
 fn vault_keeps_the_contract() {
     hold("vault", vault::rows);
+}
+
+#[test]
+fn secrets_manager_keeps_the_contract() {
+    hold("aws-sm", aws::secrets);
+}
+
+#[test]
+fn parameter_store_keeps_the_contract() {
+    hold("aws-ssm", aws::parameters);
 }

@@ -8,7 +8,7 @@ use super::reply::Reply;
 /// Some requests, and what becomes of them.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Paths that begin so, without `/v1/`; the empty one is every path.
+    /// Requests whose names begin so; the empty one is every request.
     prefix: String,
     left: Option<u32>,
     until: Option<Instant>,
@@ -20,6 +20,8 @@ pub struct Rule {
 pub enum Act {
     /// This answer instead.
     Answer(Reply),
+    /// An error of this status, worded as the backend does, with further headers.
+    Status(u16, Vec<(String, String)>),
     /// None, ever.
     Hang,
     /// The right answer's head and the half of its body, and then nothing.
@@ -41,7 +43,7 @@ pub enum Act {
 }
 
 impl Rule {
-    /// For all paths that begin so, always.
+    /// For all requests whose names begin so, always.
     pub fn new(prefix: &str, act: Act) -> Self {
         Self { prefix: prefix.to_owned(), left: None, until: None, act }
     }
@@ -58,30 +60,20 @@ impl Rule {
         Self { until: Some(end), ..self }
     }
 
-    /// An error of this status, worded as Vault does.
+    /// An error of this status, worded as the backend does.
     pub fn status(prefix: &str, status: u16) -> Self {
-        let text = match status {
-            503 => "Vault is sealed",
-            412 => "required index state not present",
-            429 => "request path: rate limit quota exceeded",
-            _ => "1 error occurred:\n\t* internal error\n\n",
-        };
-        Self::new(prefix, Act::Answer(Reply::error(status, &[text])))
+        Self::new(prefix, Act::Status(status, Vec::new()))
     }
 
     /// The same with a `Retry-After`, in seconds.
     pub fn retry_after(prefix: &str, status: u16, seconds: &str) -> Self {
-        let mut rule = Self::status(prefix, status);
-        if let Act::Answer(reply) = &mut rule.act {
-            reply.headers.push(("Retry-After".to_owned(), seconds.to_owned()));
-        }
-        rule
+        Self::new(prefix, Act::Status(status, vec![("Retry-After".to_owned(), seconds.to_owned())]))
     }
 
     /// What becomes of this request, when the rule is about it; counts it.
-    pub(crate) fn take(&mut self, path: &str) -> Option<Act> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Act> {
         let over = self.left == Some(0) || self.until.is_some_and(|end| Instant::now() >= end);
-        if over || !path.starts_with(&self.prefix) {
+        if over || !name.starts_with(&self.prefix) {
             return None;
         }
         self.left = self.left.map(|left| left - 1);
@@ -89,23 +81,18 @@ impl Rule {
     }
 }
 
-/// `{"data":{"data":{"value":"` and so on: what a huge document begins and ends with.
-pub(crate) const HUGE_HEAD: &str =
-    r#"{"request_id":"","lease_id":"","lease_duration":0,"data":{"data":{"value":""#;
-pub(crate) const HUGE_TAIL: &str = r#""},"metadata":{"version":1}}}"#;
-
 /// The huge document, as gzip.
-pub(crate) fn gzip(bytes: usize) -> Vec<u8> {
+pub(crate) fn gzip([head, tail]: [&str; 2], bytes: usize) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let block = [b'x'; 8192];
     let mut left = bytes;
-    let written = encoder.write_all(HUGE_HEAD.as_bytes()).and_then(|()| {
+    let written = encoder.write_all(head.as_bytes()).and_then(|()| {
         while left > 0 {
             let part = left.min(block.len());
             encoder.write_all(&block[..part])?;
             left -= part;
         }
-        encoder.write_all(HUGE_TAIL.as_bytes())
+        encoder.write_all(tail.as_bytes())
     });
     written.expect("memory");
     encoder.finish().expect("memory")

@@ -11,8 +11,9 @@ pub enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub method: String,
-    /// Without `/v1/`, with its query.
+    /// The request's name as the backend gives it, with its query: `secret/data/app?version=2`.
     pub path: String,
+    /// Where it is asked for: a namespace of Vault's, a region.
     pub namespace: String,
     /// Counted from 1, in the order of their acceptance.
     pub connection: usize,

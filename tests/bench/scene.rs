@@ -1,0 +1,100 @@
+//! A backend, a directory with the configuration that reads it, and a network between that takes its time.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+
+use crate::fake_server::relay::Relay;
+use crate::fake_server::{Backend, Fake, Transport};
+use crate::support::{Sandbox, kz_binary};
+
+pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(20);
+/// Round trips are counted by what a longer one adds, so that the machine's own time is not counted as network.
+const LONG_TRIP: Duration = Duration::from_millis(100);
+/// The median of so many runs is shown.
+pub(crate) const RUNS: usize = 5;
+
+/// What one run cost.
+struct Cost {
+    elapsed: Duration,
+    processor: Duration,
+    peak_kib: u64,
+    requests: usize,
+    connections: usize,
+}
+
+/// A backend with secrets, and what kz is told of it.
+pub(crate) struct Scene<B: Backend> {
+    pub(crate) fake: Fake<B>,
+    pub(crate) sandbox: Sandbox,
+    /// Variables, given the backend and its URL behind the relay.
+    variables: fn(&Fake<B>, String) -> Vec<(&'static str, String)>,
+}
+
+impl<B: Backend> Scene<B> {
+    pub(crate) fn new(
+        transport: Transport,
+        config: &str,
+        variables: fn(&Fake<B>, String) -> Vec<(&'static str, String)>,
+    ) -> Self {
+        let scene = Self { fake: Fake::start(transport), sandbox: Sandbox::with_config(config), variables };
+        scene.sandbox.file("ca.pem", scene.fake.ca());
+        scene
+    }
+
+    fn run(&self, round_trip: Duration) -> Cost {
+        let relay = Relay::start(self.fake.address, round_trip);
+        let before = self.fake.requests("");
+        let mut command = Command::new("/usr/bin/time");
+        command.args(["--quiet", "-f", "%M", "-o", "peak"]).arg(kz_binary());
+        command.args(["--quiet", "export", "--format", "env", "--output", "out"]);
+        command.envs((self.variables)(&self.fake, format!("https://{}", relay.address)));
+        let (begin, used) = (Instant::now(), processor());
+        self.sandbox.run(&mut command).expect_code(0);
+        let (elapsed, processor) = (begin.elapsed(), processor().saturating_sub(used));
+        let peak = std::fs::read_to_string(self.sandbox.path("peak")).expect("what time wrote");
+        Cost {
+            elapsed,
+            processor,
+            peak_kib: peak.trim().parse().expect("a number"),
+            requests: self.fake.requests("") - before,
+            connections: relay.connections(),
+        }
+    }
+
+    fn median(&self, round_trip: Duration) -> Cost {
+        let mut costs: Vec<Cost> = (0..RUNS).map(|_| self.run(round_trip)).collect();
+        costs.sort_by_key(|cost| cost.elapsed);
+        costs.swap_remove(RUNS / 2)
+    }
+
+    /// Measures, and prints a line.
+    pub(crate) fn row(&self, what: &str, budget: &str) {
+        let longer = self.median(LONG_TRIP).elapsed;
+        let Cost { elapsed, processor, peak_kib, requests, connections } = self.median(ROUND_TRIP);
+        let added = longer.saturating_sub(elapsed).as_secs_f64();
+        let trips = added / LONG_TRIP.saturating_sub(ROUND_TRIP).as_secs_f64();
+        let (elapsed, processor) = (elapsed.as_millis(), processor.as_secs_f64() * 1e3);
+        println!(
+            "{what:<36} {trips:>5.1} {elapsed:>7} {requests:>9} {connections:>12} {processor:>7.1} {peak_kib:>9}  {budget}"
+        );
+    }
+}
+
+/// The heading of rows.
+pub(crate) fn head(what: &str) {
+    println!("\n{what}, {} ms round trip, median of {RUNS} runs", ROUND_TRIP.as_millis());
+    println!(
+        "{:<36} {:>5} {:>7} {:>9} {:>12} {:>7} {:>9}",
+        "", "RTTs", "ms", "requests", "connections", "CPU ms", "peak KiB"
+    );
+}
+
+/// What all children have used so far: kz, and a millisecond of `time`.
+fn processor() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("what children used");
+    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
+    Duration::from_micros(u64::try_from(microseconds).expect("a time"))
+}
