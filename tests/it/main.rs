@@ -28,6 +28,13 @@ mod cases;
 mod completions;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
+/// A 1Password Connect server in this process.
+#[path = "../connect_fake/mod.rs"]
+mod connect;
+/// The Connect server that tests start, and what the vendor's client makes of it.
+mod connect_fake;
+/// kz and a Connect server.
+mod connect_server;
 /// One contract for all providers, and the rows of each.
 mod contract;
 mod delivery;
@@ -51,6 +58,8 @@ mod kill9;
 mod man;
 /// What is written down of a set, and what it is believed for.
 mod manifest;
+/// kz and the `op` program.
+mod op_program;
 /// The order of an export's system calls.
 mod order;
 /// Who owns what is exported, and who can read it.

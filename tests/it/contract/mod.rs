@@ -7,6 +7,7 @@ mod age;
 mod aws;
 mod env;
 mod file;
+mod onepassword;
 mod vault;
 
 use std::any::Any;
@@ -199,4 +200,9 @@ fn secrets_manager_keeps_the_contract() {
 #[test]
 fn parameter_store_keeps_the_contract() {
     hold("aws-ssm", aws::parameters);
+}
+
+#[test]
+fn connect_keeps_the_contract() {
+    hold("1password", onepassword::rows);
 }

@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::{HeaderValue, Request, header};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SetOnce};
 
 use crate::http::{self, Client, MOST_CONNECTIONS, Reply, retry_after};
 use crate::patience::{Attempt, GaveUp, seconds};
@@ -30,6 +31,10 @@ pub(super) struct Connect {
     lanes: Semaphore,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
+    /// Whether a request is under way, or was.
+    begun: AtomicBool,
+    /// Set when the first request has ended.
+    ended: SetOnce<()>,
 }
 
 /// A vault or an item in a list.
@@ -65,6 +70,8 @@ impl Connect {
             terms: terms.clone(),
             lanes: Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS)),
             said: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            ended: SetOnce::new(),
         })
     }
 
@@ -149,6 +156,11 @@ impl Connect {
 
     /// Asks until there is an answer; nothing where there is no such thing.
     async fn get(&self, target: &str) -> Found<Option<Reply>> {
+        // The first request goes alone until a connection stands: a cold pool would open one for each.
+        let is_first = !self.begun.swap(true, Ordering::Relaxed);
+        if !is_first {
+            select(pin!(self.client.stands()), pin!(self.ended.wait())).await;
+        }
         // Never closed, so there always is one.
         let _lane = self.lanes.acquire().await.ok();
         let subject = self.client.address().authority();
@@ -169,6 +181,7 @@ impl Connect {
             }
         };
         let answered = self.terms.patience.attempt(&subject, once).await;
+        let _ = self.ended.set(());
         answered.map_err(|given_up| Outcome::Failed(failure(&given_up, &subject, &self.source)))
     }
 

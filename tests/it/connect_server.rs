@@ -1,0 +1,197 @@
+//! kz and a Connect server: what it costs in calls, which names are understood, and what is said of what fails.
+
+use std::process::Command;
+
+use crate::canary::{assert_clean, canary};
+use crate::connect::{Connect, Fake, TOKEN};
+use crate::fake_server::Transport;
+use crate::fake_server::script::{Act, Rule};
+use crate::support::{Run, Sandbox, kz_binary};
+
+const EXPORT: &[&str] = &["--timeout", "3s", "export", "--format", "env"];
+
+/// A server, and a directory whose configuration reads it.
+struct Stage {
+    fake: Fake,
+    sandbox: Sandbox,
+    token: String,
+}
+
+impl Stage {
+    fn new(transport: Transport, furnish: impl FnOnce(&mut Connect)) -> Self {
+        let stage = Self { fake: Fake::start(transport), sandbox: Sandbox::new(), token: TOKEN.to_owned() };
+        stage.fake.configure(furnish);
+        stage.sandbox.file("ca.pem", stage.fake.ca());
+        stage
+    }
+
+    fn secrets(&self, refs: &[(&str, &str)]) {
+        let line = |(name, path): &(&str, &str)| {
+            format!("{name} = {{ provider = \"1password\", ref = \"{path}\" }}\n")
+        };
+        let lines: String = refs.iter().map(line).collect();
+        self.sandbox.file(
+            ".keyzero.toml",
+            format!("[secrets]\n{lines}[providers.1password]\nca_cert = \"ca.pem\"\n"),
+        );
+    }
+
+    fn kz(&self, words: &[&str]) -> Run {
+        let mut command = Command::new(kz_binary());
+        command.args(words).env("OP_CONNECT_HOST", self.fake.url()).env("OP_CONNECT_TOKEN", &self.token);
+        self.sandbox.run(&mut command)
+    }
+}
+
+/// A vault `prod` with an item `db` that has a password.
+fn small(value: &str) -> Stage {
+    let stage = Stage::new(Transport::Http1, |connect| {
+        connect.vault("prod");
+        connect.item("prod", "db");
+        connect.field("prod", "db", None, "password", value);
+    });
+    stage.secrets(&[("V", "op://prod/db/password")]);
+    stage
+}
+
+#[test]
+fn fifty_fields_of_ten_items_in_two_vaults_are_at_most_22_calls() {
+    let stage = Stage::new(Transport::Http2, |connect| {
+        for vault in ["one", "two"] {
+            connect.vault(vault);
+            for item in 0..5 {
+                connect.item(vault, &format!("item {item}"));
+                for field in 0..5 {
+                    connect.field(vault, &format!("item {item}"), None, &format!("f{field}"), "v");
+                }
+            }
+        }
+    });
+    let mut refs = Vec::new();
+    for number in 0..50 {
+        let (vault, item, field) = (["one", "two"][number / 25], number / 5 % 5, number % 5);
+        refs.push((format!("S{number}"), format!("op://{vault}/item {item}/f{field}")));
+    }
+    let refs: Vec<_> = refs.iter().map(|(name, path)| (name.as_str(), path.as_str())).collect();
+    stage.secrets(&refs);
+    let run = stage.kz(EXPORT).expect_code(0);
+    assert_eq!(run.stdout().lines().count(), 50, "{}", run.describe());
+    assert_eq!((stage.fake.seen().len(), stage.fake.connections()), (2 + 10 + 10, 1), "{}", run.describe());
+}
+
+#[test]
+fn ids_need_no_look_up() {
+    let stage = Stage::new(Transport::Http1, |_| {});
+    let (vault, item) = stage.fake.configure(|connect| {
+        let ids = (connect.vault("prod"), connect.item("prod", "db"));
+        connect.field("prod", "db", None, "password", "v");
+        ids
+    });
+    stage.secrets(&[("V", &format!("op://{vault}/{item}/password"))]);
+    stage.kz(EXPORT).expect_code(0);
+    assert_eq!(stage.fake.seen().len(), 1);
+}
+
+#[test]
+fn sections_one_time_passwords_and_files_are_found() {
+    let stage = Stage::new(Transport::Http1, |connect| {
+        connect.vault("prod");
+        connect.item("prod", "db");
+        connect.field("prod", "db", Some("staging"), "token", "s");
+        connect.field("prod", "db", Some("live"), "token", "l");
+        connect.one_time("prod", "db", "code", "123456");
+        connect.file("prod", "db", "key.pem", b"line 1\nline 2\n");
+    });
+    stage.secrets(&[
+        ("LIVE", "op://Prod/DB/live/token"),
+        ("CODE", "op://prod/db/code?attribute=otp"),
+        ("KEY", "op://prod/db/key.pem"),
+    ]);
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(0);
+    assert_eq!(run.stdout(), "{\"LIVE\":\"l\",\"CODE\":\"123456\",\"KEY\":\"line 1\\nline 2\\n\"}\n");
+    stage.secrets(&[("V", "op://prod/db/token")]);
+    stage.kz(EXPORT).expect_code(1).expect_stderr(&["several of that name", "`staging/", "`live/"]);
+}
+
+#[test]
+fn a_title_that_two_items_bear_is_an_error_with_their_ids() {
+    let stage = small("v");
+    let ids = stage.fake.configure(|connect| connect.item("prod", "db"));
+    stage.kz(EXPORT).expect_code(1).expect_stderr(&["several items are named `db`", &ids, "id instead"]);
+}
+
+#[test]
+fn what_is_not_there_is_absent_and_said() {
+    let stage = small("v");
+    for (path, words) in [
+        ("op://none/db/password", "the token opens no vault of that name"),
+        ("op://prod/none/password", "the vault has no item of that title"),
+        ("op://prod/db/none", "it has `password`"),
+    ] {
+        stage.secrets(&[("V", path)]);
+        stage.kz(EXPORT).expect_code(1).expect_stderr(&["absent", words]);
+    }
+    let id = "zzzzzzzzzzzzzzzzzzzzzzzzzz";
+    stage.secrets(&[("V", &format!("op://{id}/{id}/password"))]);
+    stage.kz(EXPORT).expect_code(1).expect_stderr(&["absent"]);
+}
+
+#[test]
+fn what_passes_is_tried_again_and_what_stays_is_not() {
+    for status in [408, 429, 500, 502, 503, 504] {
+        let stage = small("v");
+        stage.fake.script(Rule::status("/v1/", status).times(2));
+        stage.kz(EXPORT).expect_code(0);
+        assert_eq!(stage.fake.seen().len(), 3 + 2, "{status}");
+    }
+    let stage = small("v");
+    stage.fake.script(Rule::retry_after("/v1/", 429, "1").times(1));
+    stage.kz(EXPORT).expect_code(0);
+    for (status, words) in [
+        (400, "does not accept the request"),
+        (401, "does not accept the token"),
+        (403, "does not open this vault"),
+        (418, "not a Connect server"),
+    ] {
+        let stage = small("v");
+        stage.fake.script(Rule::status("/v1/", status));
+        let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&[words, &status.to_string()]);
+        assert_eq!(stage.fake.seen().len(), 1, "{}", run.describe());
+    }
+}
+
+#[test]
+fn nothing_of_a_value_or_a_token_is_shown() {
+    let canary = canary();
+    for act in [
+        Act::Truncate,
+        Act::Break,
+        Act::Text("<html>"),
+        Act::Status(401, Vec::new()),
+        Act::Status(403, Vec::new()),
+        Act::Status(500, Vec::new()),
+    ] {
+        let mut stage = small(&canary);
+        stage.fake.script(Rule::new("/v1/vaults/", act.clone()));
+        let run = stage.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_code(1);
+        assert_clean(&run, &canary);
+        assert!(!run.stderr().contains(TOKEN), "{act:?}\n{}", run.describe());
+        stage.token.clone_from(&canary);
+        let run = stage.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_code(1);
+        assert_clean(&run, &canary);
+    }
+}
+
+#[test]
+fn what_is_not_set_up_is_said() {
+    let stage = small("v");
+    let kz = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(kz_binary());
+        stage.sandbox.run(command.args(EXPORT).envs(variables.iter().copied())).expect_code(1)
+    };
+    kz(&[]).expect_stderr(&["no way to 1Password", "OP_CONNECT_HOST", "OP_SERVICE_ACCOUNT_TOKEN"]);
+    kz(&[("OP_CONNECT_HOST", "http://127.0.0.1:1")]).expect_stderr(&["no token for it"]);
+    kz(&[("OP_CONNECT_TOKEN", "x")]).expect_stderr(&["no server", "OP_CONNECT_HOST"]);
+    kz(&[("OP_SERVICE_ACCOUNT_TOKEN", "x")])
+        .expect_stderr(&["`op` program, which is not on PATH", "Connect"]);
+}

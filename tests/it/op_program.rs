@@ -1,0 +1,130 @@
+//! kz and the `op` program: a stand-in that speaks what the real one's documentation says of `op inject`. The real
+//! one was not run: it signs in to 1Password's own servers.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use crate::canary::{assert_clean, canary};
+use crate::support::{Run, Sandbox, kz_binary};
+
+/// Replaces `{{ op://… }}` on stdin by what lies in `values/`; fails for all when one is missing, as the real one does.
+const STAND_IN: &str = r#"#!/bin/sh
+echo "$*" >> "$HOME/calls"
+env | grep -c OP_SERVICE_ACCOUNT_TOKEN=example-service-token >> "$HOME/tokens"
+if [ -e "$HOME/trouble" ]; then cat "$HOME/trouble" >&2; exit 1; fi
+while IFS= read -r line; do
+    case $line in
+    '{{ op://'*' }}')
+        reference=${line#\{\{ op://}; reference=${reference% \}\}}
+        file=$HOME/values/$(printf %s "$reference" | tr '/?=' '___')
+        if [ ! -e "$file" ]; then echo "[ERROR] 2026/11/25 12:00:00 \"$reference\" isn't an item in the vault: $(cat "$HOME/canary")" >&2; exit 1; fi
+        cat "$file"; echo ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+done
+"#;
+
+struct Stage(Sandbox);
+
+impl Stage {
+    fn new(values: &[(&str, &str)]) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.file("bin/op", STAND_IN);
+        sandbox.mode("bin/op", 0o755);
+        let mut config = "[secrets]\n".to_owned();
+        for (number, (reference, value)) in values.iter().enumerate() {
+            let file = format!("values/{}", reference.replace(['/', '?', '='], "_"));
+            if !value.is_empty() {
+                sandbox.file(&file, value);
+            }
+            let _ = writeln!(
+                config,
+                "S{number} = {{ provider = \"op\", ref = \"op://{reference}\", optional = true }}"
+            );
+        }
+        sandbox.file(".keyzero.toml", config);
+        sandbox.file("canary", "");
+        Self(sandbox)
+    }
+
+    fn kz(&self, words: &[&str]) -> Run {
+        let path = format!("{}:/usr/bin:/bin", self.0.path("bin").display());
+        let mut command = Command::new(kz_binary());
+        command.args(words).env("PATH", path).env("HOME", self.0.path(""));
+        self.0.run(command.env("OP_SERVICE_ACCOUNT_TOKEN", "example-service-token"))
+    }
+
+    fn calls(&self) -> usize {
+        std::fs::read_to_string(self.0.path("calls")).unwrap_or_default().lines().count()
+    }
+}
+
+const JSON: &[&str] = &["--timeout", "5s", "export", "--format", "json"];
+
+#[test]
+fn all_references_are_one_call_with_the_token_in_its_environment() {
+    let stage = Stage::new(&[
+        ("prod/db/password", "one"),
+        ("prod/db/live/token", "two\nlines\n"),
+        ("a/b/c?attribute=otp", "3"),
+    ]);
+    let run = stage.kz(JSON).expect_code(0);
+    assert_eq!(
+        run.stdout(),
+        "{\"S0\":\"one\",\"S1\":\"two\\nlines\\n\",\"S2\":\"3\"}\n",
+        "{}",
+        run.describe()
+    );
+    assert_eq!(std::fs::read_to_string(stage.0.path("calls")).unwrap(), "inject\n");
+    assert_eq!(std::fs::read_to_string(stage.0.path("tokens")).unwrap(), "1\n");
+}
+
+#[test]
+fn one_that_is_missing_costs_a_few_calls_and_no_value_is_lost() {
+    let canary = canary();
+    let names: Vec<(String, String)> = (0..16)
+        .map(|n| (format!("v/i/f{n}"), if n == 9 { String::new() } else { format!("v{n}") }))
+        .collect();
+    let values: Vec<(&str, &str)> =
+        names.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let stage = Stage::new(&values);
+    stage.0.file("canary", &canary);
+    let run = stage.kz(JSON).expect_code(0);
+    assert!(run.stdout().contains("\"S8\":\"v8\"") && !run.stdout().contains("S9"), "{}", run.describe());
+    assert!(stage.calls() <= 1 + 2 * 4, "{} calls", stage.calls());
+    assert_clean(&run, &canary);
+}
+
+#[test]
+fn what_it_complains_of_is_told_in_kzs_own_words() {
+    let canary = canary();
+    for (complaint, words, calls) in [
+        ("[ERROR] (401) Unauthorized", "does not accept the service account's token", 1),
+        ("[ERROR] (403) Forbidden", "may not read it", 1),
+        ("[ERROR] More than one item matches", "several items bear that name", 1),
+        ("something else", "run it by hand", 1),
+    ] {
+        let stage = Stage::new(&[("prod/db/password", "one")]);
+        stage.0.file("trouble", format!("{complaint} {canary}\n"));
+        let run = stage.kz(JSON).expect_code(1).expect_stderr(&[words]);
+        assert_clean(&run, &canary);
+        assert_eq!(stage.calls(), calls, "{}", run.describe());
+    }
+    let stage = Stage::new(&[("prod/db/password", "one")]);
+    stage.0.file("trouble", "[ERROR] (429) Too Many Requests\n");
+    let run = stage.kz(&["--timeout", "1s", "export", "--format", "json"]).expect_code(1);
+    assert!(run.stderr().contains("too many requests, for 1 s") && stage.calls() > 1, "{}", run.describe());
+}
+
+#[test]
+fn a_program_that_does_not_end_is_ended_at_the_deadline() {
+    let stage = Stage::new(&[("prod/db/password", "one")]);
+    stage.0.file("bin/op", "#!/bin/sh\nexec sleep 1000\n");
+    stage.0.mode("bin/op", 0o755);
+    stage
+        .kz(&["--timeout", "1s", "export", "--format", "json"])
+        .expect_code(1)
+        .expect_stderr(&["does not end"]);
+    let left = Command::new("pgrep").args(["-f", "sleep 1000"]).output().unwrap();
+    assert!(left.stdout.is_empty(), "the program is still there");
+}
