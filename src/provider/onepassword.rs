@@ -1,5 +1,6 @@
 //! `1password`: Connect servers and service accounts. This version checks the configuration only.
 
+use super::forecast::{Forecast, Foresee};
 use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of the section.
@@ -16,6 +17,14 @@ pub const CREDENTIAL_VARIABLES: &[&str] = &["OP_CONNECT_TOKEN", "OP_SERVICE_ACCO
 /// Refs.
 pub const REF: RefForm =
     RefForm { pattern: "^op://[^/?]+/[^/?]+/[^/?]", example: "op://production/database/password" };
+
+/// One read for each document, and what looking names up takes besides.
+pub const FORESEE: Foresee = |_, documents, _| Forecast {
+    notes: vec![
+        "vaults and items that are named, not given by id, are looked up first: calls more".to_owned(),
+    ],
+    ..Forecast::one_by_one("read", documents)
+};
 
 /// `op://vault/item/[section/]field`, with `?attribute=…` where wanted.
 pub fn check_ref(path: &str) -> Result<(), String> {
