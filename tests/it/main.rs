@@ -55,6 +55,8 @@ mod manifest;
 mod order;
 /// Who owns what is exported, and who can read it.
 mod ownership;
+/// What a start would read, without reading it.
+mod plan;
 /// Two exporters at the same time.
 mod race;
 mod reader;
