@@ -17,6 +17,7 @@ Examples:
   kz init                                            a commented .keyzero.toml to begin with
   kz validate                                        check .keyzero.toml, contact nothing
   kz status                                          ask every backend, show no value
+  kz plan                                            calls, cost and policies, contact nothing
   kz run -- node server.js                           become the server, secrets in its environment
   kz export --format files --output /secrets         one file per secret, for *_FILE variables
   kz export --format env --output /secrets/.env      KEY=value lines, all or none
@@ -91,6 +92,8 @@ pub(super) enum Command {
     Validate,
     /// Ask every backend and say of each secret whether it is there, without showing it
     Status(Status),
+    /// Say what a start would read, in how many calls, at what cost and with which permissions
+    Plan(Plan),
     /// Write a commented .keyzero.toml for what is in this directory
     Init(Init),
     /// Print the JSON Schema of .keyzero.toml, for editors
@@ -238,6 +241,50 @@ pub(super) enum StatusFormat {
     Table,
     /// An array of objects with `name`, `provider`, `ref`, `state` and, where there is one, `cause`
     Json,
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  kz plan                                            calls, cost, and what has to be allowed
+  kz plan --starts-per-day 5000 --format json | jq .usd_per_month
+  kz plan --format hcl | vault policy write app -
+  kz plan --format iam > policy.json
+  aws iam put-role-policy --role-name app --policy-name kz --policy-document file://policy.json
+
+The configuration is read, and nothing else; nothing is contacted. Calls are those of a start in which
+every secret is there. Costs are of these calls at list prices, without storage. The policies allow what
+this configuration reads, and nothing more. Where it names no region or login, this command's environment
+is taken for that in which kz will run.";
+
+/// `kz plan`.
+#[derive(Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
+pub(super) struct Plan {
+    /// Only these secrets
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Only this provider, by its name in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// How often kz is started, for the cost of a month
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub starts_per_day: u64,
+    /// A table for people, JSON for programs, or a policy alone
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlanFormat,
+}
+
+/// The forms of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// Columns, notes and policies
+    Table,
+    /// One object
+    Json,
+    /// The Vault policy, for `vault policy write`
+    Hcl,
+    /// The IAM policy, for `aws iam put-role-policy`
+    Iam,
 }
 
 const SCHEMA_EXAMPLES: &str = "\

@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod init;
 mod owner;
+mod plan;
 mod report;
 mod run;
 mod session;
@@ -84,6 +85,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Command::Plan(command) => plan::plan(command, &session()?)?,
         Command::Explain(command) => explain::explain(command)?,
         Command::Init(command) => init::init(command, common, &process, log)?,
         Command::Schema => stdout::print(config::schema::text().as_bytes())?,

@@ -8,16 +8,17 @@ use tokio::runtime::Builder;
 
 use crate::calendar;
 use crate::config::variables::{Process, View};
-use crate::config::{self, Loaded, Request};
+use crate::config::{self, Instance, Loaded, Request};
 use crate::log::Log;
 use crate::patience::Patience;
-use crate::plan::{Plan, Source};
+use crate::plan::{Batch, Plan, Source};
 use crate::provider::{Provider, Terms, Tokens};
 use crate::publish::Turn;
 use crate::resolve::{Providers, Resolved, Verdicts};
 
 use super::args::Common;
 use super::deadline::Punctual;
+use super::plan::Foreseen;
 use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
@@ -94,6 +95,17 @@ impl<'a> Session<'a> {
         let providers = self.providers(plan, &view);
         let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
         run(crate::resolve::assess(plan, &providers))
+    }
+
+    /// What asking for a plan's documents will come to, provider by provider. Asks nothing.
+    pub(super) fn foresee<'p>(&self, plan: &'p Plan<'_>) -> Vec<Foreseen<'p>> {
+        let view = View::new(self.process, self.loaded.base(), self.terms());
+        let of = |batch: &'p Batch| {
+            let Instance { descriptor, settings, .. } = self.loaded.config.instances.get(&batch.instance)?;
+            let forecast = descriptor.forecast(settings, &batch.documents, &view);
+            Some(Foreseen { batch, descriptor, forecast })
+        };
+        plan.batches.iter().filter_map(of).collect()
     }
 
     /// Neither the command that kz becomes nor the file that it writes can have a lease renewed.

@@ -1,5 +1,6 @@
 //! `gcp-sm`: Google Cloud Secret Manager. This version checks the configuration only.
 
+use super::forecast::{Forecast, Foresee, Price};
 use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of the section.
@@ -20,6 +21,20 @@ pub const REF: RefForm = RefForm {
         r"(/versions/[^/]+)?)(#[\s\S]*)?$"
     ),
     example: "projects/my-project/secrets/database-password",
+};
+
+/// One access for each document, since there is no batch call: 0.03 USD for 10,000 of them.
+pub const FORESEE: Foresee = |_, documents, _| Forecast {
+    price: Some(Price {
+        millionths_per_call: 3,
+        source: "https://cloud.google.com/secret-manager/pricing",
+        as_of: "2026-11",
+    }),
+    notes: vec![
+        "each secret needs the role `roles/secretmanager.secretAccessor` on it".to_owned(),
+        "the first 10,000 accesses a month of a billing account are free, and are counted here".to_owned(),
+    ],
+    ..Forecast::one_by_one("AccessSecretVersion", documents)
 };
 
 /// `projects/P/secrets/S`, `projects/P/locations/L/secrets/S`, either with `/versions/V`, or a short name.

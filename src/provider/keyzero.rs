@@ -1,5 +1,6 @@
 //! `keyzero`: another kz, asked through `kz server`. This version checks the configuration only.
 
+use super::forecast::{Forecast, Foresee};
 use super::settings::{Kind, RefForm, Setting, setting};
 
 /// The keys of the section.
@@ -16,6 +17,9 @@ pub const CREDENTIAL_VARIABLES: &[&str] = &["KEYZERO_TOKEN"];
 
 /// Refs.
 pub const REF: RefForm = RefForm { pattern: r"^[^\s\u0000-\u001f]", example: "DATABASE_PASSWORD" };
+
+/// One read for each document.
+pub const FORESEE: Foresee = |_, documents, _| Forecast::one_by_one("read", documents);
 
 /// The name of a secret of the server's bundle.
 pub fn check_ref(path: &str) -> Result<(), String> {

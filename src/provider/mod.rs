@@ -13,6 +13,7 @@ pub mod env;
 pub mod file;
 #[cfg(test)]
 mod fixture;
+pub mod forecast;
 pub mod gcp;
 pub mod keyzero;
 mod local_file;

@@ -4,8 +4,11 @@
 //! Invariant: nothing else in kz names a provider. One that this version does not contain is
 //! listed all the same, so that its configuration is checked today; using it says so.
 
+use super::forecast::{Forecast, Foresee};
 use super::settings::{RefForm, Setting, Settings};
-use super::{Failure, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault};
+use super::{
+    DocumentRef, Failure, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault,
+};
 
 /// Builds an instance from its checked settings, without I/O.
 pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider + 'a>;
@@ -31,6 +34,8 @@ pub struct Descriptor {
     pub ref_form: RefForm,
     /// Whether a ref, without its field, can be right. The words say what is wrong with it.
     pub check_ref: fn(&str) -> Result<(), String>,
+    /// What asking it will come to.
+    pub foresee: Foresee,
     /// `None`: not in this version.
     pub build: Option<Build>,
 }
@@ -70,6 +75,20 @@ impl Descriptor {
             )),
         }
     }
+
+    /// What asking an instance for these documents will come to. Nothing is read or contacted.
+    pub fn forecast(
+        &self,
+        settings: &Settings,
+        documents: &[DocumentRef],
+        surroundings: &dyn Surroundings,
+    ) -> Forecast {
+        let mut forecast = (self.foresee)(settings, documents, surroundings);
+        if self.build.is_none() {
+            forecast.notes.push(format!("the provider `{}` is not built into this version of kz", self.name));
+        }
+        forecast
+    }
 }
 
 /// All of them.
@@ -88,6 +107,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Field,
         ref_form: vault::REF,
         check_ref: vault::check_ref,
+        foresee: vault::foresee,
         build: vault::BUILD,
     },
     Descriptor {
@@ -104,6 +124,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: aws::SECRET_REF,
         check_ref: aws::check_secret_ref,
+        foresee: aws::FORESEE_SECRETS,
         build: aws::BUILD_SECRETS,
     },
     Descriptor {
@@ -120,6 +141,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: aws::PARAMETER_REF,
         check_ref: aws::check_parameter_ref,
+        foresee: aws::FORESEE_PARAMETERS,
         build: aws::BUILD_PARAMETERS,
     },
     Descriptor {
@@ -132,6 +154,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: gcp::REF,
         check_ref: gcp::check_ref,
+        foresee: gcp::FORESEE,
         build: None,
     },
     Descriptor {
@@ -148,6 +171,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: onepassword::REF,
         check_ref: onepassword::check_ref,
+        foresee: onepassword::foresee,
         build: onepassword::BUILD,
     },
     Descriptor {
@@ -160,6 +184,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: age::REF,
         check_ref: age::check_ref,
+        foresee: Forecast::local,
         build: age::BUILD,
     },
     Descriptor {
@@ -172,6 +197,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: env::REF,
         check_ref: env::check_ref,
+        foresee: Forecast::local,
         build: Some(env::build),
     },
     Descriptor {
@@ -184,6 +210,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: file::REF,
         check_ref: file::check_ref,
+        foresee: Forecast::local,
         build: Some(file::build),
     },
     Descriptor {
@@ -200,6 +227,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: keyzero::REF,
         check_ref: keyzero::check_ref,
+        foresee: keyzero::FORESEE,
         build: None,
     },
 ];

@@ -99,14 +99,17 @@ fn a_failing_command_shows_no_part_of_a_value() {
             &["-v", "run", "--", "true"],
             &["-v", "status"],
             &["-v", "status", "--format", "json"],
+            &["-v", "plan"],
+            &["-v", "plan", "--format", "json"],
+            &["-v", "plan", "--format", "hcl"],
             &["-v", "validate", "--log-format", "json"],
             &["-v", "export", "--log-format", "json", "--format", "env", "--output", "out"],
             &["-v", "run", "--log-format", "json", "--", "true"],
         ] {
             let run = kz(&sandbox, &canary, words);
-            // Validation contacts nothing, so it cannot know of a failing backend.
+            // What contacts nothing cannot know of a failing backend.
             assert!(
-                words[1] == "validate" || !run.output.status.success(),
+                matches!(words[1], "validate" | "plan") || !run.output.status.success(),
                 "{configuration}\n{}",
                 run.describe()
             );
@@ -220,6 +223,34 @@ fn a_value_goes_where_it_is_meant_to_and_only_there() {
     let run = kz(&sandbox, &canary, &["-v", "run", "--", "sh", "-c", "tr '\\0' ' ' < /proc/$$/cmdline"])
         .expect_code(0);
     assert_clean(&run, &canary);
+}
+
+/// Neither what is read nor kz's own credentials are looked at: a plan is the same without them.
+#[test]
+fn a_plan_holds_no_value_and_no_credential() {
+    let canary = canary();
+    let configuration = "[secrets]\nV = { provider = \"env\", ref = \"V\" }\nF = { provider = \"file\", ref = \"lines\" }\n\
+        S = { provider = \"vault\", ref = \"secret/data/a#b\" }\nT = { template = \"{{ V }}{{ S }}\" }\n\
+        Q = { provider = \"aws-sm\", ref = \"q\" }\nP = { provider = \"aws-ssm\", ref = \"/p\" }\n\
+        [providers.vault]\nauth = { method = \"approle\", role_id_file = \"lines\", secret_id_file = \"lines\" }\n";
+    for form in ["table", "json", "hcl", "iam"] {
+        let sandbox = sandbox_with(&canary);
+        sandbox.file(".keyzero.toml", configuration);
+        let words = ["-v", "plan", "--format", form];
+        let credentials = [
+            "VAULT_TOKEN",
+            "VAULT_SECRET_ID",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+        ];
+        let mut command = Command::new(kz_binary());
+        command.args(words).env("V", &canary).envs(credentials.map(|name| (name, canary.as_str())));
+        let run = sandbox.run(&mut command).expect_code(0);
+        assert_clean(&run, &canary);
+        std::fs::remove_file(sandbox.path("lines")).expect("a file to miss");
+        assert_eq!(sandbox.kz(&words).expect_code(0).stdout(), run.stdout());
+    }
 }
 
 #[test]

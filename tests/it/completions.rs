@@ -39,7 +39,9 @@ fn every_shell_gets_every_command() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = sandbox.kz(&["completions", shell]).expect_code(0).stdout();
-        for command in ["export", "run", "validate", "status", "init", "schema", "explain", "completions"] {
+        for command in
+            ["export", "run", "validate", "status", "plan", "init", "schema", "explain", "completions"]
+        {
             assert!(script.contains(command), "{shell} lacks {command}");
         }
     }

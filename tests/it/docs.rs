@@ -60,7 +60,7 @@ fn every_target_that_the_readme_names_is_in_the_makefile() {
 #[test]
 fn help_teaches_by_example_and_version_names_commit_and_target() {
     let sandbox = Sandbox::new();
-    for words in [&["--help"][..], &["export", "--help"], &["run", "--help"]] {
+    for words in [&["--help"][..], &["export", "--help"], &["run", "--help"], &["plan", "--help"]] {
         let run = sandbox.kz(words).expect_code(0);
         assert!(run.stdout().contains("Examples:") && run.stderr().is_empty(), "{}", run.describe());
     }

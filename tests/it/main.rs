@@ -64,6 +64,8 @@ mod op_program;
 mod order;
 /// Who owns what is exported, and who can read it.
 mod ownership;
+/// What a start would read, without reading it.
+mod plan;
 /// Two exporters at the same time.
 mod race;
 mod reader;

@@ -84,8 +84,8 @@ catalogue! {
         "Each of them is known, and together they have no meaning.",
         "Leave one of them out, as the hint says.";
     UnknownName = 203,
-        "`--only` names a secret that is not there",
-        "The name is in no `[secrets]` section that applies, or not in the env file.",
+        "`--only` or `--provider` names what is not there",
+        "The name is in no `[secrets]` section that applies, or not in the env file; or no secret of the plan is read from that provider.",
         "`kz validate` says what the configuration holds; environments are chosen with `--env`.";
     UnknownOwner = 204,
         "an owner's name is not known",
@@ -107,6 +107,10 @@ catalogue! {
         "there is no error of this code",
         "Codes are `KZ` and three digits, as they stand in brackets behind an error.",
         "`kz explain` lists all of them.";
+    NoPolicy = 209,
+        "there is not one policy to print",
+        "`kz plan --format hcl` and `--format iam` print one policy and nothing else. What is planned reads nothing of that kind, or several Vaults, each of which has a policy of its own.",
+        "`kz plan` shows what is read and from where; `--provider NAME` chooses one of several Vaults.";
 
     ConfigNotFound = 210,
         "there is no configuration",

@@ -35,6 +35,10 @@ pub(super) enum Failure {
     Config(configuration::Error),
     /// `--only` names what is not there.
     Unknown(plan::UnknownSecret, Vec<String>),
+    /// `kz plan --provider` names what nothing is read from.
+    NotRead(String, Vec<String>),
+    /// `kz plan` has no policy to print, or not one; with a hint.
+    NoPolicy(String, String),
     /// Secrets could not be had.
     Resolve(Failures),
     /// The deadline passed.
@@ -101,14 +105,13 @@ fn words(failure: &Failure) -> Words {
             "Compose drops the image's CMD when `entrypoint:` is set: write the command as `command:` too, or after `--`",
         ),
         Failure::Config(error) => config_words(error),
-        Failure::Unknown(error, known) => {
-            let near = problem::nearest(&error.0, known.iter().map(String::as_str));
-            let hint = near.map_or_else(
-                || format!("the configuration has {}", problem::list(known.iter().map(String::as_str))),
-                |near| format!("did you mean `{near}`?"),
-            );
-            Words::error(Code::UnknownName, error.to_string()).hint(hint)
+        Failure::Unknown(error, known) => Words::error(Code::UnknownName, error.to_string())
+            .hint(nearest_or(&error.0, known, "the configuration has")),
+        Failure::NotRead(name, known) => {
+            Words::error(Code::UnknownName, format!("nothing is read from a provider `{name}`"))
+                .hint(nearest_or(name, known, "the plan has"))
         }
+        Failure::NoPolicy(message, hint) => Words::error(Code::NoPolicy, message).hint(hint),
         Failure::Resolve(failures) => resolve_words(failures),
         Failure::Deadline(deadline) => {
             Words::error(Code::Deadline, format!("the backends did not answer within {} s", deadline.as_secs()))
@@ -145,6 +148,18 @@ fn words(failure: &Failure) -> Words {
             .cause(system(error))
             .hint("start kz in a directory that exists: `cd /app`, or `working_dir: /app`"),
     }
+}
+
+/// The nearest known word, or else all of them.
+fn nearest_or(word: &str, known: &[String], intro: &str) -> String {
+    if known.is_empty() {
+        return "`kz validate` says what the configuration holds".to_owned();
+    }
+    let known = || known.iter().map(String::as_str);
+    problem::nearest(word, known()).map_or_else(
+        || format!("{intro} {}", problem::list(known())),
+        |near| format!("did you mean `{near}`?"),
+    )
 }
 
 /// What the system said, without the number that Rust adds.

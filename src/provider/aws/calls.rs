@@ -88,6 +88,17 @@ pub fn parameters(documents: &[DocumentRef]) -> Vec<Call> {
     calls
 }
 
+impl Operation {
+    /// As the API reference calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GetSecretValue => "GetSecretValue",
+            Self::BatchGetSecretValue => "BatchGetSecretValue",
+            Self::GetParameters => "GetParameters",
+        }
+    }
+}
+
 impl Call {
     /// The calls that ask for each member by itself.
     pub fn apart(&self) -> Vec<Self> {

@@ -1,13 +1,23 @@
 //! Which credential is used, what a login sends, and what becomes of its token.
 
 use super::*;
-use crate::provider::FailureKind;
+use crate::provider::{DocumentRef, FailureKind};
 
 /// The requests of one read with these settings and surroundings.
 fn asked(fixture: &Fixture, settings: &Settings, server: &Server) -> Vec<Seen> {
     let outcome = outcomes(fixture, settings, &["kv/a"]).remove(0);
     assert!(matches!(outcome, Outcome::Found(_)), "{outcome:?}");
     server.seen()
+}
+
+/// The forecast of that read is what was asked.
+fn assert_foreseen(fixture: &Fixture, settings: &Settings, seen: &[Seen]) {
+    let document = DocumentRef { path: "kv/a".to_owned(), version: None };
+    let forecast = crate::provider::vault::foresee(settings, &[document], fixture);
+    let foreseen: Vec<_> =
+        forecast.calls.iter().map(|call| call.operation.replace("POST ", "POST /v1/")).collect();
+    let asked = seen.iter().map(|seen| seen.line.replace("GET /v1/kv/a", "GET").replace("login/me", "login"));
+    assert_eq!(foreseen, asked.collect::<Vec<_>>());
 }
 
 fn refused(fixture: &Fixture, settings: &Settings) -> Failure {
@@ -36,7 +46,9 @@ fn the_first_token_that_is_there_is_used_in_the_documented_order() {
                 all = all.with_variable(name, value.expose());
             }
         }
-        let seen = asked(&all.with_terms(terms), settings, &server);
+        let all = all.with_terms(terms);
+        let seen = asked(&all, settings, &server);
+        assert_foreseen(&all, settings, &seen);
         seen[0].header("x-vault-token").unwrap().to_owned()
     };
     let fixture = Fixture::new();
@@ -104,6 +116,7 @@ fn an_approle_of_files_logs_in_and_gives_its_token_back() {
     assert_eq!(seen[1].header("x-vault-token"), Some(CANARY));
     assert_eq!(seen[2].header("x-vault-token"), Some(CANARY));
     assert_eq!(server.connections(), 1);
+    assert_foreseen(&fixture, &auth, &seen);
 }
 
 #[test]
@@ -115,6 +128,7 @@ fn an_approle_of_variables_is_used_when_there_is_no_token() {
         (seen[0].line.as_str(), seen[0].body.as_str()),
         ("POST /v1/auth/approle/login", r#"{"role_id":"r","secret_id":"s"}"#)
     );
+    assert_foreseen(&fixture, &Settings::default(), &seen);
 }
 
 #[test]
@@ -132,6 +146,7 @@ fn a_wrapped_secret_id_is_unwrapped_with_its_own_token() {
         ("wrapped", Value::Boolean(true)),
     ];
     let seen = asked(&fixture, &auth("approle", &pieces), &server);
+    assert_foreseen(&fixture, &auth("approle", &pieces), &seen);
     assert_eq!(seen[0].header("x-vault-token"), Some("the-wrapping"));
     assert_eq!(seen[1].body, r#"{"role_id":"r","secret_id":"inside"}"#);
     let spent = Server::plain(|_| {
@@ -175,7 +190,9 @@ fn every_other_login_sends_what_the_api_asks_for() {
     ];
     for (method, pieces, path, body) in cases {
         let server = Server::plain(generous);
-        let seen = asked(&fresh(&server), &auth(method, pieces), &server);
+        let (fixture, auth) = (fresh(&server), auth(method, pieces));
+        let seen = asked(&fixture, &auth, &server);
+        assert_foreseen(&fixture, &auth, &seen);
         assert_eq!(seen[0].line, format!("POST /v1/auth/{path}"));
         assert_eq!(seen[0].body, body, "{method}");
     }
@@ -256,7 +273,7 @@ fn a_token_is_kept_where_a_lease_hangs_on_it_or_it_is_not_ours_or_we_are_told_to
     let kept = Server::plain(generous);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
     let fixture = login(&kept).with_terms(Terms { patience, concurrency: None, tokens: Tokens::Keep });
-    asked(&fixture, &Settings::default(), &kept);
+    assert_foreseen(&fixture, &Settings::default(), &asked(&fixture, &Settings::default(), &kept));
     assert!(!revoked(&kept));
 }
 
