@@ -10,6 +10,7 @@ mod gate;
 mod proxy;
 mod resolver;
 #[cfg(test)]
+#[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the tests of Vault use all of it"))]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! dropped. While it waits, kz says what for. Invariant: neither clock nor chance is read elsewhere.
 
 #[cfg(test)]
+#[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the tests of Vault use all of it"))]
 pub(crate) mod testing;
 
 use std::fmt::{self, Display};

@@ -12,6 +12,7 @@ mod certificates;
 pub mod env;
 pub mod file;
 #[cfg(test)]
+#[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the tests of Vault use all of it"))]
 mod fixture;
 pub mod forecast;
 pub mod gcp;
@@ -22,7 +23,7 @@ pub mod registry;
 pub mod settings;
 mod shape;
 pub mod vault;
-#[cfg(feature = "https")]
+#[cfg(any(feature = "provider-aws", feature = "provider-vault"))]
 mod warm_up;
 
 use std::future::Future;
