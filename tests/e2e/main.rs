@@ -20,6 +20,8 @@ mod engine;
 mod aws;
 /// What stands between kz and a secret there, word by word.
 mod aws_errors;
+/// `compose-examples/aws-init`, unchanged.
+mod aws_examples;
 /// Every source of an identity there.
 mod aws_identities;
 /// What IAM has to allow, and no more.
