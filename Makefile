@@ -35,7 +35,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo demo-vault check test features hostile e2e bench size fuzz advisories clean
+.PHONY: help setup generated build release image stand-ins demo demo-vault demo-aws check test features hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,10 @@ demo: setup ## the quickstart on a real engine, step by step (kz:dev becomes the
 demo-vault: setup ## the Compose examples with a Vault, likewise; EXAMPLE=vault-init for one
 	@$(MAKE) --no-print-directory image PROFILE=fast
 	@$(MAKE) --no-print-directory stand-ins
-	@for example in $(EXAMPLE); do scripts/demo-vault $$example; done
+	@for example in $(EXAMPLE); do scripts/demo-backend $$example; done
+
+demo-aws: ## the Compose example with AWS, likewise
+	@$(MAKE) --no-print-directory demo-vault EXAMPLE=aws-init
 
 check: ## formatting, lints, dependency rules, module graph
 	@cargo fmt --check

@@ -62,7 +62,7 @@ impl Gate {
         tokio::time::sleep(SETTLING).await;
     }
 
-    /// A request begins. It is under way until what is returned goes.
+    /// A request begins. It is under way until what is returned goes, and given up where that did not end first.
     pub(super) fn begin(&self) -> Active {
         self.0.send_modify(|state| {
             if state.active == 0 && state.ended.is_some_and(|ended| ended.elapsed() > STALE) {
@@ -70,7 +70,7 @@ impl Gate {
             }
             state.active += 1;
         });
-        Active(self.0.clone())
+        Active { state: self.0.clone(), is_given_up: true }
     }
 
     /// A connection was ended.
@@ -106,13 +106,25 @@ impl Gate {
 }
 
 /// A request that is under way.
-pub(super) struct Active(watch::Sender<State>);
+pub(super) struct Active {
+    state: watch::Sender<State>,
+    is_given_up: bool,
+}
+
+impl Active {
+    /// There is a reply, or an error.
+    pub(super) fn end(mut self) {
+        self.is_given_up = false;
+    }
+}
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.send_modify(|state| {
+        self.state.send_modify(|state| {
             state.active -= 1;
             state.ended = Some(Instant::now());
+            // Its connection goes with it; or it waited for one that never became free.
+            state.standing -= usize::from(self.is_given_up).min(state.standing);
         });
     }
 }
@@ -214,7 +226,8 @@ mod tests {
         assert!(open(&gate).is_none());
         let second = gate.begin();
         stand(open(&gate));
-        drop((first, second));
+        first.end();
+        second.end();
         let _third = gate.begin();
         assert!(open(&gate).is_none());
     }
@@ -235,6 +248,16 @@ mod tests {
         gate.share();
         assert!(open(&gate).is_none());
         gate.forget();
+        assert!(open(&gate).is_some());
+    }
+
+    #[test]
+    fn a_request_that_is_given_up_takes_its_connection_along() {
+        let gate = Gate::new(3);
+        let request = gate.begin();
+        stand(open(&gate));
+        drop(request);
+        let _next = gate.begin();
         assert!(open(&gate).is_some());
     }
 

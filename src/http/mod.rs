@@ -175,17 +175,17 @@ impl Client {
 
     /// Sends a request and reads all of the reply, whatever its status.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
-        let _active = self.gate.begin();
+        let active = self.gate.begin();
         let result = self.exchange(request).await;
         match &result {
             Ok(reply) if reply.protocol == Protocol::Http2 => self.gate.share(),
-            Ok(reply) if is_last(&reply.headers) => self.gate.closed(),
             Err(Error::Closed | Error::Truncated | Error::Silent(_) | Error::TooLarge(_) | Error::Other) => {
                 self.gate.closed();
             }
             Err(Error::ConnectTime(_)) => self.gate.forget(),
             _ => {}
         }
+        active.end();
         result
     }
 
@@ -210,6 +210,9 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
+        if is_last(response.version(), response.headers()) {
+            self.gate.closed();
+        }
         Ok(Reply {
             status: response.status(),
             protocol: if response.version() == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 },
@@ -219,9 +222,14 @@ impl Client {
     }
 }
 
-/// Whether the server ends the connection after this reply.
-fn is_last(headers: &HeaderMap) -> bool {
-    headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+/// Whether the server ends the connection after this reply: when it says so, and before HTTP/1.1 unless it says
+/// otherwise (RFC 9112, 9.3).
+fn is_last(version: Version, headers: &HeaderMap) -> bool {
+    let says = |option: &str| {
+        let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(option))
+    };
+    says("close") || (version < Version::HTTP_11 && !says("keep-alive"))
 }
 
 fn host_of(proxy: &str) -> Option<String> {

@@ -119,6 +119,31 @@ fn nobody_there_no_name_and_a_closed_connection_are_told_apart_and_pass() {
 }
 
 #[test]
+fn after_a_reply_of_http_1_0_the_next_request_has_a_connection_of_its_own() {
+    let reply = || Answer::Bytes(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec());
+    let server = Server::plain(move |_| reply());
+    let client = Client::new(&settings(&server.address(), None)).unwrap();
+    let request = || Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap();
+    run(async {
+        for _ in 0..3 {
+            client.send(request()).await.unwrap();
+        }
+    });
+    assert_eq!(server.connections(), 3);
+}
+
+#[test]
+fn what_keeps_a_connection() {
+    let said = |version, value: &'static str| {
+        let headers = [(header::CONNECTION, ::http::HeaderValue::from_static(value))];
+        is_last(version, &headers.into_iter().filter(|_| !value.is_empty()).collect())
+    };
+    assert!(said(Version::HTTP_11, "close") && said(Version::HTTP_11, "foo, Close"));
+    assert!(said(Version::HTTP_10, "") && !said(Version::HTTP_10, "Keep-Alive"));
+    assert!(!said(Version::HTTP_11, "") && !said(Version::HTTP_2, ""));
+}
+
+#[test]
 fn a_body_that_ends_early_is_no_reply() {
     let error = answered(|| Answer::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"da".to_vec()));
     assert!(matches!(error.unwrap_err(), Error::Truncated | Error::Closed));

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::support::{Run, Sandbox};
+use crate::aws_stage::AWS;
+use crate::support::{Run, Sandbox, in_repository};
 use crate::vault::VAULT;
 
 /// What `make image` built.
@@ -53,6 +54,7 @@ fn need_engine() {
             (POSTGRES, "make stand-ins"),
             (SERVER, "make stand-ins"),
             (VAULT, "make stand-ins"),
+            (AWS, "make stand-ins"),
         ];
         let (image, target) = images.iter().find(|(image, _)| !answers(&["image", "inspect", image]))?;
         Some(format!("there is no image `{image}`; run `{target}`"))
@@ -131,10 +133,25 @@ pub struct Network(pub String);
 
 impl Network {
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// Nothing beyond it can be reached, the host's metadata service neither. `options` as for the engine.
+    pub fn closed(options: &[&str]) -> Self {
+        Self::with(&[&["--internal"], options].concat())
+    }
+
+    fn with(options: &[&str]) -> Self {
         let network = Self(unique("network"));
-        ask(&["network", "create", &network.0]);
+        ask(&[&["network", "create"], options, &[&network.0]].concat());
         network
     }
+}
+
+/// Held by a test whose network has the subnet of container credentials, 169.254.170.0/24: an engine can have it once.
+pub fn credentials_subnet() -> MutexGuard<'static, ()> {
+    static SUBNET: Mutex<()> = Mutex::new(());
+    SUBNET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Network {
@@ -219,6 +236,16 @@ impl Drop for Image {
     fn drop(&mut self) {
         let _ = docker_command(&["image", "rm", "--force", &self.0]).output();
     }
+}
+
+/// A copy of `compose-examples/NAME`.
+pub fn example(name: &str) -> Sandbox {
+    let directory = in_repository("compose-examples").join(name);
+    let sandbox = Sandbox::new();
+    for entry in std::fs::read_dir(directory).expect("the example").flatten() {
+        sandbox.file(&entry.file_name().to_string_lossy(), std::fs::read(entry.path()).expect("a file"));
+    }
+    sandbox
 }
 
 /// A Compose project in a directory of its own.

@@ -16,6 +16,18 @@ mod support;
 /// Containers, volumes, images and Compose projects that vanish with the test.
 mod engine;
 
+/// What is read from a foreign AWS beside the image.
+mod aws;
+/// What stands between kz and a secret there, word by word.
+mod aws_errors;
+/// `compose-examples/aws-init`, unchanged.
+mod aws_examples;
+/// Every source of an identity there.
+mod aws_identities;
+/// What IAM has to allow, and no more.
+mod aws_policy;
+/// That AWS, in a network of its own.
+mod aws_stage;
 /// `kz export` as a container: users, volumes, mounts, failures.
 mod export;
 /// What the image holds and says of itself.

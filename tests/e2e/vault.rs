@@ -1,5 +1,5 @@
 //! A foreign Vault, RustyVault, beside the image: TLS with a private CA, AppRole, sealed, a wrong token, and the
-//! lines that users have been shown.
+//! line that users have been shown.
 
 #[path = "../fake_server/tls.rs"]
 #[allow(dead_code, reason = "the fake uses the rest")]
@@ -11,26 +11,29 @@ use crate::support::{Run, Sandbox};
 /// The stand-in for a Vault of one's own.
 pub const VAULT: &str = "kz-e2e/vault";
 
-/// A server's certificate for the name `vault`, and its CA, as the stand-in wants them.
-pub fn certificates(directory: &Sandbox) {
+/// The names of the stand-in.
+pub const NAMES: &[&str] = &["vault", "localhost"];
+
+/// A server's certificate for these names, and its CA, as stand-ins want them.
+pub fn certificates(directory: &Sandbox, names: &[&str]) {
     let authority = tls::Authority::new();
-    let server = authority.server(&["vault", "localhost"], tls::Flaw::None);
+    let server = authority.server(names, tls::Flaw::None);
     directory.file("tls/ca.pem", authority.pem());
     directory.file("tls/server.pem", server.certificate);
     directory.file("tls/server.key", server.key);
 }
 
 /// A network with an unsealed Vault called `vault`, and a directory with its certificates.
-struct Vault {
-    directory: Sandbox,
-    container: Container,
+pub struct Vault {
+    pub directory: Sandbox,
+    pub container: Container,
     network: Network,
 }
 
 impl Vault {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (directory, network) = (Sandbox::new(), Network::new());
-        certificates(&directory);
+        certificates(&directory, NAMES);
         let mount = format!("--volume={}:/vault/tls:ro", directory.path("tls").display());
         let joined = format!("--network={}", network.0);
         let container = Container::start(&[&joined, "--network-alias=vault", &mount, VAULT]);
@@ -40,11 +43,11 @@ impl Vault {
     }
 
     /// What its administrator types.
-    fn admin(&self, words: &[&str]) -> String {
+    pub fn admin(&self, words: &[&str]) -> String {
         ask(&[&["exec", &self.container.0, "vault-admin"], words].concat())
     }
 
-    fn put(&self, path: &str, json: &str) {
+    pub fn put(&self, path: &str, json: &str) {
         docker_with(json, &["exec", "--interactive", &self.container.0, "vault-admin", "put", path])
             .expect_code(0);
     }
@@ -72,14 +75,14 @@ impl Vault {
     }
 
     /// A file that the image's user may read.
-    fn file(&self, name: &str, content: &str) {
+    pub fn file(&self, name: &str, content: &str) {
         self.directory.file(name, content);
         self.directory.mode(name, 0o444);
     }
 }
 
-/// The lines of design.md §1, letter for letter; the second one's provider is another.
-const SHOWN: &str = "DATABASE_URL      = { provider = \"vault\", ref = \"secret/data/prod/db/url\" }      # last segment = field\n";
+/// A line of design.md §1, letter for letter.
+pub const SHOWN: &str = "DATABASE_URL      = { provider = \"vault\", ref = \"secret/data/prod/db/url\" }      # last segment = field\n";
 const TOKEN: (&str, &str) = ("token", "/run/secrets/vault-token");
 const CA: &str = "--env=VAULT_CACERT=/run/secrets/vault-ca.pem";
 

@@ -1,20 +1,13 @@
 //! `compose-examples/vault-init` and `vault-entrypoint`, copied and otherwise unchanged, with a foreign Vault.
 
-use std::path::Path;
-
-use crate::engine::{Container, Project, ask, docker, docker_with, expect_nowhere, give, unique};
+use crate::engine::{self, Container, Project, ask, docker, docker_with, expect_nowhere, give, unique};
 use crate::quickstart::{database_takes, state};
-use crate::support::Sandbox;
-use crate::vault::certificates;
+use crate::vault::{NAMES, certificates};
 
 /// An example with an unsealed Vault, the password in it, and the files that log in, of uid 1000 and mode 0600.
 fn example(name: &str, password: &str) -> Project {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("compose-examples").join(name);
-    let sandbox = Sandbox::new();
-    for entry in std::fs::read_dir(directory).expect("the example").flatten() {
-        sandbox.file(&entry.file_name().to_string_lossy(), std::fs::read(entry.path()).expect("a file"));
-    }
-    certificates(&sandbox);
+    let sandbox = engine::example(name);
+    certificates(&sandbox, NAMES);
     let logins = [("vault-token", "token"), ("role_id", "role-id"), ("secret_id", "secret-id")];
     for (file, _) in logins {
         sandbox.file(file, "");

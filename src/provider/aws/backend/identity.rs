@@ -78,6 +78,9 @@ impl std::fmt::Display for Refused {
             Self::NotThere => formatter.write_str("it is not there"),
             Self::Wrong(words) => formatter.write_str(words),
             Self::Exchange(Exchange { server, result: Err(error) }) => write!(formatter, "{server}: {error}"),
+            Self::Exchange(Exchange { server, result: Ok((status @ 200..=299, None)) }) => {
+                write!(formatter, "{server} answers with status {status}, and not as such a service does")
+            }
             Self::Exchange(Exchange { server, result: Ok((status, None)) }) => {
                 write!(formatter, "{server} answers with status {status}")
             }
@@ -191,7 +194,7 @@ impl Chain<'_> {
         let credentials = match self.wait(&name, source, &*provider).await {
             Ok(credentials) => credentials,
             Err(GaveUp::Final(Refused::NotThere)) => return Ok(None),
-            Err(given_up) => return Err(failure(&name, &given_up)),
+            Err(given_up) => return Err(failure(&name, source, &given_up)),
         };
         let region = if source == Source::Instance { self.region_of_instance().await } else { None };
         Ok(Some(Identity { credentials, source: name, region }))
@@ -243,8 +246,8 @@ impl Chain<'_> {
         let readable = crate::provider::local_file::read(file, 1 << 20);
         readable.map_err(|unreadable| unreadable.failure(file))?;
         let credentials = self.wait(&name, Source::Profile, &provider).await;
-        let credentials =
-            credentials.map_err(|given_up| failure(&format!("{name} for {role}"), &given_up))?;
+        let credentials = credentials
+            .map_err(|given_up| failure(&format!("{name} for {role}"), Source::Profile, &given_up))?;
         Ok(Identity { credentials, source: format!("{name} as {role}"), region: None })
     }
 
@@ -257,7 +260,7 @@ impl Chain<'_> {
         let provider = builder.build_from_provider(base.credentials).await;
         let name = format!("the role {role} with the identity from {}", base.source);
         let credentials = self.wait(&name, Source::Profile, &provider).await;
-        let credentials = credentials.map_err(|given_up| failure(&name, &given_up))?;
+        let credentials = credentials.map_err(|given_up| failure(&name, Source::Profile, &given_up))?;
         Ok(Identity { credentials, source: format!("{} as {role}", base.source), region: base.region })
     }
 
@@ -346,7 +349,7 @@ fn wrong(error: &CredentialsError) -> String {
         }
         _ => "the profile holds no credentials".to_owned(),
     });
-    known.unwrap_or_else(|| match error {
+    known.or_else(|| of_process(error).map(str::to_owned)).unwrap_or_else(|| match error {
         CredentialsError::InvalidConfiguration(_) => "it is not set up as it has to be".to_owned(),
         CredentialsError::ProviderTimedOut(_) => "it takes too long".to_owned(),
         _ => "it gives no credentials that can be read".to_owned(),
@@ -358,8 +361,24 @@ fn of_profile<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a ProfileFile
     error.downcast_ref().or_else(|| of_profile(error.source()?))
 }
 
+/// What became of a profile's `credential_process`; nothing where the error is about none. Only the text of the
+/// SDK's error tells, which is not repeated, since it holds what the program wrote.
+fn of_process(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let text = error.to_string();
+    let Some(rest) = text.strip_prefix("Error retrieving credentials") else {
+        return of_process(error.source()?);
+    };
+    if rest.starts_with(": external process exited") {
+        Some("its `credential_process` failed")
+    } else if rest.starts_with(" from external process: No such file") {
+        Some("its `credential_process` needs a shell, and there is none, as in kz's image")
+    } else {
+        Some("what its `credential_process` printed is no credentials")
+    }
+}
+
 /// The failure of every document, when a source has the last word.
-fn failure(name: &str, given_up: &GaveUp<Refused>) -> Failure {
+fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) -> Failure {
     let (kind, words, hint) = match given_up {
         GaveUp::Deadline { last, waited } => {
             let waited = crate::patience::seconds(*waited);
@@ -371,11 +390,17 @@ fn failure(name: &str, given_up: &GaveUp<Refused>) -> Failure {
             let kind = match refusal.class() {
                 Class::Denied | Class::Identity => FailureKind::Denied,
                 _ if matches!(status, 401 | 403) => FailureKind::Denied,
+                _ if matches!(status, 400..=499) => FailureKind::Misconfigured,
                 _ => FailureKind::Malformed,
             };
             let trouble = Trouble::Service(refusal);
-            let hint = match trouble.class() {
-                Class::Denied => {
+            let hint = match (source, trouble.class()) {
+                (Source::Container, _) => {
+                    let hint = "is that the address of this container's credentials, and their token \
+                                AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE?";
+                    Some(hint.to_owned())
+                }
+                (_, Class::Denied) => {
                     Some("the role's trust policy has to name kz's identity, and its external id".to_owned())
                 }
                 _ => Trouble::failure(&GaveUp::Final(trouble), name).hint,
@@ -404,4 +429,30 @@ pub(super) fn config(
         .with_use_dual_stack(dual_stack)
         .with_http_client(wire.clone())
         .with_retry_config(RetryConfig::disabled())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_credential_process_wrote_is_not_repeated() {
+        // The chain of profiles wraps the error of the program's.
+        let process = |text: &str| CredentialsError::provider_error(text.to_owned());
+        let said = |text: &str| wrong(&CredentialsError::provider_error(process(text)));
+        let started = "Error retrieving credentials from external process";
+        assert_eq!(
+            said(&format!("{started}: No such file or directory (os error 2)")),
+            "its `credential_process` needs a shell, and there is none, as in kz's image"
+        );
+        assert_eq!(
+            said("Error retrieving credentials: external process exited with code 1. Stderr: canary"),
+            "its `credential_process` failed"
+        );
+        assert_eq!(
+            said(&format!("{started}, could not parse response: canary")),
+            "what its `credential_process` printed is no credentials"
+        );
+        assert_eq!(said("canary"), "it gives no credentials that can be read");
+    }
 }

@@ -271,6 +271,9 @@ impl Refusal {
                 "is AWS_SECRET_ACCESS_KEY whole, and this machine's clock right?"
             }
             "RequestExpired" | "RequestTimeTooSkewed" => "set this machine's clock",
+            "InvalidIdentityToken" | "IDPRejectedClaim" => {
+                "is it fresh, for the audience `sts.amazonaws.com`, and its issuer one that the account trusts?"
+            }
             "DecryptionFailure" | "InvalidKeyId" | "KMSAccessDenied" => {
                 "allow `kms:Decrypt` with the key that encrypts it"
             }
