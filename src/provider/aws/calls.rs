@@ -21,7 +21,7 @@ const PARAMETERS: usize = 10;
 pub struct Call {
     /// The operation.
     pub operation: Operation,
-    /// The region that the members' ARNs name; nothing: the configured one.
+    /// The region that the members' ARNs name, where that is not the configured one.
     pub region: Option<String>,
     /// What is asked for.
     pub members: Vec<Member>,
@@ -49,10 +49,10 @@ pub struct Member {
     pub documents: Vec<usize>,
 }
 
-/// The calls that read these secrets.
-pub fn secrets(documents: &[DocumentRef]) -> Vec<Call> {
+/// The calls that read these secrets, where `home` is the configured region.
+pub fn secrets(documents: &[DocumentRef], home: Option<&str>) -> Vec<Call> {
     let (current, versions): (Vec<_>, Vec<_>) =
-        members(documents.iter().map(|document| (name::secret(document), document.version.clone())))
+        members(documents.iter().map(|document| (name::secret(document), document.version.clone())), home)
             .into_iter()
             .partition(|(_, member)| member.version.is_none());
     let mut calls = Vec::new();
@@ -74,9 +74,9 @@ pub fn secrets(documents: &[DocumentRef]) -> Vec<Call> {
     calls
 }
 
-/// The calls that read these parameters.
-pub fn parameters(documents: &[DocumentRef]) -> Vec<Call> {
-    let members = members(documents.iter().map(|document| (name::parameter(document), None)));
+/// The calls that read these parameters, where `home` is the configured region.
+pub fn parameters(documents: &[DocumentRef], home: Option<&str>) -> Vec<Call> {
+    let members = members(documents.iter().map(|document| (name::parameter(document), None)), home);
     let mut calls = Vec::new();
     for (region, members) in by_region(members) {
         calls.extend(members.chunks(PARAMETERS).map(|members| Call {
@@ -119,12 +119,15 @@ fn single(region: Option<String>, member: Member) -> Call {
 type Regional = (Option<String>, Member);
 
 /// Each thing once, in the order of first use: `sm://a` and `a` are one.
-fn members(names: impl Iterator<Item = (name::Name, Option<String>)>) -> Vec<Regional> {
+fn members(names: impl Iterator<Item = (name::Name, Option<String>)>, home: Option<&str>) -> Vec<Regional> {
     let mut members: Vec<Regional> = Vec::new();
     for (place, (name::Name { id, region }, version)) in names.enumerate() {
         match members.iter_mut().find(|(_, member)| member.id == id && member.version == version) {
             Some((_, member)) => member.documents.push(place),
-            None => members.push((region, Member { id, version, documents: vec![place] })),
+            None => members.push((
+                region.filter(|region| Some(region.as_str()) != home),
+                Member { id, version, documents: vec![place] },
+            )),
         }
     }
     members
@@ -154,7 +157,7 @@ mod tests {
     }
 
     fn secrets_of(number: usize) -> Vec<(Operation, usize)> {
-        sizes(&secrets(&documents((0..number).map(|n| format!("s{n}")))))
+        sizes(&secrets(&documents((0..number).map(|n| format!("s{n}"))), None))
     }
 
     #[test]
@@ -171,14 +174,14 @@ mod tests {
     fn a_version_is_asked_for_by_itself() {
         let mut all = documents((0..3).map(|n| format!("s{n}")));
         all.push(DocumentRef { path: "s0".into(), version: Some("AWSPREVIOUS".into()) });
-        let calls = secrets(&all);
+        let calls = secrets(&all, None);
         assert_eq!(sizes(&calls), [(Operation::BatchGetSecretValue, 3), (Operation::GetSecretValue, 1)]);
         assert_eq!(calls[1].members[0].documents, [3]);
     }
 
     #[test]
     fn one_secret_by_two_spellings_is_asked_for_once() {
-        let calls = secrets(&documents(["sm://a".to_owned(), "a".to_owned()]));
+        let calls = secrets(&documents(["sm://a".to_owned(), "a".to_owned()]), None);
         assert_eq!(calls.len(), 1);
         assert_eq!(calls[0].members[0].documents, [0, 1]);
     }
@@ -187,14 +190,19 @@ mod tests {
     fn every_region_is_asked_for_its_own() {
         let arn = |region: &str, n: usize| format!("arn:aws:secretsmanager:{region}:1:secret:s{n}-AbCdEf");
         let all = (0..4).map(|n| arn("eu-west-1", n)).chain((0..3).map(|n| arn("us-east-1", n)));
-        let calls = secrets(&documents(all.chain(["plain".to_owned()])));
-        let regions: Vec<_> = calls.iter().map(|call| call.region.as_deref()).collect();
-        assert_eq!(regions, [Some("eu-west-1"), Some("us-east-1"), None]);
+        let all = documents(all.chain(["plain".to_owned()]));
+        let regions = |home| -> Vec<Option<String>> {
+            secrets(&all, home).into_iter().map(|call| call.region).collect()
+        };
+        let (west, east) = (Some("eu-west-1".to_owned()), Some("us-east-1".to_owned()));
+        assert_eq!(regions(None), [west, east.clone(), None]);
+        // An ARN of the configured region goes with the names.
+        assert_eq!(regions(Some("eu-west-1")), [None, east]);
     }
 
     #[test]
     fn parameters_go_in_tens() {
-        let calls = parameters(&documents((0..21).map(|n| format!("/p/{n}"))));
+        let calls = parameters(&documents((0..21).map(|n| format!("/p/{n}"))), None);
         assert_eq!(sizes(&calls), [10, 10, 1].map(|size| (Operation::GetParameters, size)));
         assert_eq!(calls[0].apart().len(), 10);
     }

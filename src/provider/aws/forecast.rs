@@ -17,7 +17,7 @@ pub const FORESEE_SECRETS: Foresee = |settings, documents, surroundings| {
         source: "https://aws.amazon.com/secrets-manager/pricing/",
         as_of: "2026-11",
     };
-    let calls = calls::secrets(documents);
+    let calls = calls::secrets(documents, home(settings, surroundings).as_deref());
     let mut forecast = forecast(&calls, settings, surroundings, price);
     let batches = calls.iter().filter(|call| call.operation == Operation::BatchGetSecretValue);
     let apart: usize = batches.map(|call| call.members.len()).sum();
@@ -40,7 +40,8 @@ pub const FORESEE_PARAMETERS: Foresee = |settings, documents, surroundings| {
         source: "https://aws.amazon.com/systems-manager/pricing/",
         as_of: "2026-11",
     };
-    let mut forecast = forecast(&calls::parameters(documents), settings, surroundings, price);
+    let calls = calls::parameters(documents, home(settings, surroundings).as_deref());
+    let mut forecast = forecast(&calls, settings, surroundings, price);
     forecast.notes.push(
         "a SecureString under a key of your own (customer-managed) needs `kms:Decrypt` on that key too; what KMS \
          takes for decrypting is not counted"
@@ -108,7 +109,7 @@ mod tests {
     fn there_are_as_many_calls_as_the_backend_makes() {
         let all = documents(45);
         let forecast = FORESEE_SECRETS(&Settings::default(), &all, &Fixture::new());
-        assert_eq!(forecast.calls.len(), calls::secrets(&all).len());
+        assert_eq!(forecast.calls.len(), calls::secrets(&all, None).len());
         let sizes: Vec<_> = forecast.calls.iter().map(|call| call.documents.len()).collect();
         assert_eq!(sizes, [20, 20, 5]);
         assert_eq!(forecast.cost(1_000_000), Some(15_000_000));

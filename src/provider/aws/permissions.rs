@@ -136,11 +136,11 @@ mod tests {
     }
 
     fn of_secrets(paths: &[&str], home: Option<&str>) -> Vec<String> {
-        resources(&statements(&calls::secrets(&documents(paths)), home), "ReadSecrets")
+        resources(&statements(&calls::secrets(&documents(paths), home), home), "ReadSecrets")
     }
 
     fn of_parameters(paths: &[&str]) -> Vec<Statement> {
-        statements(&calls::parameters(&documents(paths)), Some("eu-west-1"))
+        statements(&calls::parameters(&documents(paths), Some("eu-west-1")), Some("eu-west-1"))
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_allowed_on_everything_and_only_where_there_is_one() {
-        let of = |paths: &[&str]| statements(&calls::secrets(&documents(paths)), None);
+        let of = |paths: &[&str]| statements(&calls::secrets(&documents(paths), None), None);
         assert_eq!(resources(&of(&["a", "b", "c"]), "ReadSecretsInBatches"), ["*"]);
         assert_eq!(of(&["a", "b"]).len(), 1);
     }

@@ -107,7 +107,7 @@ impl<S: Service> Aws<S> {
     /// Every document, in every region at once.
     async fn read(&self, session: &Session, documents: &[DocumentRef]) -> Vec<Told> {
         let mut regions: BTreeMap<Option<String>, Vec<Call>> = BTreeMap::new();
-        for call in S::calls(documents) {
+        for call in S::calls(documents, session.home()) {
             regions.entry(call.region.clone()).or_default().push(call);
         }
         let reads = regions.into_iter().map(|(region, calls)| async move {

@@ -20,8 +20,8 @@ pub(super) struct Parameters(Client);
 impl Service for Parameters {
     const NAME: &'static str = "Parameter Store";
 
-    fn calls(documents: &[DocumentRef]) -> Vec<Call> {
-        calls::parameters(documents)
+    fn calls(documents: &[DocumentRef], home: Option<&str>) -> Vec<Call> {
+        calls::parameters(documents, home)
     }
 
     fn new(config: &SdkConfig, endpoint: Option<&str>) -> Self {

@@ -20,8 +20,8 @@ pub(super) struct Secrets(Client);
 impl Service for Secrets {
     const NAME: &'static str = "Secrets Manager";
 
-    fn calls(documents: &[DocumentRef]) -> Vec<Call> {
-        calls::secrets(documents)
+    fn calls(documents: &[DocumentRef], home: Option<&str>) -> Vec<Call> {
+        calls::secrets(documents, home)
     }
 
     fn new(config: &SdkConfig, endpoint: Option<&str>) -> Self {

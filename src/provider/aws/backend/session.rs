@@ -28,8 +28,8 @@ use super::wire::Wire;
 pub(super) trait Service: Send + Sync + Sized {
     /// As in messages.
     const NAME: &'static str;
-    /// The calls that read these documents.
-    fn calls(documents: &[DocumentRef]) -> Vec<Call>;
+    /// The calls that read these documents, where `home` is the configured region.
+    fn calls(documents: &[DocumentRef], home: Option<&str>) -> Vec<Call>;
     /// A client; `endpoint` is the section's.
     fn new(config: &SdkConfig, endpoint: Option<&str>) -> Self;
     /// Makes a call, once: one answer for each member, in their order.
@@ -158,6 +158,11 @@ impl Opener {
 }
 
 impl Session {
+    /// The configured region.
+    pub(super) fn home(&self) -> Option<&str> {
+        self.sdk.region().map(Region::as_ref)
+    }
+
     /// A client in this region, or in the configured one.
     pub(super) fn regional<S: Service>(&self, region: Option<&str>) -> Result<Regional<S>, Failure> {
         let region =
