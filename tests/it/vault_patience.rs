@@ -29,8 +29,9 @@ fn a_vault_that_refuses_for_5_s_and_is_sealed_for_3_is_waited_for() {
     assert!(Instant::now() > opens + Duration::from_secs(3), "{}", run.describe());
     let lines = std::fs::read_to_string(stage.sandbox.path("out")).unwrap();
     assert_eq!(lines.lines().count(), 3, "{}", run.describe());
-    // The first document alone meets the trouble, since the rest wait for it: never more than an attempt a pause.
-    assert!(stage.fake.requests("") < 3 + 20, "{} requests", stage.fake.requests(""));
+    // The first document alone meets the refusals, since the rest wait until its connection stands; the seal they meet
+    // together, and nobody knocks without a pause. Pauses are drawn, so that only a storm is told from patience.
+    assert!(stage.fake.requests("") < 100, "{} requests", stage.fake.requests(""));
 }
 
 #[test]
