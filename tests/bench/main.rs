@@ -10,6 +10,7 @@
 )]
 
 #[path = "../aws_fake/mod.rs"]
+#[allow(unused_imports, reason = "a part of the fake is enough here")]
 mod aws;
 #[path = "../vault_fake/mod.rs"]
 mod fake;
