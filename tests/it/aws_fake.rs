@@ -26,7 +26,7 @@ portal: a role's credentials, wrong token, another role or account
 ";
 
 fn boto3(sandbox: &Sandbox, script: &str, arguments: &[&str]) -> Run {
-    let python = tools().join("boto3/bin/python");
+    let python = tools().join("moto/bin/python");
     assert!(python.exists(), "{} is missing: run `make setup`", python.display());
     sandbox.run(Command::new(python).arg(in_repository(script)).args(arguments))
 }
