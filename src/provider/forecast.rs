@@ -115,12 +115,6 @@ impl Forecast {
     }
 }
 
-/// The text of a variable that is set, and not to nothing.
-pub(super) fn variable(surroundings: &dyn Surroundings, name: &str) -> Option<String> {
-    let value = surroundings.variable(name).filter(|value| !value.expose().is_empty())?;
-    value.expose_text().map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

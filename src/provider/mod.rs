@@ -25,6 +25,8 @@ mod shape;
 pub mod vault;
 #[cfg(any(feature = "provider-aws", feature = "provider-vault"))]
 mod warm_up;
+#[cfg(feature = "https")]
+mod way;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -169,6 +171,14 @@ impl Default for Terms {
 pub trait Surroundings: Sync {
     /// The environment variable `name`, byte for byte, when it is set.
     fn variable(&self, name: &str) -> Option<Secret>;
+    /// The same, unless it is set to nothing: Compose sets what it cannot find to nothing.
+    fn given(&self, name: &str) -> Option<Secret> {
+        self.variable(name).filter(|value| !value.expose().is_empty())
+    }
+    /// The same, where it is text.
+    fn given_text(&self, name: &str) -> Option<String> {
+        self.given(name)?.expose_text().map(str::to_owned)
+    }
     /// The directory that relative paths of the configuration start from: the configuration file's own.
     fn base(&self) -> &std::path::Path;
     /// On what terms backends are asked.

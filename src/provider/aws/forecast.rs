@@ -4,7 +4,7 @@
 //! Manager; Parameter Store is free with standard throughput.
 
 use crate::provider::Surroundings;
-use crate::provider::forecast::{Call, Forecast, Foresee, Policy, Price, variable};
+use crate::provider::forecast::{Call, Forecast, Foresee, Policy, Price};
 use crate::provider::settings::Settings;
 
 use super::calls::{self, Operation};
@@ -90,8 +90,8 @@ fn assumption(settings: &Settings) -> Option<&'static str> {
 fn home(settings: &Settings, surroundings: &dyn Surroundings) -> Option<String> {
     let written = settings.text("region").map(str::to_owned);
     written
-        .or_else(|| variable(surroundings, "AWS_REGION"))
-        .or_else(|| variable(surroundings, "AWS_DEFAULT_REGION"))
+        .or_else(|| surroundings.given_text("AWS_REGION"))
+        .or_else(|| surroundings.given_text("AWS_DEFAULT_REGION"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::provider::forecast::{Call, Forecast, variable};
+use crate::provider::forecast::{Call, Forecast};
 use crate::provider::settings::Settings;
 use crate::provider::{DocumentRef, Surroundings};
 
@@ -13,7 +13,7 @@ use super::reference::{Reference, is_id, parse};
 
 /// The forecast.
 pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dyn Surroundings) -> Forecast {
-    let is_set = |setting: &str, name: &str| settings.has(setting) || variable(surroundings, name).is_some();
+    let is_set = |setting: &str, name: &str| settings.has(setting) || surroundings.given_text(name).is_some();
     if is_set("service_account_token_file", "OP_SERVICE_ACCOUNT_TOKEN")
         && !is_set("connect_host", "OP_CONNECT_HOST")
     {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::provider::forecast::{Call, Forecast, PathRule, Policy, variable};
+use crate::provider::forecast::{Call, Forecast, PathRule, Policy};
 use crate::provider::settings::Settings;
 use crate::provider::{DocumentRef, Surroundings, Tokens};
 
@@ -80,7 +80,7 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     if settings.has("token_file") {
         return Access::Token;
     }
-    let is_set = |name: &str| belongs(settings, surroundings) && variable(surroundings, name).is_some();
+    let is_set = |name: &str| belongs(settings, surroundings) && surroundings.given_text(name).is_some();
     let is_either = |name: &str| is_set(name) || is_set(&format!("{name}_FILE"));
     if is_either(TOKEN_VARIABLE) {
         Access::Token
@@ -97,7 +97,7 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
 
 /// Whether the environment speaks of the server that the section names.
 fn belongs(settings: &Settings, surroundings: &dyn Surroundings) -> bool {
-    match (settings.text("address"), variable(surroundings, "VAULT_ADDR")) {
+    match (settings.text("address"), surroundings.given_text("VAULT_ADDR")) {
         (Some(ours), Some(theirs)) => ours.trim_end_matches('/') == theirs.trim_end_matches('/'),
         _ => true,
     }
@@ -119,7 +119,7 @@ fn policy(
         rules.insert(REVOKE, rule(REVOKE, "update", Some(remark)));
     }
     let namespace = settings.text("namespace").map(str::to_owned);
-    let inherited = || variable(surroundings, "VAULT_NAMESPACE").filter(|_| belongs(settings, surroundings));
+    let inherited = || surroundings.given_text("VAULT_NAMESPACE").filter(|_| belongs(settings, surroundings));
     Policy::Vault { namespace: namespace.or_else(inherited), rules: rules.into_values().collect() }
 }
 

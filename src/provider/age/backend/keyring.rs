@@ -38,7 +38,7 @@ pub(super) enum Source {
 impl Source {
     /// Chooses without looking at files. A variable that is empty counts as unset: Compose makes those.
     pub(super) fn choose(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
-        let variable = |name| surroundings.variable(name).filter(|value| !value.expose().is_empty());
+        let variable = |name| surroundings.given(name);
         let files = settings.paths("identity_file");
         if !files.is_empty() {
             return Self::Files(files.to_vec());

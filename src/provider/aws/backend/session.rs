@@ -1,7 +1,6 @@
 //! What stands before the first call: region, certificates, an identity; and a client for each region.
 
 use std::future::Future;
-use std::path::PathBuf;
 
 use aws_config::identity::IdentityCache;
 use aws_config::meta::region::ProvideRegion as _;
@@ -11,11 +10,12 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use crate::http::{Proxies, Roots};
+use crate::http::Roots;
 use crate::provider::aws::calls::Call;
-use crate::provider::local_file::{Places, path_of};
+use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
-use crate::provider::{DocumentRef, Failure, Surroundings, Terms, certificates};
+use crate::provider::way::Way;
+use crate::provider::{DocumentRef, Failure, Surroundings, Terms};
 
 use super::Answer;
 use super::identity::{self, Chain};
@@ -42,8 +42,7 @@ pub(super) struct Opener {
     variables: Variables,
     profiles: Profiles,
     places: Places,
-    system_roots: Option<PathBuf>,
-    proxies: Proxies,
+    way: Way,
 }
 
 /// An identity, and how services are reached in its name.
@@ -66,26 +65,25 @@ impl Opener {
     /// Reads variables, and nothing else yet.
     pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
         let variables = Variables::of(surroundings);
-        let plain = |name: &str| {
-            let value = surroundings.variable(name).filter(|value| !value.expose().is_empty());
-            value.and_then(|value| value.expose_text().map(str::to_owned))
-        };
-        let system_roots = surroundings.variable("SSL_CERT_FILE").filter(|value| !value.expose().is_empty());
         Self {
             settings: settings.clone(),
             profiles: Profiles::of(settings, &variables),
             variables,
             places: Places::of(surroundings),
-            system_roots: system_roots.map(|value| path_of(&value)),
-            proxies: Proxies::of(plain),
+            way: Way::of(surroundings),
         }
     }
 
     /// Finds out who kz is.
     pub(super) async fn open(&self, terms: &Terms) -> Result<Session, Failure> {
         let patience = &terms.patience;
-        let wire =
-            Wire::new(self.roots()?, self.proxies.clone(), patience.log(), "asking AWS", " for an identity");
+        let wire = Wire::new(
+            self.roots()?,
+            self.way.proxies.clone(),
+            patience.log(),
+            "asking AWS",
+            " for an identity",
+        );
         let (fips, dual_stack) = (self.settings.boolean("fips"), self.settings.boolean("dual_stack"));
         let config = identity::config(&wire, None, fips, dual_stack);
         let region = self.region(&config).await;
@@ -110,10 +108,8 @@ impl Opener {
 
     fn roots(&self) -> Result<Roots, Failure> {
         let named = self.settings.path("ca_cert").map(ToOwned::to_owned);
-        match named.or_else(|| self.variables.path("AWS_CA_BUNDLE")) {
-            Some(path) => Ok(Roots::Only(certificates::read(&self.places.locate(path)?)?)),
-            None => Ok(Roots::System(self.system_roots.clone())),
-        }
+        let named = named.or_else(|| self.variables.path("AWS_CA_BUNDLE"));
+        self.way.roots(named.as_deref(), &self.places)
     }
 
     /// The section's, the environment's, or the profile's.

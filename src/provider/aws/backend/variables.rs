@@ -31,10 +31,7 @@ pub(super) struct Variables(BTreeMap<&'static str, Secret>);
 
 impl Variables {
     pub(super) fn of(surroundings: &dyn Surroundings) -> Self {
-        let read = |&name: &&'static str| {
-            let value = surroundings.variable(name).filter(|value| !value.expose().is_empty());
-            value.map(|value| (name, value))
-        };
+        let read = |&name: &&'static str| surroundings.given(name).map(|value| (name, value));
         Self(READ.iter().filter_map(read).collect())
     }
 

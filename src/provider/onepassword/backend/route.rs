@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::http::{self, Address, Client, Proxies, Roots};
-use crate::provider::local_file::{self, Places, path_of};
+use crate::http::{self, Address, Client};
+use crate::provider::local_file::{self, Places};
 use crate::provider::settings::Settings;
-use crate::provider::{Failure, Surroundings, Terms, certificates};
+use crate::provider::way::Way;
+use crate::provider::{Failure, Surroundings, Terms};
 use crate::secret::Secret;
 
 use super::Route;
@@ -21,8 +22,7 @@ pub(super) struct Routes {
     connect: Token,
     account: Token,
     roots: Option<PathBuf>,
-    system_roots: Option<PathBuf>,
-    proxies: Proxies,
+    way: Way,
     places: Places,
     path: Option<Secret>,
     home: Option<Secret>,
@@ -42,7 +42,7 @@ impl Token {
         variable: &'static str,
         surroundings: &dyn Surroundings,
     ) -> Self {
-        let value = surroundings.variable(variable).filter(|value| !value.expose().is_empty());
+        let value = surroundings.given(variable);
         Self { file: settings.path(setting).map(ToOwned::to_owned), variable, value }
     }
 
@@ -75,11 +75,9 @@ impl Token {
 
 impl Routes {
     pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
-        let set = |name: &str| surroundings.variable(name).filter(|value| !value.expose().is_empty());
-        let plain = |name: &str| set(name).and_then(|value| value.expose_text().map(str::to_owned));
         let written = settings.text("connect_host").map(str::to_owned);
         Self {
-            host: written.or_else(|| plain("OP_CONNECT_HOST")),
+            host: written.or_else(|| surroundings.given_text("OP_CONNECT_HOST")),
             connect: Token::of(settings, "token_file", "OP_CONNECT_TOKEN", surroundings),
             account: Token::of(
                 settings,
@@ -88,11 +86,10 @@ impl Routes {
                 surroundings,
             ),
             roots: settings.path("ca_cert").map(ToOwned::to_owned),
-            system_roots: set("SSL_CERT_FILE").map(|value| path_of(&value)),
-            proxies: Proxies::of(plain),
+            way: Way::of(surroundings),
             places: Places::of(surroundings),
-            path: set("PATH"),
-            home: set("HOME"),
+            path: surroundings.given("PATH"),
+            home: surroundings.given("HOME"),
         }
     }
 
@@ -126,13 +123,10 @@ impl Routes {
         })?;
         let client = Client::new(&http::Settings {
             address,
-            roots: match &self.roots {
-                Some(path) => Roots::Only(certificates::read(&self.places.locate(path)?)?),
-                None => Roots::System(self.system_roots.clone()),
-            },
+            roots: self.way.roots(self.roots.as_deref(), &self.places)?,
             identity: None,
             server_name: None,
-            proxies: self.proxies.clone(),
+            proxies: self.way.proxies.clone(),
         })
         .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.1password]`"))?;
         let token = self.connect.read(&self.places)?;

@@ -6,10 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::http::{self, Address, Client, Identity, Proxies, Roots};
+use crate::http::{self, Address, Client, Identity};
 use crate::provider::certificates;
 use crate::provider::local_file::{self, Places};
 use crate::provider::settings::Settings;
+use crate::provider::way::Way;
 use crate::provider::{Failure, FailureKind, Surroundings};
 
 use super::variables::Variables;
@@ -24,8 +25,7 @@ pub(super) struct Connection {
     key: Option<PathBuf>,
     server_name: Option<String>,
     skip_verify: bool,
-    system_roots: Option<PathBuf>,
-    proxies: Proxies,
+    way: Way,
 }
 
 impl Connection {
@@ -36,10 +36,6 @@ impl Connection {
         let path = |setting, variable| {
             settings.path(setting).map(Path::to_owned).or_else(|| variables.path(variable))
         };
-        let plain = |name: &str| {
-            let value = surroundings.variable(name).filter(|value| !value.expose().is_empty());
-            value.and_then(|value| value.expose_text().map(str::to_owned))
-        };
         let skip = variables.text("VAULT_SKIP_VERIFY").map(|value| value.to_ascii_lowercase());
         Self {
             address: text("address", "VAULT_ADDR"),
@@ -49,8 +45,7 @@ impl Connection {
             key: path("client_key", "VAULT_CLIENT_KEY"),
             server_name: text("tls_server_name", "VAULT_TLS_SERVER_NAME"),
             skip_verify: skip.is_some_and(|value| !matches!(value.as_str(), "0" | "f" | "false")),
-            system_roots: plain("SSL_CERT_FILE").map(PathBuf::from),
-            proxies: Proxies::of(plain),
+            way: Way::of(surroundings),
         }
     }
 
@@ -81,13 +76,10 @@ impl Connection {
         }
         let settings = http::Settings {
             address,
-            roots: match &self.roots {
-                Some(path) => Roots::Only(certificates::read(&places.locate(path)?)?),
-                None => Roots::System(self.system_roots.clone()),
-            },
+            roots: self.way.roots(self.roots.as_deref(), places)?,
             identity: self.identity(places)?,
             server_name: self.server_name.clone(),
-            proxies: self.proxies.clone(),
+            proxies: self.way.proxies.clone(),
         };
         Client::new(&settings).map_err(|unbuilt| Failure {
             kind: FailureKind::Misconfigured,

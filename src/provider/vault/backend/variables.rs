@@ -48,10 +48,7 @@ pub(super) struct Variables {
 
 impl Variables {
     pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
-        let read = |&name: &&'static str| {
-            let value = surroundings.variable(name).filter(|value| !value.expose().is_empty());
-            value.map(|value| (name, value))
-        };
+        let read = |&name: &&'static str| surroundings.given(name).map(|value| (name, value));
         let mut variables = Self { set: READ.iter().filter_map(read).collect(), belong: true };
         let (ours, theirs) = (settings.text("address"), variables.text("VAULT_ADDR"));
         if let (Some(ours), Some(theirs)) = (ours, theirs)

@@ -1,0 +1,35 @@
+//! The way from this machine to any server: whose certificates are believed, and which proxies stand between.
+//!
+//! Invariant: certificates are read when a client is made, not before.
+
+use std::path::{Path, PathBuf};
+
+use crate::http::{Proxies, Roots};
+
+use super::local_file::{Places, path_of};
+use super::{Failure, Surroundings, certificates};
+
+/// What the environment says of it, whoever the server is.
+#[derive(Debug)]
+pub(super) struct Way {
+    system_roots: Option<PathBuf>,
+    /// What stands between.
+    pub(super) proxies: Proxies,
+}
+
+impl Way {
+    pub(super) fn of(surroundings: &dyn Surroundings) -> Self {
+        Self {
+            system_roots: surroundings.given("SSL_CERT_FILE").map(|value| path_of(&value)),
+            proxies: Proxies::of(|name| surroundings.given_text(name)),
+        }
+    }
+
+    /// The certificates that are named, and no others; else the system's.
+    pub(super) fn roots(&self, named: Option<&Path>, places: &Places) -> Result<Roots, Failure> {
+        match named {
+            Some(path) => Ok(Roots::Only(certificates::read(&places.locate(path)?)?)),
+            None => Ok(Roots::System(self.system_roots.clone())),
+        }
+    }
+}
