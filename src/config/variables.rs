@@ -1,5 +1,10 @@
 //! The process that kz runs in: environment, working directory, ids. The one file that reads them.
 //!
+//! What the AWS SDK reads besides, by itself: `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` with `HOME`;
+//! `AWS_CONTAINER_CREDENTIALS_*` and `AWS_CONTAINER_AUTHORIZATION_TOKEN[_FILE]`; `AWS_EC2_METADATA_*`;
+//! `AWS_ENDPOINT_URL[_*]` and `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`; `AWS_USE_FIPS_ENDPOINT` and
+//! `AWS_USE_DUALSTACK_ENDPOINT`; further settings of its own that change nothing of who kz is.
+//!
 //! Tests build a [`Process`] by hand. Names and values are bytes: nothing here is assumed to be UTF-8.
 
 use std::ffi::{OsStr, OsString};
