@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use super::args::{CompletionShell, Completions};
+use super::args::look::{CompletionShell, Completions};
 use super::report::Failure;
 use super::stdout;
 

@@ -9,7 +9,8 @@ use crate::log::Log;
 use crate::publish::{self, Attributes, Turn};
 use crate::secret::Secret;
 
-use super::args::{Common, Init};
+use super::args::Common;
+use super::args::look::Init;
 use super::report::Failure;
 use super::starter::Situation;
 use super::stdout;

@@ -12,7 +12,8 @@ use crate::output::dotenv;
 use crate::plan::UnknownSecret;
 use crate::secret::Secret;
 
-use super::args::{Common, Run};
+use super::args::Common;
+use super::args::deliver::Run;
 use super::report::Failure;
 use super::session::Session;
 

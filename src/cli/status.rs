@@ -8,7 +8,7 @@ use crate::plan::{Declaration, Plan, Source};
 use crate::provider::FailureKind;
 use crate::resolve::{Class, Verdict, Verdicts};
 
-use super::args::{Status, StatusFormat};
+use super::args::look::{Status, StatusFormat};
 use super::report::Failure;
 use super::session::Session;
 use super::stdout;

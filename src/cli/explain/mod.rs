@@ -4,7 +4,7 @@ mod catalogue;
 
 pub(super) use catalogue::{CATALOGUE, Code, Explanation};
 
-use super::args::Explain;
+use super::args::look::Explain;
 use super::report::Failure;
 use super::stdout;
 

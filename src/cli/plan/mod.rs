@@ -11,7 +11,7 @@ use crate::plan::Batch;
 use crate::provider::forecast::{Forecast, Policy, Statement};
 use crate::provider::registry::Descriptor;
 
-use super::args::{Plan as Arguments, PlanFormat};
+use super::args::look::{Plan as Arguments, PlanFormat};
 use super::report::Failure;
 use super::session::Session;
 use super::stdout;

@@ -1,0 +1,106 @@
+//! The commands that bring secrets somewhere: `kz export` and `kz run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::{duration, mode};
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  kz export --format files --output /secrets --owner 999:999
+      an init service, as root, for a vendor image whose server runs as uid 999:
+      POSTGRES_PASSWORD_FILE=/secrets/POSTGRES_PASSWORD
+  kz export --format env --output /secrets/.env
+      for `kz run --env-file /secrets/.env`, or a shell: set -a; . /secrets/.env
+  kz export --format json | jq -r .DATABASE_URL
+
+A file is replaced only when its content changes, and a reader sees the old set or the new one,
+never a part. Mode 0400 has one reader: the owner (and root).";
+
+/// `kz export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(in crate::cli) struct Export {
+    /// The form: KEY=value lines, one JSON object, or a file per secret
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// Where to: a file, for `files` a directory; `-` or nothing is stdout
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub output: Option<PathBuf>,
+    /// Only these secrets
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Permission bits of what is written [default: 0400]
+    #[arg(long, value_name = "OCTAL", value_parser = mode)]
+    pub mode: Option<u32>,
+    /// Owner of what is written: uid, uid:gid, or names [default: who runs kz]
+    #[arg(long, value_name = "UID[:GID]")]
+    pub owner: Option<String>,
+    /// Fail unless this user, with this group, will be able to read what is written
+    #[arg(long = "for", value_name = "UID[:GID]")]
+    pub reader: Option<String>,
+    /// In `json`, values that are not UTF-8 become {"base64": "…"} instead of an error
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub json_bytes: Option<JsonBytes>,
+}
+
+/// The forms of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Format {
+    /// KEY=value lines that all quote-aware parsers read alike
+    Env,
+    /// One JSON object
+    Json,
+    /// One file per secret, exact bytes
+    Files,
+}
+
+/// What becomes of bytes in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum JsonBytes {
+    /// {"base64": "…"}
+    Base64,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  ENTRYPOINT [\"kz\", \"run\", \"--\"]                      in a Dockerfile, with
+  CMD [\"node\", \"server.js\"]
+  kz run --only DATABASE_URL -- ./migrate
+  kz run --env-file /secrets/.env --wait 60s -- ./server
+
+kz replaces itself with the command, which gets its process id and its signals. The credentials of
+kz's own backends (VAULT_TOKEN, …) are taken out of the environment; --keep-env NAME keeps one.";
+
+/// `kz run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(in crate::cli) struct Run {
+    /// Only these secrets
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Begin with an empty environment, but for the secrets and what --keep-env names
+    #[arg(long)]
+    pub clean_env: bool,
+    /// Keep this variable, though it is a credential of kz's own or the environment is clean
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub keep_env: Vec<String>,
+    /// Take the secrets from what `kz export --format env` wrote; needs no configuration
+    #[arg(long, value_name = "FILE", conflicts_with = "config", value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
+    /// Wait this long for the env file to appear
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "env_file")]
+    pub wait: Option<Duration>,
+    /// Believe an env file of this uid too, beside root's and our own
+    #[arg(long, value_name = "UID", requires = "env_file")]
+    pub from_uid: Option<u32>,
+    /// Accept this variable from the env file, though it makes programs load code
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "env_file")]
+    pub allow: Vec<String>,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}

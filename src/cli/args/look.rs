@@ -1,0 +1,153 @@
+//! The commands that say something and deliver nothing.
+
+use clap::{Args, ValueEnum};
+
+const STATUS_STATES: &str = "\
+Examples:
+  kz status
+  kz status --format json | jq -r '.[] | select(.state == \"absent\").name'
+
+States:
+  ok            it is there
+  default       absent, so its default is used
+  optional      absent, which is allowed
+  absent        the backend has no such secret, or the document no such field
+  denied        the backend does not let kz read it
+  unreachable   the backend could not be reached, or did not answer in time
+  malformed     what came back does not parse or decode
+  not set up    kz was not told enough to ask, or this version cannot ask
+  not rendered  a template of secrets that are there does not come to a value
+  blocked       a template that needs one that is not there
+
+Exit code 0 when there are only the first three, 1 with any other. No character of a value is shown,
+nor its length.";
+
+/// `kz status`.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_STATES)]
+pub(in crate::cli) struct Status {
+    /// Only these secrets
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// A table for people, or JSON for programs
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: StatusFormat,
+}
+
+/// The forms of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum StatusFormat {
+    /// Columns
+    Table,
+    /// An array of objects with `name`, `provider`, `ref`, `state` and, where there is one, `cause`
+    Json,
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  kz plan                                            calls, cost, and what has to be allowed
+  kz plan --starts-per-day 5000 --format json | jq .usd_per_month
+  kz plan --format hcl | vault policy write app -
+  kz plan --format iam > policy.json
+  aws iam put-role-policy --role-name app --policy-name kz --policy-document file://policy.json
+
+The configuration is read, and nothing else; nothing is contacted. Calls are those of a start in which
+every secret is there. Costs are of these calls at list prices, without storage. The policies allow what
+this configuration reads, and nothing more. Where it names no region or login, this command's environment
+is taken for that in which kz will run.";
+
+/// `kz plan`.
+#[derive(Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
+pub(in crate::cli) struct Plan {
+    /// Only these secrets
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Only this provider, by its name in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// How often kz is started, for the cost of a month
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub starts_per_day: u64,
+    /// A table for people, JSON for programs, or a policy alone
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: PlanFormat,
+}
+
+/// The forms of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum PlanFormat {
+    /// Columns, notes and policies
+    Table,
+    /// One object
+    Json,
+    /// The Vault policy, for `vault policy write`
+    Hcl,
+    /// The IAM policy, for `aws iam put-role-policy`
+    Iam,
+}
+
+pub(super) const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  kz schema > keyzero.schema.json
+      and as the first line of .keyzero.toml, for editors with taplo: #:schema ./keyzero.schema.json
+  kz schema > s.json && check-jsonschema --schemafile s.json .keyzero.toml
+
+`kz validate` sees more than any schema can: names in templates, circles, literal credentials.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  kz init                            for the Compose file or the manifest that is here, else for a script
+  kz init --print | less             look at it first
+
+It uses age, which needs no server, and its comments hold the commands that make an identity and
+encrypt the first secret. A .keyzero.toml that is there already stays as it is.";
+
+/// `kz init`.
+#[derive(Debug, Args)]
+#[command(after_help = INIT_EXAMPLES)]
+pub(in crate::cli) struct Init {
+    /// Write it to stdout
+    #[arg(long)]
+    pub print: bool,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  kz explain KZ212                   what stands in brackets behind `kz: error: …`
+  kz explain                         all codes, a line each";
+
+/// `kz explain`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(in crate::cli) struct Explain {
+    /// The code; without one all are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(kz completions bash)                                      this shell; or its line in ~/.bashrc
+  kz completions zsh > ~/.zfunc/_kz                                  with ~/.zfunc in fpath
+  kz completions fish > ~/.config/fish/completions/kz.fish";
+
+/// `kz completions`.
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub(in crate::cli) struct Completions {
+    /// Which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: CompletionShell,
+}
+
+/// The shells that completions are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum CompletionShell {
+    /// GNU bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
