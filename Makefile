@@ -14,11 +14,13 @@ PROFILE := release
 BASE := own
 # Handed to the test runner: make e2e ARGS=quickstart
 ARGS :=
-# make fuzz: how long each target runs, and which.
+# make fuzz: how long each target runs, which, and from which number it searches (none: another each time).
 SECONDS := 60
+SEED :=
 FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
-# make features: which of Cargo.toml's.
+# make features: which of Cargo.toml's, and whether with their tests.
+UNIT :=
 PROVIDERS := $(shell sed -n 's/^\(provider-[a-z0-9-]*\) = .*/\1/p' Cargo.toml)
 
 # make demo-vault: which.
@@ -81,11 +83,11 @@ test: setup check ## everything: check, unit and integration tests, each provide
 	@$(MAKE) --no-print-directory hostile ARGS=
 	@$(MAKE) --no-print-directory e2e
 
-features: ## each provider alone: it builds without a warning and passes its own tests
+features: ## each provider alone builds without a warning; UNIT=yes runs its tests too (minutes for each)
 	@for provider in $(PROVIDERS); do \
 		echo "$$provider alone"; \
 		cargo clippy $(FAST) --lib --bins --no-default-features --features "$$provider" -- -D warnings; \
-		cargo test $(FAST) --lib --no-default-features --features "$$provider"; \
+		if [ -n "$(UNIT)" ]; then cargo test $(FAST) --lib --no-default-features --features "$$provider"; fi; \
 	done
 
 hostile: ## attacks on a volume that kz exports into, as a table; ARGS='link' for some rows (as root; changes sysctls and restores them)
@@ -107,7 +109,7 @@ size: image ## what the release binary and the image weigh, beside the budgets, 
 	@scripts/size $(BINARY) $(IMAGE) $(CARGO_FLAGS) --release
 
 fuzz: setup ## every fuzz target for SECONDS=60; FUZZ=config for one
-	@scripts/fuzz $(SECONDS) $(FUZZ)
+	@SEED=$(SEED) scripts/fuzz $(SECONDS) $(FUZZ)
 
 advisories: ## known vulnerabilities in the dependencies (needs the network)
 	@cargo deny --log-level error check advisories
