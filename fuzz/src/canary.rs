@@ -10,6 +10,7 @@ pub const WORD: &str = "hunter2canary";
 
 /// Keys whose words errors and excerpts may repeat. A template's names are repeated, its text is not.
 const SHOWN: &[&str] = &[
+    "deliver",
     "provider",
     "resolver",
     "type",

@@ -8,6 +8,7 @@ mod deadline;
 mod explain;
 mod export;
 mod init;
+mod install;
 mod owner;
 mod plan;
 mod report;
@@ -87,6 +88,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Plan(command) => plan::plan(command, &session()?)?,
         Command::Explain(command) => explain::explain(command)?,
+        Command::Install(command) => install::install(command, common, log)?,
         Command::Init(command) => init::init(command, common, &process, log)?,
         Command::Schema => stdout::print(config::schema::text().as_bytes())?,
         Command::Completions(command) => completions::completions(command, Arguments::command())?,

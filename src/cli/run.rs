@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::variables::Process;
 use crate::exec::environment::{self, Environment, Inherit, Recipe};
-use crate::exec::{self, env_file};
+use crate::exec::{self, env_file, memory_file};
 use crate::log::Log;
 use crate::output::dotenv;
 use crate::plan::UnknownSecret;
@@ -18,8 +18,12 @@ use super::report::Failure;
 use super::session::Session;
 
 /// What CMD is to get, and what not.
+#[derive(Default)]
 struct Delivery {
+    /// What becomes a variable.
     secrets: Vec<(String, Secret)>,
+    /// What becomes an open file instead, by the names that are then no variables.
+    elsewhere: Vec<String>,
     credentials: Vec<&'static str>,
     keep: Vec<String>,
 }
@@ -32,7 +36,7 @@ pub(super) fn run(
     log: Log,
 ) -> Result<Infallible, Failure> {
     let Some(program) = arguments.command.first() else { return Err(Failure::NoCommand) };
-    let Delivery { secrets, credentials, mut keep } = match &arguments.env_file {
+    let Delivery { secrets, elsewhere, credentials, mut keep } = match &arguments.env_file {
         Some(path) => from_file(path, arguments, process, log)?,
         None => from_backends(arguments, common, process, log)?,
     };
@@ -43,6 +47,7 @@ pub(super) fn run(
         keep: &keep,
         credentials: &credentials,
         secrets: &secrets,
+        elsewhere: &elsewhere,
     };
     let environment = environment::build(&recipe).map_err(Failure::Unfit)?;
     say_removed(&environment, log);
@@ -52,9 +57,27 @@ pub(super) fn run(
 fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
     let session = Session::open(common, process, log)?;
     let resolved = session.resolve(&session.plan(&arguments.only)?)?;
-    let secrets = resolved.into_iter().map(|secret| (secret.name, secret.value)).collect();
-    let credentials = session.credential_variables();
-    Ok(Delivery { secrets, credentials, keep: session.loaded.config.keep_env })
+    let mut delivery = Delivery { credentials: session.credential_variables(), ..Delivery::default() };
+    for secret in resolved {
+        match file_variable(&session, &secret.name) {
+            None => delivery.secrets.push((secret.name, secret.value)),
+            Some(variable) => {
+                let place =
+                    memory_file::hand_over(&secret.name, &secret.value).map_err(Failure::MemoryFile)?;
+                log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
+                delivery.secrets.push((variable, Secret::new(place.into_bytes())));
+                delivery.elsewhere.push(secret.name);
+            }
+        }
+    }
+    delivery.keep = session.loaded.config.keep_env;
+    Ok(delivery)
+}
+
+/// The variable that names the open file of a secret, where it is delivered as one.
+fn file_variable(session: &Session<'_>, name: &str) -> Option<String> {
+    let declarations = &session.loaded.config.declarations;
+    declarations.iter().find(|declaration| declaration.name == name)?.file_variable()
 }
 
 fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Result<Delivery, Failure> {
@@ -80,7 +103,7 @@ fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Resul
     if !arguments.only.is_empty() {
         variables.retain(|(name, _)| arguments.only.contains(name));
     }
-    Ok(Delivery { secrets: variables, credentials: Vec::new(), keep: Vec::new() })
+    Ok(Delivery { secrets: variables, ..Delivery::default() })
 }
 
 fn say_removed(environment: &Environment, log: Log) {

@@ -223,6 +223,7 @@ fn declare(secrets: &[Raw<'_>], instances: &Instances, problems: &mut Problems) 
     }
     check_inputs(secrets, &declarations, &places, problems);
     check_files(&declarations, &places, problems);
+    check_descriptors(&declarations, &places, problems);
     match inputs_first(&declarations) {
         Ok(order) => scope::inherit(&mut declarations, &order, &places, problems),
         Err(index) => {
@@ -277,6 +278,20 @@ fn check_files(declarations: &[Declaration], places: &[Place], problems: &mut Pr
             );
         }
         seen.insert(file, &declaration.name);
+    }
+}
+
+/// No secret has the name of the variable that says where another one's file is.
+fn check_descriptors(declarations: &[Declaration], places: &[Place], problems: &mut Problems) {
+    for (declaration, place) in declarations.iter().zip(places) {
+        let Some(variable) = declaration.file_variable() else { continue };
+        if declarations.iter().any(|other| other.name == variable) {
+            let message = format!(
+                "`{}` is delivered by the variable `{variable}`, which is a secret too",
+                declaration.name
+            );
+            problems.add_with_hint(place.clone(), Mistake::Excluded, message, "rename one of them");
+        }
     }
 }
 

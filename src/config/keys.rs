@@ -3,7 +3,7 @@
 //!
 //! A pattern says in ECMA-262 what the function beside it decides in Rust; the tests ask both.
 
-use crate::plan::Encoding;
+use crate::plan::{Channel, Encoding};
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,8 @@ pub(super) enum Takes {
     Integer(i64, i64),
     /// One of [`ENCODINGS`].
     Encoding,
+    /// One of [`CHANNELS`].
+    Channel,
 }
 
 /// What a key belongs to.
@@ -82,6 +84,9 @@ const HOST: &str = concat!(
 /// The texts that `encoding` takes.
 pub(super) const ENCODINGS: &[(&str, Encoding)] =
     &[("base64", Encoding::Base64), ("base64url", Encoding::Base64Url), ("hex", Encoding::Hex)];
+
+/// The texts that `deliver` takes.
+pub(super) const CHANNELS: &[(&str, Channel)] = &[("env", Channel::Environment), ("fd", Channel::Descriptor)];
 
 /// How many documents may be asked for at once.
 pub(super) const CONCURRENCY: (i64, i64) = (1, 1024);
@@ -158,6 +163,13 @@ pub(super) const SECRET: &[Key] = &[
     ),
     key("mode", Group::Other, Takes::Text(MODE), "\"0440\"", "octal permission bits that let the owner read"),
     key("owner", Group::Other, Takes::Text(ANY), "\"999:999\"", "uid, uid:gid, or names, of its file"),
+    key(
+        "deliver",
+        Group::Other,
+        Takes::Channel,
+        "\"fd\"",
+        "how `kz run` hands it over: `env`, or `fd` for an open file that `NAME_FILE` names",
+    ),
     key(
         "hosts",
         Group::Scope,

@@ -38,8 +38,8 @@ pub enum Mistake {
     UnknownMethod,
     /// A secret that the configuration does not have.
     UnknownSecret,
-    /// An encoding that kz does not know.
-    UnknownEncoding,
+    /// A word that its key does not take.
+    UnknownWord,
     /// A string where a number belongs, and the like.
     WrongType,
     /// The right type, and not what the key takes.

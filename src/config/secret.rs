@@ -1,7 +1,7 @@
 //! One secret of `[secrets]`: a table of keys, perhaps laid over by an environment and by the local file.
 
 use crate::plan::field::FieldPath;
-use crate::plan::{Declaration, Delivery, Encoding, Reference, Scope, Source, WhenAbsent};
+use crate::plan::{Declaration, Delivery, Reference, Scope, Source, WhenAbsent};
 use crate::provider::DocumentRef;
 use crate::provider::registry::{self, LastSegment};
 use crate::publish::RelativePath;
@@ -145,7 +145,7 @@ impl<'a> Raw<'a> {
                 "add `ref = \"…\"`",
             );
         }
-        let encoding = self.encoding(problems);
+        let encoding = self.one_of("encoding", "encoding", keys::ENCODINGS, problems);
         let version = self.version(problems);
         let provider = provider?;
         let name = provider.node.text(provider.key, problems)?;
@@ -238,17 +238,6 @@ impl<'a> Raw<'a> {
         }
     }
 
-    fn encoding(&self, problems: &mut Problems) -> Option<Encoding> {
-        let written = self.text("encoding", problems)?;
-        let known = keys::ENCODINGS.iter().find(|(name, _)| *name == written);
-        if known.is_none() {
-            let place = self.get("encoding")?.node.place();
-            let known = keys::ENCODINGS.iter().map(|(name, _)| *name);
-            problems.add_unknown(place, Mistake::UnknownEncoding, "encoding", written, known);
-        }
-        known.map(|(_, encoding)| *encoding)
-    }
-
     fn when_absent(&self, problems: &mut Problems) -> WhenAbsent {
         let optional = self.get("optional").and_then(|entry| entry.node.boolean("optional", problems));
         if let Some(entry) = self.get("default")
@@ -286,7 +275,27 @@ impl<'a> Raw<'a> {
             }
         }
         delivery.owner = self.text("owner", problems).map(str::to_owned);
+        delivery.channel =
+            self.one_of("deliver", "way to deliver", keys::CHANNELS, problems).unwrap_or_default();
         delivery
+    }
+
+    /// What a key's text stands for, by this list.
+    fn one_of<T: Copy>(
+        &self,
+        key: &str,
+        what: &str,
+        known: &'static [(&'static str, T)],
+        problems: &mut Problems,
+    ) -> Option<T> {
+        let written = self.text(key, problems)?;
+        let found = known.iter().find(|(name, _)| *name == written);
+        if found.is_none() {
+            let place = self.get(key)?.node.place();
+            let known = known.iter().map(|(name, _)| *name);
+            problems.add_unknown(place, Mistake::UnknownWord, what, written, known);
+        }
+        found.map(|(_, meaning)| *meaning)
     }
 
     fn scope(&self, problems: &mut Problems) -> Scope {

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose strings may be shown.
 const HARMLESS: &[&str] = &[
+    "deliver",
     "provider",
     "resolver",
     "type",

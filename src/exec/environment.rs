@@ -32,6 +32,8 @@ pub struct Recipe<'a> {
     pub credentials: &'a [&'a str],
     /// What comes on top, replacing variables of the same name.
     pub secrets: &'a [(String, Secret)],
+    /// Names that are not taken over, since what they stand for is delivered otherwise.
+    pub elsewhere: &'a [String],
 }
 
 /// `NAME=value` strings, and which credentials were left out. No `Debug`: it holds values.
@@ -77,7 +79,7 @@ pub fn build(recipe: &Recipe<'_>) -> Result<Environment, Unfit> {
     for (name, value) in recipe.inherited {
         let is = |other: &str| name.as_bytes() == other.as_bytes();
         let kept = recipe.keep.iter().any(|keep| is(keep));
-        if recipe.secrets.iter().any(|(secret, _)| is(secret)) {
+        if recipe.secrets.iter().map(|(secret, _)| secret).chain(recipe.elsewhere).any(|secret| is(secret)) {
             continue;
         }
         if !kept && let Some(credential) = recipe.credentials.iter().find(|credential| is(credential)) {
@@ -138,6 +140,7 @@ mod tests {
             (b"PATH".to_vec(), b"/bin".to_vec()),
             (b"VAULT_TOKEN".to_vec(), b"t".to_vec()),
             (b"ODD\xff".to_vec(), b"\xfe".to_vec()),
+            (b"ELSEWHERE".to_vec(), b"old".to_vec()),
         ]
         .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
         .to_vec();
@@ -151,6 +154,7 @@ mod tests {
             keep: &keep,
             credentials: &credentials,
             secrets: &secrets,
+            elsewhere: &["ELSEWHERE".to_owned()],
         })
     }
 

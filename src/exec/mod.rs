@@ -1,4 +1,4 @@
-//! Becoming CMD: its environment, its arguments, and execve.
+//! Becoming CMD: its environment, its arguments, and execve; and the program that kz itself is.
 //!
 //! Invariants: kz does not stay behind, so CMD has kz's process id and gets its signals itself; the
 //! signal dispositions and the core-dump protection that kz set for itself are not passed on; the only
@@ -6,6 +6,8 @@
 
 pub mod env_file;
 pub mod environment;
+pub mod memory_file;
+pub mod program;
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr};

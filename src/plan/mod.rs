@@ -26,6 +26,14 @@ pub struct Declaration {
     pub scope: Scope,
 }
 
+impl Declaration {
+    /// The variable that says where the command of `kz run` finds its value, where that is an open file. `*_FILE`
+    /// is what the official images of Docker read (<https://docs.docker.com/engine/swarm/secrets/>).
+    pub fn file_variable(&self) -> Option<String> {
+        (self.delivery.channel == Channel::Descriptor).then(|| format!("{}_FILE", self.name))
+    }
+}
+
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -77,7 +85,7 @@ pub enum WhenAbsent {
     Default(String),
 }
 
-/// How a secret lies on disk when it is a file of its own.
+/// How a secret is delivered: as a file of its own on disk, and to the command of `kz run`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// Its path in the output directory; its name when `None`.
@@ -86,6 +94,18 @@ pub struct Delivery {
     pub mode: Option<u32>,
     /// `uid[:gid]`, or names.
     pub owner: Option<String>,
+    /// How `kz run` hands it over.
+    pub channel: Channel,
+}
+
+/// How a value reaches the command that `kz run` becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Channel {
+    /// As the variable of its name.
+    #[default]
+    Environment,
+    /// As an open file that lies nowhere; `NAME_FILE` says where the command finds it.
+    Descriptor,
 }
 
 /// Where, in what, and how blind mode may put a value. Empty `hosts`: nowhere.

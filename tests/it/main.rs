@@ -38,6 +38,8 @@ mod connect_server;
 /// One contract for all providers, and the rows of each.
 mod contract;
 mod delivery;
+/// Values in open files that lie nowhere.
+mod descriptors;
 /// The documents say what is there.
 mod docs;
 /// Every error has a code, an explanation, a page and a case.
@@ -52,6 +54,8 @@ mod fake_server;
 mod full_disk;
 /// The starter file works, in each situation.
 mod init;
+/// The program itself as an output.
+mod install;
 /// SIGKILL at every system call of an export.
 mod kill9;
 /// The manual pages are what the command line is.

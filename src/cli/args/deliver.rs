@@ -1,4 +1,4 @@
-//! The commands that bring secrets somewhere: `kz export` and `kz run`.
+//! The commands that bring something somewhere: `kz export`, `kz run`, `kz install`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -103,4 +103,34 @@ pub(in crate::cli) struct Run {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
+}
+
+const INSTALL_EXAMPLES: &str = "\
+Examples:
+  kz install /kz
+      an init service, with a volume of its own at /kz; the application mounts that read-only and begins with
+      entrypoint: [\"/kz/kz\", \"run\", \"--env-file\", \"/secrets/app.env\", \"--\"]
+  kz install /kz --verify \"$(sha256sum < kz | cut -c 1-64)\"
+
+The copy is the program that runs, mode 0555, put there in one step; an equal one is left alone.";
+
+/// `kz install`.
+#[derive(Debug, Args)]
+#[command(after_help = INSTALL_EXAMPLES)]
+pub(in crate::cli) struct Install {
+    /// Where to: a directory, which gets the file `kz`, or a file
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub destination: PathBuf,
+    /// Write nothing unless the program that runs has this digest
+    #[arg(long, value_name = "SHA256", value_parser = digest)]
+    pub verify: Option<String>,
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let is_digest = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+    if is_digest {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("64 hexadecimal digits, as `sha256sum` prints them".to_owned())
+    }
 }

@@ -12,7 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::{parse_duration, secret::parse_mode};
-use deliver::{Export, Run};
+use deliver::{Export, Install, Run};
 use look::{Completions, Explain, Init, Plan, SCHEMA_EXAMPLES, Status};
 
 const VERSION: &str =
@@ -28,6 +28,7 @@ Examples:
   kz export --format files --output /secrets         one file per secret, for *_FILE variables
   kz export --format env --output /secrets/.env      KEY=value lines, all or none
   kz run --env-file /secrets/.env -- ./server        use what an init service exported
+  kz install /kz                                     kz itself, for an image without a shell
 
 Exit codes: 0 done, 1 a secret could not be resolved, 2 usage or configuration, 4 the output could
 not be written; for `kz run` 125, 126, 127 as in `docker run`, otherwise the command's own.";
@@ -94,6 +95,8 @@ pub(super) enum Command {
     Export(Export),
     /// Become a command that has the secrets in its environment
     Run(Run),
+    /// Copy the kz that runs into a volume, for images without a shell
+    Install(Install),
     /// Check the configuration without contacting anything
     Validate,
     /// Ask every backend and say of each secret whether it is there, without showing it

@@ -177,10 +177,10 @@ catalogue! {
         "unknown secret",
         "A template, or the local file, names a secret that the configuration does not have.",
         "Correct the name, or declare the secret in `[secrets]`.";
-    UnknownEncoding = 226,
-        "unknown encoding",
-        "`encoding` says how the backend's text stands for bytes.",
-        "Write `base64`, `base64url` or `hex`.";
+    UnknownWord = 226,
+        "unknown encoding, or way of delivery",
+        "`encoding` says how the backend's text stands for bytes, `deliver` how `kz run` hands the value over.",
+        "Write `base64`, `base64url` or `hex` as `encoding`, `env` or `fd` as `deliver`.";
     WrongType = 227,
         "the value has the wrong type",
         "A string stands where a table, number or boolean belongs, or the other way round.",
@@ -338,6 +338,14 @@ catalogue! {
         "the system refuses",
         "An error of the operating system that has no words of its own here; the message names the step, the path and the cause.",
         "Run it again; if it stays, look at the disk and at the kernel's log: `dmesg | tail`.";
+    CannotInstall = 440,
+        "kz cannot read its own program",
+        "`kz install` copies the program that runs, which it finds by /proc/self/exe.",
+        "Mount /proc, as every container engine does, or copy `/usr/local/bin/kz` by hand.";
+    OtherProgram = 441,
+        "the program has another digest",
+        "`kz install --verify` compares the SHA-256 of the program that runs with what was given, and they differ. Nothing was written.",
+        "Use the image that was meant: its digest says which it is. `sha256sum kz` tells what the right program has.";
 
     EnvFileMissing = 501,
         "the env file does not exist",
@@ -395,6 +403,10 @@ catalogue! {
         "the kernel does not take this environment",
         "Arguments and environment are larger than this kernel takes.",
         "Deliver large secrets as files: `kz export --format files`.";
+    MemoryFile = 515,
+        "a value cannot be an open file",
+        "`deliver = \"fd\"` puts a value into a sealed memory file that the command inherits. The system refused one: too many open files, too little memory, or a filter that forbids memfd_create(2).",
+        "Raise the limit (`ulimits: nofile`, `mem_limit`), or leave `deliver` out: the value is a variable then.";
 }
 
 impl Code {

@@ -58,7 +58,7 @@ fn mistake_code(mistake: Mistake) -> Code {
         Mistake::UnknownProvider => Code::UnknownProvider,
         Mistake::UnknownMethod => Code::UnknownMethod,
         Mistake::UnknownSecret => Code::UnknownSecret,
-        Mistake::UnknownEncoding => Code::UnknownEncoding,
+        Mistake::UnknownWord => Code::UnknownWord,
         Mistake::WrongType => Code::WrongType,
         Mistake::WrongForm => Code::WrongForm,
         Mistake::Credential => Code::Credential,

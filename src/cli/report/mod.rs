@@ -49,6 +49,15 @@ pub(super) enum Failure {
     Publish(publish::Error),
     /// Stdout could not be written.
     Stdout(std::io::Error),
+    /// The running program cannot be read.
+    CannotInstall(std::io::Error),
+    /// The running program is another than was meant.
+    OtherProgram {
+        /// The SHA-256 that was given.
+        expected: String,
+        /// That of the program.
+        found: String,
+    },
     /// An owner's name is not known.
     Owner(String),
     /// The env file was not read.
@@ -57,6 +66,8 @@ pub(super) enum Failure {
     EnvFileLine(std::path::PathBuf, crate::output::dotenv::DecodeError),
     /// A variable of the env file makes programs run code.
     Dangerous(std::path::PathBuf, Vec<String>),
+    /// A value that was to be an open file could not be one.
+    MemoryFile(exec::memory_file::Error),
     /// The environment cannot be passed on.
     Unfit(exec::environment::Unfit),
     /// CMD did not start.
@@ -120,6 +131,14 @@ fn words(failure: &Failure) -> Words {
         Failure::Output(refusals, hint) => output_words(refusals, hint),
         Failure::Publish(error) => publish_words(error),
         Failure::Stdout(error) => Words::error(Code::Stdout, "cannot write to stdout").cause(system(error)),
+        Failure::CannotInstall(error) => Words::error(Code::CannotInstall, "cannot read `/proc/self/exe`, the program that runs")
+            .cause(system(error))
+            .hint("mount /proc, or copy `/usr/local/bin/kz` by hand"),
+        Failure::OtherProgram { expected, found } => {
+            Words::error(Code::OtherProgram, "this is not the program that `--verify` names, so nothing is installed")
+                .cause(format!("its SHA-256 is {found}, not {expected}"))
+                .hint("name the image that was meant by its digest: `image: kz@sha256:…`")
+        }
         Failure::Owner(name) => Words::error(Code::UnknownOwner, format!("`{name}` is no owner that is known here"))
             .hint("write numbers, as in `--owner 999:999`: this image need not know the vendor's users"),
         Failure::EnvFile(error) => env_file_words(error),
@@ -134,6 +153,8 @@ fn words(failure: &Failure) -> Words {
             Words::error(Code::Dangerous, message)
                 .hint(format!("if that is meant, add `--allow {}`", names.join(",")))
         }
+        Failure::MemoryFile(error) => Words::error(Code::MemoryFile, error.to_string())
+            .hint("raise the memory or descriptor limit of the container, or leave `deliver = \"fd\"` out"),
         Failure::Unfit(error) => Words::error(unfit_code(error), error.to_string())
             .hint("deliver it as a file: `kz export --format files`, or leave it out with `--only`"),
         Failure::Exec(program, refused) => exec_words(program, *refused),

@@ -89,9 +89,8 @@ fn of_key(key: &Key) -> Value {
         Takes::TextOrInteger => json!({ "type": ["string", "integer"] }),
         Takes::Boolean => json!({ "type": "boolean" }),
         Takes::Integer(least, most) => integer(least, most),
-        Takes::Encoding => {
-            json!({ "enum": keys::ENCODINGS.iter().map(|(name, _)| *name).collect::<Vec<_>>() })
-        }
+        Takes::Encoding => words(keys::ENCODINGS),
+        Takes::Channel => words(keys::CHANNELS),
     };
     schema["description"] = key.about.into();
     // The examples are TOML; those of these kinds are JSON too, which the tests check.
@@ -99,6 +98,11 @@ fn of_key(key: &Key) -> Value {
         schema["examples"] = json!([example]);
     }
     schema
+}
+
+/// One of the texts of such a list.
+fn words<T>(known: &[(&str, T)]) -> Value {
+    json!({ "enum": known.iter().map(|(name, _)| *name).collect::<Vec<_>>() })
 }
 
 fn string(pattern: &str) -> Value {

@@ -1,0 +1,50 @@
+//! `kz install`: the running program, copied into a volume, for images that have no shell to start anything by.
+//!
+//! It needs no configuration and contacts nothing. The copy is published like any other output: whole, in one step,
+//! and not again when it is there already. It is for everybody to run, and for nobody to write.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::exec::program::Program;
+use crate::log::Log;
+use crate::publish::{self, Attributes, Change, Turn};
+
+use super::args::Common;
+use super::args::deliver::Install;
+use super::report::Failure;
+
+/// Everybody may run it.
+const MODE: u32 = 0o555;
+
+/// How long another kz that writes into this directory is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs `kz install`.
+pub(super) fn install(arguments: &Install, common: &Common, log: Log) -> Result<(), Failure> {
+    let program = Program::running().map_err(Failure::CannotInstall)?;
+    if let Some(expected) = arguments.verify.as_deref().filter(|expected| *expected != program.digest) {
+        return Err(Failure::OtherProgram { expected: expected.to_owned(), found: program.digest });
+    }
+    let path = file(&arguments.destination);
+    let attributes = Attributes { mode: MODE, owner: None };
+    let turn = Turn { deadline: Instant::now() + common.timeout.unwrap_or(PATIENCE), log };
+    let change =
+        publish::publish_file(&path, &program.content, attributes, turn).map_err(Failure::Publish)?;
+    let done = match change {
+        Change::Written => "installed",
+        Change::Unchanged => "already installed",
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    log.note(&format!(
+        "{done} kz {version} as {}, mode {MODE:04o}, sha256 {}",
+        path.display(),
+        program.digest
+    ));
+    Ok(())
+}
+
+/// In a directory it is called `kz`.
+fn file(destination: &Path) -> PathBuf {
+    if destination.is_dir() { destination.join("kz") } else { destination.to_owned() }
+}
