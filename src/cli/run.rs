@@ -8,7 +8,7 @@ use crate::config::variables::Process;
 use crate::exec::environment::{self, Environment, Inherit, Recipe};
 use crate::exec::{self, env_file, memory_file};
 use crate::log::Log;
-use crate::output::dotenv;
+use crate::output::{dotenv, json};
 use crate::plan::UnknownSecret;
 use crate::secret::Secret;
 
@@ -84,8 +84,8 @@ fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Resul
     let trust = env_file::Trust { ours: process.uid, also: arguments.from_uid };
     let patience = arguments.wait.unwrap_or_default();
     let content = env_file::read(path, trust, patience, log).map_err(Failure::EnvFile)?;
-    let mut variables =
-        dotenv::decode(&content).map_err(|error| Failure::EnvFileLine(path.to_owned(), error))?;
+    let decoded = if json::is_object(&content) { json::decode(&content) } else { dotenv::decode(&content) };
+    let mut variables = decoded.map_err(|error| Failure::EnvFileLine(path.to_owned(), error))?;
     let dangerous: Vec<String> = variables
         .iter()
         .map(|(name, _)| name)

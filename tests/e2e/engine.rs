@@ -15,6 +15,8 @@ use crate::vault::VAULT;
 pub const IMAGE: &str = "kz:dev";
 /// The vendor's image of the quickstart, and the one for looking into volumes: it has a shell.
 pub const POSTGRES: &str = "postgres:16";
+/// Further vendors' images, of the examples.
+const VENDORS: [&str; 3] = ["redis:7", "nginx:stable", "nats:2.10-scratch"];
 /// An application's image: redis-server and `env`, no shell.
 pub const SERVER: &str = "kz-e2e/server";
 
@@ -34,8 +36,17 @@ fn command(words: &[String], arguments: &[&str]) -> Command {
 }
 
 fn docker_command(arguments: &[&str]) -> Command {
+    command(&docker_words(), arguments)
+}
+
+fn docker_words() -> Vec<String> {
     let default = if Path::new("/usr/bin/docker").exists() { "/usr/bin/docker" } else { "docker" };
-    command(&program("DOCKER", default), arguments)
+    program("DOCKER", default)
+}
+
+/// The engine's client, as it stands in a line of shell.
+pub fn docker_program() -> String {
+    docker_words().join(" ")
 }
 
 /// Fails unless an engine answers and has the images.
@@ -49,14 +60,10 @@ fn need_engine() {
         if !answers(&["version"]) {
             return Some("no Docker engine answers; run `make setup`".to_owned());
         }
-        let images = [
-            (IMAGE, "make image"),
-            (POSTGRES, "make stand-ins"),
-            (SERVER, "make stand-ins"),
-            (VAULT, "make stand-ins"),
-            (AWS, "make stand-ins"),
-        ];
-        let (image, target) = images.iter().find(|(image, _)| !answers(&["image", "inspect", image]))?;
+        let stand_ins = [POSTGRES, SERVER, VAULT, AWS].into_iter().chain(VENDORS);
+        let stand_ins = stand_ins.map(|image| (image, "make stand-ins"));
+        let mut images = std::iter::once((IMAGE, "make image")).chain(stand_ins);
+        let (image, target) = images.find(|(image, _)| !answers(&["image", "inspect", image]))?;
         Some(format!("there is no image `{image}`; run `{target}`"))
     });
     if let Some(missing) = missing {
@@ -248,6 +255,15 @@ pub fn example(name: &str) -> Sandbox {
     sandbox
 }
 
+/// A copy of an example that reads `secrets.env.age`, with this in it, and with an identity that is its user's own.
+pub fn age_example(name: &str, dotenv: &str) -> Project {
+    let sandbox = example(name);
+    encrypt(&sandbox, "identity.txt", "secrets.env.age", dotenv);
+    sandbox.mode("identity.txt", 0o600);
+    give(&sandbox.path("identity.txt"), 1000);
+    Project::new(sandbox)
+}
+
 /// A Compose project in a directory of its own.
 pub struct Project {
     pub directory: Sandbox,
@@ -262,6 +278,13 @@ impl Project {
     fn command(&self, arguments: &[&str]) -> Command {
         let words = [program("COMPOSE", "docker-compose"), vec!["--project-name".into(), self.name.clone()]];
         command(&words.concat(), arguments)
+    }
+
+    /// The words of `docker-compose ARGUMENTS`, for another program to start.
+    pub fn command_line(&self, arguments: &[&str]) -> Vec<String> {
+        let command = self.command(arguments);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words.map(|word| word.to_string_lossy().into_owned()).collect()
     }
 
     /// `docker-compose ARGUMENTS` in its directory.

@@ -28,10 +28,14 @@ mod aws_identities;
 mod aws_policy;
 /// That AWS, in a network of its own.
 mod aws_stage;
+/// The Compose examples for images that cannot be changed, each unchanged.
+mod examples;
 /// `kz export` as a container: users, volumes, mounts, failures.
 mod export;
 /// What the image holds and says of itself.
 mod image;
+/// What the documents say that an engine or Compose does.
+mod pages;
 /// `compose-examples/quickstart`, unchanged, with its vendor's server.
 mod quickstart;
 /// The README's patterns, taken from it letter for letter, and the one that it says cannot work.

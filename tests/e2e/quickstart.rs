@@ -1,22 +1,11 @@
 //! `compose-examples/quickstart`, copied and otherwise unchanged: the vendor's server starts with the secret,
 //! or not at all, and the secret is found nowhere else.
 
-use std::path::Path;
-
-use crate::engine::{Project, ask, docker, encrypt, expect_nowhere, give, unique};
-use crate::support::Sandbox;
+use crate::engine::{Project, age_example, ask, docker, expect_nowhere, unique};
 
 /// The example in a directory of its own, with a password in `secrets.env.age`.
 pub fn quickstart(password: &str) -> Project {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("compose-examples/quickstart");
-    let sandbox = Sandbox::new();
-    for name in ["compose.yaml", "keyzero.toml"] {
-        sandbox.file(name, std::fs::read(example.join(name)).expect("a file of the example"));
-    }
-    encrypt(&sandbox, "identity.txt", "secrets.env.age", &format!("POSTGRES_PASSWORD={password}\n"));
-    sandbox.mode("identity.txt", 0o600);
-    give(&sandbox.path("identity.txt"), 1000);
-    Project::new(sandbox)
+    age_example("quickstart", &format!("POSTGRES_PASSWORD={password}\n"))
 }
 
 /// A password of this run, so that finding it means something.
@@ -30,12 +19,30 @@ pub fn state(container: &str, field: &str) -> String {
 
 /// Whether the server takes the password that this shell expression gives, over the network, where it asks.
 pub fn database_takes(container: &str, password: &str) -> bool {
+    database_knows(container, "postgres", password)
+}
+
+/// The same for another user than `postgres`.
+pub fn database_knows(container: &str, user: &str, password: &str) -> bool {
     let ready = r#"i=0; until pg_isready --quiet --host "$(hostname -i)"; do i=$((i+1)); [ $i -lt 300 ]; sleep 0.2; done"#;
     docker(&["exec", container, "sh", "-ec", ready]).expect_code(0);
     let query = format!(
-        r#"PGPASSWORD={password} psql --host "$(hostname -i)" --username postgres --command "select 1""#
+        r#"PGPASSWORD={password} psql --host "$(hostname -i)" --username {user} --dbname postgres --command "select 1""#
     );
     docker(&["exec", container, "sh", "-c", &query]).output.status.success()
+}
+
+/// What the init service says that failed with this exit code, so that `service` was never started.
+#[track_caller]
+pub fn refused(project: &Project, code: &str, service: &str) -> String {
+    let up = project.compose(&["up", "--detach"]);
+    assert_ne!(up.output.status.code(), Some(0), "{}", up.describe());
+    let init = project.container("secrets-init");
+    assert_eq!(state(&init, "ExitCode"), code);
+    let container = project.container(service);
+    let started = !container.is_empty() && !state(&container, "StartedAt").starts_with("0001");
+    assert!(!started, "{service} was started");
+    docker(&["logs", &init]).expect_code(0).stderr()
 }
 
 #[test]
@@ -96,13 +103,7 @@ fn without_the_right_identity_the_database_never_starts() {
     let other = quickstart(&password());
     std::fs::copy(other.directory.path("identity.txt"), project.directory.path("identity.txt"))
         .expect("a copy");
-    let up = project.compose(&["up", "--detach"]);
-    assert_ne!(up.output.status.code(), Some(0), "{}", up.describe());
-    let init = project.container("secrets-init");
-    assert_eq!(state(&init, "ExitCode"), "1");
-    let logs = docker(&["logs", &init]).expect_code(0);
-    assert!(logs.stderr().contains("POSTGRES_PASSWORD"), "{}", logs.describe());
-    let db = project.container("db");
-    assert!(db.is_empty() || state(&db, "StartedAt").starts_with("0001"), "the database was started");
+    let logs = refused(&project, "1", "db");
+    assert!(logs.contains("POSTGRES_PASSWORD"), "{logs}");
     assert_eq!(project.volume("secrets").files(), "");
 }

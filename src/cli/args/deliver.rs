@@ -88,7 +88,7 @@ pub(in crate::cli) struct Run {
     /// Keep this variable, though it is a credential of kz's own or the environment is clean
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub keep_env: Vec<String>,
-    /// Take the secrets from what `kz export --format env` wrote; needs no configuration
+    /// Take the secrets from what `kz export --format env` or `json` wrote; needs no configuration
     #[arg(long, value_name = "FILE", conflicts_with = "config", value_hint = ValueHint::FilePath)]
     pub env_file: Option<PathBuf>,
     /// Wait this long for the env file to appear

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What kz's tests need of the official image's entrypoint, as that one behaves: variables may come from files,
 # the server runs as uid 999, the first start makes the cluster with the password, and whoever comes over the
-# network must prove it by scram. Refuses to make a cluster without a password.
+# network must prove it by scram. Refuses to make a cluster without a password. As docker-ensure-initdb.sh, which the
+# official image has beside it, it makes the cluster and ends.
 set -eu
 
 file_variable() { # NAME [DEFAULT]
@@ -41,4 +42,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         printf 'CREATE DATABASE "%s"\n' "$POSTGRES_DB" | postgres --single -D "$PGDATA" postgres > /dev/null
     fi
 fi
-exec "$@"
+[ "${0##*/}" = docker-ensure-initdb.sh ] || exec "$@"
