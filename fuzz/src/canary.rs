@@ -30,6 +30,12 @@ const SHOWN: &[&str] = &[
     "timeout",
     "environment_from",
     "keep_env",
+    "format",
+    "path",
+    "only",
+    "dialect",
+    "shell",
+    "json_bytes",
     "template",
 ];
 

@@ -20,6 +20,10 @@ pub(super) fn validate(session: &Session<'_>) -> Result<(), Failure> {
     if templates > 0 {
         text.extend([", ", &templates.to_string(), " of them template", plural(templates)]);
     }
+    let outputs = config.outputs.len();
+    if outputs > 0 {
+        text.extend([", ", &outputs.to_string(), " output", plural(outputs)]);
+    }
     session.log.note(&text);
     for name in providers {
         if config.instances.get(name).is_some_and(|instance| instance.descriptor.build.is_none()) {

@@ -11,14 +11,15 @@ use toml::de::DeTable;
 
 use crate::plan::{Declaration, Source};
 
+use super::output;
 use super::problem::{self, Mistake, Place, Problem, Problems};
 use super::provider::{Instances, Reader};
 use super::secret::Raw;
 use super::table::{Entry, entries};
-use super::{Config, keys, scope, variables::Process};
+use super::{Config, files, keys, scope, variables::Process};
 
 /// Sections of later versions.
-const LATER: &[&str] = &["outputs", "blind", "server", "policy"];
+const LATER: &[&str] = &["blind", "server", "policy"];
 
 /// What the trees are checked with.
 pub(super) struct Input<'a> {
@@ -44,6 +45,7 @@ struct Document<'a> {
     keep_env: Vec<String>,
     timeout: Option<Duration>,
     concurrency: Option<usize>,
+    outputs: Vec<output::Written<'a>>,
 }
 
 /// Checks everything; the problems are in the order of the texts.
@@ -57,7 +59,7 @@ pub(super) fn check(input: &Input<'_>) -> Result<Config, Vec<Problem>> {
     let names = std::iter::once(None).chain(document.environments.keys().copied().map(Some));
     for environment in names {
         let secrets = lay_over(&document, environment, input.local, &mut problems);
-        let checked = declare(&secrets, &instances, &mut problems);
+        let checked = declare(&secrets, &instances, &document.outputs, &mut problems);
         if environment == chosen.as_deref() {
             declarations = checked;
         }
@@ -68,6 +70,7 @@ pub(super) fn check(input: &Input<'_>) -> Result<Config, Vec<Problem>> {
     }
     Ok(Config {
         declarations,
+        outputs: document.outputs.into_iter().map(|written| written.output).collect(),
         instances,
         environment: chosen,
         environments: document.environments.keys().map(|&name| name.to_owned()).collect(),
@@ -87,6 +90,7 @@ fn read<'a>(table: &'a DeTable<'a>, problems: &mut Problems) -> Document<'a> {
             }
             "environment_from" => document.environment_from = texts(&entry, problems),
             "keep_env" => document.keep_env = texts(&entry, problems),
+            "outputs" => document.outputs = output::read(entry.node, problems),
             "resolve" => read_limits(&entry, &mut document, problems),
             // Names that will mean something are no environments, lest one change its meaning then.
             other if LATER.contains(&other) => unknown_section(&entry, problems),
@@ -212,7 +216,12 @@ fn is_anywhere(document: &Document<'_>, name: &str) -> bool {
     document.environments.values().flatten().any(|secret| secret.name == name)
 }
 
-fn declare(secrets: &[Raw<'_>], instances: &Instances, problems: &mut Problems) -> Vec<Declaration> {
+fn declare(
+    secrets: &[Raw<'_>],
+    instances: &Instances,
+    outputs: &[output::Written<'_>],
+    problems: &mut Problems,
+) -> Vec<Declaration> {
     let mut declarations = Vec::new();
     let mut places = Vec::new();
     for secret in secrets {
@@ -222,8 +231,11 @@ fn declare(secrets: &[Raw<'_>], instances: &Instances, problems: &mut Problems) 
         }
     }
     check_inputs(secrets, &declarations, &places, problems);
-    check_files(&declarations, &places, problems);
     check_descriptors(&declarations, &places, problems);
+    files::check_secrets(&declarations, &places, problems);
+    let names: Vec<&str> = secrets.iter().map(|secret| secret.name).collect();
+    output::check_names(outputs, &names, problems);
+    files::check_outputs(outputs, &declarations, problems);
     match inputs_first(&declarations) {
         Ok(order) => scope::inherit(&mut declarations, &order, &places, problems),
         Err(index) => {
@@ -253,31 +265,6 @@ fn check_inputs(
                 known,
             );
         }
-    }
-}
-
-/// No two secrets share a file, and none needs a directory where another is a file.
-fn check_files(declarations: &[Declaration], places: &[Place], problems: &mut Problems) {
-    let path = |declaration: &Declaration| match &declaration.delivery.file {
-        Some(file) => file.as_str().into(),
-        None => Path::new(&declaration.name).to_owned(),
-    };
-    let mut seen: BTreeMap<std::path::PathBuf, &str> = BTreeMap::new();
-    for (declaration, place) in declarations.iter().zip(places) {
-        let file = path(declaration);
-        // A sorted map puts what lies beneath a path right behind it.
-        let beneath = seen.range(file.clone()..).next().filter(|(other, _)| other.starts_with(&file));
-        let above = file.ancestors().find_map(|ancestor| seen.get_key_value(ancestor));
-        if let Some((_, other)) = beneath.or(above) {
-            let message = format!("`{}` and `{other}` would need the same file", declaration.name);
-            problems.add_with_hint(
-                place.clone(),
-                Mistake::SameFile,
-                message,
-                "give one of them another `file`",
-            );
-        }
-        seen.insert(file, &declaration.name);
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) enum Takes {
     Encoding,
     /// One of [`CHANNELS`].
     Channel,
+    /// One of these words.
+    Word(&'static [&'static str]),
 }
 
 /// What a key belongs to.
@@ -87,6 +89,47 @@ pub(super) const ENCODINGS: &[(&str, Encoding)] =
 
 /// The texts that `deliver` takes.
 pub(super) const CHANNELS: &[(&str, Channel)] = &[("env", Channel::Environment), ("fd", Channel::Descriptor)];
+/// What env files are written for.
+pub(super) const DIALECTS: &[&str] = &["common", "compose", "docker", "sh", "systemd", "portable"];
+
+/// Whose `export` lines are written.
+pub(super) const SHELLS: &[&str] = &["sh", "fish"];
+
+/// What becomes of bytes in JSON.
+pub(super) const JSON_BYTES: &[&str] = &["base64"];
+
+/// The forms of an output; [`OUTPUT_FORMATS`] says more of each.
+const FORMATS: &[&str] = &["files", "env", "json", "shell", "template"];
+
+/// A form of an output, and which of its keys it has beside `format`, `mode` and `owner`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutputFormat {
+    /// As in `format = "NAME"`.
+    pub name: &'static str,
+    /// Those that have to be there.
+    pub needs: &'static [&'static str],
+    /// Those that may be there.
+    pub has: &'static [&'static str],
+}
+
+impl OutputFormat {
+    /// Whether it has this key.
+    pub(super) fn takes(&self, key: &str) -> bool {
+        [EVERY_OUTPUT, self.needs, self.has].iter().any(|keys| keys.contains(&key))
+    }
+}
+
+/// All of them.
+pub(super) const OUTPUT_FORMATS: &[OutputFormat] = &[
+    OutputFormat { name: "files", needs: &[], has: &["path", "only"] },
+    OutputFormat { name: "env", needs: &["path"], has: &["dialect", "only"] },
+    OutputFormat { name: "json", needs: &["path"], has: &["json_bytes", "only"] },
+    OutputFormat { name: "shell", needs: &["path"], has: &["shell", "only"] },
+    OutputFormat { name: "template", needs: &["path", "template"], has: &[] },
+];
+
+/// The keys that every form of an output has.
+pub(super) const EVERY_OUTPUT: &[&str] = &["format", "mode", "owner"];
 
 /// How many documents may be asked for at once.
 pub(super) const CONCURRENCY: (i64, i64) = (1, 1024);
@@ -207,6 +250,61 @@ pub(super) const SECRET: &[Key] = &[
     ),
 ];
 
+/// Every key of one of `[[outputs]]`.
+pub(super) const OUTPUT: &[Key] = &[
+    key(
+        "format",
+        Group::Other,
+        Takes::Word(FORMATS),
+        "\"env\"",
+        "the form: a file for each secret, KEY=value lines, one JSON object, `export` lines, or a template",
+    ),
+    key(
+        "path",
+        Group::Other,
+        Takes::Text(FILE),
+        "\"app.env\"",
+        "where, below the directory of `kz export --output`; for `files` a directory, and the top without it",
+    ),
+    key(
+        "only",
+        Group::Other,
+        Takes::Texts(NAME),
+        "[\"DATABASE_URL\"]",
+        "only these secrets; a template names its own",
+    ),
+    key("dialect", Group::Other, Takes::Word(DIALECTS), "\"compose\"", "for `env`: which parser reads it"),
+    key("shell", Group::Other, Takes::Word(SHELLS), "\"sh\"", "for `shell`: whose syntax it has"),
+    key(
+        "json_bytes",
+        Group::Other,
+        Takes::Word(JSON_BYTES),
+        "\"base64\"",
+        "for `json`: what becomes of values that are not UTF-8, instead of an error",
+    ),
+    key(
+        "template",
+        Group::Other,
+        Takes::Text(r"^[^\u0000]+$"),
+        "\"redis.conf.tmpl\"",
+        "for `template`: the file that it is in; relative paths start at the configuration file",
+    ),
+    key(
+        "mode",
+        Group::Other,
+        Takes::Text(MODE),
+        "\"0440\"",
+        "octal permission bits of its files, but for a secret that has its own",
+    ),
+    key(
+        "owner",
+        Group::Other,
+        Takes::Text(ANY),
+        "\"999:999\"",
+        "uid, uid:gid, or names, of its files, but for a secret that has its own",
+    ),
+];
+
 /// The keys of `[resolve]`.
 pub(super) const RESOLVE: &[Key] = &[
     key(
@@ -259,6 +357,7 @@ pub(super) const SECTIONS: &[Section] = &[
         name: "providers",
         about: "settings of providers, and further instances of them under names of their own",
     },
+    Section { name: "outputs", about: "what `kz export` without `--format` writes, all of it or nothing" },
     Section { name: "resolve", about: "limits of resolving" },
 ];
 

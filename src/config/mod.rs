@@ -4,6 +4,7 @@
 //! its place and what to type instead, and never a text that could be a credential.
 
 pub mod locate;
+pub mod output;
 pub mod problem;
 pub mod schema;
 pub mod secret;
@@ -11,6 +12,7 @@ pub mod source;
 pub mod variables;
 
 mod check;
+mod files;
 mod keys;
 mod literal;
 mod provider;
@@ -24,6 +26,7 @@ use toml::de::DeTable;
 
 use crate::plan::Declaration;
 use locate::Found;
+use output::Output;
 use problem::{Mistake, Place, Problem};
 pub use provider::{Instance, Instances};
 use source::Source;
@@ -43,6 +46,8 @@ pub struct Request {
 pub struct Config {
     /// The secrets, in the order of the file.
     pub declarations: Vec<Declaration>,
+    /// `[[outputs]]`, in the order of the file.
+    pub outputs: Vec<Output>,
     /// The providers that they name, and all others.
     pub instances: Instances,
     /// The environment whose section was laid over `[secrets]`.

@@ -40,6 +40,8 @@ pub enum Mistake {
     UnknownSecret,
     /// A word that its key does not take.
     UnknownWord,
+    /// A form of an output, or of a part of it, that kz does not know.
+    UnknownFormat,
     /// A string where a number belongs, and the like.
     WrongType,
     /// The right type, and not what the key takes.
@@ -136,7 +138,7 @@ impl Problems {
 }
 
 /// A word of the file as a message may show it: nothing that could be a credential in the wrong place.
-fn shown(word: &str) -> String {
+pub(super) fn shown(word: &str) -> String {
     if word.len() > 64 || super::literal::may_be_credential(word) {
         "***".to_owned()
     } else {

@@ -33,6 +33,12 @@ const HARMLESS: &[&str] = &[
     "timeout",
     "environment_from",
     "keep_env",
+    "format",
+    "path",
+    "only",
+    "dialect",
+    "shell",
+    "json_bytes",
 ];
 
 /// One configuration file.

@@ -8,7 +8,7 @@ pub mod field;
 use std::collections::BTreeSet;
 
 use crate::provider::DocumentRef;
-use crate::publish::RelativePath;
+use crate::publish::{InvalidPath, RelativePath};
 use field::FieldPath;
 
 /// A secret as the configuration declares it.
@@ -31,6 +31,11 @@ impl Declaration {
     /// is what the official images of Docker read (<https://docs.docker.com/engine/swarm/secrets/>).
     pub fn file_variable(&self) -> Option<String> {
         (self.delivery.channel == Channel::Descriptor).then(|| format!("{}_FILE", self.name))
+    }
+
+    /// Its path where it is a file of its own: what the configuration says, or its name.
+    pub fn file(&self) -> Result<RelativePath, InvalidPath> {
+        self.delivery.file.clone().map_or_else(|| RelativePath::new(&self.name), Ok)
     }
 }
 
@@ -172,13 +177,18 @@ impl<'a> Plan<'a> {
             [] => declarations.iter().map(|declaration| declaration.name.as_str()).collect(),
             names => names.iter().map(String::as_str).collect(),
         };
-        let needed = with_inputs(declarations, &wanted);
+        Ok(Self::of(declarations, &wanted))
+    }
+
+    /// A plan for `wanted`, which may be nothing, and what their templates need.
+    pub fn of(declarations: &'a [Declaration], wanted: &BTreeSet<&str>) -> Self {
+        let needed = with_inputs(declarations, wanted);
         let steps: Vec<Step<'a>> = declarations
             .iter()
             .filter(|declaration| needed.contains(declaration.name.as_str()))
-            .map(|declaration| Step { declaration, usage: usage(&wanted, declaration) })
+            .map(|declaration| Step { declaration, usage: usage(wanted, declaration) })
             .collect();
-        Ok(Self { batches: batches(&steps), steps })
+        Self { batches: batches(&steps), steps }
     }
 }
 

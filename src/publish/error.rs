@@ -182,6 +182,16 @@ pub enum Error {
         /// Which rule stands against it.
         reason: String,
     },
+    /// Somebody who is to read a file could not pass the directories that kz makes around it.
+    #[error("{who} could not enter the directories of the set in `{path}`, which will have {shown}")]
+    ShutOut {
+        /// Who, in words.
+        who: String,
+        /// Where the set is published.
+        path: PathBuf,
+        /// Mode and owner that the directories will have.
+        shown: String,
+    },
     /// Somebody else changed names while they were being published.
     #[error("`{path}` was changed by somebody else while it was being published")]
     Interference {
@@ -252,6 +262,9 @@ impl Error {
             }
             Self::CannotRead { reader, .. } => {
                 format!("`--owner {reader}` gives the files to that uid, or run kz as `user: \"{reader}\"`")
+            }
+            Self::ShutOut { .. } => {
+                "`--dir-mode 0755` lets everybody pass: who reads a file is for the file's own mode to say".to_owned()
             }
             Self::Interference { .. } => "let only kz write to the volume: mount it `:ro` everywhere else".to_owned(),
             Self::System { .. } => return None,

@@ -1,7 +1,7 @@
 //! The directories `..<stamp>.<random>` that hold one complete set each, and `..data`, the link
 //! that says which is current.
 //!
-//! Invariants: a generation is 0700 until it is complete, and 0755 from then on; the rename of a
+//! Invariants: a generation is 0700 until it is complete, and has the mode of its set from then on; the rename of a
 //! new link over `..data` is the one moment at which readers change over. Only what has the name,
 //! the type, the owner and the mark of a generation of ours is ever removed, and in it only regular
 //! files and directories, which are unlinked without being opened.
@@ -21,7 +21,7 @@ use nix::unistd::geteuid;
 use super::directory::{Directory, is_directory, is_link, is_regular, kind};
 use super::error::Error;
 use super::stamp::{is_random, is_stamp, random, stamp};
-use super::tree::{DIRECTORY_MODE, Seen, Tree};
+use super::tree::{DRAFT_MODE, Seen, Tree};
 
 const DATA: &str = "..data";
 const TEMPORARY: &str = "..data_tmp.";
@@ -60,12 +60,12 @@ impl<'a> Draft<'a> {
     pub(super) fn write(parent: &'a Directory, tree: &Tree<'a>) -> Result<Self, Error> {
         let name = OsString::from(format!("..{}.{}", stamp(SystemTime::now()), random()));
         let directory =
-            parent.make_subdirectory(&name, 0o700 | MARK).map_err(parent.failed_itself("write to"))?;
+            parent.make_subdirectory(&name, DRAFT_MODE | MARK).map_err(parent.failed_itself("write to"))?;
         // Readers, and so messages, know its files by the names outside.
         let directory = directory.called(parent.path());
         let mut draft = Self { parent, directory, name, files: Vec::new(), is_public: false };
         draft.files = tree.write_into(&draft.directory)?;
-        let mode = DIRECTORY_MODE | MARK;
+        let mode = tree.mode() | MARK;
         draft.directory.set_mode(mode).map_err(parent.failed("set the mode of", &draft.name))?;
         draft.directory.sync().map_err(parent.failed("sync", &draft.name))?;
         Ok(draft)
@@ -144,9 +144,17 @@ pub(super) struct Debris {
 }
 
 impl Debris {
-    /// Everything of ours that `current` is not.
-    pub(super) fn find(directory: &Directory, current: Option<&OsStr>) -> Result<Self, Error> {
+    /// Everything of ours that `current` is not; `former` was it until just now.
+    pub(super) fn find(
+        directory: &Directory,
+        current: Option<&OsStr>,
+        former: Option<&OsStr>,
+    ) -> Result<Self, Error> {
         let mut debris = Self { links: Vec::new(), generations: Vec::new(), was_public: false };
+        let looks_like_draft = |stat: &FileStat| stat.st_mode & 0o777 == DRAFT_MODE;
+        // Where the set is closed like a draft, a draft may be a set that was current once.
+        let set = current.and_then(|name| directory.entry(name).ok().flatten());
+        let tells_nothing = set.is_some_and(|stat| looks_like_draft(&stat));
         for name in directory.names().map_err(directory.failed_itself("list"))? {
             let is_link_name = is_temporary(&name);
             if !is_link_name && !is_generation(&name) || Some(name.as_os_str()) == current {
@@ -157,7 +165,8 @@ impl Debris {
             if is_link_name && is_link(&stat) {
                 debris.links.push(name);
             } else if !is_link_name && is_marked(&stat) {
-                debris.was_public |= stat.st_mode & 0o777 == DIRECTORY_MODE;
+                debris.was_public |=
+                    tells_nothing || !looks_like_draft(&stat) || Some(name.as_os_str()) == former;
                 debris.generations.push(name);
             }
         }

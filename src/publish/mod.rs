@@ -46,6 +46,15 @@ use std::time::Instant;
 use crate::log::Log;
 use crate::secret::Secret;
 
+/// What the directories of a set are like: everybody may pass, and the files decide who reads.
+pub const DIRECTORY_MODE: u32 = 0o755;
+
+/// Whether the directories of a set may have this mode: kz has to be able to write and to remove them, and
+/// nobody else may put anything there, since a set is replaced and never changed.
+pub fn is_directory_mode(mode: u32) -> bool {
+    mode & !0o755 == 0 && mode & 0o700 == 0o700
+}
+
 /// kz's own state in a directory of files: the lock, the manifest and its key.
 const STATE_DIRECTORY: &str = ".kz";
 

@@ -61,6 +61,11 @@ impl RelativePath {
         check(path).map(|()| Self(path.to_owned()))
     }
 
+    /// This path below `directory`.
+    pub fn below(&self, directory: &Self) -> Result<Self, InvalidPath> {
+        Self::new(&format!("{directory}/{self}"))
+    }
+
     /// The path as it was written.
     pub fn as_str(&self) -> &str {
         &self.0

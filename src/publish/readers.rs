@@ -1,6 +1,6 @@
 //! Who can read what is published: decided from modes and owners, before anything is written.
 //!
-//! Everything but the three `check_` functions at the top is pure. They open and look at the target
+//! Everything but the functions at the top that take a target is pure. They open and look at the target
 //! directory and write nothing. Only the target directory and what is in it count: readers mount
 //! it elsewhere, so the way to it in this container says nothing about theirs. Root reads
 //! everything (it has `CAP_DAC_OVERRIDE` unless somebody took it away).
@@ -45,10 +45,12 @@ pub fn check_file_reader(target: &Path, attributes: Attributes, reader: Reader) 
     check_reader(reader, directory.path(), Audience::of(&stat), paths)
 }
 
-/// Fails when `reader` could not read one of the files of a set published into `directory`.
+/// Fails when `reader` could not read one of the files of a set published into `directory`, whose
+/// directories are to have `directory_mode`.
 pub fn check_set_reader<'a>(
     directory: &Path,
     files: impl IntoIterator<Item = (&'a RelativePath, Attributes)>,
+    directory_mode: u32,
     reader: Reader,
 ) -> Result<(), Error> {
     let directory = open_directory(directory)?;
@@ -56,8 +58,58 @@ pub fn check_set_reader<'a>(
     if reader.uid != geteuid().as_raw() {
         check_links(directory.path(), &stat, links_are_protected())?;
     }
+    let inner = inner(directory_mode, Audience::of(&stat));
+    if !inner.grants(reader, Mode::S_IXOTH) {
+        return Err(shut_out(format!("uid {}", reader.uid), directory.path(), inner));
+    }
     let files = files.into_iter().map(|(path, attributes)| (PathBuf::from(path.as_str()), attributes));
     check_reader(reader, directory.path(), Audience::of(&stat), files)
+}
+
+/// Fails when somebody who may read a file of a set could not enter the directories around it: the
+/// file's owner also that into which the set is published.
+pub fn check_set_entry(directory: &Path, directory_mode: u32, attributes: Attributes) -> Result<(), Error> {
+    check_entry(directory, attributes)?;
+    let directory = open_directory(directory)?;
+    let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
+    let audience = Audience::of(&stat);
+    let (inner, file) = (inner(directory_mode, audience), Audience::expected(attributes, audience));
+    match shut_out_class(inner, file, attributes.owner.and_then(|owner| owner.gid)) {
+        Some(who) => Err(shut_out(who, directory.path(), inner)),
+        None => Ok(()),
+    }
+}
+
+/// The group that a file without a group of its own gets in `directory`, where that can be told.
+pub fn group(directory: &Path) -> Option<u32> {
+    let stat = open_directory(directory).ok()?.stat().ok()?;
+    let nothing_said = Attributes { mode: 0, owner: None };
+    Some(Audience::expected(nothing_said, Audience::of(&stat)).gid)
+}
+
+/// What the directories of a set will have: they are ours.
+fn inner(mode: u32, directory: Audience) -> Audience {
+    Audience::expected(Attributes { mode, owner: None }, directory)
+}
+
+fn shut_out(who: String, directory: &Path, inner: Audience) -> Error {
+    Error::ShutOut { who, path: directory.to_owned(), shown: inner.describe() }
+}
+
+/// Whom a file's mode lets read it and `directory` does not let pass: its owner, of whom it is known to be
+/// in the group `with`, its group, or others.
+fn shut_out_class(directory: Audience, file: Audience, with: Option<u32>) -> Option<String> {
+    // A uid that is nobody's: neither the owner of the file nor that of the directory.
+    let nobody = u32::MAX;
+    let classes = [
+        (0o400, Reader { uid: file.uid, gid: with }, format!("uid {}", file.uid)),
+        (0o040, Reader { uid: nobody, gid: Some(file.gid) }, format!("group {}", file.gid)),
+        (0o004, Reader { uid: nobody, gid: None }, "other users".to_owned()),
+    ];
+    let is_shut_out = |(bit, reader, _): &(u32, Reader, String)| {
+        file.mode & bit != 0 && !directory.grants(*reader, Mode::S_IXOTH)
+    };
+    classes.into_iter().find(is_shut_out).map(|(_, _, who)| who)
 }
 
 /// Fails when the owner of a file published into `directory` could not even enter that.
@@ -120,14 +172,15 @@ fn links_are_protected() -> bool {
 }
 
 impl Attributes {
-    /// Who can read a file with these attributes, in words: `only uid 65532 and root`.
-    pub fn readers(self) -> String {
+    /// Who can read a file with these attributes, in words: `only uid 65532 and root`. `group` is the one
+    /// that it has when nobody says, where that is known.
+    pub fn readers(self, group: Option<u32>) -> String {
         if self.mode & 0o004 != 0 {
             return "every user".to_owned();
         }
         let uid = self.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid);
         let user = if self.mode & 0o400 != 0 && uid != 0 { format!("uid {uid}") } else { String::new() };
-        let group = match self.owner.and_then(|owner| owner.gid) {
+        let group = match self.owner.and_then(|owner| owner.gid).or(group) {
             _ if self.mode & 0o040 == 0 => String::new(),
             Some(gid) => format!("members of group {gid}"),
             None => "members of its group".to_owned(),
@@ -227,6 +280,27 @@ mod tests {
     }
 
     #[test]
+    fn whoever_may_read_a_file_has_to_get_past_the_directories_around_it() {
+        let audience = |mode, uid, gid| Audience { uid, gid, mode };
+        let table = [
+            (audience(0o755, 0, 0), audience(0o444, 999, 50), None),
+            (audience(0o711, 0, 0), audience(0o440, 999, 50), None),
+            (audience(0o750, 0, 0), audience(0o400, 0, 0), None),
+            (audience(0o750, 0, 0), audience(0o400, 999, 0), Some("uid 999")),
+            (audience(0o750, 0, 0), audience(0o440, 0, 50), Some("group 50")),
+            (audience(0o750, 0, 50), audience(0o440, 0, 50), None),
+            (audience(0o700, 0, 50), audience(0o440, 0, 50), Some("group 50")),
+            (audience(0o750, 0, 50), audience(0o444, 0, 50), Some("other users")),
+            (audience(0o701, 0, 50), audience(0o404, 0, 0), None),
+        ];
+        for (directory, file, who) in table {
+            assert_eq!(shut_out_class(directory, file, None).as_deref(), who, "{directory:?} {file:?}");
+        }
+        let of_group = (audience(0o750, 0, 50), audience(0o400, 999, 0));
+        assert_eq!(shut_out_class(of_group.0, of_group.1, Some(50)), None);
+    }
+
+    #[test]
     fn the_refusal_names_the_file_and_what_it_will_have() {
         let audience = Audience { uid: 0, gid: 0, mode: 0o755 };
         let files = [(PathBuf::from("A"), owned(0o400, 65532, 65532))];
@@ -243,7 +317,7 @@ mod tests {
         let sandbox = tempfile::tempdir().unwrap();
         let path = RelativePath::new("A").unwrap();
         let file = owned(0o400, 1, 1);
-        let error = check_set_reader(sandbox.path(), [(&path, file)], READER).unwrap_err();
+        let error = check_set_reader(sandbox.path(), [(&path, file)], 0o755, READER).unwrap_err();
         assert!(matches!(error, Error::CannotRead { reader: 999, .. }), "{error:?}");
         assert!(check_file_reader(&sandbox.path().join("x"), file, READER).is_err());
         assert_eq!(std::fs::read_dir(sandbox.path()).unwrap().count(), 0);
@@ -288,10 +362,15 @@ mod tests {
             (owned(0o444, 0, 0), "every user".to_owned()),
         ];
         for (attributes, words) in table {
-            assert_eq!(attributes.readers(), words);
+            assert_eq!(attributes.readers(None), words);
+            assert_eq!(attributes.readers(Some(7)), words, "a group that is said comes first");
         }
         if !us.is_root() {
-            assert_eq!(Attributes { mode: 0o400, owner: None }.readers(), format!("only uid {us} and root"));
+            let own = Attributes { mode: 0o400, owner: None };
+            assert_eq!(own.readers(None), format!("only uid {us} and root"));
         }
+        let of_root = |gid| Attributes { mode: 0o440, owner: Some(Owner { uid: 0, gid }) };
+        assert_eq!(of_root(None).readers(Some(2000)), "only members of group 2000 and root");
+        assert_eq!(of_root(None).readers(None), "only members of its group and root");
     }
 }

@@ -27,16 +27,27 @@ use crate::log::Log;
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Makes these files, and no others, the set that `directory` holds, in one step. Waits for
-/// another exporter for its turn.
-pub fn publish_set(directory: &Path, files: &[File], turn: Turn) -> Result<Change, Error> {
+/// another exporter for its turn. Directories in it get `directory_mode` ([`super::DIRECTORY_MODE`] where
+/// nobody says otherwise).
+pub fn publish_set(
+    directory: &Path,
+    files: &[File],
+    directory_mode: u32,
+    turn: Turn,
+) -> Result<Change, Error> {
     let opened = open_directory(directory)?;
-    let change = publish_in(&opened, files, turn)?;
+    let change = publish_in(&opened, files, directory_mode, turn)?;
     confirm_way(directory, &opened)?;
     Ok(change)
 }
 
-pub(super) fn publish_in(directory: &Directory, files: &[File], turn: Turn) -> Result<Change, Error> {
-    let tree = Tree::of(files)?;
+pub(super) fn publish_in(
+    directory: &Directory,
+    files: &[File],
+    directory_mode: u32,
+    turn: Turn,
+) -> Result<Change, Error> {
+    let tree = Tree::of(files, directory_mode)?;
     let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
     check_links_for(directory.path(), &stat, files.iter().map(|file| &file.attributes))?;
     // Once before there is even a lock, so that a refused export leaves nothing at all.
@@ -55,7 +66,7 @@ pub(super) fn publish_in(directory: &Directory, files: &[File], turn: Turn) -> R
 fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>, log: Log) -> Result<Change, Error> {
     let old = current(directory)?;
     let links = Links::examine(directory, tree)?;
-    remove_debris(directory, old.as_deref())?;
+    remove_debris(directory, old.as_deref(), None)?;
     if let Some(old) = &old
         && let Some(files) = directory.subdirectory(old).ok().and_then(|generation| tree.find_in(&generation))
         && record.confirms(old, &files)
@@ -74,7 +85,7 @@ fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>, log: Lo
     note.publish();
     links.remove_stale(directory);
     // The new set is there, whether or not the last one can be removed now.
-    let _ = remove_debris(directory, Some(&published.name));
+    let _ = remove_debris(directory, Some(&published.name), old.as_deref());
     published.confirm(directory)?;
     confirm_names(directory, tree)?;
     Ok(Change::Written)
@@ -91,8 +102,12 @@ fn repair(directory: &Directory, links: &Links) -> Result<(), Error> {
 }
 
 /// Removes all generations but `current`, and half-made links. Under the lock they are nobody's.
-fn remove_debris(directory: &Directory, current: Option<&OsStr>) -> Result<(), Error> {
-    let debris = Debris::find(directory, current)?;
+fn remove_debris(
+    directory: &Directory,
+    current: Option<&OsStr>,
+    former: Option<&OsStr>,
+) -> Result<(), Error> {
+    let debris = Debris::find(directory, current, former)?;
     if debris.was_public {
         std::thread::sleep(GRACE);
     }
@@ -106,7 +121,7 @@ mod tests {
 
     use super::super::directory::Opening;
     use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
-    use super::super::{Attributes, Origin, Owner, RelativePath};
+    use super::super::{Attributes, DIRECTORY_MODE, Origin, Owner, RelativePath};
     use super::*;
 
     type Plant = fn(&Target);
@@ -114,7 +129,7 @@ mod tests {
     const STALE: &str = "..2020_01_01_00_00_00.0123456789abcdef";
 
     fn publish(target: &Target, content: &[(&str, &str)]) -> Result<Change, Error> {
-        publish_set(&target.path(""), &files(content), soon())
+        publish_set(&target.path(""), &files(content), DIRECTORY_MODE, soon())
     }
 
     fn generation(target: &Target) -> String {
@@ -156,7 +171,7 @@ mod tests {
         let mut set = files(&[("A", "1")]);
         let mut publish = |version: &str| {
             set[0].origin = Some(Origin { provider: "vault".into(), version: Some(version.into()) });
-            publish_set(&target.path(""), &set, soon())
+            publish_set(&target.path(""), &set, DIRECTORY_MODE, soon())
         };
         assert_written(publish("7"));
         let before = generation(&target);
@@ -193,13 +208,42 @@ mod tests {
         assert_written(publish(&target, &[("A", "1")]));
         let mut set = files(&[("A", "1")]);
         set[0].attributes = Attributes { mode: 0o440, owner: None };
-        assert_written(publish_set(&target.path(""), &set, soon()));
-        assert_unchanged(publish_set(&target.path(""), &set, soon()));
+        assert_written(publish_set(&target.path(""), &set, DIRECTORY_MODE, soon()));
+        assert_unchanged(publish_set(&target.path(""), &set, DIRECTORY_MODE, soon()));
         if nix::unistd::geteuid().is_root() {
             set[0].attributes.owner = Some(Owner { uid: 999, gid: Some(998) });
-            assert_written(publish_set(&target.path(""), &set, soon()));
+            assert_written(publish_set(&target.path(""), &set, DIRECTORY_MODE, soon()));
             assert_eq!(target.attributes("..data/A"), (0o440, 999, 998));
-            assert_unchanged(publish_set(&target.path(""), &set, soon()));
+            assert_unchanged(publish_set(&target.path(""), &set, DIRECTORY_MODE, soon()));
+        }
+    }
+
+    #[test]
+    fn directories_have_the_mode_that_is_asked_for_and_it_counts_in_the_comparison() {
+        let target = Target::new();
+        let set = files(&[("A", "1"), ("b/c/d", "2")]);
+        for mode in [0o750, 0o711, 0o700, DIRECTORY_MODE] {
+            assert_written(publish_set(&target.path(""), &set, mode, soon()));
+            let modes = ["..data/", "..data/b", "..data/b/c"].map(|name| target.attributes(name).0);
+            assert_eq!(modes, [0o1000 | mode, mode, mode]);
+            assert_unchanged(publish_set(&target.path(""), &set, mode, soon()));
+            assert_eq!(names(&target), ["..data", ".kz", "A", "b"]);
+        }
+    }
+
+    /// A reader may have it open, and a draft nobody can: the first is to be left for a moment.
+    #[test]
+    fn what_was_current_once_is_told_from_a_draft_also_where_directories_are_closed() {
+        for (mode, draft_is_public) in [(DIRECTORY_MODE, false), (0o700, true)] {
+            let target = Target::new();
+            assert_written(publish_set(&target.path(""), &files(&[("A", "1")]), mode, soon()));
+            let current = generation(&target);
+            target.plant_directory(STALE);
+            std::fs::set_permissions(target.path(STALE), std::fs::Permissions::from_mode(0o1700)).unwrap();
+            let find =
+                |former| Debris::find(&target.open(), Some(OsStr::new(&current)), former).unwrap().was_public;
+            assert_eq!(find(None), draft_is_public, "{mode:o}");
+            assert!(find(Some(OsStr::new(STALE))), "{mode:o}");
         }
     }
 
@@ -346,7 +390,7 @@ mod tests {
         let before = target.snapshot();
         let mut set = files(&[("A", "2"), ("B/C", "3")]);
         set[1].attributes.mode = 0o100_0400;
-        let error = publish_set(&target.path(""), &set, soon()).unwrap_err();
+        let error = publish_set(&target.path(""), &set, DIRECTORY_MODE, soon()).unwrap_err();
         assert!(matches!(error, Error::NotKept { .. }), "{error:?}");
         assert_eq!(target.snapshot(), before);
     }
@@ -356,7 +400,7 @@ mod tests {
         let target = Target::new();
         let mut set = files(&[("A", "2"), ("B/C", "3")]);
         set[1].attributes.mode = 0o100_0400;
-        match publish_set(&target.path(""), &set, soon()) {
+        match publish_set(&target.path(""), &set, DIRECTORY_MODE, soon()) {
             Err(Error::NotKept { path, .. }) => assert_eq!(path, target.path("B/C")),
             other => panic!("{other:?}"),
         }
@@ -368,7 +412,7 @@ mod tests {
         let target = Target::new();
         let directory = target.open();
         let held = lock_state(&directory, now(), &Deferred::begin()).unwrap();
-        let error = publish_set(&target.path(""), &files(&[("A", "1")]), now()).unwrap_err();
+        let error = publish_set(&target.path(""), &files(&[("A", "1")]), DIRECTORY_MODE, now()).unwrap_err();
         assert_eq!(error, Error::Locked { path: target.path(".kz/lock"), holder: Some(std::process::id()) });
         drop(held);
         assert_written(publish(&target, &[("A", "1")]));
@@ -378,7 +422,7 @@ mod tests {
     fn a_reader_that_locks_the_directory_stops_nobody() {
         let target = Target::new();
         let _theirs = super::super::lock::lock_directory(&target.open(), now(), &Deferred::begin()).unwrap();
-        assert_written(publish_set(&target.path(""), &files(&[("A", "1")]), now()));
+        assert_written(publish_set(&target.path(""), &files(&[("A", "1")]), DIRECTORY_MODE, now()));
     }
 
     #[test]
@@ -394,11 +438,16 @@ mod tests {
             };
             names.iter().map(file).collect()
         };
-        assert_written(publish_set(&target.path(""), &set("0"), soon()));
+        assert_written(publish_set(&target.path(""), &set("0"), DIRECTORY_MODE, soon()));
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 for n in 1..10 {
-                    assert_written(publish_set(&target.path(""), &set(&n.to_string()), soon()));
+                    assert_written(publish_set(
+                        &target.path(""),
+                        &set(&n.to_string()),
+                        DIRECTORY_MODE,
+                        soon(),
+                    ));
                 }
             });
             while !writer.is_finished() {
@@ -432,9 +481,9 @@ mod tests {
         let target = Target::new();
         let directory = target.open_with(Opening::Openat);
         let set = files(&[("A", "1"), ("b/c", "2")]);
-        assert_written(publish_in(&directory, &set, soon()));
-        assert_unchanged(publish_in(&directory, &set, soon()));
-        assert_written(publish_in(&directory, &set[..1], soon()));
+        assert_written(publish_in(&directory, &set, DIRECTORY_MODE, soon()));
+        assert_unchanged(publish_in(&directory, &set, DIRECTORY_MODE, soon()));
+        assert_written(publish_in(&directory, &set[..1], DIRECTORY_MODE, soon()));
         assert_eq!(names(&target), ["..data", ".kz", "A"]);
     }
 

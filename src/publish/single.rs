@@ -152,7 +152,7 @@ mod tests {
 
     use super::super::directory::Opening;
     use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
-    use super::super::{Owner, publish_set};
+    use super::super::{DIRECTORY_MODE, Owner, publish_set};
     use super::*;
 
     const DEBRIS: &str = ".kz-0123456789abcdef.tmp";
@@ -362,10 +362,10 @@ mod tests {
     #[test]
     fn a_file_beside_a_set_does_not_disturb_it() {
         let target = Target::new();
-        assert_written(publish_set(&target.path(""), &files(&[("A", "1")]), soon()));
+        assert_written(publish_set(&target.path(""), &files(&[("A", "1")]), DIRECTORY_MODE, soon()));
         assert_written(publish(&target, ".env", "A=1\n"));
         let inode = std::fs::metadata(target.path("A")).unwrap().ino();
-        assert_unchanged(publish_set(&target.path(""), &files(&[("A", "1")]), soon()));
+        assert_unchanged(publish_set(&target.path(""), &files(&[("A", "1")]), DIRECTORY_MODE, soon()));
         assert_eq!(std::fs::metadata(target.path("A")).unwrap().ino(), inode);
         assert!(target.exists(".env"));
     }

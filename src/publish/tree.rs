@@ -1,8 +1,8 @@
 //! The files of a set as a tree, which can be written into a directory and compared with one.
 //!
 //! Invariants: no path is wanted twice or is a file and a directory at once; directories are the
-//! exporter's, 0755, so that the files' owners can pass; one descriptor is open per level, and the
-//! levels are bounded by [`super::RelativePath`].
+//! exporter's, of one mode, 0755 unless told otherwise, so that the files' owners can pass; one
+//! descriptor is open per level, and the levels are bounded by [`super::RelativePath`].
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,12 +15,17 @@ use super::content::{Comparison, Place, compare, write_new};
 use super::directory::{Directory, is_directory};
 use super::error::Error;
 
-/// What directories of a set look like once they are complete.
-pub(super) const DIRECTORY_MODE: u32 = 0o755;
+/// What a directory of a set is like while it is written: nobody else can enter.
+pub(super) const DRAFT_MODE: u32 = 0o700;
 
-/// The entries of one directory, by name.
-#[derive(Debug, Default)]
-pub(super) struct Tree<'a>(BTreeMap<&'a str, Node<'a>>);
+/// One directory.
+#[derive(Debug)]
+pub(super) struct Tree<'a> {
+    /// What it is like once it is complete.
+    mode: u32,
+    /// Its entries, by name.
+    nodes: BTreeMap<&'a str, Node<'a>>,
+}
 
 #[derive(Debug)]
 enum Node<'a> {
@@ -37,9 +42,9 @@ pub(super) struct Seen<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// The tree of these files, or the path that cannot be.
-    pub(super) fn of(files: &'a [File]) -> Result<Self, Error> {
-        let mut tree = Self::default();
+    /// The tree of these files with directories of this mode, or the path that cannot be.
+    pub(super) fn of(files: &'a [File], mode: u32) -> Result<Self, Error> {
+        let mut tree = Self::new(mode);
         for file in files {
             let components: Vec<_> = file.path.components().collect();
             tree.insert(&components, file)
@@ -48,28 +53,39 @@ impl<'a> Tree<'a> {
         Ok(tree)
     }
 
+    fn new(mode: u32) -> Self {
+        Self { mode, nodes: BTreeMap::new() }
+    }
+
+    /// What its directories are like once they are complete.
+    pub(super) fn mode(&self) -> u32 {
+        self.mode
+    }
+
     fn insert(&mut self, components: &[&'a str], file: &'a File) -> Option<()> {
         match components {
             [] => None,
-            [name] => match self.0.insert(name, Node::File(file)) {
+            [name] => match self.nodes.insert(name, Node::File(file)) {
                 None => Some(()),
                 Some(_) => None,
             },
-            [name, rest @ ..] => match self.0.entry(name).or_insert_with(|| Node::Directory(Self::default()))
-            {
-                Node::Directory(tree) => tree.insert(rest, file),
-                Node::File(_) => None,
-            },
+            [name, rest @ ..] => {
+                let mode = self.mode;
+                match self.nodes.entry(name).or_insert_with(|| Node::Directory(Self::new(mode))) {
+                    Node::Directory(tree) => tree.insert(rest, file),
+                    Node::File(_) => None,
+                }
+            }
         }
     }
 
     /// The names at the top.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.0.keys().copied()
+        self.nodes.keys().copied()
     }
 
     pub(super) fn contains(&self, name: &OsStr) -> bool {
-        name.to_str().is_some_and(|name| self.0.contains_key(name))
+        name.to_str().is_some_and(|name| self.nodes.contains_key(name))
     }
 
     /// Writes everything into an empty directory and syncs all of it but that directory. Says what
@@ -81,7 +97,7 @@ impl<'a> Tree<'a> {
     }
 
     fn write_to(&self, directory: &Directory, written: &mut Vec<Seen<'a>>) -> Result<(), Error> {
-        for (name, node) in &self.0 {
+        for (name, node) in &self.nodes {
             let name = OsStr::new(name);
             match node {
                 Node::File(file) => {
@@ -91,9 +107,12 @@ impl<'a> Tree<'a> {
                     written.push(Seen { file, stat, was_read: true });
                 }
                 Node::Directory(tree) => {
-                    let made = directory.make_subdirectory(name, DIRECTORY_MODE);
+                    let made = directory.make_subdirectory(name, DRAFT_MODE);
                     let made = made.map_err(directory.failed("create", name))?;
                     tree.write_to(&made, written)?;
+                    // Not before: whoever is not of its group loses an inherited set-group-ID bit by
+                    // this, and with it what gives the files in it that group.
+                    made.set_mode(tree.mode).map_err(made.failed_itself("set the mode of"))?;
                     made.sync().map_err(made.failed_itself("sync"))?;
                 }
             }
@@ -110,13 +129,13 @@ impl<'a> Tree<'a> {
 
     fn is_in(&self, directory: &Directory, found: &mut Vec<Seen<'a>>) -> bool {
         let is_right = directory.stat().is_ok_and(|stat| {
-            stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o777 == DIRECTORY_MODE && is_directory(&stat)
+            stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o777 == self.mode && is_directory(&stat)
         });
         is_right
             && directory.names().is_ok_and(|names| {
-                names.len() == self.0.len() && names.iter().all(|name| self.contains(name))
+                names.len() == self.nodes.len() && names.iter().all(|name| self.contains(name))
             })
-            && self.0.iter().all(|(name, node)| node.is_in(directory, OsStr::new(name), found))
+            && self.nodes.iter().all(|(name, node)| node.is_in(directory, OsStr::new(name), found))
     }
 }
 
@@ -153,7 +172,7 @@ mod tests {
             origin: None,
         };
         let files: Vec<_> = paths.iter().map(file).collect();
-        match Tree::of(&files) {
+        match Tree::of(&files, 0o755) {
             Ok(_) => None,
             Err(Error::Conflict { path }) => Some(path),
             Err(other) => panic!("{other:?}"),

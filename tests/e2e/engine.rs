@@ -115,8 +115,14 @@ impl Volume {
     /// What a shell command prints that runs as `user` with the volume read-only at `/secrets`.
     #[track_caller]
     pub fn look_as(&self, user: &str, script: &str) -> Run {
+        self.look_with(user, ":ro", script)
+    }
+
+    /// Likewise, mounted with these options.
+    #[track_caller]
+    pub fn look_with(&self, user: &str, options: &str, script: &str) -> Run {
         let user = format!("--user={user}");
-        let mount = self.mount(":ro");
+        let mount = self.mount(options);
         docker(&["run", "--rm", "--network=none", &user, &mount, "--entrypoint=sh", POSTGRES, "-c", script])
     }
 

@@ -73,6 +73,24 @@ fn the_images_own_user_reads_a_config_of_uid_1000() {
     assert_eq!(volume.files(), "400 65532:65532 ./PASSWORD\n400 65532:65532 ./TOKEN\n");
 }
 
+/// What a kubelet makes of a volume with `fsGroup: 2000`, and a pod whose containers have that group.
+#[test]
+fn a_volume_with_a_group_gives_it_to_everything_and_its_members_read() {
+    let (example, volume) = (example(65532), Volume::new());
+    volume.look_with("0", "", "chgrp 2000 /secrets && chmod 2775 /secrets").expect_code(0);
+    // Else the engine makes the empty volume what the image has at that path.
+    let mount = volume.mount(":nocopy");
+    let options = [FEW_RIGHTS, &["--user=65532:65532", "--group-add=2000", &mount]].concat();
+    let group = ["--mode", "0440", "--dir-mode", "0750", "--for", "999:2000"];
+    let export = kz(&example, &options, &[EXPORT, &group].concat()).expect_code(0);
+    let report = "only uid 65532, members of group 2000 and root can read them";
+    assert!(export.stderr().contains(report), "{}", export.describe());
+    assert_eq!(volume.files(), "440 65532:2000 ./PASSWORD\n440 65532:2000 ./TOKEN\n");
+    let read = |user: &str| volume.look_as(user, "cat /secrets/PASSWORD");
+    assert_eq!(read("999:2000").expect_code(0).stdout(), "correct horse");
+    assert_ne!(read("999:999").output.status.code(), Some(0), "another group reads the file");
+}
+
 #[test]
 fn a_second_export_changes_nothing() {
     let (example, volume) = (example(65532), Volume::new());

@@ -66,6 +66,8 @@ mod manifest;
 mod op_program;
 /// The order of an export's system calls.
 mod order;
+/// Several outputs from one resolution.
+mod outputs;
 /// Who owns what is exported, and who can read it.
 mod ownership;
 /// What a start would read, without reading it.
@@ -73,12 +75,16 @@ mod plan;
 /// Two exporters at the same time.
 mod race;
 mod reader;
+/// A set that changes a hundred times under four readers, with exports that are killed.
+mod readers;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
 /// Thousands of secrets, in counts.
 mod scale;
 /// The JSON Schema says of a configuration what `kz validate` says.
 mod schema;
+/// Volumes that give what is in them their group.
+mod set_group;
 /// SIGTERM in the middle of an export.
 mod signals;
 mod strace;

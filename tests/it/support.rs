@@ -48,6 +48,14 @@ impl Sandbox {
         sandbox
     }
 
+    /// Likewise, on a file system where it costs nothing that everything reaches the disk.
+    pub fn in_memory() -> Self {
+        let directory = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
+        let sandbox = Self { directory };
+        sandbox.mode(".", 0o755);
+        sandbox
+    }
+
     /// With `.keyzero.toml`.
     pub fn with_config(config: &str) -> Self {
         let sandbox = Self::new();

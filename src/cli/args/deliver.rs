@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{duration, mode};
+use super::{directory_mode, duration, mode};
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -16,6 +16,8 @@ Examples:
   kz export --format env --output /secrets/.env
       for `kz run --env-file /secrets/.env`, or a shell: set -a; . /secrets/.env
   kz export --format json | jq -r .DATABASE_URL
+  kz export --output /secrets
+      everything that [[outputs]] of .keyzero.toml says, read once and written together
 
 A file is replaced only when its content changes, and a reader sees the old set or the new one,
 never a part. Mode 0400 has one reader: the owner (and root).";
@@ -24,10 +26,11 @@ never a part. Mode 0400 has one reader: the owner (and root).";
 #[derive(Debug, Args)]
 #[command(after_help = EXPORT_EXAMPLES)]
 pub(in crate::cli) struct Export {
-    /// The form: KEY=value lines, one JSON object, or a file per secret
+    /// The form: KEY=value lines, one JSON object, or a file per secret; without it the configuration's
+    /// [[outputs]] are written
     #[arg(long, value_enum)]
-    pub format: Format,
-    /// Where to: a file, for `files` a directory; `-` or nothing is stdout
+    pub format: Option<Format>,
+    /// Where to: a file, for `files` and for [[outputs]] a directory; `-` or nothing is stdout
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
     /// Only these secrets
@@ -39,6 +42,9 @@ pub(in crate::cli) struct Export {
     /// Owner of what is written: uid, uid:gid, or names [default: who runs kz]
     #[arg(long, value_name = "UID[:GID]")]
     pub owner: Option<String>,
+    /// Permission bits of directories inside of a set of files [default: 0755]
+    #[arg(long, value_name = "OCTAL", value_parser = directory_mode)]
+    pub dir_mode: Option<u32>,
     /// Fail unless this user, with this group, will be able to read what is written
     #[arg(long = "for", value_name = "UID[:GID]")]
     pub reader: Option<String>,

@@ -12,6 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::{parse_duration, secret::parse_mode};
+use crate::publish::is_directory_mode;
 use deliver::{Export, Install, Run};
 use look::{Completions, Explain, Init, Plan, SCHEMA_EXAMPLES, Status};
 
@@ -120,6 +121,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 fn mode(text: &str) -> Result<u32, String> {
     parse_mode(text).ok_or_else(|| "octal permission bits that let the owner read, such as 0400".to_owned())
+}
+
+fn directory_mode(text: &str) -> Result<u32, String> {
+    let said = "octal permission bits that give the owner everything and nobody else the right to write, such as 0750";
+    parse_mode(text).filter(|mode| is_directory_mode(*mode)).ok_or_else(|| said.to_owned())
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ catalogue! {
         "Write one that the message lists.";
     UnknownSecret = 225,
         "unknown secret",
-        "A template, or the local file, names a secret that the configuration does not have.",
+        "A template, an output's `only`, or the local file names a secret that the configuration does not have.",
         "Correct the name, or declare the secret in `[secrets]`.";
     UnknownWord = 226,
         "unknown encoding, or way of delivery",
@@ -226,9 +226,9 @@ catalogue! {
         "A template has the intersection of its secrets' `hosts`, `in`, `methods` and `paths`, and may only narrow it, lest a scoped secret leave in an unscoped one.",
         "Narrow the template's own scope, or widen that of the secrets in it.";
     SameFile = 238,
-        "two secrets need the same file",
-        "With `--format files` each secret is a file, and one of these is the other, or a directory of it.",
-        "Give one of them another `file`.";
+        "two things need the same file",
+        "With `--format files` each secret is a file, and one of these is the other, or a directory of it; likewise everything that `[[outputs]]` writes.",
+        "Give one of them another `file`, or the output another `path`.";
     LocalFile = 239,
         "more than the local file may change",
         "`.keyzero.local.toml` is a developer's own: it may change `ref`, `field` and `version` of secrets that the main file has, and never where kz sends its credentials.",
@@ -245,6 +245,14 @@ catalogue! {
         "not an instance of a provider",
         "A `[providers.NAME]` section is for a built-in provider of that name, or says by `type` what it is an instance of; each has one section.",
         "Add `type = \"…\"`, or give the instance a name of its own.";
+    UnknownFormat = 246,
+        "unknown form of an output",
+        "`format` of one of `[[outputs]]`, or what says more of it (`dialect`, `shell`, `json_bytes`), names what kz does not have.",
+        "Write one that the message lists; `kz schema` describes all of them.";
+    TemplateFile = 247,
+        "a template file cannot be used",
+        "It cannot be read, would fail whatever the values are, or names what is no secret. No backend was asked.",
+        "Correct it, or the `template` of that output, which is relative to the configuration file.";
 
     DoesNotFit = 401,
         "a value does not fit the format",

@@ -2,46 +2,60 @@
 
 use std::path::Path;
 
+use crate::publish::readers;
 use crate::publish::{self, Attributes, Change};
 
 use super::super::session::Session;
 
-/// Who can read it: a 0400 file of the wrong owner is the commonest surprise. One line, or one more
-/// for each mode and owner where they differ.
-pub(super) fn say(
-    session: &Session<'_>,
-    change: Change,
-    path: &Path,
-    delivered: &[(&str, Attributes)],
-    barred: Option<publish::Error>,
-) {
-    let number = delivered.len();
-    let secrets = if number == 1 { "1 secret".to_owned() } else { format!("{number} secrets") };
-    let Some((_, first)) = delivered.first() else {
-        session.log.note(&format!("wrote no secrets to {}: none is there", path.display()));
-        return;
-    };
-    let done = match change {
-        Change::Written => format!("wrote {secrets} to {}", path.display()),
-        Change::Unchanged => format!("{secrets} in {} unchanged", path.display()),
-    };
-    if delivered.iter().all(|(_, other)| other == first) {
-        session.log.note(&format!("{done}, {}", access(session, *first, "them")));
-    } else {
-        session.log.note(&format!("{done}, modes and owners as configured"));
-        for (attributes, names) in groups(delivered) {
-            session.log.note(&access(session, attributes, &names.join(", ")));
+/// An export that is done.
+#[derive(Clone, Copy)]
+pub(super) struct Done<'a> {
+    pub session: &'a Session<'a>,
+    pub change: Change,
+    /// What was named as the output.
+    pub path: &'a Path,
+    /// The directory that it is, or lies in.
+    pub directory: &'a Path,
+}
+
+impl Done<'_> {
+    /// Who can read it: a 0400 file of the wrong owner is the commonest surprise. One line, or one more
+    /// for each mode and owner where they differ. `what` says how much it is.
+    pub(super) fn say(self, what: &str, delivered: &[(&str, Attributes)], barred: Option<publish::Error>) {
+        let log = self.session.log;
+        let path = self.path.display();
+        let Some((_, first)) = delivered.first() else {
+            log.note(&format!("wrote no secrets to {path}: none is there"));
+            return;
+        };
+        let done = match self.change {
+            Change::Written => format!("wrote {what} to {path}"),
+            Change::Unchanged => format!("{what} in {path} unchanged"),
+        };
+        if delivered.iter().all(|(_, other)| other == first) {
+            log.note(&format!("{done}, {}", self.access(*first, "them")));
+        } else {
+            log.note(&format!("{done}, modes and owners as configured"));
+            for (attributes, names) in groups(delivered) {
+                log.note(&self.access(attributes, &names.join(", ")));
+            }
+        }
+        if let Some(error) = barred {
+            log.warn(&error.to_string());
         }
     }
-    if let Some(error) = barred {
-        session.log.warn(&error.to_string());
+
+    /// `mode 0400, owner 999: only uid 999 and root can read them`.
+    fn access(self, attributes: Attributes, what: &str) -> String {
+        let owner = attributes.owner.map_or(self.session.process.uid, |owner| owner.uid);
+        let readers = attributes.readers(readers::group(self.directory));
+        format!("mode {:04o}, owner {owner}: {readers} can read {what}", attributes.mode)
     }
 }
 
-/// `mode 0400, owner 999: only uid 999 and root can read them`.
-fn access(session: &Session<'_>, attributes: Attributes, what: &str) -> String {
-    let owner = attributes.owner.map_or(session.process.uid, |owner| owner.uid);
-    format!("mode {:04o}, owner {owner}: {} can read {what}", attributes.mode, attributes.readers())
+/// `1 secret`, `4 secrets`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The names that share mode and owner, in the order of their first.

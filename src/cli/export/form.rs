@@ -17,9 +17,9 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// What the options ask for; `None` where each secret is a file of its own.
-    pub(super) fn of(arguments: &Export) -> Option<Self> {
-        match (arguments.format, arguments.json_bytes) {
+    /// What the options ask for in `format`; `None` where each secret is a file of its own.
+    pub(super) fn of(format: Format, arguments: &Export) -> Option<Self> {
+        match (format, arguments.json_bytes) {
             (Format::Env, _) => Some(Form::Env),
             (Format::Json, Some(JsonBytes::Base64)) => Some(Form::Json(json::Bytes::Base64)),
             (Format::Json, None) => Some(Form::Json(json::Bytes::Refuse)),

@@ -59,6 +59,7 @@ fn mistake_code(mistake: Mistake) -> Code {
         Mistake::UnknownMethod => Code::UnknownMethod,
         Mistake::UnknownSecret => Code::UnknownSecret,
         Mistake::UnknownWord => Code::UnknownWord,
+        Mistake::UnknownFormat => Code::UnknownFormat,
         Mistake::WrongType => Code::WrongType,
         Mistake::WrongForm => Code::WrongForm,
         Mistake::Credential => Code::Credential,

@@ -45,6 +45,8 @@ pub(super) enum Failure {
     Deadline(std::time::Duration),
     /// Values do not fit the form.
     Output(Vec<Refusal>, &'static str),
+    /// A template's file cannot be used: the file, the cause, a hint.
+    TemplateFile(std::path::PathBuf, String, String),
     /// The target could not be written.
     Publish(publish::Error),
     /// Stdout could not be written.
@@ -129,6 +131,11 @@ fn words(failure: &Failure) -> Words {
                 .hint("give it longer with `--timeout 120s`")
         }
         Failure::Output(refusals, hint) => output_words(refusals, hint),
+        Failure::TemplateFile(path, cause, hint) => {
+            Words::error(Code::TemplateFile, format!("`{}` cannot be used as a template", path.display()))
+                .cause(cause)
+                .hint(hint)
+        }
         Failure::Publish(error) => publish_words(error),
         Failure::Stdout(error) => Words::error(Code::Stdout, "cannot write to stdout").cause(system(error)),
         Failure::CannotInstall(error) => Words::error(Code::CannotInstall, "cannot read `/proc/self/exe`, the program that runs")
@@ -285,7 +292,7 @@ fn publish_code(error: &publish::Error) -> Code {
         Error::NameTaken { .. } => Code::NameTaken,
         Error::Conflict { .. } => Code::Conflict,
         Error::Sticky { .. } => Code::Sticky,
-        Error::CannotRead { .. } => Code::CannotRead,
+        Error::CannotRead { .. } | Error::ShutOut { .. } => Code::CannotRead,
         Error::Interference { .. } => Code::Interference,
         Error::System { .. } => Code::System,
     }

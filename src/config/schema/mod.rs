@@ -2,7 +2,7 @@
 //! [`super::keys`] and the providers' settings.
 //!
 //! Invariant: it refuses nothing that `kz validate` accepts. What it cannot see, and `kz validate` does:
-//! - across keys: unknown names in templates and their circles, two secrets of
+//! - across keys: unknown names in templates and outputs, circles of templates, two secrets or outputs of
 //!   one file, a template's scope against that of its inputs, a `provider` that no section declares where the
 //!   file declares others, an environment's keys together with what they are laid over;
 //! - inside values: literals that look like credentials, the grammar of templates, the finer rules of refs, TOML
@@ -10,6 +10,7 @@
 //!   beyond 64 bits;
 //! - outside the file: `~/` without HOME, an `address` that contradicts the environment's, the local file.
 
+mod output;
 mod provider;
 mod secret;
 
@@ -28,12 +29,14 @@ fn document() -> Value {
     definitions.insert("secret".into(), secret::whole());
     definitions.insert("secret-over".into(), secret::over());
     definitions.insert("secret-keys".into(), secret::keys());
+    definitions.insert("output".into(), output::one());
     definitions.extend(provider::definitions());
     let mut properties = keys_of(keys::TOP);
     for section in keys::SECTIONS {
         let mut schema = match section.name {
             "secrets" => secrets("secret"),
             "providers" => provider::sections(),
+            "outputs" => json!({ "type": "array", "items": reference("output") }),
             _ => table(keys_of(keys::RESOLVE)),
         };
         schema["description"] = section.about.into();
@@ -91,6 +94,7 @@ fn of_key(key: &Key) -> Value {
         Takes::Integer(least, most) => integer(least, most),
         Takes::Encoding => words(keys::ENCODINGS),
         Takes::Channel => words(keys::CHANNELS),
+        Takes::Word(words) => json!({ "enum": words }),
     };
     schema["description"] = key.about.into();
     // The examples are TOML; those of these kinds are JSON too, which the tests check.
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_example_is_json_too() {
-        for key in keys::SECRET.iter().chain(keys::TOP).chain(keys::RESOLVE) {
+        for key in keys::SECRET.iter().chain(keys::TOP).chain(keys::RESOLVE).chain(keys::OUTPUT) {
             assert!(serde_json::from_str::<Value>(key.example).is_ok(), "{}", key.name);
         }
     }

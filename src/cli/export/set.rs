@@ -1,0 +1,107 @@
+//! A directory of files: a file for each secret (`--format files`), or everything that `[[outputs]]` says, from
+//! one resolution and in one set.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::config::output::Output;
+use crate::plan::Plan;
+use crate::publish::readers::{Reader, check_set_entry, check_set_reader};
+use crate::publish::{self, Attributes, File};
+use crate::resolve::{Failures, Resolved};
+
+use super::super::session::Session;
+use super::part::{Part, Piece};
+use super::{Failure, done};
+
+/// What is said of every file of a set.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// Mode and owner where nothing else says.
+    pub attributes: Attributes,
+    /// The mode of directories in it.
+    pub directory_mode: u32,
+    /// Who has to be able to read it.
+    pub reader: Option<Reader>,
+}
+
+/// Makes these outputs, and nothing else, the set that `path` holds.
+pub(super) fn write(
+    session: &Session<'_>,
+    outputs: &[Output],
+    path: &Path,
+    rules: Rules,
+) -> Result<(), Failure> {
+    let declarations = &session.loaded.config.declarations;
+    let parts = outputs.iter().map(|output| Part::new(output, session, rules.attributes));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    if let Some(reader) = rules.reader {
+        let files = parts.iter().flat_map(Part::files);
+        check_set_reader(path, files, rules.directory_mode, reader).map_err(Failure::Publish)?;
+    }
+    let wanted: BTreeSet<&str> = parts.iter().flat_map(|part| part.names(declarations)).collect();
+    let secrets = session.resolve(&Plan::of(declarations, &wanted))?;
+    let pieces = pieces(&parts, &secrets)?;
+    publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
+}
+
+/// The files of all parts; or every template that does not render, or else everything that does not fit.
+fn pieces(parts: &[Part<'_>], secrets: &[Resolved]) -> Result<Vec<Piece>, Failure> {
+    let (mut pieces, mut refusals, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        match part.make(secrets) {
+            Ok(made) => pieces.extend(made),
+            Err(Failure::Output(more, _)) => refusals.extend(part.name_in(more)),
+            Err(Failure::Resolve(Failures(more))) => failures.extend(more),
+            Err(other) => return Err(other),
+        }
+    }
+    match (failures.is_empty(), refusals.is_empty()) {
+        (false, _) => Err(Failure::Resolve(Failures(failures))),
+        (true, false) => Err(Failure::Output(refusals, HINT)),
+        (true, true) => Ok(pieces),
+    }
+}
+
+/// What carries that which a form does not.
+const HINT: &str = "`format = \"files\"` carries any value, `json_bytes = \"base64\"` marks bytes in JSON, `only` leaves some out";
+
+fn publish(
+    session: &Session<'_>,
+    pieces: Vec<Piece>,
+    count: &Count,
+    path: &Path,
+    directory_mode: u32,
+) -> Result<(), Failure> {
+    let (said, files): (Vec<(String, Attributes)>, Vec<File>) =
+        pieces.into_iter().map(|piece| ((piece.name, piece.file.attributes), piece.file)).unzip();
+    let delivered: Vec<(&str, Attributes)> =
+        said.iter().map(|(name, owned)| (name.as_str(), *owned)).collect();
+    let groups = done::groups(&delivered);
+    let barred = groups.iter().find_map(|(owned, _)| check_set_entry(path, directory_mode, *owned).err());
+    let change = publish::publish_set(path, &files, directory_mode, session.turn());
+    let change = change.map_err(Failure::Publish)?;
+    let done = done::Done { session, change, path, directory: path };
+    done.say(&count.words(files.len()), &delivered, barred);
+    Ok(())
+}
+
+/// What a set holds, in numbers.
+struct Count {
+    secrets: usize,
+    /// Each of them is a file, and nothing else is.
+    is_plain: bool,
+}
+
+impl Count {
+    fn of(outputs: &[Output], secrets: &[Resolved]) -> Self {
+        let is_plain = matches!(outputs, [only] if *only == Output::of_files(&only.only));
+        Self { secrets: secrets.len(), is_plain }
+    }
+
+    /// `4 secrets`, or `3 files with 4 secrets`.
+    fn words(&self, files: usize) -> String {
+        let secrets = done::count(self.secrets, "secret");
+        if self.is_plain { secrets } else { format!("{} with {secrets}", done::count(files, "file")) }
+    }
+}
