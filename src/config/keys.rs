@@ -27,6 +27,8 @@ pub(super) enum Takes {
     Provider,
     /// A string of this pattern.
     Text(&'static str),
+    /// The text of a template.
+    Template,
     /// A string or a list of strings, each of this pattern.
     Texts(&'static str),
     /// A string or a whole number.
@@ -145,9 +147,9 @@ pub(super) const SECRET: &[Key] = &[
     key(
         "template",
         Group::Other,
-        Takes::Text(ANY),
+        Takes::Template,
         "\"postgres://app:{{ DATABASE_PASSWORD | urlencode }}@db/app\"",
-        "assembled from other secrets; filters: urlencode, b64encode, tojson, raw",
+        "assembled from other secrets",
     ),
     key(
         "file",

@@ -17,13 +17,13 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// What the options ask for; `None` where each secret is a file of its own.
+    /// What the options ask for; `None` where each secret is a file of its own, or stands in a template.
     pub(super) fn of(arguments: &Export) -> Option<Self> {
         match (arguments.format, arguments.json_bytes) {
             (Format::Env, _) => Some(Form::Env),
             (Format::Json, Some(JsonBytes::Base64)) => Some(Form::Json(json::Bytes::Base64)),
             (Format::Json, None) => Some(Form::Json(json::Bytes::Refuse)),
-            (Format::Files, _) => None,
+            (Format::Files | Format::Template, _) => None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::super::args::deliver::{Export, Format};
 use super::Failure;
 use super::form::Form;
+use super::template::Job;
 
 /// Where an export goes.
 pub(super) enum Target<'a> {
@@ -16,6 +17,8 @@ pub(super) enum Target<'a> {
     File(&'a Path, Form),
     /// A file for each secret, in this directory.
     Directory(&'a Path),
+    /// Templates, filled.
+    Templates(Job<'a>),
 }
 
 impl<'a> Target<'a> {
@@ -23,6 +26,9 @@ impl<'a> Target<'a> {
     pub(super) fn of(arguments: &'a Export) -> Result<Self, Failure> {
         check_belonging(arguments)?;
         let path = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
+        if arguments.format == Format::Template {
+            return templates(arguments, path);
+        }
         match (path, Form::of(arguments)) {
             (Some(path), None) => Ok(Target::Directory(path)),
             (Some(path), Some(form)) => Ok(Target::File(path, form)),
@@ -31,16 +37,33 @@ impl<'a> Target<'a> {
                 "name one: `kz export --format files --output /secrets`",
             ),
             (None, Some(form)) => {
-                if arguments.mode.is_some() || arguments.owner.is_some() || arguments.reader.is_some() {
-                    return usage(
-                        "`--mode`, `--owner` and `--for` need a file",
-                        "name one: `--output /secrets/.env`",
-                    );
-                }
+                check_printed(arguments)?;
                 Ok(Target::Stdout(form))
             }
         }
     }
+}
+
+fn templates<'a>(arguments: &'a Export, path: Option<&'a Path>) -> Result<Target<'a>, Failure> {
+    if !arguments.only.is_empty() {
+        return usage(
+            "`--only` does not go with `--format template`",
+            "leave it out: the secrets that the templates name are resolved, and no others",
+        );
+    }
+    let job = Job::of(&arguments.template, path)?;
+    if path.is_none() {
+        check_printed(arguments)?;
+    }
+    Ok(Target::Templates(job))
+}
+
+/// What goes to stdout has no mode and no owner.
+fn check_printed(arguments: &Export) -> Result<(), Failure> {
+    if arguments.mode.is_some() || arguments.owner.is_some() || arguments.reader.is_some() {
+        return usage("`--mode`, `--owner` and `--for` need a file", "name one: `--output /secrets/.env`");
+    }
+    Ok(())
 }
 
 /// Options that mean something to one format only.
@@ -50,6 +73,9 @@ fn check_belonging(arguments: &Export) -> Result<(), Failure> {
             "`--json-bytes` belongs to `--format json`",
             "leave it out: the other formats hold bytes or refuse them",
         );
+    }
+    if !arguments.template.is_empty() && arguments.format != Format::Template {
+        return usage("`--template` belongs to `--format template`", "write `--format template`");
     }
     Ok(())
 }

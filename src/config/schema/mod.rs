@@ -16,6 +16,7 @@ mod secret;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Takes};
+use crate::resolve::template::FILTERS;
 
 /// The schema as it is printed and committed: indented, with a line break at its end.
 pub fn text() -> String {
@@ -85,6 +86,7 @@ fn of_key(key: &Key) -> Value {
     let mut schema = match key.takes {
         Takes::Provider => provider::any_name(),
         Takes::Text(pattern) => string(pattern),
+        Takes::Template => string(keys::ANY),
         Takes::Texts(pattern) => one_or_many(&string(pattern)),
         Takes::TextOrInteger => json!({ "type": ["string", "integer"] }),
         Takes::Boolean => json!({ "type": "boolean" }),
@@ -93,12 +95,19 @@ fn of_key(key: &Key) -> Value {
             json!({ "enum": keys::ENCODINGS.iter().map(|(name, _)| *name).collect::<Vec<_>>() })
         }
     };
-    schema["description"] = key.about.into();
+    schema["description"] = match key.takes {
+        Takes::Template => format!("{}; filters: {}", key.about, filters()).into(),
+        _ => key.about.into(),
+    };
     // The examples are TOML; those of these kinds are JSON too, which the tests check.
     if let Ok(example) = serde_json::from_str::<Value>(key.example) {
         schema["examples"] = json!([example]);
     }
     schema
+}
+
+fn filters() -> String {
+    FILTERS.iter().map(|filter| filter.name).collect::<Vec<_>>().join(", ")
 }
 
 fn string(pattern: &str) -> Value {
