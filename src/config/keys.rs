@@ -3,6 +3,8 @@
 //!
 //! A pattern says in ECMA-262 what the function beside it decides in Rust; the tests ask both.
 
+use crate::output::env::Dialect;
+use crate::output::shell::Shell;
 use crate::plan::{Channel, Encoding};
 
 /// One key.
@@ -27,6 +29,8 @@ pub(super) enum Takes {
     Provider,
     /// A string of this pattern.
     Text(&'static str),
+    /// The text of a template.
+    Template,
     /// A string or a list of strings, each of this pattern.
     Texts(&'static str),
     /// A string or a whole number.
@@ -35,12 +39,8 @@ pub(super) enum Takes {
     Boolean,
     /// A whole number between these, inclusive.
     Integer(i64, i64),
-    /// One of [`ENCODINGS`].
-    Encoding,
-    /// One of [`CHANNELS`].
-    Channel,
     /// One of these words.
-    Word(&'static [&'static str]),
+    Word(fn() -> Vec<&'static str>),
 }
 
 /// What a key belongs to.
@@ -83,6 +83,11 @@ const HOST: &str = concat!(
     r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*)$"
 );
 
+/// The texts of such a list.
+fn words<T>(known: &[(&'static str, T)]) -> Vec<&'static str> {
+    known.iter().map(|(word, _)| *word).collect()
+}
+
 /// The texts that `encoding` takes.
 pub(super) const ENCODINGS: &[(&str, Encoding)] =
     &[("base64", Encoding::Base64), ("base64url", Encoding::Base64Url), ("hex", Encoding::Hex)];
@@ -90,16 +95,20 @@ pub(super) const ENCODINGS: &[(&str, Encoding)] =
 /// The texts that `deliver` takes.
 pub(super) const CHANNELS: &[(&str, Channel)] = &[("env", Channel::Environment), ("fd", Channel::Descriptor)];
 /// What env files are written for.
-pub(super) const DIALECTS: &[&str] = &["common", "compose", "docker", "sh", "systemd", "portable"];
+pub(super) const DIALECTS: &[(&str, Dialect)] = &[
+    ("common", Dialect::Common),
+    ("compose", Dialect::Compose),
+    ("docker", Dialect::Docker),
+    ("sh", Dialect::Sh),
+    ("systemd", Dialect::Systemd),
+    ("portable", Dialect::Portable),
+];
 
-/// Whose `export` lines are written.
-pub(super) const SHELLS: &[&str] = &["sh", "fish"];
+/// Who evaluates commands.
+pub(super) const SHELLS: &[(&str, Shell)] = &[("sh", Shell::Sh), ("fish", Shell::Fish)];
 
 /// What becomes of bytes in JSON.
-pub(super) const JSON_BYTES: &[&str] = &["base64"];
-
-/// The forms of an output; [`OUTPUT_FORMATS`] says more of each.
-const FORMATS: &[&str] = &["files", "env", "json", "shell", "template"];
+pub(super) const JSON_BYTES: &[(&str, ())] = &[("base64", ())];
 
 /// A form of an output, and which of its keys it has beside `format`, `mode` and `owner`.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +181,7 @@ pub(super) const SECRET: &[Key] = &[
     key(
         "encoding",
         Group::Source,
-        Takes::Encoding,
+        Takes::Word(|| words(ENCODINGS)),
         "\"base64\"",
         "how the backend's text stands for bytes; it is decoded",
     ),
@@ -193,9 +202,9 @@ pub(super) const SECRET: &[Key] = &[
     key(
         "template",
         Group::Other,
-        Takes::Text(ANY),
+        Takes::Template,
         "\"postgres://app:{{ DATABASE_PASSWORD | urlencode }}@db/app\"",
-        "assembled from other secrets; filters: urlencode, b64encode, tojson, raw",
+        "assembled from other secrets",
     ),
     key(
         "file",
@@ -209,7 +218,7 @@ pub(super) const SECRET: &[Key] = &[
     key(
         "deliver",
         Group::Other,
-        Takes::Channel,
+        Takes::Word(|| words(CHANNELS)),
         "\"fd\"",
         "how `kz run` hands it over: `env`, or `fd` for an open file that `NAME_FILE` names",
     ),
@@ -255,7 +264,7 @@ pub(super) const OUTPUT: &[Key] = &[
     key(
         "format",
         Group::Other,
-        Takes::Word(FORMATS),
+        Takes::Word(|| OUTPUT_FORMATS.iter().map(|format| format.name).collect()),
         "\"env\"",
         "the form: a file for each secret, KEY=value lines, one JSON object, `export` lines, or a template",
     ),
@@ -273,12 +282,18 @@ pub(super) const OUTPUT: &[Key] = &[
         "[\"DATABASE_URL\"]",
         "only these secrets; a template names its own",
     ),
-    key("dialect", Group::Other, Takes::Word(DIALECTS), "\"compose\"", "for `env`: which parser reads it"),
-    key("shell", Group::Other, Takes::Word(SHELLS), "\"sh\"", "for `shell`: whose syntax it has"),
+    key(
+        "dialect",
+        Group::Other,
+        Takes::Word(|| words(DIALECTS)),
+        "\"compose\"",
+        "for `env`: which parser reads it",
+    ),
+    key("shell", Group::Other, Takes::Word(|| words(SHELLS)), "\"sh\"", "for `shell`: whose syntax it has"),
     key(
         "json_bytes",
         Group::Other,
-        Takes::Word(JSON_BYTES),
+        Takes::Word(|| words(JSON_BYTES)),
         "\"base64\"",
         "for `json`: what becomes of values that are not UTF-8, instead of an error",
     ),

@@ -1,20 +1,17 @@
 //! Finds `.keyzero.toml` and reads it, if it is to be trusted.
 //!
-//! A configuration is code: it says to whom kz sends its credentials. Invariants (design.md §2): one
-//! that any user may write, or whose directory any user may write, is refused; one found above the
-//! working directory belongs to us or root. A read-only mount lifts both, since nobody here can have
-//! changed it. The search stops at a repository's root, at `HOME` and at a mount boundary.
+//! Invariants (design.md §2), beside those of `trust`: one found above the working directory belongs to us or root,
+//! unless it is on a read-only mount. The search stops at a repository's root, at `HOME` and at a mount boundary.
 
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
-use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use super::source::Source;
+use super::trust::{self, Trusted};
 use super::variables::Process;
 
 /// The file's name.
@@ -24,7 +21,7 @@ pub const FILE_NAME: &str = ".keyzero.toml";
 pub const LOCAL_FILE_NAME: &str = ".keyzero.local.toml";
 
 /// More than any configuration has; enough that a wrong file is noticed before it fills memory.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: usize = 1 << 20;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -32,44 +29,9 @@ pub enum Error {
     /// The search ended without one.
     #[error("no `{FILE_NAME}` in `{}` or above it", .0.display())]
     NotFound(PathBuf),
-    /// A named one is not there.
-    #[error("`{}` does not exist", .0.display())]
-    Missing(PathBuf),
-    /// Docker makes an empty directory when the source of a bind mount is missing.
-    #[error("`{}` is a directory", .0.display())]
-    Directory(PathBuf),
-    /// A device, pipe or socket.
-    #[error("`{}` is not a regular file", .0.display())]
-    NotRegular(PathBuf),
-    /// The system refused.
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Over 1 MiB.
-    #[error("`{}` is larger than 1 MiB", .0.display())]
-    TooLarge(PathBuf),
-    /// Not UTF-8.
-    #[error("`{}`:{line}: not UTF-8", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-        /// The first line that is not, from 1.
-        line: usize,
-    },
-    /// Any user may write it, or swap it.
-    #[error("`{}` may be written by any user (mode {mode:04o}), so `{}` is not to be trusted", what.display(), path.display())]
-    Writable {
-        /// The configuration.
-        path: PathBuf,
-        /// The file or directory with the mode.
-        what: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// It is there, and cannot be obeyed.
+    #[error(transparent)]
+    File(#[from] trust::Error),
     /// Above the working directory, and another user's.
     #[error("`{}` lies above the working directory and belongs to uid {owner}, not to uid {ours} or root", path.display())]
     Stranger {
@@ -136,64 +98,10 @@ fn parent_is_other_mount(directory: &Path) -> bool {
 
 /// Reads the file at `path`, unless somebody who must not could have written it.
 pub fn read(path: &Path, found: Found, process: &Process) -> Result<Source, Error> {
-    let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
-        _ => Error::Read { path: path.to_owned(), source },
-    };
-    // Without O_NONBLOCK a pipe in the file's place would hang kz for ever.
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let mut file = File::options().read(true).custom_flags(flags.bits()).open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    check_kind(path, &metadata)?;
-    if !is_read_only(&file) {
-        check_writers(path, &metadata)?;
-        let ours = process.uid;
-        if found == Found::Above && ![ours, 0].contains(&metadata.uid()) {
-            return Err(Error::Stranger { path: path.to_owned(), owner: metadata.uid(), ours });
-        }
+    let Trusted { text, owner, is_read_only } = trust::read(path, LARGEST)?;
+    let ours = process.uid;
+    if found == Found::Above && !is_read_only && ![ours, 0].contains(&owner) {
+        return Err(Error::Stranger { path: path.to_owned(), owner, ours });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).unwrap_or(0) + 1);
-    (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Error::TooLarge(path.to_owned()));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| Error::NotText {
-        path: path.to_owned(),
-        line: error.as_bytes()[..error.utf8_error().valid_up_to()].split(|&byte| byte == b'\n').count(),
-    })?;
     Ok(Source::new(path.to_owned(), text))
-}
-
-fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    if metadata.is_dir() {
-        Err(Error::Directory(path.to_owned()))
-    } else if metadata.is_file() {
-        Ok(())
-    } else {
-        Err(Error::NotRegular(path.to_owned()))
-    }
-}
-
-fn is_read_only(file: &File) -> bool {
-    fstatvfs(file.as_fd()).is_ok_and(|filesystem| filesystem.flags().contains(FsFlags::ST_RDONLY))
-}
-
-/// The file, its directory, and where a symbolic link leads: none may be open to any user.
-fn check_writers(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    let refuse = |what: &Path, mode: u32| Error::Writable {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        mode: mode & 0o7777,
-    };
-    if metadata.mode() & 0o002 != 0 {
-        return Err(refuse(path, metadata.mode()));
-    }
-    let real = path.canonicalize().ok();
-    for directory in [Some(path), real.as_deref()].into_iter().flatten().filter_map(Path::parent) {
-        let mode = directory.metadata().map_or(0, |metadata| metadata.mode());
-        if mode & 0o002 != 0 {
-            return Err(refuse(directory, mode));
-        }
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ pub mod problem;
 pub mod schema;
 pub mod secret;
 pub mod source;
+pub mod trust;
 pub mod variables;
 
 mod check;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use crate::output::env::Dialect;
+use crate::output::shell::Shell;
 use crate::plan::Declaration;
 use crate::publish::{InvalidPath, RelativePath};
 
@@ -36,21 +38,15 @@ pub struct Output {
 pub enum Form {
     /// A file for each secret.
     Files,
-    /// `KEY=value` lines in one of [`super::keys::DIALECTS`].
-    Env {
-        /// As it is written.
-        dialect: Option<String>,
-    },
+    /// `KEY=value` lines.
+    Env(Dialect),
     /// One JSON object.
     Json {
         /// Whether values that are not UTF-8 become `{"base64": "…"}`.
         marks_bytes: bool,
     },
-    /// `export` lines of one of [`super::keys::SHELLS`].
-    Shell {
-        /// As it is written.
-        shell: Option<String>,
-    },
+    /// Commands.
+    Shell(Shell),
     /// A template.
     Template {
         /// The file that it is in, relative to the configuration file.
@@ -64,7 +60,12 @@ impl Output {
         Self { path: None, form: Form::Files, only: only.to_vec(), mode: None, owner: None }
     }
 
-    /// Whether a secret of this name belongs to it, where it is no template.
+    /// The template in this file, as the file `target`.
+    pub fn of_template(file: PathBuf, target: RelativePath) -> Self {
+        Self { path: Some(target), form: Form::Template { file }, ..Self::of_files(&[]) }
+    }
+
+    /// Whether a secret of this name belongs to it.
     pub fn has(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
@@ -194,11 +195,11 @@ impl<'a> Table<'a> {
 
     fn form(&self, format: &OutputFormat, problems: &mut Problems) -> Option<Form> {
         Some(match format.name {
-            "env" => Form::Env { dialect: self.one_of("dialect", keys::DIALECTS, problems) },
+            "env" => Form::Env(self.one_of("dialect", keys::DIALECTS, problems).unwrap_or(Dialect::Common)),
             "json" => {
                 Form::Json { marks_bytes: self.one_of("json_bytes", keys::JSON_BYTES, problems).is_some() }
             }
-            "shell" => Form::Shell { shell: self.one_of("shell", keys::SHELLS, problems) },
+            "shell" => Form::Shell(self.one_of("shell", keys::SHELLS, problems).unwrap_or(Shell::Sh)),
             "template" => Form::Template { file: self.template(problems)? },
             _ => Form::Files,
         })
@@ -214,8 +215,9 @@ impl<'a> Table<'a> {
         Some(PathBuf::from(text))
     }
 
-    fn one_of(&self, key: &str, known: &[&'static str], problems: &mut Problems) -> Option<String> {
-        self.word(key, known.iter().copied(), problems).map(str::to_owned)
+    fn one_of<T: Copy>(&self, key: &str, known: &[(&'static str, T)], problems: &mut Problems) -> Option<T> {
+        let word = self.word(key, known.iter().map(|(word, _)| *word), problems)?;
+        known.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
     }
 
     /// The text of a key that takes one of these words.

@@ -5,7 +5,7 @@ use crate::plan::{Declaration, Delivery, Reference, Scope, Source, WhenAbsent};
 use crate::provider::DocumentRef;
 use crate::provider::registry::{self, LastSegment};
 use crate::publish::RelativePath;
-use crate::resolve::template;
+use crate::resolve::template::Template;
 
 use super::keys::{self, Group};
 use super::literal;
@@ -125,10 +125,17 @@ impl<'a> Raw<'a> {
             );
             return None;
         }
-        match template::inputs(text) {
-            Ok(inputs) => Some(Source::Template { text: text.to_owned(), inputs }),
+        match Template::parse(text) {
+            Ok(template) => {
+                let inputs = template.inputs().iter().map(|input| input.name.clone()).collect();
+                Some(Source::Template { text: text.to_owned(), inputs })
+            }
             Err(error) => {
-                problems.add(entry.node.place(), Mistake::Template, error.to_string());
+                let (place, message) = (entry.node.place(), error.to_string());
+                match error.fault.hint() {
+                    Some(hint) => problems.add_with_hint(place, Mistake::Template, message, hint),
+                    None => problems.add(place, Mistake::Template, message),
+                }
                 None
             }
         }

@@ -157,7 +157,10 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
     }
     match template::render(text, &present, &absent) {
         Ok(value) => Verdict::Present { value, version: None, lease },
-        Err(error) => Verdict::Failed(failed(declaration, Class::Template, error.to_string())),
+        Err(error) => {
+            let hint = error.fault.hint();
+            Verdict::Failed(Failed { hint, ..failed(declaration, Class::Template, error.to_string()) })
+        }
     }
 }
 

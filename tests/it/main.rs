@@ -62,6 +62,9 @@ mod kill9;
 mod man;
 /// What is written down of a set, and what it is believed for.
 mod manifest;
+/// Values that break writers.
+#[path = "../nasty/mod.rs"]
+mod nasty;
 /// kz and the `op` program.
 mod op_program;
 /// The order of an export's system calls.
@@ -92,6 +95,10 @@ mod support;
 mod surroundings;
 /// Targets that are not what they should be.
 mod targets;
+/// Templates on the command line: one, several, long ones, broken ones.
+mod template_files;
+/// Each filter of templates, through the programs that read what it makes.
+mod template_readers;
 /// The umask changes no mode.
 mod umask;
 /// Every way to log in, and what becomes of the token.

@@ -18,6 +18,8 @@ Examples:
   kz export --format json | jq -r .DATABASE_URL
   kz export --output /secrets
       everything that [[outputs]] of .keyzero.toml says, read once and written together
+  kz export --format template --template redis.conf.tmpl --output /secrets/redis.conf
+      for a server that reads its password in its own configuration: requirepass {{ PASSWORD | redis }}
 
 A file is replaced only when its content changes, and a reader sees the old set or the new one,
 never a part. Mode 0400 has one reader: the owner (and root).";
@@ -26,13 +28,17 @@ never a part. Mode 0400 has one reader: the owner (and root).";
 #[derive(Debug, Args)]
 #[command(after_help = EXPORT_EXAMPLES)]
 pub(in crate::cli) struct Export {
-    /// The form: KEY=value lines, one JSON object, or a file per secret; without it the configuration's
-    /// [[outputs]] are written
+    /// The form: KEY=value lines, one JSON object, a file per secret, commands for a shell, or files of
+    /// your own; without it the configuration's [[outputs]] are written
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// Where to: a file, for `files` and for [[outputs]] a directory; `-` or nothing is stdout
+    /// Where to: a file, for `files`, `SRC:DST` and [[outputs]] a directory; `-` or nothing is stdout
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
+    /// For `template`: the file in which secrets stand as {{ NAME | FILTER }}; `SRC:DST`, also several
+    /// times, makes the files DST below the directory of --output, all or none
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub template: Vec<String>,
     /// Only these secrets
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
@@ -62,6 +68,8 @@ pub(in crate::cli) enum Format {
     Json,
     /// One file per secret, exact bytes
     Files,
+    /// Files in which secrets stand where templates name them
+    Template,
 }
 
 /// What becomes of bytes in JSON.

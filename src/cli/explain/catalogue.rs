@@ -215,8 +215,8 @@ catalogue! {
         "Correct `field`, or what stands behind `#` in the ref.";
     BadTemplate = 235,
         "the template cannot be rendered",
-        "It would fail whatever the values are: a syntax error, or a filter, function or test that kz does not have.",
-        "There are the filters `urlencode`, `b64encode`, `tojson` and `raw`, the test `is defined`, and no function.";
+        "It would fail whatever the values are: a syntax error, a filter, function, test or statement that kz does not have (templates load no others), or more than kz allows.",
+        "docs/templates.md lists the filters; there is the test `is defined`, and no function.";
     Circle = 236,
         "a template needs itself",
         "Through the secrets that it names it comes back to itself.",
@@ -250,9 +250,13 @@ catalogue! {
         "`format` of one of `[[outputs]]`, or what says more of it (`dialect`, `shell`, `json_bytes`), names what kz does not have.",
         "Write one that the message lists; `kz schema` describes all of them.";
     TemplateFile = 247,
-        "a template file cannot be used",
-        "It cannot be read, would fail whatever the values are, or names what is no secret. No backend was asked.",
-        "Correct it, or the `template` of that output, which is relative to the configuration file.";
+        "a template file cannot be read",
+        "`--template`, or `template` of one of `[[outputs]]`, names what is not there, is closed to kz's user, is no regular file, no UTF-8, or larger than 256 KiB.",
+        "Correct the path: after `--template` it starts in the working directory, in `[[outputs]]` at the configuration file. `chmod a+r` the template, or mount it.";
+    TemplateWritable = 248,
+        "any user may write the template",
+        "Whoever writes a template decides which secrets its readers are shown, and what else a server is told by the file, so it is trusted as a configuration is: neither it nor its directory may be open to any user.",
+        "`chmod o-w` what the message names, or mount it read-only.";
 
     DoesNotFit = 401,
         "a value does not fit the format",

@@ -1,19 +1,19 @@
 //! `kz export`: resolves, encodes, publishes; or changes nothing.
 //!
-//! What can be refused without a backend is refused before one is asked. `target` decides where it goes, `form` makes
-//! the bytes of one file, `set` fills a directory with `part`s, `done` says who can read what was written.
+//! What can be refused without a backend is refused before one is asked. `target` decides where it goes, `content` makes
+//! the bytes of one file (`form`, `template`), `set` fills a directory with `part`s, `done` says who can read what was
+//! written.
 
+mod content;
 mod done;
 mod form;
 mod part;
 mod set;
 mod target;
-mod template_file;
+pub(super) mod template;
 
 use std::path::Path;
 
-use crate::config::output::Output;
-use crate::plan::Plan;
 use crate::publish::readers::{Reader, check_entry, check_file_reader};
 use crate::publish::{self, Attributes, DIRECTORY_MODE, Owner};
 
@@ -22,7 +22,7 @@ use super::owner;
 use super::report::Failure;
 use super::session::Session;
 use super::stdout;
-use form::Form;
+use content::{Content, Kind};
 use set::Rules;
 use target::Target;
 
@@ -31,8 +31,7 @@ const MODE: u32 = 0o400;
 
 /// Runs `kz export`.
 pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Failure> {
-    let outputs = &session.loaded.config.outputs;
-    let target = Target::of(arguments, outputs)?;
+    let target = Target::of(arguments, &session.loaded.config.outputs, &session.process.directory)?;
     let rules = Rules {
         attributes: Attributes {
             mode: arguments.mode.unwrap_or(MODE),
@@ -41,32 +40,36 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
         directory_mode: arguments.dir_mode.unwrap_or(DIRECTORY_MODE),
         reader: arguments.reader.as_deref().map(parse_reader).transpose()?,
     };
-    let plan = session.plan(&arguments.only)?;
     match target {
-        Target::Stdout(form) => stdout::print(form.encode(&session.resolve(&plan)?)?.expose()),
-        Target::File(path, form) => write_file(session, &plan, path, form, rules),
-        Target::Directory(path) => set::write(session, &[Output::of_files(&arguments.only)], path, rules),
-        Target::Outputs(path) => set::write(session, outputs, path, rules),
+        Target::Stdout(_) if stdout::is_terminal() && !arguments.reveal => Err(Failure::Terminal),
+        Target::Stdout(kind) => {
+            let content = Content::open(kind, session)?;
+            let secrets = session.resolve(&content.plan(session, &arguments.only)?)?;
+            stdout::print(content.make(&secrets)?.expose())
+        }
+        Target::File(path, kind) => write_file(session, kind, &arguments.only, path, rules),
+        Target::Set(path, outputs) => set::write(session, &outputs, path, rules),
     }
 }
 
-/// All secrets of a plan in one file.
+/// All secrets that a content needs in one file.
 fn write_file(
     session: &Session<'_>,
-    plan: &Plan<'_>,
+    kind: Kind,
+    only: &[String],
     path: &Path,
-    form: Form,
     Rules { attributes, reader, .. }: Rules,
 ) -> Result<(), Failure> {
+    let content = Content::open(kind, session)?;
+    let plan = content.plan(session, only)?;
     if let Some(reader) = reader {
         check_file_reader(path, attributes, reader).map_err(Failure::Publish)?;
     }
-    let secrets = session.resolve(plan)?;
-    let content = form.encode(&secrets)?;
+    let secrets = session.resolve(&plan)?;
+    let made = content.make(&secrets)?;
     let directory = path.parent().unwrap_or(Path::new(""));
     let barred = check_entry(directory, attributes).err();
-    let change = publish::publish_file(path, &content, attributes, session.turn());
-    let change = change.map_err(Failure::Publish)?;
+    let change = publish::publish_file(path, &made, attributes, session.turn()).map_err(Failure::Publish)?;
     let delivered: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), attributes)).collect();
     let what = done::count(secrets.len(), "secret");
     done::Done { session, change, path, directory }.say(&what, &delivered, barred);

@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::output::{self, Output};
-use crate::output::{Refusal, json};
+use crate::output::Refusal;
 use crate::plan::Declaration;
 use crate::publish::{Attributes, File, InvalidPath, RelativePath};
 use crate::resolve::Resolved;
 
 use super::super::session::Session;
-use super::form::Form;
-use super::template_file::TemplateFile;
+use super::content::{Content, Kind};
+use super::form::{Form, bytes};
 use super::{Failure, parse_owner};
 
 /// One output, ready to be filled.
@@ -26,10 +26,8 @@ pub(super) struct Part<'a> {
 enum Making<'a> {
     /// Each secret is a file, by the secret's name.
     Files(BTreeMap<&'a str, (RelativePath, Attributes)>),
-    /// All are in one file.
-    Form(RelativePath, Form),
-    /// Those that it names are in one file.
-    Template(RelativePath, TemplateFile),
+    /// They are in one file.
+    One(RelativePath, Content),
 }
 
 /// A file of the set, and what messages call it.
@@ -54,8 +52,8 @@ impl<'a> Part<'a> {
     /// The secrets that it needs.
     pub(super) fn names(&self, declarations: &'a [Declaration]) -> BTreeSet<&'a str> {
         let has = |name: &str| match &self.making {
-            Making::Template(_, template) => template.inputs.iter().any(|input| input == name),
-            Making::Files(_) | Making::Form(..) => self.output.has(name),
+            Making::Files(_) => self.output.has(name),
+            Making::One(_, content) => self.output.has(name) && content.needs(name),
         };
         declarations.iter().map(|declaration| declaration.name.as_str()).filter(|name| has(name)).collect()
     }
@@ -64,7 +62,7 @@ impl<'a> Part<'a> {
     pub(super) fn files(&self) -> Vec<(&RelativePath, Attributes)> {
         match &self.making {
             Making::Files(places) => places.values().map(|(path, owned)| (path, *owned)).collect(),
-            Making::Form(path, _) | Making::Template(path, _) => vec![(path, self.attributes)],
+            Making::One(path, _) => vec![(path, self.attributes)],
         }
     }
 
@@ -74,8 +72,7 @@ impl<'a> Part<'a> {
             Making::Files(places) => {
                 return Ok(secrets.iter().filter_map(|secret| own_file(secret, places)).collect());
             }
-            Making::Form(path, form) => (path, form.encode(&self.only(secrets))?),
-            Making::Template(path, template) => (path, template.render(path, secrets)?),
+            Making::One(path, content) => (path, content.make(&self.only(secrets))?),
         };
         let file = File { path: path.clone(), content, attributes: self.attributes, origin: None };
         Ok(vec![Piece { name: path.to_string(), file }])
@@ -106,27 +103,17 @@ fn making<'a>(
     session: &'a Session<'_>,
     attributes: Attributes,
 ) -> Result<Making<'a>, Failure> {
-    let declarations = &session.loaded.config.declarations;
-    Ok(match (&output.form, output.path.clone()) {
-        (output::Form::Files, _) | (_, None) => Making::Files(places(output, declarations, attributes)?),
-        (output::Form::Env { dialect }, Some(path)) => Making::Form(path, env(dialect.as_deref())?),
-        (output::Form::Json { marks_bytes }, Some(path)) => Making::Form(path, json(*marks_bytes)),
-        (output::Form::Shell { .. }, Some(_)) => return later("format = \"shell\""),
-        (output::Form::Template { file }, Some(path)) => {
-            Making::Template(path, TemplateFile::read(&session.loaded.base().join(file), declarations)?)
-        }
-    })
-}
-
-fn env(dialect: Option<&str>) -> Result<Form, Failure> {
-    match dialect {
-        None | Some("common") => Ok(Form::Env),
-        Some(dialect) => later(&format!("dialect = \"{dialect}\"")),
+    let kind = match &output.form {
+        output::Form::Files => None,
+        output::Form::Env(dialect) => Some(Kind::Form(Form::Env(*dialect))),
+        output::Form::Json { marks_bytes } => Some(Kind::Form(Form::Json(bytes(*marks_bytes)))),
+        output::Form::Shell(shell) => Some(Kind::Form(Form::Shell(*shell))),
+        output::Form::Template { file } => Some(Kind::Template(session.loaded.base().join(file))),
+    };
+    match (kind, output.path.clone()) {
+        (Some(kind), Some(path)) => Ok(Making::One(path, Content::open(kind, session)?)),
+        _ => Ok(Making::Files(places(output, &session.loaded.config.declarations, attributes)?)),
     }
-}
-
-fn json(marks_bytes: bool) -> Form {
-    Form::Json(if marks_bytes { json::Bytes::Base64 } else { json::Bytes::Refuse })
 }
 
 /// Where each secret's own file goes, and whose it is.
@@ -144,12 +131,6 @@ fn places<'a>(
         places.insert(name.as_str(), (path, own));
     }
     Ok(places)
-}
-
-/// A part of a later version.
-fn later<T>(what: &str) -> Result<T, Failure> {
-    let message = format!("`{what}` of `[[outputs]]` is not built into this version of kz");
-    Err(Failure::Usage(message, "`kz --version` says which one this is".to_owned()))
 }
 
 fn not_a_file(name: &str, error: InvalidPath) -> Failure {

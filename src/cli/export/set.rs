@@ -8,7 +8,7 @@ use crate::config::output::Output;
 use crate::plan::Plan;
 use crate::publish::readers::{Reader, check_set_entry, check_set_reader};
 use crate::publish::{self, Attributes, File};
-use crate::resolve::{Failures, Resolved};
+use crate::resolve::Resolved;
 
 use super::super::session::Session;
 use super::part::{Part, Piece};
@@ -33,8 +33,7 @@ pub(super) fn write(
     rules: Rules,
 ) -> Result<(), Failure> {
     let declarations = &session.loaded.config.declarations;
-    let parts = outputs.iter().map(|output| Part::new(output, session, rules.attributes));
-    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    let parts = parts(session, outputs, rules.attributes)?;
     if let Some(reader) = rules.reader {
         let files = parts.iter().flat_map(Part::files);
         check_set_reader(path, files, rules.directory_mode, reader).map_err(Failure::Publish)?;
@@ -45,20 +44,40 @@ pub(super) fn write(
     publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
 }
 
-/// The files of all parts; or every template that does not render, or else everything that does not fit.
+/// The outputs, ready for values; or everything that is wrong with any of their templates.
+fn parts<'a>(
+    session: &'a Session<'_>,
+    outputs: &'a [Output],
+    attributes: Attributes,
+) -> Result<Vec<Part<'a>>, Failure> {
+    let (mut parts, mut troubles, mut known) = (Vec::new(), Vec::new(), Vec::new());
+    for output in outputs {
+        match Part::new(output, session, attributes) {
+            Ok(part) => parts.push(part),
+            Err(Failure::Templates(more, names)) => {
+                troubles.extend(more);
+                known = names;
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    if troubles.is_empty() { Ok(parts) } else { Err(Failure::Templates(troubles, known)) }
+}
+
+/// The files of all parts; or every template that these values do not fit, or else everything that a form cannot hold.
 fn pieces(parts: &[Part<'_>], secrets: &[Resolved]) -> Result<Vec<Piece>, Failure> {
-    let (mut pieces, mut refusals, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut pieces, mut refusals, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         match part.make(secrets) {
             Ok(made) => pieces.extend(made),
             Err(Failure::Output(more, _)) => refusals.extend(part.name_in(more)),
-            Err(Failure::Resolve(Failures(more))) => failures.extend(more),
+            Err(Failure::Templates(more, _)) => troubles.extend(more),
             Err(other) => return Err(other),
         }
     }
-    match (failures.is_empty(), refusals.is_empty()) {
-        (false, _) => Err(Failure::Resolve(Failures(failures))),
-        (true, false) => Err(Failure::Output(refusals, HINT)),
+    match (troubles.is_empty(), refusals.is_empty()) {
+        (false, _) => Err(Failure::Templates(troubles, Vec::new())),
+        (true, false) => Err(Failure::Output(refusals, HINT.to_owned())),
         (true, true) => Ok(pieces),
     }
 }

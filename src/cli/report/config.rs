@@ -1,11 +1,10 @@
 //! Words about the configuration: where it is, whether it is trusted, and what is wrong with it.
 
-use std::error::Error as _;
-
 use crate::config as configuration;
 use crate::config::locate;
 use crate::config::problem::{self, Mistake, Problem};
 use crate::config::source::Source;
+use crate::config::trust;
 
 use super::super::explain::Code;
 use super::system;
@@ -80,44 +79,44 @@ fn mistake_code(mistake: Mistake) -> Code {
 }
 
 fn locate_words(error: &locate::Error) -> Words {
-    let words = Words::error(locate_code(error), error.to_string());
-    let words = match error.source() {
-        Some(cause) => match cause.downcast_ref::<std::io::Error>() {
-            Some(cause) => words.cause(system(cause)),
-            None => words,
-        },
-        None => words,
-    };
     match error {
-        locate::Error::NotFound(_) => words.hint(
+        locate::Error::File(error) => file_words(error),
+        locate::Error::NotFound(_) => Words::error(Code::ConfigNotFound, error.to_string()).hint(
             "mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE …`",
         ),
-        locate::Error::Missing(_) => words.hint("correct the path after `--config` or in KEYZERO_CONFIG"),
-        locate::Error::Directory(path) => words.hint(format!(
+        locate::Error::Stranger { path, .. } => Words::error(Code::ConfigStranger, error.to_string())
+            .hint(format!("if you trust it: `kz --config {} …`", path.display())),
+    }
+}
+
+fn file_words(error: &trust::Error) -> Words {
+    let words = Words::error(file_code(error), error.to_string());
+    match error {
+        trust::Error::Missing(_) => words.hint("correct the path after `--config` or in KEYZERO_CONFIG"),
+        trust::Error::Directory(path) => words.hint(format!(
             "Docker makes a directory when the source of a bind mount is missing: create the file on the host, then `docker compose up --force-recreate`; here `{}` is to be a file",
             path.display()
         )),
-        locate::Error::Writable { what, .. } => {
+        trust::Error::Writable { what, .. } => {
             words.hint(format!("`chmod o-w {}`, or mount it read-only", what.display()))
         }
-        locate::Error::Stranger { path, .. } => words.hint(format!("if you trust it: `kz --config {} …`", path.display())),
-        locate::Error::Read { path, .. } => words.hint(format!("let kz's user read it: `chmod a+r {}`", path.display())),
-        locate::Error::NotRegular(_) | locate::Error::TooLarge(_) | locate::Error::NotText { .. } => {
+        trust::Error::Read { path, source } => {
+            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", path.display()))
+        }
+        trust::Error::NotRegular(_) | trust::Error::TooLarge { .. } | trust::Error::NotText { .. } => {
             words.hint("name a TOML file: `kz --config FILE …`")
         }
     }
 }
 
-fn locate_code(error: &locate::Error) -> Code {
+fn file_code(error: &trust::Error) -> Code {
     match error {
-        locate::Error::NotFound(_) => Code::ConfigNotFound,
-        locate::Error::Missing(_) => Code::ConfigMissing,
-        locate::Error::Directory(_) => Code::ConfigDirectory,
-        locate::Error::NotRegular(_) => Code::ConfigNotRegular,
-        locate::Error::Read { .. } => Code::ConfigUnreadable,
-        locate::Error::TooLarge(_) => Code::ConfigTooLarge,
-        locate::Error::NotText { .. } => Code::ConfigNotText,
-        locate::Error::Writable { .. } => Code::ConfigWritable,
-        locate::Error::Stranger { .. } => Code::ConfigStranger,
+        trust::Error::Missing(_) => Code::ConfigMissing,
+        trust::Error::Directory(_) => Code::ConfigDirectory,
+        trust::Error::NotRegular(_) => Code::ConfigNotRegular,
+        trust::Error::Read { .. } => Code::ConfigUnreadable,
+        trust::Error::TooLarge { .. } => Code::ConfigTooLarge,
+        trust::Error::NotText { .. } => Code::ConfigNotText,
+        trust::Error::Writable { .. } => Code::ConfigWritable,
     }
 }

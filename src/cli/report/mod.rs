@@ -4,6 +4,7 @@
 //! stop, readable without colour, control characters escaped; with `--log-format json` the same as objects.
 
 mod config;
+mod template;
 mod words;
 
 use std::error::Error as _;
@@ -18,8 +19,10 @@ use crate::resolve::{Class, Failed, Failures};
 use crate::{config as configuration, exec, plan, publish};
 
 use super::explain::Code;
+use super::export::template::Trouble;
 use super::status::class;
 use config::config_words;
+use template::template_words;
 use words::Words;
 
 /// Everything that can end kz with words.
@@ -43,10 +46,10 @@ pub(super) enum Failure {
     Resolve(Failures),
     /// The deadline passed.
     Deadline(std::time::Duration),
+    /// Templates are wrong, or values do not fit them; with the names of all secrets.
+    Templates(Vec<Trouble>, Vec<String>),
     /// Values do not fit the form.
     Output(Vec<Refusal>, &'static str),
-    /// A template's file cannot be used: the file, the cause, a hint.
-    TemplateFile(std::path::PathBuf, String, String),
     /// The target could not be written.
     Publish(publish::Error),
     /// Stdout could not be written.
@@ -130,12 +133,8 @@ fn words(failure: &Failure) -> Words {
             Words::error(Code::Deadline, format!("the backends did not answer within {} s", deadline.as_secs()))
                 .hint("give it longer with `--timeout 120s`")
         }
+        Failure::Templates(troubles, known) => template_words(troubles, known),
         Failure::Output(refusals, hint) => output_words(refusals, hint),
-        Failure::TemplateFile(path, cause, hint) => {
-            Words::error(Code::TemplateFile, format!("`{}` cannot be used as a template", path.display()))
-                .cause(cause)
-                .hint(hint)
-        }
         Failure::Publish(error) => publish_words(error),
         Failure::Stdout(error) => Words::error(Code::Stdout, "cannot write to stdout").cause(system(error)),
         Failure::CannotInstall(error) => Words::error(Code::CannotInstall, "cannot read `/proc/self/exe`, the program that runs")

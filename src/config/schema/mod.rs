@@ -17,6 +17,7 @@ mod secret;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Takes};
+use crate::resolve::template::FILTERS;
 
 /// The schema as it is printed and committed: indented, with a line break at its end.
 pub fn text() -> String {
@@ -88,15 +89,17 @@ fn of_key(key: &Key) -> Value {
     let mut schema = match key.takes {
         Takes::Provider => provider::any_name(),
         Takes::Text(pattern) => string(pattern),
+        Takes::Template => string(keys::ANY),
         Takes::Texts(pattern) => one_or_many(&string(pattern)),
         Takes::TextOrInteger => json!({ "type": ["string", "integer"] }),
         Takes::Boolean => json!({ "type": "boolean" }),
         Takes::Integer(least, most) => integer(least, most),
-        Takes::Encoding => words(keys::ENCODINGS),
-        Takes::Channel => words(keys::CHANNELS),
-        Takes::Word(words) => json!({ "enum": words }),
+        Takes::Word(words) => json!({ "enum": words() }),
     };
-    schema["description"] = key.about.into();
+    schema["description"] = match key.takes {
+        Takes::Template => format!("{}; filters: {}", key.about, filters()).into(),
+        _ => key.about.into(),
+    };
     // The examples are TOML; those of these kinds are JSON too, which the tests check.
     if let Ok(example) = serde_json::from_str::<Value>(key.example) {
         schema["examples"] = json!([example]);
@@ -104,9 +107,9 @@ fn of_key(key: &Key) -> Value {
     schema
 }
 
-/// One of the texts of such a list.
-fn words<T>(known: &[(&str, T)]) -> Value {
-    json!({ "enum": known.iter().map(|(name, _)| *name).collect::<Vec<_>>() })
+/// The filters of a template, in words.
+fn filters() -> String {
+    FILTERS.iter().map(|filter| filter.name).collect::<Vec<_>>().join(", ")
 }
 
 fn string(pattern: &str) -> Value {

@@ -1,0 +1,52 @@
+//! Words about templates: the files, what is wrong in them, and values that do not fit.
+
+use crate::config::trust;
+use crate::resolve::template::TemplateError;
+
+use super::super::explain::Code;
+use super::super::export::template::Trouble;
+use super::words::Words;
+use super::{nearest_or, system};
+
+/// Each as an error of its own, all in one file order. `known` are the secrets that there are.
+pub(super) fn template_words(troubles: &[Trouble], known: &[String]) -> Words {
+    troubles.iter().fold(Words::default(), |words, trouble| match trouble {
+        Trouble::File(error) => file_words(words, error),
+        Trouble::Text(path, error) => text_words(words, Code::BadTemplate, path, error),
+        Trouble::Value(path, error) => text_words(words, Code::NotRendered, path, error),
+        Trouble::Unknown { path, line, name } => {
+            let message = format!("`{}`:{line}: unknown secret in the template: `{name}`", path.display());
+            words.and(Code::UnknownSecret, message).hint(nearest_or(name, known, "the configuration has"))
+        }
+    })
+}
+
+fn text_words(words: Words, code: Code, path: &std::path::Path, error: &TemplateError) -> Words {
+    let TemplateError { line, fault } = error;
+    words.and(code, format!("`{}`:{line}: {fault}", path.display())).hint_maybe(fault.hint())
+}
+
+fn file_words(words: Words, error: &trust::Error) -> Words {
+    let code = match error {
+        trust::Error::Writable { .. } => Code::TemplateWritable,
+        _ => Code::TemplateFile,
+    };
+    let words = words.and(code, error.to_string());
+    match error {
+        trust::Error::Missing(_) => {
+            words.hint("correct the path: after `--template` it starts where kz does, in `[[outputs]]` at the configuration file")
+        }
+        trust::Error::Writable { what, .. } => {
+            words.hint(format!("`chmod o-w {}`, or mount it read-only", what.display()))
+        }
+        trust::Error::Read { path, source } => {
+            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", path.display()))
+        }
+        trust::Error::Directory(_)
+        | trust::Error::NotRegular(_)
+        | trust::Error::TooLarge { .. }
+        | trust::Error::NotText { .. } => {
+            words.hint("name a text file: `kz export --format template --template redis.conf.tmpl`")
+        }
+    }
+}
