@@ -77,6 +77,8 @@ mod scale;
 mod schema;
 /// SIGTERM in the middle of an export.
 mod signals;
+/// Stdout that nobody reads any more, and stdout that a person reads.
+mod sigpipe;
 mod strace;
 mod support;
 mod surroundings;

@@ -246,14 +246,19 @@ catalogue! {
         "A `[providers.NAME]` section is for a built-in provider of that name, or says by `type` what it is an instance of; each has one section.",
         "Add `type = \"…\"`, or give the instance a name of its own.";
 
+    Terminal = 250,
+        "secrets would be shown on a terminal",
+        "What a terminal shows is read over shoulders, kept in its history and recorded with the session. Nothing was asked of a backend.",
+        "Send it on: `eval \"$(kz export --format shell)\"`, `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
+
     DoesNotFit = 401,
         "a value does not fit the format",
         "The format cannot carry the value exactly, and kz never writes it approximately. Every such secret is listed; nothing was written.",
-        "`--format files` carries any bytes; for JSON `--json-bytes base64` marks them; `--only` leaves a secret out.";
+        "The message names dialects that carry it, if any do (docs/formats.md). `--format files` carries any bytes; for JSON `--json-bytes base64` marks them; `--only` leaves a secret out.";
     Stdout = 402,
         "stdout cannot be written",
-        "The other end is closed or full.",
-        "Check what reads it. With `--output FILE` kz writes all or nothing.";
+        "The disk behind it is full, or it is closed. A reader that has gone, as in `kz plan | head`, is no error: kz ends by SIGPIPE and says nothing.",
+        "Check where it leads. With `--output FILE` kz writes all or nothing.";
     DirectoryMissing = 403,
         "the output directory does not exist",
         "kz does not create it: in a container a missing directory is a volume that is not mounted, and a new one would vanish with the container.",

@@ -1,28 +1,33 @@
 //! The forms that all secrets together take in one file.
 
-use crate::output::{Item, Refusal, dotenv, json};
+use crate::output::env::{self, Dialect};
+use crate::output::shell::{self, Shell};
+use crate::output::{Item, Refusal, json};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
 
-use super::super::args::deliver::{Export, Format, JsonBytes};
+use super::super::args::deliver::{self, Export, Format, JsonBytes};
 use super::Failure;
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     /// `KEY=value` lines.
-    Env,
+    Env(Dialect),
     /// One JSON object.
     Json(json::Bytes),
+    /// Commands.
+    Shell(Shell),
 }
 
 impl Form {
     /// What the options ask for; `None` where each secret is a file of its own.
     pub(super) fn of(arguments: &Export) -> Option<Self> {
         match (arguments.format, arguments.json_bytes) {
-            (Format::Env, _) => Some(Form::Env),
+            (Format::Env, _) => Some(Form::Env(dialect(arguments.dialect))),
             (Format::Json, Some(JsonBytes::Base64)) => Some(Form::Json(json::Bytes::Base64)),
             (Format::Json, None) => Some(Form::Json(json::Bytes::Refuse)),
+            (Format::Shell, _) => Some(Form::Shell(shell(arguments.shell))),
             (Format::Files, _) => None,
         }
     }
@@ -34,20 +39,56 @@ impl Form {
             .map(|secret| Item { name: secret.name.clone(), value: secret.value.clone() })
             .collect();
         let encoded = match self {
-            Form::Env => dotenv::encode(&items),
+            Form::Env(dialect) => env::encode(&items, dialect),
             Form::Json(bytes) => json::encode(&items, bytes),
+            Form::Shell(shell) => shell::encode(&items, shell),
         };
-        encoded.map_err(|refusals: Vec<Refusal>| Failure::Output(refusals, self.hint()))
+        encoded.map_err(|refusals: Vec<Refusal>| Failure::Output(refusals, self.hint(&items)))
     }
 
     /// What carries that which this form does not.
-    fn hint(self) -> &'static str {
-        match self {
-            Form::Env => "`--format files` carries any value and name; `--only` leaves some out",
+    fn hint(self, items: &[Item]) -> String {
+        let hint = match self {
+            Form::Env(_) => return env_hint(items),
+            Form::Shell(_) => ANY,
             Form::Json(json::Bytes::Refuse) => {
                 "`--json-bytes base64` marks such values, `--format files` writes any bytes"
             }
             Form::Json(json::Bytes::Base64) => "",
-        }
+        };
+        hint.to_owned()
+    }
+}
+
+const ANY: &str = "`--format files` carries any value and name; `--only` leaves some out";
+
+/// The dialects that would hold all of it, if any does.
+fn env_hint(items: &[Item]) -> String {
+    let words = env::carriers(items).into_iter().map(|dialect| format!("`--dialect {}`", dialect.word()));
+    match words.collect::<Vec<_>>().as_slice() {
+        [] => ANY.to_owned(),
+        [one] => format!("{one} carries all of it, for its own reader; `--format files` any value and name"),
+        [others @ .., last] => format!(
+            "{} or {last} carries all of it, each for its own reader; `--format files` any value and name",
+            others.join(", ")
+        ),
+    }
+}
+
+fn dialect(typed: Option<deliver::Dialect>) -> Dialect {
+    match typed {
+        None | Some(deliver::Dialect::Common) => Dialect::Common,
+        Some(deliver::Dialect::Compose) => Dialect::Compose,
+        Some(deliver::Dialect::Docker) => Dialect::Docker,
+        Some(deliver::Dialect::Sh) => Dialect::Sh,
+        Some(deliver::Dialect::Systemd) => Dialect::Systemd,
+        Some(deliver::Dialect::Portable) => Dialect::Portable,
+    }
+}
+
+fn shell(typed: Option<deliver::Shell>) -> Shell {
+    match typed {
+        None | Some(deliver::Shell::Sh) => Shell::Sh,
+        Some(deliver::Shell::Fish) => Shell::Fish,
     }
 }

@@ -26,6 +26,9 @@ const MODE: u32 = 0o400;
 /// Runs `kz export`.
 pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Failure> {
     let target = Target::of(arguments)?;
+    if matches!(target, Target::Stdout(_)) && stdout::is_terminal() && !arguments.reveal {
+        return Err(Failure::Terminal);
+    }
     let attributes = Attributes {
         mode: arguments.mode.unwrap_or(MODE),
         owner: arguments.owner.as_deref().map(parse_owner).transpose()?,

@@ -23,6 +23,9 @@ impl<'a> Target<'a> {
     pub(super) fn of(arguments: &'a Export) -> Result<Self, Failure> {
         check_belonging(arguments)?;
         let path = arguments.output.as_deref().filter(|path| *path != Path::new("-"));
+        if arguments.reveal && path.is_some() {
+            return usage("`--reveal` is about stdout", "leave it out: with `--output` nothing is shown");
+        }
         match (path, Form::of(arguments)) {
             (Some(path), None) => Ok(Target::Directory(path)),
             (Some(path), Some(form)) => Ok(Target::File(path, form)),
@@ -45,6 +48,18 @@ impl<'a> Target<'a> {
 
 /// Options that mean something to one format only.
 fn check_belonging(arguments: &Export) -> Result<(), Failure> {
+    if arguments.dialect.is_some() && arguments.format != Format::Env {
+        return usage(
+            "`--dialect` belongs to `--format env`",
+            "leave it out, or write `--format env`: the other formats have one form each",
+        );
+    }
+    if arguments.shell.is_some() && arguments.format != Format::Shell {
+        return usage(
+            "`--shell` belongs to `--format shell`",
+            "leave it out; for a file that a shell sources, write `--format env --dialect sh`",
+        );
+    }
     if arguments.json_bytes.is_some() && arguments.format != Format::Json {
         return usage(
             "`--json-bytes` belongs to `--format json`",
