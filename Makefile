@@ -17,6 +17,8 @@ ARGS :=
 # make fuzz: how long each target runs, which, and from which number it searches (none: another each time).
 SECONDS := 60
 SEED :=
+# make dialects: how many values are generated, from that number or 1.
+VALUES := 3000
 FUZZ := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
 # make features: which of Cargo.toml's, and whether with their tests.
@@ -37,7 +39,7 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo demo-vault demo-aws check test features hostile e2e bench size fuzz advisories clean
+.PHONY: help setup generated build release image stand-ins demo demo-vault demo-aws check test features dialects hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,9 +79,10 @@ check: ## formatting, lints, dependency rules, module graph
 	@cargo deny --log-level error check bans licenses sources
 	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
 
-test: setup check ## everything: check, unit and integration tests, each provider alone, the hostile suite, then e2e
+test: setup check ## everything: check, unit and integration tests, each provider alone, dialects, the hostile suite, then e2e
 	@cargo test $(FAST) --lib --bins --test it $(ARGS)
 	@$(MAKE) --no-print-directory features
+	@$(MAKE) --no-print-directory dialects
 	@$(MAKE) --no-print-directory hostile ARGS=
 	@$(MAKE) --no-print-directory e2e
 
@@ -89,6 +92,9 @@ features: ## each provider alone builds without a warning; UNIT=yes runs its tes
 		cargo clippy $(FAST) --lib --bins --no-default-features --features "$$provider" -- -D warnings; \
 		if [ -n "$(UNIT)" ]; then cargo test $(FAST) --lib --no-default-features --features "$$provider"; fi; \
 	done
+
+dialects: ## what kz writes is read back by the programs it is for, as a table; VALUES=100000 generates more, SEED=2 others
+	@VALUES=$(VALUES) SEED=$(or $(SEED),1) cargo test $(FAST) --test dialects
 
 hostile: ## attacks on a volume that kz exports into, as a table; ARGS='link' for some rows (as root; changes sysctls and restores them)
 	@cargo test $(FAST) --test hostile -- $(ARGS)

@@ -3,6 +3,7 @@
 #![no_main]
 
 use kz::exec::environment::{Inherit, Recipe, build};
+use kz::output::env::{Dialect, encode, is_a_shells_own};
 use kz::output::{Item, dotenv};
 use kz::secret::Secret;
 use libfuzzer_sys::fuzz_target;
@@ -22,9 +23,12 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert!(entries.len() == sourced.len() && entries.iter().zip(&sourced).all(same), "{sourced:?}");
     let item = |(name, value): &(String, Secret)| Item { name: name.clone(), value: value.clone() };
-    let items: Vec<Item> = entries.iter().map(item).collect();
-    let again = dotenv::decode(&dotenv::encode(&items).expect("what was read")).expect("what was written");
-    assert!(again == entries);
+    // What has the name of a shell's own variable is read, and not written.
+    let writable = || entries.iter().filter(|(name, _)| !is_a_shells_own(name));
+    let items: Vec<Item> = writable().map(item).collect();
+    let again = encode(&items, Dialect::Common).expect("what was read");
+    let again = dotenv::decode(&again).expect("what was written");
+    assert!(again.iter().eq(writable()));
     let recipe =
         Recipe { inherited: &[], inherit: Inherit::All, keep: &[], credentials: &[], secrets: &entries };
     assert!(build(&recipe).is_ok_and(|environment| environment.strings.len() == entries.len()));

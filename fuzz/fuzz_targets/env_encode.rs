@@ -2,6 +2,7 @@
 //! does nothing else. The input is the values, divided by 0xFE, which no UTF-8 has.
 #![no_main]
 
+use kz::output::env::{Dialect, encode};
 use kz::output::{Item, dotenv, json};
 use kz::secret::Secret;
 use libfuzzer_sys::fuzz_target;
@@ -12,8 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
         value: Secret::new(value.to_vec()),
     };
     let items: Vec<Item> = bytes.split(|&byte| byte == 0xfe).enumerate().map(item).collect();
-    let alone = |item: &&Item| dotenv::encode(std::slice::from_ref(*item)).is_ok();
-    match dotenv::encode(&items) {
+    let alone = |item: &&Item| encode(std::slice::from_ref(*item), Dialect::Common).is_ok();
+    match encode(&items, Dialect::Common) {
         Ok(text) => {
             let decoded = dotenv::decode(&text).expect("what was encoded");
             let sourced =

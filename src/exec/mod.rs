@@ -89,6 +89,14 @@ fn restore_sigpipe() {
     set_handler(Signal::SIGPIPE, SigHandler::SigDfl);
 }
 
+/// Dies of SIGPIPE, like a program whose reader has gone, for which shells have no message. PID 1 does not die of it, and
+/// gets the exit code instead that a shell would see.
+pub fn end_by_closed_pipe() -> u8 {
+    restore_sigpipe();
+    let _ = nix::sys::signal::raise(Signal::SIGPIPE);
+    141
+}
+
 /// As PID 1 a process gets no default actions: without this, `docker stop` of a kz that waits takes
 /// ten seconds. execve resets handlers, so CMD does not see them.
 pub fn end_on_signals() {

@@ -1,100 +1,14 @@
-//! `KEY=value` files, in the one form that all quote-aware parsers read alike and that is safe to source.
+//! Reads `KEY=value` files of the `common` dialect, which `env` writes.
 //!
-//! The rules were measured over fourteen parsers (shared/facts/env-files.md). Invariant: what is
-//! encoded is read back byte for byte by each of them, and executes nothing when a shell sources it;
-//! what cannot be carried so is refused, by name and reason. The decoder accepts that form and what a
-//! person writes beside it (comments, `export`), and refuses what parsers read differently.
+//! Invariant: what is read is read alike by every parser that knows quotes (shared/facts/env-files.md). Accepted
+//! are that dialect and what a person writes beside it (comments, `export`); what parsers read differently is refused.
 
 use std::collections::BTreeSet;
 
 use crate::secret::Secret;
 
-use super::{Item, Refusal};
-
-/// `KEY=value` lines for all items, or a refusal for each that does not fit.
-pub fn encode(items: &[Item]) -> Result<Secret, Vec<Refusal>> {
-    let mut lines = Vec::new();
-    let mut refusals = Vec::new();
-    for item in items {
-        match check_name(&item.name).and_then(|()| quote(item.value.expose())) {
-            Ok(quotes) => {
-                lines.extend_from_slice(item.name.as_bytes());
-                lines.push(b'=');
-                lines.extend_from_slice(quotes.as_bytes());
-                lines.extend_from_slice(item.value.expose());
-                lines.extend_from_slice(quotes.as_bytes());
-                lines.push(b'\n');
-            }
-            Err(reason) => refusals.push(Refusal { name: item.name.clone(), reason: reason.to_owned() }),
-        }
-    }
-    if refusals.is_empty() { Ok(Secret::new(lines)) } else { Err(refusals) }
-}
-
-/// POSIX: letters, digits and `_`, not beginning with a digit.
-fn check_name(name: &str) -> Result<(), &'static str> {
-    if is_name(name) {
-        Ok(())
-    } else {
-        Err("its name is not one that shells accept: letters, digits and `_`")
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// The quotes that carry a value, or why none do.
-fn quote(value: &[u8]) -> Result<&'static str, &'static str> {
-    let Ok(text) = std::str::from_utf8(value) else { return Err("its value is not UTF-8") };
-    if text.chars().all(stands_bare) {
-        return Ok("");
-    }
-    if text.contains('\0') {
-        return Err("its value has a NUL, which no environment can hold");
-    }
-    if text.chars().any(is_refused_control) {
-        return Err(
-            "its value has a carriage return or another control character, which parsers read differently",
-        );
-    }
-    if fits_single_quotes(text) {
-        return Ok("'");
-    }
-    if fits_double_quotes(text) {
-        return Ok("\"");
-    }
-    if text.contains('\'') {
-        return Err(
-            "its value has `'` together with `\"`, `$`, `\\` or a backtick, for which parsers have no common form",
-        );
-    }
-    Err("its value has `${`, `\\\\` or a `\\` at the end, for which parsers have no common form")
-}
-
-/// What means itself without quotes, to every parser.
-fn stands_bare(character: char) -> bool {
-    if character.is_ascii() {
-        character.is_ascii_alphanumeric() || "!%*+,-./:=?@[]^_{}".contains(character)
-    } else {
-        !character.is_whitespace() && !character.is_control()
-    }
-}
-
-/// Control characters that not even quotes carry to every parser.
-fn is_refused_control(character: char) -> bool {
-    character.is_control() && !matches!(character, '\n' | '\t')
-}
-
-fn fits_single_quotes(text: &str) -> bool {
-    !text.contains(['\'', '\r']) && !text.contains("${") && !text.contains("\\\\") && !text.ends_with('\\')
-}
-
-fn fits_double_quotes(text: &str) -> bool {
-    !text.contains(['"', '$', '\\', '`', '\r'])
-}
+use super::env::common::{fits_double_quotes, fits_single_quotes, is_refused, stands_bare};
+use super::env::name::is_posix;
 
 /// A line that parsers would read differently, or none would read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,7 +73,7 @@ fn assignment(text: &str) -> Result<(&str, &str, &str), &'static str> {
     let text = text.strip_prefix("export ").map_or(text, |rest| rest.trim_start_matches(BLANKS));
     let line = &text[..text.find('\n').unwrap_or(text.len())];
     let Some((key, _)) = line.split_once('=') else { return Err("it has no `=`") };
-    if !is_name(key) {
+    if !is_posix(key) {
         return Err("what stands before `=` is not a name of letters, digits and `_`");
     }
     let value = &text[key.len() + 1..];
@@ -178,7 +92,7 @@ fn quoted<'a>(
 ) -> Result<(&'a str, &'a str, &'a str), &'static str> {
     let Some(end) = text.find(quote) else { return Err("the quote is not closed") };
     let (value, after) = (&text[..end], &text[end + 1..]);
-    if !fits(value) || value.chars().any(is_refused_control) {
+    if !fits(value) || value.chars().any(is_refused) {
         return Err("the quoted value has characters that parsers read differently");
     }
     let end = after.find('\n').map_or(after.len(), |newline| newline + 1);
@@ -202,10 +116,12 @@ fn bare<'a>(key: &'a str, text: &'a str) -> Result<(&'a str, &'a str, &'a str), 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::Item;
+    use crate::output::env::{Dialect, encode};
 
     fn encoded(value: &[u8]) -> Result<String, String> {
         let item = Item { name: "K".to_owned(), value: Secret::new(value.to_vec()) };
-        match encode(&[item]) {
+        match encode(&[item], Dialect::Common) {
             Ok(text) => Ok(text.expose_text().unwrap().to_owned()),
             Err(refusals) => Err(refusals[0].reason.clone()),
         }
@@ -239,7 +155,7 @@ mod tests {
         }
         assert!(encoded(b"\xff").is_err());
         let item = Item { name: "a-b".to_owned(), value: Secret::new(vec![]) };
-        assert_eq!(encode(&[item]).unwrap_err()[0].name, "a-b");
+        assert_eq!(encode(&[item], Dialect::Common).unwrap_err()[0].name, "a-b");
     }
 
     #[test]
@@ -250,7 +166,7 @@ mod tests {
             .enumerate()
             .map(|(n, value)| Item { name: format!("K{n}"), value: Secret::new(value.as_bytes().to_vec()) })
             .collect();
-        let decoded = decode(&encode(&items).unwrap()).unwrap();
+        let decoded = decode(&encode(&items, Dialect::Common).unwrap()).unwrap();
         for (item, (name, value)) in items.iter().zip(decoded) {
             assert_eq!((&item.name, &item.value), (&name, &value));
         }

@@ -4,7 +4,9 @@
 //! fit and why; nothing is escaped approximately.
 
 pub mod dotenv;
+pub mod env;
 pub mod json;
+pub mod shell;
 
 use crate::secret::Secret;
 
@@ -24,4 +26,20 @@ pub struct Refusal {
     pub name: String,
     /// Why: lower case, no full stop, no part of the value.
     pub reason: String,
+}
+
+/// What `write` appends for each item, or the reasons of those that it refuses. What is written of one that is
+/// refused stays, and is never seen.
+fn lines(
+    items: &[Item],
+    write: impl Fn(&Item, &mut Vec<u8>) -> Result<(), &'static str>,
+) -> Result<Secret, Vec<Refusal>> {
+    let mut content = Vec::new();
+    let mut refusals = Vec::new();
+    for item in items {
+        if let Err(reason) = write(item, &mut content) {
+            refusals.push(Refusal { name: item.name.clone(), reason: reason.to_owned() });
+        }
+    }
+    if refusals.is_empty() { Ok(Secret::new(content)) } else { Err(refusals) }
 }

@@ -58,6 +58,25 @@ fn every_target_that_the_readme_names_is_in_the_makefile() {
 }
 
 #[test]
+fn the_page_of_formats_has_every_format_dialect_and_shell_that_can_be_typed() {
+    let page = text("docs/formats.md");
+    let command = kz::cli::command();
+    let export = command.find_subcommand("export").expect("a command");
+    for option in ["format", "dialect", "shell"] {
+        let argument = export.get_arguments().find(|argument| argument.get_id() == option).expect(option);
+        let words: Vec<_> =
+            argument.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
+        assert!(words.len() > 1, "{option}: {words:?}");
+        for word in words {
+            assert!(
+                page.contains(&format!("`{word}`")) || page.contains(&format!("--{option} {word}")),
+                "{word}"
+            );
+        }
+    }
+}
+
+#[test]
 fn help_teaches_by_example_and_version_names_commit_and_target() {
     let sandbox = Sandbox::new();
     for words in [&["--help"][..], &["export", "--help"], &["run", "--help"], &["plan", "--help"]] {

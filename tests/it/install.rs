@@ -52,7 +52,7 @@ fn the_digest_decides_whether_anything_is_written() {
     let right = digest(&kz_binary());
     let wrong = "0".repeat(64);
     let refused = sandbox.kz(&["install", "tool", "--verify", &wrong]).expect_code(4);
-    refused.expect_stderr(&["[KZ441]", &right, &wrong, "kz: hint:"]);
+    refused.expect_stderr(&["[KZ425]", &right, &wrong, "kz: hint:"]);
     assert!(!sandbox.path("tool").exists());
     sandbox.kz(&["install", "tool", "--verify", &right.to_uppercase()]).expect_code(0);
     assert!(sandbox.path("tool").exists());

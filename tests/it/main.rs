@@ -90,6 +90,8 @@ mod schema;
 mod set_group;
 /// SIGTERM in the middle of an export.
 mod signals;
+/// Stdout that nobody reads any more, and stdout that a person reads.
+mod sigpipe;
 mod strace;
 mod support;
 mod surroundings;

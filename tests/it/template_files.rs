@@ -68,7 +68,7 @@ fn a_template_in_a_directory_that_anybody_may_write_is_refused() {
     sandbox.file("open/c.tmpl", "{{ PASSWORD }}");
     sandbox.mode("open", 0o777);
     let words = ["export", "--format", "template", "--template", "open/c.tmpl"];
-    sandbox.kz(&words).expect_code(2).expect_stderr(&["open` may be written by any user", "[KZ251]"]);
+    sandbox.kz(&words).expect_code(2).expect_stderr(&["open` may be written by any user", "[KZ245]"]);
     sandbox.mode("open", 0o755);
     assert_eq!(sandbox.kz(&words).expect_code(0).stdout(), "first");
 }

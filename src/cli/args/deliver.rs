@@ -15,6 +15,9 @@ Examples:
       POSTGRES_PASSWORD_FILE=/secrets/POSTGRES_PASSWORD
   kz export --format env --output /secrets/.env
       for `kz run --env-file /secrets/.env`, or a shell: set -a; . /secrets/.env
+  kz export --format env --dialect docker --output app.env
+      for `docker run --env-file app.env`; each program reads such files in its own way
+  eval \"$(kz export --format shell)\"
   kz export --format json | jq -r .DATABASE_URL
   kz export --output /secrets
       everything that [[outputs]] of .keyzero.toml says, read once and written together
@@ -54,6 +57,15 @@ pub(in crate::cli) struct Export {
     /// Fail unless this user, with this group, will be able to read what is written
     #[arg(long = "for", value_name = "UID[:GID]")]
     pub reader: Option<String>,
+    /// In `env`, who is to read the file [default: common]
+    #[arg(long, value_enum, value_name = "READER")]
+    pub dialect: Option<Dialect>,
+    /// In `shell`, who evaluates it [default: sh]
+    #[arg(long, value_enum, value_name = "SHELL")]
+    pub shell: Option<Shell>,
+    /// Print secrets on stdout though it is a terminal
+    #[arg(long)]
+    pub reveal: bool,
     /// In `json`, values that are not UTF-8 become {"base64": "…"} instead of an error
     #[arg(long, value_enum, value_name = "FORM")]
     pub json_bytes: Option<JsonBytes>,
@@ -62,7 +74,7 @@ pub(in crate::cli) struct Export {
 /// The forms of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Format {
-    /// KEY=value lines that all quote-aware parsers read alike
+    /// KEY=value lines, by default as all parsers that know quotes read them alike
     Env,
     /// One JSON object
     Json,
@@ -70,6 +82,34 @@ pub(in crate::cli) enum Format {
     Files,
     /// Files in which secrets stand where templates name them
     Template,
+    /// Commands that set variables, for `eval`
+    Shell,
+}
+
+/// Who is to read an env file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Dialect {
+    /// Every parser that knows quotes, and shells
+    Common,
+    /// Compose's `env_file:`; a shell must not source it: it can run what a value says
+    Compose,
+    /// `--env-file` of docker and podman, `--from-env-file` of kubectl; never to be sourced
+    Docker,
+    /// POSIX shells: `set -a; . FILE`
+    Sh,
+    /// systemd's `EnvironmentFile=`
+    Systemd,
+    /// All of these
+    Portable,
+}
+
+/// Who evaluates commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Shell {
+    /// Any POSIX shell: `eval "$(kz export --format shell)"`
+    Sh,
+    /// fish: `kz export --format shell --shell fish | source`
+    Fish,
 }
 
 /// What becomes of bytes in JSON.

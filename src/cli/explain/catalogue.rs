@@ -245,27 +245,31 @@ catalogue! {
         "not an instance of a provider",
         "A `[providers.NAME]` section is for a built-in provider of that name, or says by `type` what it is an instance of; each has one section.",
         "Add `type = \"…\"`, or give the instance a name of its own.";
-    UnknownFormat = 246,
+    UnknownFormat = 243,
         "unknown form of an output",
         "`format` of one of `[[outputs]]`, or what says more of it (`dialect`, `shell`, `json_bytes`), names what kz does not have.",
         "Write one that the message lists; `kz schema` describes all of them.";
-    TemplateFile = 247,
+    TemplateFile = 244,
         "a template file cannot be read",
         "`--template`, or `template` of one of `[[outputs]]`, names what is not there, is closed to kz's user, is no regular file, no UTF-8, or larger than 256 KiB.",
         "Correct the path: after `--template` it starts in the working directory, in `[[outputs]]` at the configuration file. `chmod a+r` the template, or mount it.";
-    TemplateWritable = 248,
+    TemplateWritable = 245,
         "any user may write the template",
         "Whoever writes a template decides which secrets its readers are shown, and what else a server is told by the file, so it is trusted as a configuration is: neither it nor its directory may be open to any user.",
         "`chmod o-w` what the message names, or mount it read-only.";
+    Terminal = 246,
+        "secrets would be shown on a terminal",
+        "What a terminal shows is read over shoulders, kept in its history and recorded with the session. Nothing was asked of a backend.",
+        "Send it on: `eval \"$(kz export --format shell)\"`, `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
 
     DoesNotFit = 401,
         "a value does not fit the format",
         "The format cannot carry the value exactly, and kz never writes it approximately. Every such secret is listed; nothing was written.",
-        "`--format files` carries any bytes; for JSON `--json-bytes base64` marks them; `--only` leaves a secret out.";
+        "The message names dialects that carry it, if any do (docs/formats.md). `--format files` carries any bytes; for JSON `--json-bytes base64` marks them; `--only` leaves a secret out.";
     Stdout = 402,
         "stdout cannot be written",
-        "The other end is closed or full.",
-        "Check what reads it. With `--output FILE` kz writes all or nothing.";
+        "The disk behind it is full, or it is closed. A reader that has gone, as in `kz plan | head`, is no error: kz ends by SIGPIPE and says nothing.",
+        "Check where it leads. With `--output FILE` kz writes all or nothing.";
     DirectoryMissing = 403,
         "the output directory does not exist",
         "kz does not create it: in a container a missing directory is a volume that is not mounted, and a new one would vanish with the container.",
@@ -350,11 +354,11 @@ catalogue! {
         "the system refuses",
         "An error of the operating system that has no words of its own here; the message names the step, the path and the cause.",
         "Run it again; if it stays, look at the disk and at the kernel's log: `dmesg | tail`.";
-    CannotInstall = 440,
+    CannotInstall = 424,
         "kz cannot read its own program",
         "`kz install` copies the program that runs, which it finds by /proc/self/exe.",
         "Mount /proc, as every container engine does, or copy `/usr/local/bin/kz` by hand.";
-    OtherProgram = 441,
+    OtherProgram = 425,
         "the program has another digest",
         "`kz install --verify` compares the SHA-256 of the program that runs with what was given, and they differ. Nothing was written.",
         "Use the image that was meant: its digest says which it is. `sha256sum kz` tells what the right program has.";

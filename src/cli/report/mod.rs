@@ -8,6 +8,7 @@ mod template;
 mod words;
 
 use std::error::Error as _;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -48,8 +49,10 @@ pub(super) enum Failure {
     Deadline(std::time::Duration),
     /// Templates are wrong, or values do not fit them; with the names of all secrets.
     Templates(Vec<Trouble>, Vec<String>),
-    /// Values do not fit the form.
-    Output(Vec<Refusal>, &'static str),
+    /// Values do not fit the form; with a hint, or an empty one.
+    Output(Vec<Refusal>, String),
+    /// Secrets would be shown.
+    Terminal,
     /// The target could not be written.
     Publish(publish::Error),
     /// Stdout could not be written.
@@ -94,8 +97,12 @@ pub(super) enum Style {
     Run,
 }
 
-/// Says what failed, on stderr, and returns the exit code that goes with it.
+/// Says what failed, on stderr, and returns the exit code that goes with it. A reader of stdout that has seen enough, as
+/// in `kz plan | head`, is no failure to speak of: kz ends as other programs then do.
 pub(super) fn report(failure: &Failure, style: Style, format: Format) -> ExitCode {
+    if matches!(failure, Failure::Stdout(error) if error.kind() == ErrorKind::BrokenPipe) {
+        return ExitCode::from(exec::end_by_closed_pipe());
+    }
     let words = words(failure);
     words.say(format);
     ExitCode::from(exit_code(words.code(), style))
@@ -135,6 +142,10 @@ fn words(failure: &Failure) -> Words {
         }
         Failure::Templates(troubles, known) => template_words(troubles, known),
         Failure::Output(refusals, hint) => output_words(refusals, hint),
+        Failure::Terminal => {
+            Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept")
+                .hint("send them on, as in `eval \"$(kz export --format shell)\"`, or show them with `--reveal`")
+        }
         Failure::Publish(error) => publish_words(error),
         Failure::Stdout(error) => Words::error(Code::Stdout, "cannot write to stdout").cause(system(error)),
         Failure::CannotInstall(error) => Words::error(Code::CannotInstall, "cannot read `/proc/self/exe`, the program that runs")
