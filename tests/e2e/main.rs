@@ -38,7 +38,7 @@ mod image;
 mod pages;
 /// `compose-examples/quickstart`, unchanged, with its vendor's server.
 mod quickstart;
-/// The README's patterns, taken from it letter for letter, and the one that it says cannot work.
+/// The README's patterns, taken from it letter for letter.
 mod readme;
 /// `kz run` in one's own image: it becomes the server, and nothing of it stays.
 mod run;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::engine::{Project, ask, docker, docker_program, expect_nowhere, unique};
-use crate::support::{Sandbox, in_repository, kz_binary};
+use crate::support::{Sandbox, in_repository, kz_binary, tools};
 
 /// The first block of a page in this language.
 fn block(page: &str, language: &str) -> String {
@@ -13,19 +13,28 @@ fn block(page: &str, language: &str) -> String {
     rest.split("```").next().expect("its end").to_owned()
 }
 
+/// What the page says that a version says.
+fn message(version: &str) -> String {
+    let page = std::fs::read_to_string(in_repository("docs/env-file.md")).expect("the page");
+    let row = format!("| {version} | `");
+    let (_, row) = page.split_once(&row).unwrap_or_else(|| panic!("no row for {version}"));
+    row.split('`').next().expect("its message").to_owned()
+}
+
 #[test]
 fn compose_says_of_an_env_file_in_a_volume_what_the_page_says_and_starts_nothing() {
     let sandbox = Sandbox::new();
     sandbox.file("compose.yaml", block("docs/env-file.md", "yaml"));
     let project = Project::new(sandbox);
-    let up = project.compose(&["up", "--detach"]);
-    assert_ne!(up.output.status.code(), Some(0), "{}", up.describe());
-    let page = std::fs::read_to_string(in_repository("docs/env-file.md")).expect("the page");
-    let version = project.compose(&["version", "--short"]).stdout();
-    let row = if version.starts_with("1.") { "| docker-compose 1.29 | `" } else { "| Compose v2 (2.26) | `" };
-    let (_, row) = page.split_once(row).expect("a row for each version");
-    let message = row.split('`').next().expect("its message");
-    assert!(up.stderr().contains(message), "{message:?}\n{}", up.describe());
+    let v2 = tools().join("compose-v2/docker-compose");
+    let ups = [
+        (project.compose(&["up", "--detach"]), message("docker-compose 1.29")),
+        (project.directory.run(Command::new(v2).args(["up", "--detach"])), message("Compose v2 (2.26)")),
+    ];
+    for (up, message) in ups {
+        assert_ne!(up.output.status.code(), Some(0), "{}", up.describe());
+        assert!(up.stderr().contains(&message), "{message:?}\n{}", up.describe());
+    }
     assert_eq!(project.container("app") + &project.container("secrets-init"), "");
 }
 

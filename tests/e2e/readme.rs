@@ -1,11 +1,11 @@
-//! The README's patterns, taken from it letter for letter, and the one that it says cannot work.
+//! The README's patterns, taken from it letter for letter.
 
 use std::path::Path;
 
 use crate::engine::{Image, Project, SERVER, ask, encrypt, give};
 use crate::quickstart::{database_takes, quickstart};
 use crate::run::with_kz;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, in_repository};
 
 /// The first fenced block of a language that contains these words.
 fn block(language: &str, words: &str) -> String {
@@ -68,33 +68,9 @@ fn pattern_3_an_init_service_for_a_vendors_image() {
     assert!(database_takes(&project.container("db"), "correct-horse"));
 }
 
-/// The quickstart with `--format env`, and a database that gets its variables otherwise.
-fn quickstart_with_env_file(database: &str) -> Project {
-    let project = quickstart("correct-horse");
-    let compose = std::fs::read_to_string(project.directory.path("compose.yaml")).expect("an example");
-    let compose = compose
-        .replace(r#""files", "--output", "/secrets""#, r#""env", "--output", "/secrets/.env""#)
-        .replace("    environment:\n      POSTGRES_PASSWORD_FILE: /secrets/POSTGRES_PASSWORD\n", database);
-    assert!(compose.contains("/secrets/.env") && compose.contains(database), "{compose}");
-    project.directory.file("compose.yaml", compose);
-    project
-}
-
 #[test]
-fn a_vendors_image_with_a_shell_sources_the_file() {
+fn the_entrypoint_for_an_image_with_a_shell_is_that_of_the_example_which_is_tested() {
     let entrypoint = quoted("docker-entrypoint.sh");
-    let project =
-        quickstart_with_env_file(&format!("    entrypoint: {entrypoint}\n    command: [postgres]\n"));
-    project.compose(&["up", "--detach"]).expect_code(0);
-    let db = project.container("db");
-    assert!(database_takes(&db, "correct-horse"));
-    assert!(!database_takes(&db, "wrong"));
-}
-
-#[test]
-fn an_env_file_in_the_volume_cannot_work_since_compose_reads_it_before_any_container_exists() {
-    let project = quickstart_with_env_file("    env_file: /secrets/.env\n");
-    let up = project.compose(&["up", "--detach"]);
-    assert_ne!(up.output.status.code(), Some(0), "{}", up.describe());
-    assert!(up.stderr().contains("/secrets/.env"), "{}", up.describe());
+    let compose = std::fs::read_to_string(in_repository("compose-examples/shell-entrypoint/compose.yaml"));
+    assert!(compose.expect("the example").contains(&format!("    entrypoint: {entrypoint}\n")), "{entrypoint}");
 }
