@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 const VALUES: [&[u8]; 3] = [b"canary/'\"<&", b"\x07canary", b"\xffcanary"];
 
 fuzz_target!(|text: &str| {
-    let names = match Template::parse(text) {
+    let names: Vec<String> = match Template::parse(text) {
         Ok(template) => template.inputs().iter().map(|input| input.name.clone()).collect(),
         Err(_) => vec!["A".to_owned(), "B".to_owned()],
     };

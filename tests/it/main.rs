@@ -101,6 +101,7 @@ mod targets;
 mod template_files;
 /// Each filter of templates, through the programs that read what it makes.
 mod template_readers;
+mod template_servers;
 /// The umask changes no mode.
 mod umask;
 /// Every way to log in, and what becomes of the token.

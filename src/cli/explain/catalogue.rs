@@ -64,8 +64,8 @@ catalogue! {
         "Complete `[providers.NAME]`, or set the variable that the message names. `kz status` asks without delivering anything.";
     NotRendered = 106,
         "a template could not be rendered",
-        "A value does not fit into the template: a line break or control character would stand bare in it, it is not UTF-8, an optional secret that it needs is absent, or it takes more work than kz allows.",
-        "Put a filter on it, such as `{{ NAME | urlencode }}` or `{{ NAME | tojson }}`; `{{ NAME | raw }}` insists. `{% if NAME is defined %}` copes with an optional one.";
+        "A value does not fit into the template: a line break or control character would stand bare in it, it is not UTF-8, it holds what its filter cannot carry, an optional secret that it needs is absent, or it takes more work than kz allows.",
+        "Put the filter of its place on it, such as `{{ NAME | urlencode }}` or `{{ NAME | redis }}` (docs/templates.md lists them); `{{ NAME | raw }}` insists. `{% if NAME is defined %}` copes with an optional one.";
     Deadline = 107,
         "the time is over",
         "The backends did not answer before the deadline, which covers the whole run, 60 s unless told otherwise.",

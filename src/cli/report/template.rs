@@ -1,6 +1,8 @@
 //! Words about templates: the files, what is wrong in them, and values that do not fit.
 
-use crate::config::trust;
+use std::path::Path;
+
+use crate::config::{problem, trust};
 use crate::resolve::template::TemplateError;
 
 use super::super::explain::Code;
@@ -15,13 +17,14 @@ pub(super) fn template_words(troubles: &[Trouble], known: &[String]) -> Words {
         Trouble::Text(path, error) => text_words(words, Code::BadTemplate, path, error),
         Trouble::Value(path, error) => text_words(words, Code::NotRendered, path, error),
         Trouble::Unknown { path, line, name } => {
-            let message = format!("`{}`:{line}: unknown secret in the template: `{name}`", path.display());
+            let place = format!("`{}`:{line}", path.display());
+            let message = format!("{place}: unknown secret in the template: `{}`", problem::shown(name));
             words.and(Code::UnknownSecret, message).hint(nearest_or(name, known, "the configuration has"))
         }
     })
 }
 
-fn text_words(words: Words, code: Code, path: &std::path::Path, error: &TemplateError) -> Words {
+fn text_words(words: Words, code: Code, path: &Path, error: &TemplateError) -> Words {
     let TemplateError { line, fault } = error;
     words.and(code, format!("`{}`:{line}: {fault}", path.display())).hint_maybe(fault.hint())
 }

@@ -19,6 +19,7 @@ use crate::secret::Secret;
 pub use error::{Fault, TemplateError};
 use error::{refuse, translate};
 pub use filter::{FILTERS, Filter, Refused};
+use scan::Mention;
 
 /// The largest template, in bytes.
 pub const LONGEST: usize = scan::LONGEST;
@@ -51,7 +52,9 @@ impl Template {
         let template = engine.template_from_str(text).map_err(|error| translate(&error, &[]))?;
         let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
         names.sort();
-        let inputs = names.iter().map(|name| input(text, name)).collect::<Result<_, _>>()?;
+        let mentions = scan::mentions(text);
+        let inputs =
+            names.iter().map(|name| input(name, mentions.get(name.as_str()))).collect::<Result<_, _>>()?;
         // Some mistakes show only when it runs, so it is run once, with values that mean nothing.
         let nothing = names.into_iter().map(|name| (name, Value::from("x"))).collect();
         match template.render(context(nothing)).map_err(|error| translate(&error, &[])) {
@@ -83,10 +86,11 @@ pub fn render(text: &str, values: &[(&str, &Secret)], absent: &[&str]) -> Result
 }
 
 /// A name that stands free in the text; a function when it is called, and kz has none.
-fn input(text: &str, name: &str) -> Result<Input, TemplateError> {
-    match scan::mention(text, name) {
-        scan::Mention { line, is_called: true } => Err(TemplateError { line, fault: Fault::Function }),
-        scan::Mention { line, .. } => Ok(Input { name: name.to_owned(), line }),
+fn input(name: &str, mention: Option<&Mention>) -> Result<Input, TemplateError> {
+    let line = mention.map_or(1, |mention| mention.line);
+    match mention {
+        Some(Mention { is_called: true, .. }) => Err(TemplateError { line, fault: Fault::Function }),
+        _ => Ok(Input { name: name.to_owned(), line }),
     }
 }
 
@@ -190,12 +194,16 @@ mod tests {
         assert_eq!(empty, Ok(Secret::new(Vec::new())));
     }
 
+    fn deepest_sum() -> String {
+        format!("{{{{{}1}}}}", "-".repeat(scan::LONGEST_TAG - 5))
+    }
+
     /// The deepest that the limits let through, on a stack of 2 MiB, a quarter of what kz has.
     #[test]
     fn no_chain_overflows_the_stack() {
         let tag = |inside: &str| format!("{{{{{inside}}}}}");
         let deepest = [
-            tag(&format!("{}1", "-".repeat(scan::LONGEST_TAG - 5))),
+            deepest_sum(),
             tag(&format!("A{}", "~A".repeat(scan::LONGEST_TAG / 2 - 3))),
             tag(&format!("A{}", ".a".repeat(scan::LONGEST_TAG / 2 - 3))),
             tag(&format!("A{}", "|raw".repeat(scan::LONGEST_TAG / 4 - 2))),
@@ -204,6 +212,12 @@ mod tests {
             format!("{{%if A%}}{}{{%endif%}}", "{%elif A%}".repeat(scan::MOST_STATEMENTS - 2)),
             "{%if A%}".repeat(scan::MOST_STATEMENTS),
             "{{A}}".repeat(scan::LONGEST / 5),
+            format!("{}{}{}", "{%if A%}".repeat(140), deepest_sum(), "{%endif%}".repeat(140)),
+            format!(
+                "{{%if A%}}{}{{%elif {}1%}}{{%endif%}}",
+                "{%elif A%}".repeat(scan::MOST_STATEMENTS - 3),
+                "-".repeat(scan::LONGEST_TAG - 10)
+            ),
         ];
         for text in deepest {
             let whole = std::thread::Builder::new().stack_size(2 << 20);

@@ -4,6 +4,8 @@
 //! no tag which the engine parses has escaped the limits. The engine descends into an expression once for each
 //! link of a chain such as `A ~ A ~ A`, and once for each `elif`, without a limit of its own.
 
+use std::collections::BTreeMap;
+
 use super::error::{Fault, TemplateError};
 use super::filter;
 
@@ -89,14 +91,20 @@ pub(super) struct Mention {
     pub is_called: bool,
 }
 
-/// Where a variable is first used.
-pub(super) fn mention(text: &str, name: &str) -> Mention {
-    let mut words = Tags::of(text).flat_map(|tag| words(&tag).collect::<Vec<_>>());
-    let found = words.find(|word| word.text == name && !matches!(word.before, Some('.' | '|')));
-    match found {
-        Some(word) => Mention { line: line(text, word.start), is_called: word.after == Some('(') },
-        None => Mention { line: 1, is_called: false },
+/// Where each word that may be a variable is first used, in one pass.
+pub(super) fn mentions(text: &str) -> BTreeMap<&str, Mention> {
+    let mut mentions = BTreeMap::new();
+    let (mut line, mut counted) = (1, 0);
+    for word in Tags::of(text).flat_map(|tag| words(&tag)) {
+        if matches!(word.before, Some('.' | '|')) {
+            continue;
+        }
+        line += text[counted..word.start].matches('\n').count();
+        counted = word.start;
+        let mention = Mention { line, is_called: word.after == Some('(') };
+        mentions.entry(word.text).or_insert(mention);
     }
+    mentions
 }
 
 fn line(text: &str, at: usize) -> usize {
@@ -251,8 +259,8 @@ mod tests {
     #[test]
     fn names_are_found_by_line_and_nothing_else_is_taken_for_one() {
         let text = "X {# X #}\n{{ 'X' }}{{ A.X }}{{ A | X }}\n\n{{ AX }}{{ X }}";
-        assert_eq!(mention(text, "X"), Mention { line: 4, is_called: false });
-        assert_eq!(mention("\n{{ debug () }}", "debug"), Mention { line: 2, is_called: true });
+        assert_eq!(mentions(text)["X"], Mention { line: 4, is_called: false });
+        assert_eq!(mentions("\n{{ debug () }}")["debug"], Mention { line: 2, is_called: true });
     }
 
     #[test]
@@ -331,8 +339,7 @@ mod tests {
             let Ok(template) = engine.template_from_str(&text) else { continue };
             for name in template.undeclared_variables(false) {
                 parsed += 1;
-                let mut seen = Tags::of(&text).flat_map(|tag| words(&tag).collect::<Vec<_>>());
-                assert!(seen.any(|word| word.text == name), "{name} in {text:?}");
+                assert!(mentions(&text).contains_key(name.as_str()), "{name} in {text:?}");
             }
         }
         assert!(parsed > 1_000, "{parsed} variables were seen");
