@@ -153,7 +153,7 @@ fn watched(out: &Path, work: impl FnOnce()) -> Vec<Seen> {
             while !stop.load(Ordering::Relaxed) {
                 seen.note(look(out));
                 // They are not to have the machine for themselves.
-                std::thread::sleep(Duration::from_millis(40));
+                std::thread::sleep(Duration::from_millis(60));
             }
             seen
         };
