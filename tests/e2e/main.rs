@@ -32,10 +32,25 @@ mod aws_stage;
 mod examples;
 /// `kz export` as a container: users, volumes, mounts, failures.
 mod export;
+/// A Vault in this process.
+#[path = "../vault_fake/mod.rs"]
+mod fake;
+/// The server that it stands on.
+#[path = "../fake_server/mod.rs"]
+mod fake_server;
 /// What the image holds and says of itself.
 mod image;
 /// What the documents say that an engine or Compose does.
 mod pages;
+/// What a kubelet does for a pod, and podman does not.
+mod kubelet;
+/// The pods of `kubernetes/`.
+mod kubernetes;
+/// Their manifests, rendered.
+#[path = "../kubernetes/mod.rs"]
+mod manifests;
+/// An engine that runs pods.
+mod podman;
 /// `compose-examples/quickstart`, unchanged, with its vendor's server.
 mod quickstart;
 /// The README's patterns, taken from it letter for letter.

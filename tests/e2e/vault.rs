@@ -1,11 +1,8 @@
 //! A foreign Vault, RustyVault, beside the image: TLS with a private CA, AppRole, sealed, a wrong token, and the
 //! line that users have been shown.
 
-#[path = "../fake_server/tls.rs"]
-#[allow(dead_code, reason = "the fake uses the rest")]
-mod tls;
-
 use crate::engine::{Container, IMAGE, Network, Volume, ask, docker, docker_with};
+use crate::fake_server::tls;
 use crate::support::{Run, Sandbox};
 
 /// The stand-in for a Vault of one's own.

@@ -58,6 +58,8 @@ mod init;
 mod install;
 /// SIGKILL at every system call of an export.
 mod kill9;
+/// The manifests of `kubernetes/`, checked and their commands carried out.
+mod kubernetes;
 /// The manual pages are what the command line is.
 mod man;
 /// What is written down of a set, and what it is believed for.
@@ -65,6 +67,9 @@ mod manifest;
 /// Values that break writers.
 #[path = "../nasty/mod.rs"]
 mod nasty;
+/// The manifests of `kubernetes/`, rendered.
+#[path = "../kubernetes/mod.rs"]
+mod manifests;
 /// kz and the `op` program.
 mod op_program;
 /// The order of an export's system calls.
