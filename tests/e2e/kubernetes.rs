@@ -160,7 +160,7 @@ fn an_image_without_a_shell_gets_the_value_and_with_another_token_never_starts()
     expect_confined(&podman, app, "65532");
     let shell = podman.run(&["exec", app, "sh", "-c", "true"]);
     assert!(!shell.output.status.success(), "{}", shell.describe());
-    let file = cluster.volumes.path("secrets/app.env").metadata().expect("the file");
+    let file = cluster.volumes.path("secrets/app.json").metadata().expect("the file");
     assert_eq!((file.mode() & 0o7777, file.uid()), (0o400, 65532));
     cluster.expect_clean(&podman, app);
 }
