@@ -5,7 +5,7 @@
 //! nothing is mounted outside. That first process also reaps what loses its parent. No image is ever pulled.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -88,7 +88,9 @@ impl Podman {
 
     /// Ends and removes whatever was played.
     pub fn remove_pods(&self) {
+        let pods = self.run(&["pod", "ps", "--quiet", "--no-trunc"]).stdout();
         let _ = self.run(&["pod", "rm", "--all", "--force", "--time=0"]);
+        pods.lines().for_each(remove_cgroups);
     }
 
     /// `created`, `running` or `exited`.
@@ -111,6 +113,18 @@ impl Drop for Podman {
         self.remove_pods();
         drop(self.namespaces.stdin.take());
         let _ = self.namespaces.wait();
+    }
+}
+
+/// Removes the empty cgroups that podman leaves of a pod in some hierarchies of version 1.
+fn remove_cgroups(pod: &str) {
+    let root = Path::new("/sys/fs/cgroup");
+    let below = |directory: &Path| std::fs::read_dir(directory).into_iter().flatten().flatten();
+    for hierarchy in below(root).map(|entry| entry.path()).chain([root.to_owned()]) {
+        let path = hierarchy.join("libpod_parent").join(pod);
+        for directory in below(&path).map(|entry| entry.path()).chain([path.clone()]) {
+            let _ = std::fs::remove_dir(directory);
+        }
     }
 }
 
