@@ -32,6 +32,8 @@ mod aws_stage;
 mod export;
 /// What the image holds and says of itself.
 mod image;
+/// `compose-examples/onepassword-connect`, unchanged.
+mod onepassword_example;
 /// `compose-examples/quickstart`, unchanged, with its vendor's server.
 mod quickstart;
 /// The README's patterns, taken from it letter for letter, and the one that it says cannot work.
