@@ -110,6 +110,7 @@ impl Resource {
     }
 
     /// What is asked for by one request: the whole name of the version.
+    #[cfg(any(feature = "provider-gcp", test))]
     pub(super) fn version_name(&self) -> Option<String> {
         Some(format!("{}/versions/{}", self.secret_name()?, self.version))
     }

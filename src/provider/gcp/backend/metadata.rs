@@ -145,7 +145,9 @@ fn is_metadata(reply: &Reply) -> bool {
 fn judge(reply: Reply) -> Attempt<Reply, Trouble> {
     let is_metadata = is_metadata(&reply);
     match wire::judge(reply) {
-        Attempt::Done(_) if !is_metadata => Attempt::Final(Trouble::Answer("it lacks `Metadata-Flavor`")),
+        Attempt::Done(_) | Attempt::Final(_) if !is_metadata => {
+            Attempt::Final(Trouble::Answer("it lacks `Metadata-Flavor`"))
+        }
         judged => judged,
     }
 }
