@@ -151,3 +151,52 @@ fn judge(reply: Reply) -> Attempt<Reply, Trouble> {
         judged => judged,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::{Answer, Server, free_port, run};
+    use crate::http::{Proxies, Roots};
+    use crate::patience::testing::{Virtual, after};
+
+    const GRANTED: &str = r#"{"access_token": "example", "expires_in": 3599}"#;
+
+    /// The token of a server that no variable names, as the usual one is.
+    fn token(port: u16, clock: &Virtual) -> Result<Option<Secret>, Failure> {
+        let address = Address::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        let wire = Wire::new(Roots::Only(Vec::new()), Proxies::default(), clock.patience(60, 1.0));
+        run(Metadata { address, named: false }.token(&wire))
+    }
+
+    #[test]
+    fn where_nobody_answers_there_is_none_and_nobody_waits_longer() {
+        let silent = Server::plain(|_| Answer::Hang);
+        let clock = Virtual::new();
+        assert_eq!(token(silent.port, &clock), Ok(None));
+        assert_eq!(clock.passed(), after(2.0));
+        let clock = Virtual::of_pauses(|_| {});
+        assert_eq!(token(free_port(), &clock), Ok(None));
+        assert_eq!(clock.passed(), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_does_not_say_that_it_is_one_is_none() {
+        for status in [200, 404, 503] {
+            let other = Server::plain(move |_| Answer::json(status, GRANTED));
+            assert_eq!(token(other.port, &Virtual::of_pauses(|_| {})), Ok(None), "{status}");
+            assert_eq!(other.seen()[0].header("metadata-flavor"), Some("Google"));
+        }
+    }
+
+    #[test]
+    fn one_that_is_not_ready_is_waited_for_once_it_has_said_that_it_is_one() {
+        let clock = Virtual::of_pauses(|_| {});
+        let passed = clock.clone();
+        let server = Server::plain(move |_| {
+            let status = if passed.passed() < after(3.0) { 503 } else { 200 };
+            Answer::Reply(status, "Metadata-Flavor: Google\r\n", GRANTED.to_owned())
+        });
+        assert_eq!(token(server.port, &clock), Ok(Some(Secret::new(b"example".to_vec()))));
+        assert!(server.seen().len() > 3, "{:?}", server.lines());
+    }
+}
