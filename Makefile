@@ -39,10 +39,10 @@ CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo demo-vault demo-aws check test features dialects hostile e2e bench size fuzz advisories clean
+.PHONY: help setup generated build release image stand-ins demo demo-vault demo-aws demo-1password check test features dialects hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the other targets need, and start a Docker engine where none answers
 	@scripts/setup
@@ -71,6 +71,9 @@ demo-vault: setup ## the Compose examples with a Vault, likewise; EXAMPLE=vault-
 
 demo-aws: ## the Compose example with AWS, likewise
 	@$(MAKE) --no-print-directory demo-vault EXAMPLE=aws-init
+
+demo-1password: ## the Compose example with a Connect server, likewise
+	@$(MAKE) --no-print-directory demo-vault EXAMPLE=onepassword-connect
 
 check: ## formatting, lints, dependency rules, module graph
 	@cargo fmt --check

@@ -178,6 +178,11 @@ impl<'a> Raw<'a> {
             return None;
         }
         let document = DocumentRef { path, version };
+        if let Some(Err(message)) = instance.descriptor.check_document.map(|check| check(&document)) {
+            let place = self.get("version").unwrap_or(written).node.place();
+            problems.add(place, Mistake::Ref, message);
+            return None;
+        }
         Some(Reference {
             written: text.to_owned(),
             instance: instance_name.to_owned(),

@@ -5,6 +5,11 @@
 //! `AWS_ENDPOINT_URL[_*]` and `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`; `AWS_USE_FIPS_ENDPOINT` and
 //! `AWS_USE_DUALSTACK_ENDPOINT`; further settings of its own that change nothing of who kz is.
 //!
+//! What providers read of it through [`Surroundings`] stands in their own files; of Google's variables they are
+//! `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_OAUTH_ACCESS_TOKEN`, `GOOGLE_CLOUD_PROJECT`, `GOOGLE_CLOUD_QUOTA_PROJECT` and
+//! `GOOGLE_CLOUD_UNIVERSE_DOMAIN`; `CLOUDSDK_CONFIG` and `CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER`;
+//! `GCE_METADATA_HOST`, `GCE_METADATA_IP` and `NO_GCE_CHECK`.
+//!
 //! Tests build a [`Process`] by hand. Names and values are bytes: nothing here is assumed to be UTF-8.
 
 use std::ffi::{OsStr, OsString};

@@ -71,6 +71,19 @@ pub enum Policy {
     },
     /// Statements of an IAM policy, each `Sid` once. Those of several instances with the same `Sid` are one.
     Iam(Vec<Statement>),
+    /// Bindings of Google's IAM, for each secret one.
+    Gcp(Vec<Binding>),
+}
+
+/// A role that has to be given on one resource of Google's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Binding {
+    /// The whole name of the resource; nothing where its project is not known.
+    pub resource: Option<String>,
+    /// As `roles/…`.
+    pub role: &'static str,
+    /// What gives it, with `MEMBER` for whom.
+    pub command: String,
 }
 
 /// A path of a Vault policy.

@@ -19,11 +19,13 @@ pub mod gcp;
 pub mod keyzero;
 mod local_file;
 pub mod onepassword;
+#[cfg(any(feature = "provider-1password", feature = "provider-gcp"))]
+mod percent;
 pub mod registry;
 pub mod settings;
 mod shape;
 pub mod vault;
-#[cfg(any(feature = "provider-aws", feature = "provider-vault"))]
+#[cfg(any(feature = "provider-aws", feature = "provider-gcp", feature = "provider-vault"))]
 mod warm_up;
 #[cfg(feature = "https")]
 mod way;

@@ -13,6 +13,9 @@ use super::{
 /// Builds an instance from its checked settings, without I/O.
 pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider + 'a>;
 
+/// Says what is wrong with a ref and the version beside it, if anything is.
+pub type CheckDocument = fn(&DocumentRef) -> Result<(), String>;
+
 /// What kz knows of a provider before using it.
 #[derive(Debug)]
 pub struct Descriptor {
@@ -34,6 +37,8 @@ pub struct Descriptor {
     pub ref_form: RefForm,
     /// Whether a ref, without its field, can be right. The words say what is wrong with it.
     pub check_ref: fn(&str) -> Result<(), String>,
+    /// Whether such a ref and the `version` beside it go together, where that can be told. The words say what is wrong.
+    pub check_document: Option<CheckDocument>,
     /// What asking it will come to.
     pub foresee: Foresee,
     /// `None`: not in this version.
@@ -107,6 +112,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Field,
         ref_form: vault::REF,
         check_ref: vault::check_ref,
+        check_document: None,
         foresee: vault::foresee,
         build: vault::BUILD,
     },
@@ -124,6 +130,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: aws::SECRET_REF,
         check_ref: aws::check_secret_ref,
+        check_document: None,
         foresee: aws::FORESEE_SECRETS,
         build: aws::BUILD_SECRETS,
     },
@@ -141,6 +148,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: aws::PARAMETER_REF,
         check_ref: aws::check_parameter_ref,
+        check_document: None,
         foresee: aws::FORESEE_PARAMETERS,
         build: aws::BUILD_PARAMETERS,
     },
@@ -150,12 +158,17 @@ pub static PROVIDERS: &[Descriptor] = &[
         aliases: &["gcp"],
         settings: gcp::SETTINGS,
         credential_variables: gcp::CREDENTIAL_VARIABLES,
-        address: None,
+        address: Some(Address {
+            setting: "endpoint",
+            variable: "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER",
+            credentials: gcp::OWN_CREDENTIALS,
+        }),
         last_segment: LastSegment::Path,
         ref_form: gcp::REF,
         check_ref: gcp::check_ref,
-        foresee: gcp::FORESEE,
-        build: None,
+        check_document: Some(gcp::check_document),
+        foresee: gcp::foresee,
+        build: gcp::BUILD,
     },
     Descriptor {
         name: "1password",
@@ -171,6 +184,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: onepassword::REF,
         check_ref: onepassword::check_ref,
+        check_document: None,
         foresee: onepassword::foresee,
         build: onepassword::BUILD,
     },
@@ -184,6 +198,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: age::REF,
         check_ref: age::check_ref,
+        check_document: None,
         foresee: Forecast::local,
         build: age::BUILD,
     },
@@ -197,6 +212,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: env::REF,
         check_ref: env::check_ref,
+        check_document: None,
         foresee: Forecast::local,
         build: Some(env::build),
     },
@@ -210,6 +226,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: file::REF,
         check_ref: file::check_ref,
+        check_document: None,
         foresee: Forecast::local,
         build: Some(file::build),
     },
@@ -227,6 +244,7 @@ pub static PROVIDERS: &[Descriptor] = &[
         last_segment: LastSegment::Path,
         ref_form: keyzero::REF,
         check_ref: keyzero::check_ref,
+        check_document: None,
         foresee: keyzero::FORESEE,
         build: None,
     },

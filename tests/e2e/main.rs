@@ -40,8 +40,6 @@ mod fake;
 mod fake_server;
 /// What the image holds and says of itself.
 mod image;
-/// What the documents say that an engine or Compose does.
-mod pages;
 /// What a kubelet does for a pod, and podman does not.
 mod kubelet;
 /// The pods of `kubernetes/`.
@@ -49,6 +47,10 @@ mod kubernetes;
 /// Their manifests, rendered.
 #[path = "../kubernetes/mod.rs"]
 mod manifests;
+/// `compose-examples/onepassword-connect`, unchanged.
+mod onepassword_example;
+/// What the documents say that an engine or Compose does.
+mod pages;
 /// An engine that runs pods.
 mod podman;
 /// `compose-examples/quickstart`, unchanged, with its vendor's server.

@@ -72,5 +72,8 @@ fn pattern_3_an_init_service_for_a_vendors_image() {
 fn the_entrypoint_for_an_image_with_a_shell_is_that_of_the_example_which_is_tested() {
     let entrypoint = quoted("docker-entrypoint.sh");
     let compose = std::fs::read_to_string(in_repository("compose-examples/shell-entrypoint/compose.yaml"));
-    assert!(compose.expect("the example").contains(&format!("    entrypoint: {entrypoint}\n")), "{entrypoint}");
+    assert!(
+        compose.expect("the example").contains(&format!("    entrypoint: {entrypoint}\n")),
+        "{entrypoint}"
+    );
 }

@@ -232,6 +232,7 @@ fn a_plan_holds_no_value_and_no_credential() {
     let configuration = "[secrets]\nV = { provider = \"env\", ref = \"V\" }\nF = { provider = \"file\", ref = \"lines\" }\n\
         S = { provider = \"vault\", ref = \"secret/data/a#b\" }\nT = { template = \"{{ V }}{{ S }}\" }\n\
         Q = { provider = \"aws-sm\", ref = \"q\" }\nP = { provider = \"aws-ssm\", ref = \"/p\" }\n\
+        G = { provider = \"gcp-sm\", ref = \"g\" }\n\
         [providers.vault]\nauth = { method = \"approle\", role_id_file = \"lines\", secret_id_file = \"lines\" }\n";
     for form in ["table", "json", "hcl", "iam"] {
         let sandbox = sandbox_with(&canary);
@@ -243,6 +244,7 @@ fn a_plan_holds_no_value_and_no_credential() {
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
             "AWS_SESSION_TOKEN",
+            "GOOGLE_OAUTH_ACCESS_TOKEN",
         ];
         let mut command = Command::new(kz_binary());
         command.args(words).env("V", &canary).envs(credentials.map(|name| (name, canary.as_str())));

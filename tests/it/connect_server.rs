@@ -160,6 +160,48 @@ fn what_passes_is_tried_again_and_what_stays_is_not() {
     }
 }
 
+/// Class, words, and the number of requests; nothing where it is as many as there was time for.
+type Expected = (&'static str, &'static [&'static str], Option<usize>);
+
+fn faults() -> Vec<(Act, Expected)> {
+    let status = |status| Act::Status(status, Vec::new());
+    let after = |code, seconds: &str| Act::Status(code, vec![("Retry-After".to_owned(), seconds.to_owned())]);
+    vec![
+        (status(401), ("denied", &["does not accept the token (status 401)"], Some(1))),
+        (status(403), ("denied", &["does not open this vault (status 403)"], Some(1))),
+        (status(404), ("absent", &[], Some(1))),
+        (status(429), ("unreachable", &["too many requests (status 429)", "for 2 s"], None)),
+        (after(429, "1"), ("unreachable", &["too many requests (status 429)"], Some(2))),
+        (after(429, "60"), ("unreachable", &["too many requests (status 429)"], Some(1))),
+        (status(500), ("unreachable", &["the server failed (status 500)", "for 2 s"], None)),
+        (Act::Hang, ("unreachable", &["no answer from 127.0.0.1", "for 2 s"], Some(1))),
+        (Act::Text("<html>"), ("malformed", &["is not what a Connect server gives"], Some(1))),
+        (Act::Truncate, ("malformed", &["is not what a Connect server gives"], Some(1))),
+    ]
+}
+
+#[test]
+fn every_fault_has_its_class_and_its_words_and_shows_no_value() {
+    let canary = canary();
+    // By ids, as the fake counts them: one request, without look-ups.
+    let path = format!("op://{:026}/{:026}/password", 1, 2);
+    for (act, (class, words, requests)) in faults() {
+        let stage = small(&canary);
+        stage.secrets(&[("V", path.as_str())]);
+        stage.fake.script(Rule::new("/v1/", act.clone()));
+        let run = stage.kz(&["-v", "--timeout", "2s", "status", "--format", "json"]);
+        assert_clean(&run, &canary);
+        let secrets: Vec<serde_json::Value> = serde_json::from_str(&run.stdout()).expect("JSON");
+        assert_eq!(secrets[0]["state"], class, "{act:?}\n{}", run.describe());
+        for word in words {
+            let said = secrets[0]["cause"].as_str().unwrap_or_default();
+            assert!(said.contains(word), "{act:?} lacks {word:?}\n{}", run.describe());
+        }
+        let asked = stage.fake.seen().len();
+        assert!(requests.map_or(asked > 1, |number| asked == number), "{act:?}: {asked}\n{}", run.describe());
+    }
+}
+
 #[test]
 fn nothing_of_a_value_or_a_token_is_shown() {
     let canary = canary();

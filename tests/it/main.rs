@@ -52,6 +52,18 @@ mod fake;
 mod fake_server;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
+/// A Google Cloud in this process.
+#[path = "../gcp_fake/mod.rs"]
+mod gcp;
+/// Every source of a Google identity, and what is said of those that fail.
+mod gcp_chain;
+/// What reading from Secret Manager costs, in counts.
+mod gcp_counts;
+/// The Google Cloud that tests start, and what Google's own client makes of it.
+mod gcp_fake;
+/// What is said of a Secret Manager that fails, and what is not.
+mod gcp_faults;
+mod gcp_stage;
 /// The starter file works, in each situation.
 mod init;
 /// The program itself as an output.
@@ -64,12 +76,12 @@ mod kubernetes;
 mod man;
 /// What is written down of a set, and what it is believed for.
 mod manifest;
-/// Values that break writers.
-#[path = "../nasty/mod.rs"]
-mod nasty;
 /// The manifests of `kubernetes/`, rendered.
 #[path = "../kubernetes/mod.rs"]
 mod manifests;
+/// Values that break writers.
+#[path = "../nasty/mod.rs"]
+mod nasty;
 /// kz and the `op` program.
 mod op_program;
 /// The order of an export's system calls.

@@ -114,7 +114,7 @@ fn a_failure_of_one_output_changes_none() {
     let failures: [(&str, &[u8], i32, &str); 5] = [
         ("a", b"\xff", 4, "A in `conf/app.json`: its value is not UTF-8"),
         ("c", b"'\"$", 4, "C in `app.env`: its value has"),
-        ("c", b"new\nline", 1, "conf/app.conf not rendered: a value with a line break"),
+        ("c", b"new\nline", 1, "app.tmpl`:2: a value with a line break"),
         ("app.tmpl", b"{{ B | nothing }}", 2, "a filter that kz does not have"),
         ("b", b"", 1, "B (file `b`)"),
     ];
@@ -141,13 +141,13 @@ fn every_template_that_does_not_render_is_named() {
     sandbox.file(
         ".keyzero.toml",
         format!(
-            "{SECRETS}{OUTPUTS}[[outputs]]\nformat = \"template\"\npath = \"more\"\ntemplate = \"app.tmpl\"\n"
+            "{SECRETS}{OUTPUTS}[[outputs]]\nformat = \"template\"\npath = \"more\"\ntemplate = \"more.tmpl\"\n"
         ),
     );
+    sandbox.file("more.tmpl", "{{ C }}");
     sandbox.file("c", "new\nline");
-    export(&sandbox, &[])
-        .expect_code(1)
-        .expect_stderr(&["caused by: conf/app.conf not rendered: ", "caused by: more not rendered: "]);
+    let words = ["app.tmpl`:2: a value with a line break", "more.tmpl`:1: a value with a line break"];
+    export(&sandbox, &[]).expect_code(1).expect_stderr(&words);
 }
 
 #[test]

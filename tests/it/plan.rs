@@ -12,6 +12,7 @@ A = { provider = "age", ref = "value" }
 V = { provider = "vault", ref = "secret/data/a#b" }
 S = { provider = "aws-sm", ref = "s" }
 P = { provider = "aws-ssm", ref = "/p" }
+G = { provider = "gcp-sm", ref = "g" }
 T = { template = "{{ F }}{{ V }}" }
 [providers.vault]
 address = "http://127.0.0.1:1"
@@ -21,6 +22,8 @@ ca_cert = "value"
 identity_file = "value"
 [providers.aws-sm]
 profile = "default"
+credentials_file = "value"
+[providers.gcp-sm]
 credentials_file = "value"
 "#;
 
@@ -34,7 +37,7 @@ fn nothing_but_the_configuration_is_opened_and_nothing_is_connected_to() {
     let run = run.expect_code(0);
     let trace = std::fs::read_to_string(sandbox.path("trace")).expect("a trace");
     assert!(trace.contains("/.keyzero.toml\""), "{trace}\n{}", run.describe());
-    for word in ["socket(", "connect(", "/value\"", "\"value\"", "vault-token", ".aws"] {
+    for word in ["socket(", "connect(", "/value\"", "\"value\"", "vault-token", ".aws", "gcloud"] {
         assert!(!trace.contains(word), "{word} in {trace}");
     }
 }

@@ -35,7 +35,7 @@ fn read(sandbox: &Sandbox, name: &str) -> String {
 #[test]
 fn several_templates_are_one_set_and_one_that_fails_changes_nothing() {
     let sandbox = sandbox();
-    sandbox.kz(SET).expect_code(0).expect_stderr(&["wrote 2 secrets to out"]);
+    sandbox.kz(SET).expect_code(0).expect_stderr(&["wrote 2 files with 2 secrets to out"]);
     assert_eq!((read(&sandbox, "a"), read(&sandbox, "deep/b")), {
         ("a postgres://app:first@db\n".to_owned(), "b first\n".to_owned())
     });

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::provider::DocumentRef;
-use crate::provider::forecast::{Call, Price};
+use crate::provider::forecast::{Binding, Call, Price};
 
 use super::policy::{Document, document};
 use super::{DAYS, Foreseen, Outlook, dollars};
@@ -31,6 +31,8 @@ struct Provider<'a> {
     usd_per_month: Option<Box<RawValue>>,
     /// HCL. Nothing where it is no Vault.
     vault_policy: Option<String>,
+    /// For each secret one. Nothing where it is not of Google's.
+    gcp_bindings: Option<Vec<Bound<'a>>>,
     notes: &'a [String],
 }
 
@@ -47,6 +49,14 @@ struct Asked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a str>,
     documents: Vec<Named<'a>>,
+}
+
+#[derive(Serialize)]
+struct Bound<'a> {
+    /// Nothing where its project is not known.
+    resource: Option<&'a str>,
+    role: &'a str,
+    command: &'a str,
 }
 
 #[derive(Serialize)]
@@ -92,8 +102,13 @@ fn provider<'a>(outlook: &Outlook<'_>, instance: &'a Foreseen<'_>) -> Provider<'
         price: forecast.price.map(listed),
         usd_per_month: outlook.cost(instance).and_then(amount),
         vault_policy: instance.hcl(),
+        gcp_bindings: instance.bindings().map(|bindings| bindings.iter().map(bound).collect()),
         notes: &forecast.notes,
     }
+}
+
+fn bound(binding: &Binding) -> Bound<'_> {
+    Bound { resource: binding.resource.as_deref(), role: binding.role, command: &binding.command }
 }
 
 fn named(document: &DocumentRef) -> Named<'_> {

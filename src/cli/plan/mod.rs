@@ -8,7 +8,7 @@ mod policy;
 mod table;
 
 use crate::plan::Batch;
-use crate::provider::forecast::{Forecast, Policy, Statement};
+use crate::provider::forecast::{Binding, Forecast, Policy, Statement};
 use crate::provider::registry::Descriptor;
 
 use super::args::look::{Plan as Arguments, PlanFormat};
@@ -68,6 +68,14 @@ impl Foreseen<'_> {
             Some(Policy::Vault { namespace, rules }) => {
                 Some(policy::hcl(&self.batch.instance, namespace.as_deref(), rules))
             }
+            _ => None,
+        }
+    }
+
+    /// The bindings that it needs, where it is of Google's.
+    fn bindings(&self) -> Option<&[Binding]> {
+        match &self.forecast.policy {
+            Some(Policy::Gcp(bindings)) => Some(bindings),
             _ => None,
         }
     }

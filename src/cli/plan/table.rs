@@ -94,6 +94,7 @@ fn policies(outlook: &Outlook<'_>) -> String {
             format!("Vault policy (`kz plan --format hcl --provider {name}`):\n\n{hcl}")
         }));
     }
+    parts.extend(outlook.instances.iter().filter_map(bindings));
     let statements = outlook.statements();
     if !statements.is_empty() {
         let iam = policy::iam(&statements);
@@ -106,6 +107,17 @@ fn policies(outlook: &Outlook<'_>) -> String {
         parts.push(format!("IAM policy (`kz plan --format iam`):\n{longer}\n{iam}"));
     }
     parts.join("\n")
+}
+
+/// The commands that give what a provider of Google's needs.
+fn bindings(instance: &Foreseen<'_>) -> Option<String> {
+    let commands = instance.bindings()?.iter().map(|binding| escape(&binding.command) + "\n");
+    let name = escape(&instance.batch.instance);
+    let who = "MEMBER is whom kz asks as: `serviceAccount:…`, or `principal:…` of a workload identity pool";
+    Some(format!(
+        "Roles that `{name}` needs, one for each secret ({who}):\n\n{}",
+        commands.collect::<String>()
+    ))
 }
 
 /// Columns as wide as they need to be; the last, of any length, without padding.

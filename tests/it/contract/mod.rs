@@ -7,6 +7,7 @@ mod age;
 mod aws;
 mod env;
 mod file;
+mod gcp;
 mod onepassword;
 mod vault;
 
@@ -200,6 +201,11 @@ fn secrets_manager_keeps_the_contract() {
 #[test]
 fn parameter_store_keeps_the_contract() {
     hold("aws-ssm", aws::parameters);
+}
+
+#[test]
+fn secret_manager_keeps_the_contract() {
+    hold("gcp-sm", gcp::rows);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! of a reply that is no success only the status is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SetOnce};
 use crate::http::{self, Client, MOST_CONNECTIONS, Reply, retry_after};
 use crate::patience::{Attempt, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Reference, is_id};
+use crate::provider::percent::encoded;
 use crate::provider::{Absence, Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
 
@@ -234,19 +235,6 @@ fn one(list: &[Listed], name: &str, kind: &str, none: &str) -> Found<String> {
 fn unread() -> Outcome {
     let cause = "the answer is not what a Connect server gives".to_owned();
     Outcome::Failed(Failure { kind: FailureKind::Malformed, cause, hint: None })
-}
-
-/// Percent-encodes a query's value (RFC 3986, 2.3).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(3 * text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 impl Trouble {

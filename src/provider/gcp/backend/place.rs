@@ -1,0 +1,142 @@
+//! Secret Manager at one address: reads versions there, again and again as patience allows.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ::http::{HeaderName, HeaderValue, Request, header};
+use tokio::sync::Semaphore;
+
+use crate::http::{self, Client, MOST_CONNECTIONS, Protocol};
+use crate::patience::Attempt;
+use crate::provider::gcp::resource::Resource;
+use crate::provider::{Document, Failure, FailureKind, Outcome, Terms};
+use crate::secret::Secret;
+
+use super::answer;
+use super::trouble::Trouble;
+use super::wire::{self, through};
+
+/// How many requests go at once over one connection of HTTP/2: as many as servers are to allow at least
+/// (RFC 9113, 6.5.2). Over HTTP/1.1 there are as many as connections.
+const STREAMS: usize = 100;
+
+/// Who kz is.
+#[derive(Clone)]
+pub(super) struct Identity {
+    authorization: HeaderValue,
+    quota_project: Option<HeaderValue>,
+    /// As in "with the identity from …".
+    source: String,
+}
+
+impl Identity {
+    pub(super) fn new(token: &Secret, quota_project: Option<&str>, source: &str) -> Result<Self, Failure> {
+        let unfit = |what| Failure {
+            kind: FailureKind::Misconfigured,
+            cause: http::Error::Header(what).to_string(),
+            hint: None,
+        };
+        Ok(Self {
+            authorization: wire::bearer(token).ok_or_else(|| unfit("the token"))?,
+            quota_project: quota_project
+                .map(|project| HeaderValue::from_str(project).map_err(|_| unfit("the quota project")))
+                .transpose()?,
+            source: source.to_owned(),
+        })
+    }
+}
+
+/// An address of the service.
+pub(super) struct Place {
+    client: Client,
+    identity: Identity,
+    terms: Terms,
+    lanes: Semaphore,
+    widened: AtomicBool,
+    /// Whether it was said whom kz asks.
+    said: AtomicBool,
+}
+
+impl Place {
+    pub(super) fn new(client: Client, identity: Identity, terms: &Terms) -> Self {
+        let lanes = Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS));
+        let (widened, said) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { client, identity, terms: terms.clone(), lanes, widened, said }
+    }
+
+    /// Ends when a connection stands.
+    pub(super) async fn stands(&self) {
+        self.client.stands().await;
+    }
+
+    /// One version.
+    pub(super) async fn read(&self, resource: &Resource) -> Outcome {
+        self.say();
+        // Never closed, so there always is one.
+        let _lane = self.lanes.acquire().await.ok();
+        let server = self.client.address().authority();
+        let damaged = AtomicBool::new(false);
+        let once = || async {
+            match self.exchange(resource).await {
+                // Damage on the way is rare, and does not happen twice
+                // (<https://cloud.google.com/secret-manager/docs/data-integrity>).
+                Attempt::Final(Trouble::Checksum) if !damaged.swap(true, Ordering::Relaxed) => {
+                    Attempt::Again(Trouble::Checksum, None)
+                }
+                attempt => attempt,
+            }
+        };
+        match self.terms.patience.attempt(&server, once).await {
+            Ok(document) => Outcome::Found(document),
+            Err(given_up) => Trouble::outcome(&given_up, &server, resource),
+        }
+    }
+
+    /// Names the address that is contacted, once.
+    fn say(&self) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            let (address, through) = (self.client.address(), through(&self.client));
+            let source = &self.identity.source;
+            let log = self.terms.patience.log();
+            log.note(&format!("asking Secret Manager at {address}{through} with the identity from {source}"));
+        }
+    }
+
+    async fn exchange(&self, resource: &Resource) -> Attempt<Document, Trouble> {
+        let reply = match self.client.send(self.request(resource)).await {
+            Ok(reply) => reply,
+            Err(error) if error.is_transient() => return Attempt::Again(Trouble::Connection(error), None),
+            Err(error) => return Attempt::Final(Trouble::Connection(error)),
+        };
+        self.learn(reply.protocol);
+        match wire::judge(reply) {
+            Attempt::Done(reply) => match answer::document(&reply.body, resource) {
+                Ok(document) => Attempt::Done(document),
+                Err(trouble) => Attempt::Final(trouble),
+            },
+            Attempt::Again(trouble, after) => Attempt::Again(trouble, after),
+            Attempt::Final(trouble) => Attempt::Final(trouble),
+        }
+    }
+
+    fn request(&self, resource: &Resource) -> Request<Vec<u8>> {
+        let name = resource.version_name().unwrap_or_default();
+        let prefix = self.client.address().prefix();
+        let mut request = wire::get(&self.client, &format!("{prefix}/v1/{name}:access"));
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, self.identity.authorization.clone());
+        if let Some(project) = &self.identity.quota_project {
+            headers.insert(HeaderName::from_static("x-goog-user-project"), project.clone());
+        }
+        request
+    }
+
+    /// Widens the road where one connection carries many requests, unless the user said how wide it is.
+    fn learn(&self, protocol: Protocol) {
+        if protocol == Protocol::Http2
+            && !self.widened.swap(true, Ordering::Relaxed)
+            && self.terms.concurrency.is_none()
+        {
+            self.lanes.add_permits(STREAMS - MOST_CONNECTIONS);
+        }
+    }
+}

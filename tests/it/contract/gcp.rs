@@ -1,0 +1,63 @@
+//! The contract's rows of `gcp-sm`: the fake, over TLS.
+
+use std::time::Duration;
+
+use super::{BYTES, Row, Scene, Situation, fields};
+use crate::fake_server::Transport;
+use crate::fake_server::script::{Act, Rule};
+use crate::gcp::{Fake, Gcp, PROJECT};
+use crate::support::Sandbox;
+
+pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row {
+    let fake = match situation {
+        Situation::Unreachable => Fake::closed(Transport::Http2),
+        _ => Fake::start(Transport::Http2),
+    };
+    let token = fake.configure(|gcp| {
+        gcp.secret("app", canary);
+        gcp.token(&Gcp::email("app"))
+    });
+    let secret = |name: &str, path: &str| format!("{name} = {{ provider = \"gcp-sm\", ref = \"{path}\" }}\n");
+    let mut secrets = secret("V", "app");
+    let mut words: &'static [&'static str] = &[];
+    match situation {
+        Situation::Present => {}
+        Situation::Absent => {
+            secrets = secret("V", "none");
+            words = &["nothing is there"];
+        }
+        Situation::Denied => {
+            fake.configure(|gcp| gcp.deny(&Gcp::email("app")));
+            words = &["permission denied", "IAM_PERMISSION_DENIED"];
+        }
+        Situation::Unreachable => words = &["connection refused"],
+        Situation::Slow => fake.script(Rule::new("access/", Act::Slow(Duration::from_millis(5)))),
+        Situation::Malformed => {
+            fake.script(Rule::new("access/", Act::Text("<html>Sign in to the portal</html>")));
+            words = &["the answer is not what Google sends"];
+        }
+        Situation::Huge => {
+            fake.script(Rule::new("access/", Act::Huge(100 << 20)));
+            words = &["more than 16 MiB"];
+        }
+        Situation::Binary => drop(fake.configure(|gcp| gcp.secret("app", BYTES))),
+        Situation::Empty => drop(fake.configure(|gcp| gcp.secret("app", ""))),
+        Situation::Fields => {
+            fake.configure(|gcp| gcp.secret("app", fields(canary)));
+            let fields = [("A", "app#a"), ("B", "app#b.c"), ("C", "app#/e")];
+            secrets = fields.map(|(name, path)| secret(name, path)).concat();
+        }
+        Situation::Deadline => {
+            fake.script(Rule::new("access/", Act::Hang));
+            words = &["no answer from", "for 2 s"];
+        }
+    }
+    sandbox.file("ca.pem", fake.ca());
+    let section = format!(
+        "[providers.gcp-sm]\nendpoint = \"{}\"\nca_cert = \"ca.pem\"\nproject = \"{PROJECT}\"\n",
+        fake.url()
+    );
+    let scene = Scene::new(&format!("[secrets]\n{secrets}{section}"));
+    let variables = vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token.into())];
+    Row::Scene(Scene { backend: Some(Box::new(fake)), variables, ..scene }.words(words))
+}
