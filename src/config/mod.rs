@@ -12,7 +12,7 @@ pub mod variables;
 
 mod check;
 mod keys;
-mod literal;
+pub(crate) mod literal;
 mod provider;
 mod scope;
 mod table;
