@@ -48,19 +48,19 @@ impl Code {
 
 catalogue! {
     EnvFileInVolume = 101,
-        "env_file names a file in a volume",
+        "`env_file` names a file in a volume",
         "Compose reads `env_file:` itself, on the host, before there is any container. A file that an init service writes into a volume does not exist there.",
         "Let the container read it: `*_FILE` variables with `--format files`, a shell that sources it, or `kz run --env-file`.";
     EnvFileOptional = 102,
-        "an optional env_file that is never there in time",
+        "an optional `env_file` that is never there in time",
         "With `required: false` Compose goes on when the file is not on the host. It is never there before the init service has run, so the service starts without its secrets, and nothing says so.",
         "Let the container read the file, as for D101, and remove the `env_file`.";
     EnvFileOnHost = 103,
-        "env_file names what an init service writes on the host",
+        "`env_file` names what an init service writes on the host",
         "Compose reads every `env_file:` when it reads the Compose file, before it starts the service that writes it. The first `up` fails, and later ones take what the time before has written.",
         "Run the export by itself first (`docker compose run --rm secrets-init`), or let the container read the file.";
     FileNotMounted = 104,
-        "a *_FILE variable names a file that is not mounted",
+        "a `*_FILE` variable names a file that is not mounted",
         "The file is in the volume that the export writes to, and this service or container does not mount that.",
         "Mount the volume where the variable says, read-only.";
     MountedElsewhere = 105,
@@ -68,11 +68,11 @@ catalogue! {
         "The volume of the export is mounted, but under another path than the one that is read.",
         "Let both paths agree: mount it where it is read.";
     SecretNotGiven = 106,
-        "a file below /run/secrets without such a secret",
+        "a file below `/run/secrets` without such a secret",
         "Compose mounts there only what the service lists under `secrets:`.",
         "List the secret under the service's `secrets:`, and define it at the top level.";
     NotExported = 107,
-        "a *_FILE variable names a secret that is not exported",
+        "a `*_FILE` variable names a secret that is not exported",
         "`kz export --only` writes the named secrets and no other.",
         "Add the secret to `--only`, or leave `--only` out.";
     ScriptNotMounted = 108,
@@ -84,7 +84,7 @@ catalogue! {
         "Only one export writes into this volume, and it writes other files: one file for all secrets where a file for each is read, or the other way round, or another name.",
         "Choose the form and the name that the reader expects: `--format files --output DIR` for `*_FILE`, `--format env --output FILE` for `.` and `--env-file`.";
     RunFileNotMounted = 110,
-        "kz run --env-file reads a file that is not mounted",
+        "`kz run --env-file` reads a file that is not mounted",
         "The file is in the volume that the export writes to, and this service or container does not mount that: `kz run` ends with exit code 125 (KZ501).",
         "Mount the volume where `--env-file` says, read-only.";
 
@@ -121,15 +121,15 @@ catalogue! {
         "kz writes files of mode 0400, which their owner and root can read, and nobody else. The exporter runs as another uid than the reader, and gives the files to nobody.",
         "Run the exporter as the reader's uid, or as root with CAP_CHOWN and `--owner`. `--for UID` makes the export fail where it would not be readable.";
     OwnerWithoutRoot = 209,
-        "--owner without root",
+        "`--owner` without root",
         "Only root may give files away; Docker gives no capability to other users, whatever `cap_add` says.",
         "Run the export as root with CAP_CHOWN alone, or as the very uid that is to own the files.";
     OwnerWithoutChown = 210,
-        "--owner without CAP_CHOWN",
+        "`--owner` without `CAP_CHOWN`",
         "`cap_drop: [ALL]` takes CAP_CHOWN from root too.",
         "Add it back: `cap_add: [CHOWN]`.";
     NotForReader = 211,
-        "--for names somebody who will not be able to read",
+        "`--for` names somebody who will not be able to read",
         "`--for` makes the export fail when that uid could not read what is written. With this owner and this mode it could not.",
         "Give the files to that uid by `--owner`, or let more than the owner read by `--mode`.";
     ClosedDirectory = 212,
@@ -157,7 +157,7 @@ catalogue! {
         "A mounted volume is a directory; every format but `files` writes one file.",
         "Name a file in it: `--output /secrets/.env`; or write `--format files`.";
     DirectoryMissing = 218,
-        "--format files without its directory",
+        "`--format files` without its directory",
         "`--format files` writes into a directory that has to be there already: kz makes none, since a missing one usually means a missing mount. A new volume is empty.",
         "Write into the mounted directory itself.";
     TargetIsMount = 219,
@@ -174,19 +174,19 @@ catalogue! {
         "Compose starts services side by side unless `depends_on` says otherwise.",
         "Wait for the exporter with `condition: service_completed_successfully`, or read by `kz run --env-file F --wait 60s`.";
     ShortDependency = 302,
-        "the short form of depends_on",
+        "the short form of `depends_on`",
         "`depends_on: [name]` waits until that container has started. The export takes longer, and may fail.",
         "Write the long form with `condition: service_completed_successfully`.";
     StartedDependency = 303,
-        "service_started on an export",
+        "`service_started` on an export",
         "That condition waits until the container has started. The export takes longer, and may fail.",
         "Write `condition: service_completed_successfully`.";
     UnknownDependency = 304,
-        "depends_on names no service",
+        "`depends_on` names no service",
         "Compose refuses the whole file.",
         "Correct the name.";
     HealthyDependency = 305,
-        "service_healthy on an export",
+        "`service_healthy` on an export",
         "The export writes and exits. A container that has exited is never healthy, and without a healthcheck it cannot be.",
         "Write `condition: service_completed_successfully`.";
     NotRequired = 306,
@@ -206,7 +206,7 @@ catalogue! {
         "Services in a profile are off unless it is asked for, and Compose starts nobody who needs a service that is off.",
         "Give both the same profiles, or the exporter none.";
     BehindShell = 310,
-        "kz run behind a shell",
+        "`kz run` behind a shell",
         "The shell stays as PID 1, unless it makes way. Signals go to it, and a shell passes none on: the program is killed after the grace period instead of ending in order.",
         "Write `exec kz run -- …` in the script, or leave the shell out.";
     ExportServes = 311,
@@ -214,7 +214,7 @@ catalogue! {
         "`kz export` writes and exits; it starts nothing.",
         "Use `kz run -- CMD`, or a service of its own for the export.";
     NoCommand = 312,
-        "kz run without a command",
+        "`kz run` without a command",
         "`entrypoint:` (and `command:` in a pod) drops the CMD of the image, so nothing follows `kz run --`.",
         "Write the image's CMD as `command:` (`args:` in a pod).";
     Dollar = 313,
@@ -276,11 +276,11 @@ catalogue! {
         "Remove one of them.";
 
     ExportAsContainer = 501,
-        "an export in containers",
+        "an export in `containers`",
         "All of `containers` start side by side and are kept running. Only `initContainers` come first, one after the other, and have to succeed.",
         "Move it to `initContainers`.";
     ScratchOnDisk = 502,
-        "secrets in an emptyDir on disk",
+        "secrets in an `emptyDir` on disk",
         "Without `medium: Memory` an emptyDir is a directory on the node's disk, where its content stays readable until it is overwritten, and gets into backups of the node.",
         "Write `emptyDir: { medium: Memory }`.";
     OnNode = 503,
@@ -288,7 +288,7 @@ catalogue! {
         "A hostPath outlives the pod, and every pod that may mount it reads it.",
         "Write `emptyDir: { medium: Memory }`.";
     PartOfSet = 504,
-        "a subPath of a set",
+        "a `subPath` of a set",
         "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath is resolved once and stays with the old set.",
         "Mount the whole volume.";
     BeforeExport = 505,

@@ -38,7 +38,7 @@ impl Findings {
 
     /// By place, each once: what aliases repeat is one mistake.
     pub(super) fn in_order(mut self) -> Vec<Finding> {
-        self.0.sort_by(|one, other| (one.mark, one.code).cmp(&(other.mark, other.code)));
+        self.0.sort_by_key(|finding| (finding.mark, finding.code));
         self.0.dedup_by(|one, other| one.mark == other.mark && one.code == other.code);
         self.0
     }

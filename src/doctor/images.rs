@@ -3,7 +3,7 @@
 //! Only what is certain is here. The official postgres and mysql images are not: their entrypoints read `*_FILE`
 //! variables while they are still root, which reads every file, before they become uid 999.
 
-use super::scene::{Unit, Words};
+use super::scene::{CommandLine, Unit};
 use super::text::Text;
 
 /// The uid that kz's image runs as (docker/Dockerfile).
@@ -82,7 +82,7 @@ pub(super) fn uid(unit: &Unit) -> Option<u32> {
     }
 }
 
-fn begins(command: Option<&Words>, program: &str) -> bool {
+fn begins(command: Option<&CommandLine>, program: &str) -> bool {
     match command.and_then(|command| command.words.first()) {
         None => true,
         Some(first) => first.known().is_some_and(|first| first.starts_with(program)),

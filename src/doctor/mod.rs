@@ -19,6 +19,10 @@ mod text;
 mod words;
 mod yaml;
 
+use std::rc::Rc;
+
+use scene::Scene;
+
 pub use catalogue::{CATALOGUE, Code, Explanation};
 pub use finding::{Finding, Findings};
 pub use program::{Action, Export, Form, Line, Misread, Run};
@@ -30,8 +34,10 @@ pub enum Unreadable {
     /// Not well-formed, from here on.
     #[error("not well-formed YAML from line {}, column {} on", .0.line, .0.column)]
     Syntax(Mark),
-    /// Nested too deep, or too many nodes when aliases are written out.
-    #[error("nested deeper than 64 levels, or more than 200,000 nodes with its aliases written out")]
+    /// Nested too deep, or too many nodes when aliases are written out, or too many services.
+    #[error(
+        "nested deeper than 64 levels, or has more than 200,000 nodes with its aliases written out, or more than {MOST_UNITS} services or containers"
+    )]
     TooMuch,
     /// Neither of the kinds of file that are examined.
     #[error("neither a Compose file nor a Kubernetes manifest")]
@@ -89,21 +95,26 @@ pub struct Known<'a> {
     pub credential_variables: &'a [&'static str],
 }
 
+/// More services, or containers of a pod, than anybody has. Rules compare each with each.
+const MOST_UNITS: usize = 500;
+
 /// Everything that will go wrong, in the order of the text.
 pub fn examine(text: &str, known: Known<'_>) -> Result<Vec<Finding>, Unreadable> {
     let documents = yaml::read(text)?;
     let mut found = Findings::default();
     rules::doubled(&documents.doubled, &mut found);
-    let mut is_known_kind = false;
-    for root in &documents.roots {
-        if compose::is_compose(root) {
-            is_known_kind = true;
-            rules::examine(&compose::read(root, known), known, &mut found);
-        }
+    let is_known = |root: &Rc<yaml::Node>| compose::is_compose(root) || pod::is_manifest(root);
+    if !documents.roots.iter().any(is_known) {
+        return Err(Unreadable::Neither);
     }
-    for scene in pod::read(&documents.roots, known) {
+    let composed = documents.roots.iter().filter(|root| compose::is_compose(root));
+    let mut scenes: Vec<Scene> = composed.map(|root| compose::read(root, known)).collect();
+    scenes.extend(pod::read(&documents.roots, known));
+    if scenes.iter().map(|scene| scene.units.len()).sum::<usize>() > MOST_UNITS {
+        return Err(Unreadable::TooMuch);
+    }
+    for scene in scenes {
         rules::examine(&scene, known, &mut found);
     }
-    is_known_kind |= documents.roots.iter().any(|root| pod::is_manifest(root));
-    if is_known_kind { Ok(found.in_order()) } else { Err(Unreadable::Neither) }
+    Ok(found.in_order())
 }

@@ -2,7 +2,7 @@
 
 use super::program;
 use super::scene::{
-    Capabilities, Kind, Mount, Pod, Scene, Service, Source, Stage, Unit, User, Variable, Volume, Words,
+    Capabilities, CommandLine, Kind, Mount, Pod, Scene, Service, Source, Stage, Unit, User, Variable, Volume,
 };
 use super::text::{Dialect, Text, normal};
 use super::yaml::Node;
@@ -46,7 +46,7 @@ fn objects(root: &Node) -> Vec<&Node> {
 fn configurations(object: &Node, known: Known<'_>) -> Vec<Configuration> {
     let is_map = object.text_at("kind") == Some("ConfigMap");
     let data = object.get("data").filter(|_| is_map);
-    let files = data.into_iter().flat_map(Node::entries).filter(|(key, _)| key.text.ends_with(".toml"));
+    let files = data.into_iter().flat_map(Node::entries).filter(|(key, _)| program::is_toml(&key.text));
     files.filter_map(|(_, node)| node.text()).map(|text| known.kz.configuration(text)).collect()
 }
 
@@ -148,9 +148,9 @@ fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
     })
 }
 
-fn command_line(node: &Node) -> Words {
+fn command_line(node: &Node) -> CommandLine {
     let words = node.items().into_iter().filter_map(|item| Text::of(item, POD)).collect();
-    Words { words, mark: node.mark, is_string: false }
+    CommandLine { words, mark: node.mark, is_string: false }
 }
 
 fn user(container: &Node, spec: &Node) -> User {

@@ -149,6 +149,11 @@ pub(super) fn kz_commands(script: &Text) -> Vec<(bool, Vec<String>)> {
     found.filter(|(_, words)| is_kz(words)).map(|(is_exec, words)| (is_exec, words.to_vec())).collect()
 }
 
+/// Whether a path names a TOML file.
+pub(super) fn is_toml(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| extension == "toml")
+}
+
 /// The last segment of a path.
 pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)

@@ -42,9 +42,9 @@ pub(super) struct Unit {
     /// Something of it comes from elsewhere, so that nothing of it is known to be absent.
     pub(super) is_partial: bool,
     /// What replaces the image's ENTRYPOINT.
-    pub(super) entrypoint: Option<Words>,
+    pub(super) entrypoint: Option<CommandLine>,
     /// What replaces the image's CMD.
-    pub(super) command: Option<Words>,
+    pub(super) command: Option<CommandLine>,
     pub(super) user: User,
     pub(super) variables: Vec<Variable>,
     pub(super) mounts: Vec<Mount>,
@@ -84,7 +84,7 @@ pub(super) enum Stage {
 
 /// A command line that stands in the file.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub(super) struct CommandLine {
     pub(super) words: Vec<Text>,
     pub(super) mark: Mark,
     /// It is written as one string.

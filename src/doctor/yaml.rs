@@ -284,6 +284,8 @@ fn key_text(node: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn one(text: &str) -> Rc<Node> {
@@ -330,7 +332,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..30 {
             let alias = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", ")));
+            let _ = writeln!(text, "a{level}: &a{level} [{}]", vec![alias; 10].join(", "));
         }
         assert!(matches!(read(&text), Err(Unreadable::TooMuch)));
     }
@@ -347,7 +349,7 @@ mod tests {
         for text in [
             "[".repeat(100_000),
             "{a: ".repeat(100_000),
-            (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
+            (0..2000).map(|depth| [" ".repeat(depth), "a:\n".to_owned()].concat()).collect(),
             "- ".repeat(50_000),
             "? ".repeat(50_000),
         ] {
@@ -355,7 +357,7 @@ mod tests {
         }
         let mut text = "a0: &a0 [x]\n".to_owned();
         for level in 1..100 {
-            text.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+            let _ = writeln!(text, "a{level}: &a{level} [*a{}]", level - 1);
         }
         assert!(matches!(read(&text), Err(Unreadable::TooMuch)));
     }

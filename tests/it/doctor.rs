@@ -186,6 +186,20 @@ fn owners_of_the_configuration_count() {
     sandbox.kz(&["doctor", "compose.yaml"]).expect_code(0);
 }
 
+/// Every service is compared with every other.
+#[test]
+fn more_services_than_anybody_has_are_refused() {
+    let with = |number: usize| {
+        let services: Vec<String> =
+            (0..number).map(|number| format!("  a{number}: {{ image: nginx }}\n")).collect();
+        let sandbox = Sandbox::new();
+        sandbox.file("compose.yaml", format!("services:\n{}", services.concat()));
+        sandbox.kz(&["doctor", "compose.yaml"])
+    };
+    with(500).expect_code(0);
+    with(501).expect_code(2).expect_stderr(&["more than 500 services", "[KZ266]"]);
+}
+
 #[test]
 fn the_page_shows_what_doctor_says() {
     let page = std::fs::read_to_string(in_repository("docs/doctor.md")).expect("the page");

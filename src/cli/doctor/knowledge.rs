@@ -69,7 +69,10 @@ fn export(export: &deliver::Export) -> Export {
 
 /// clap's own words, without what was typed where that could be anything.
 fn misread(error: &clap::Error) -> Misread {
-    let (message, hint) = super::super::usage_words(&error.render().to_string());
+    let text = error.render().to_string();
+    let (message, _) = super::super::usage_words(&text);
+    // Not clap's tips, which repeat what was typed.
+    let usage = text.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or("kz --help");
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
@@ -87,8 +90,18 @@ fn misread(error: &clap::Error) -> Misread {
         }
         _ => message,
     };
-    let hint = if literal::may_be_credential(&hint) { "kz --help".to_owned() } else { hint };
-    Misread { message, hint }
+    let suggested =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let suggested = suggested.into_iter().find_map(|kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    });
+    let values = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) if !values.is_empty() => Some(values.join(" | ")),
+        _ => None,
+    };
+    Misread { message, hint: suggested.or(values).unwrap_or_else(|| usage.to_owned()) }
 }
 
 /// Notes what a configuration says, however deep.

@@ -271,7 +271,7 @@ catalogue! {
         "Look at that line and the one above it: indentation, a missing quote or bracket, a tab.";
     ExamineTooMuch = 266,
         "the file to be examined is nested too deep, or grows too much",
-        "Aliases let a small file stand for a huge one. kz stops at 200,000 nodes, aliases written out, and at 64 levels.",
+        "Aliases let a small file stand for a huge one. kz stops at 200,000 nodes, aliases written out, at 64 levels, and at 500 services or containers.",
         "Write out what its aliases say, or examine a part of it.";
     ExamineNeither = 267,
         "neither a Compose file nor a manifest",

@@ -6,8 +6,8 @@ mod mounts;
 
 use super::program;
 use super::scene::{
-    Capabilities, Condition, Depend, EnvFile, Kind, Scene, Service, Stage, Unit, User, Variable, Volume,
-    Words,
+    Capabilities, CommandLine, Condition, Depend, EnvFile, Kind, Scene, Service, Stage, Unit, User, Variable,
+    Volume,
 };
 use super::text::{Dialect, Text};
 use super::yaml::{Key, Mark, Node};
@@ -110,7 +110,7 @@ fn service(node: &Node, secrets: Option<&Node>) -> Service {
 }
 
 /// `command` and `entrypoint`: a list, or a string that Compose splits into words.
-fn command_line(node: &Node) -> Option<Words> {
+fn command_line(node: &Node) -> Option<CommandLine> {
     let is_string = node.text().is_some();
     let words = match node.text() {
         // A variable stays in its word, whatever spaces there are in what it will be.
@@ -118,7 +118,7 @@ fn command_line(node: &Node) -> Option<Words> {
         None if node.is_list() => node.items().iter().filter_map(|node| Text::of(node, COMPOSE)).collect(),
         None => return None,
     };
-    Some(Words { words, mark: node.mark, is_string })
+    Some(CommandLine { words, mark: node.mark, is_string })
 }
 
 fn user(node: &Node) -> User {

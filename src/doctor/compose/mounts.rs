@@ -70,7 +70,6 @@ fn long(item: &Node) -> Option<Mount> {
     let source = item.get("source").and_then(|node| Text::of(node, COMPOSE));
     let source = match (item.text_at("type"), source.as_ref().map(Text::known)) {
         (Some("tmpfs"), _) => Source::Tmpfs,
-        (_, Some(None)) => Source::Unknown,
         (Some("bind"), Some(Some(path))) => Source::Bind(normal(path)),
         (Some("volume") | None, Some(Some(name))) => Source::Named(name.to_owned()),
         (Some("volume") | None, None) => Source::Anonymous,

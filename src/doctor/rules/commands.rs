@@ -5,7 +5,7 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{Misread, Program};
-use super::super::scene::{Scene, Unit, Words};
+use super::super::scene::{CommandLine, Scene, Unit};
 use super::super::text::{Dialect, Text};
 
 /// All rules of this kind.
@@ -32,7 +32,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 /// An operator of the shell, where kz is started by a string without one.
-fn operator<'a>(unit: &Unit, words: &'a Words) -> Option<&'a str> {
+fn operator<'a>(unit: &Unit, words: &'a CommandLine) -> Option<&'a str> {
     let is_operator = |word: &&str| ["&&", "||", "|", ">", ">>", "<", ";", "2>&1"].contains(word);
     let is_kz = matches!(unit.program, Program::Kz(..) | Program::Misread(..));
     words.words.iter().filter(|_| words.is_string && is_kz).filter_map(Text::known).find(is_operator)

@@ -3,7 +3,7 @@
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
-use super::super::program::{Action, file_name};
+use super::super::program::{Action, is_toml};
 use super::super::scene::{Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, below, join};
 use super::super::{Configuration, Found, Known};
@@ -66,7 +66,7 @@ fn is_mounted(unit: &Unit, path: &str) -> bool {
 }
 
 fn missing(scene: &Scene, unit: &Unit, path: &str, found: &mut Findings) {
-    let near = unit.mounts.iter().find(|mount| file_name(&mount.target).ends_with(".toml"));
+    let near = unit.mounts.iter().find(|mount| is_toml(&mount.target));
     let mounting = |source: &str| match scene.dialect {
         Dialect::Compose => format!("- {source}:{path}:ro"),
         Dialect::Pod => {

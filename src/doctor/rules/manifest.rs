@@ -11,7 +11,6 @@ use super::configuration;
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let Some(pod) = &scene.pod else { return };
     for unit in &scene.units {
-        exports_as_container(scene, pod, unit, found);
         if let (Some(_), Stage::Sidecar(_, mark)) = (unit.export(), unit.stage) {
             let what = "with `restartPolicy: Always` the kubelet goes on as soon as it has started, and starts it again whenever it has ended: the app may read before the secrets are there";
             found.add(Code::ExportAsSidecar, mark, &unit.title, what, "remove `restartPolicy`");
@@ -22,7 +21,9 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         }
     }
     for delivery in scene.deliveries() {
-        for (reader, mount) in scene.consumers(&delivery) {
+        let consumers = scene.consumers(&delivery);
+        exports_as_container(pod, delivery.unit, !consumers.is_empty(), found);
+        for (reader, mount) in consumers {
             part(&delivery, reader, mount, found);
             too_early(&delivery, reader, found);
         }
@@ -30,25 +31,15 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     no_token(scene, pod, known, found);
 }
 
-fn exports_as_container(scene: &Scene, pod: &Pod, unit: &Unit, found: &mut Findings) {
-    let exports = unit.export().is_some_and(|export| export.output.is_some()) && unit.stage == Stage::Main;
-    let has_readers = scene
-        .deliveries()
-        .iter()
-        .any(|delivery| delivery.unit.name == unit.name && !scene.consumers(delivery).is_empty());
-    if exports && (pod.restarts || has_readers) {
+fn exports_as_container(pod: &Pod, unit: &Unit, has_readers: bool, found: &mut Findings) {
+    if unit.stage == Stage::Main && (pod.restarts || has_readers) {
         let what = if pod.restarts {
             "it stands in `containers`: the others do not wait for it, and the kubelet starts it again whenever it has ended (`CrashLoopBackOff`)"
         } else {
             "it stands in `containers`: the others start at the same time and may read before the secrets are there"
         };
-        found.add(
-            Code::ExportAsContainer,
-            unit.mark,
-            &unit.title,
-            what,
-            "initContainers:   # instead of containers:",
-        );
+        let write = "initContainers:   # instead of containers:";
+        found.add(Code::ExportAsContainer, unit.mark, &unit.title, what, write);
     }
 }
 

@@ -136,15 +136,14 @@ fn other_profile(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
 
 fn unknown(scene: &Scene, found: &mut Findings) {
     let names: HashSet<&str> = scene.units.iter().map(|unit| unit.name.as_str()).collect();
+    let exporter = scene.units.iter().find(|unit| unit.export().is_some());
+    let name = exporter.map_or("the name of a service below `services:`", |unit| &unit.name);
     for unit in scene.units.iter().filter(|unit| !unit.is_partial) {
         for depend in unit.service.depends.iter().filter(|depend| !names.contains(depend.name.as_str())) {
             let what = format!(
                 "there is no service `{}`: Compose refuses the file (`service \"{}\" depends on undefined service \"{}\"`)",
                 depend.name, unit.name, depend.name
             );
-            let near =
-                names.iter().filter(|name| scene.unit(name).is_some_and(|unit| unit.export().is_some()));
-            let name = near.min().map_or("the name of a service below `services:`", |name| name);
             found.add(Code::UnknownDependency, depend.mark, &unit.title, what, name);
         }
     }

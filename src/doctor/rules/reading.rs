@@ -26,7 +26,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             match unit.mount_over(&read.path) {
                 None => not_mounted(scene, unit, &read, &deliveries, found),
                 Some((mount, rest)) => {
-                    other_file(scene, (unit, &read), (mount, rest), &deliveries, known, found)
+                    other_file(scene, (unit, &read), (mount, rest), &deliveries, known, found);
                 }
             }
         }
@@ -63,7 +63,7 @@ fn env_file(
     };
     let place = if path.starts_with('/') { path } else { "/secrets/.env".to_owned() };
     let write = format!(
-        "entrypoint: [\"sh\", \"-c\", \"set -a; . {place} && exec \\\"$$@\\\"\", \"--\"]\ncommand: [\"…\"]   # the image's own, which Compose drops when entrypoint is set"
+        "entrypoint: [\"sh\", \"-c\", \"set -a; . {place} && exec docker-entrypoint.sh \\\"$$@\\\"\", \"--\"]   # docker-entrypoint.sh: the image's own\ncommand: [\"…\"]   # the image's own, which Compose drops when entrypoint is set"
     );
     found.add(code, file.mark, &unit.title, what, write);
 }
@@ -204,9 +204,9 @@ fn other_file(
     known: Known<'_>,
     found: &mut Findings,
 ) {
-    let wrote: Vec<&Delivery<'_>> =
+    let exports: Vec<&Delivery<'_>> =
         deliveries.iter().filter(|delivery| delivery.shared() == Some(&mount.source)).collect();
-    let [delivery] = wrote.as_slice() else { return };
+    let [delivery] = exports.as_slice() else { return };
     let others_write = scene.units.iter().any(|other| {
         other.name != delivery.unit.name
             && other.mount_of(&mount.source).is_some_and(|mount| !mount.is_read_only)
@@ -217,7 +217,7 @@ fn other_file(
     }
     let Some(code) = mismatch(scene, read, rest, delivery, known) else { return };
     let Read { path, mark, way } = read;
-    let wrote = match delivery.export.form {
+    let content = match delivery.export.form {
         Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
         Form::Files => format!("a file for each secret into `{}`", join(&mount.target, &delivery.inside)),
     };
@@ -228,7 +228,7 @@ fn other_file(
             delivery.unit.name,
             delivery.export.only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         ),
-        _ => format!("{}, but `{}` writes {wrote}", way.words(path), delivery.unit.name),
+        _ => format!("{}, but `{}` writes {content}", way.words(path), delivery.unit.name),
     };
     let write = match (way, code) {
         (_, Code::NotExported) => format!("--only {},{}", delivery.export.only.join(","), rest),

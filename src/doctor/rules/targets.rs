@@ -15,6 +15,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             None => no_mount(delivery, found),
             Some(mount) => {
                 lost(scene, delivery, mount, found);
+                nobody_reads(scene, delivery, mount, found);
                 form(scene, delivery, mount, known, found);
                 sticky(scene, delivery, mount, found);
                 if mount.is_read_only {
@@ -111,20 +112,21 @@ fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findi
         }
         _ => {}
     }
+}
+
+/// A volume that only the exporter mounts. One that comes from elsewhere may be read elsewhere too.
+fn nobody_reads(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
+    let unit = delivery.unit;
     let is_here =
         matches!(scene.volume_of(mount).map(|volume| volume.kind), Some(Kind::Plain | Kind::Scratch { .. }));
     let Source::Named(name) = &mount.source else { return };
     let is_mounted =
         scene.units.iter().any(|other| other.name != unit.name && other.mount_of(&mount.source).is_some());
     if is_here && !is_mounted && !scene.is_partial && scene.units.iter().all(|unit| !unit.is_partial) {
+        let target = &mount.target;
         let what = format!("nobody else mounts `{name}`, so nobody reads what is written to `{target}`");
-        found.add(
-            Code::NobodyReads,
-            mount.mark,
-            &unit.title,
-            what,
-            super::reading::mount_lines(scene, delivery, target),
-        );
+        let write = super::reading::mount_lines(scene, delivery, target);
+        found.add(Code::NobodyReads, mount.mark, &unit.title, what, write);
     }
 }
 
@@ -217,10 +219,11 @@ fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Fin
 fn twice(deliveries: &[Delivery<'_>], found: &mut Findings) {
     for (index, delivery) in deliveries.iter().enumerate() {
         let Some(source) = delivery.shared() else { continue };
-        let line = |delivery: &Delivery<'_>| delivery.unit.line().cloned();
         let earlier = deliveries[..index].iter().find(|earlier| {
             let is_there = earlier.shared() == Some(source) && earlier.inside == delivery.inside;
-            is_there && earlier.export.form == delivery.export.form && line(earlier) != line(delivery)
+            is_there
+                && earlier.export.form == delivery.export.form
+                && earlier.unit.line() != delivery.unit.line()
         });
         if let Some(earlier) = earlier {
             let unit = delivery.unit;
