@@ -7,6 +7,7 @@ pub mod log;
 pub mod patience;
 pub mod secret;
 
+pub mod doctor;
 pub mod exec;
 #[cfg(feature = "https")]
 pub mod http;

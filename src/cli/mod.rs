@@ -5,6 +5,7 @@
 mod args;
 mod completions;
 mod deadline;
+mod doctor;
 mod explain;
 mod export;
 mod init;
@@ -30,8 +31,9 @@ use crate::config::variables::Process;
 use crate::log::{Format, Level, Log, Stderr};
 use crate::{config, exec};
 use args::{Arguments, Command, Common, LogFormat};
+use doctor::Health;
 use explain::Code;
-pub use explain::page as errors_page;
+pub use explain::{findings_page, page as errors_page};
 use report::{Failure, Style, report};
 use session::Session;
 use status::Readiness;
@@ -87,6 +89,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             }
         }
         Command::Plan(command) => plan::plan(command, &session()?)?,
+        Command::Doctor(command) => {
+            if doctor::doctor(command, &process, log)? == Health::Ill {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Explain(command) => explain::explain(command)?,
         Command::Install(command) => install::install(command, common, log)?,
         Command::Init(command) => init::init(command, common, &process, log)?,

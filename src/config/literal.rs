@@ -48,14 +48,14 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// Whether the text, or a part of it, is unmistakably a credential.
-pub(super) fn looks_like_credential(text: &str) -> bool {
+pub(crate) fn looks_like_credential(text: &str) -> bool {
     let words =
         text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ',' | '/' | '@' | ':'));
     words.into_iter().any(has_known_prefix) || has_password_in_url(text)
 }
 
 /// Whether the text could be one: as above, or long and mixed as only generated text is.
-pub(super) fn may_be_credential(text: &str) -> bool {
+pub(crate) fn may_be_credential(text: &str) -> bool {
     looks_like_credential(text) || text.split(char::is_whitespace).any(is_generated)
 }
 

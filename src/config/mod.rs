@@ -15,7 +15,7 @@ pub mod variables;
 mod check;
 mod files;
 mod keys;
-mod literal;
+pub(crate) mod literal;
 mod provider;
 mod scope;
 mod table;

@@ -42,6 +42,8 @@ mod delivery;
 mod descriptors;
 /// The documents say what is there.
 mod docs;
+/// Every finding of `kz doctor` in a broken file, at its line; none in files that are right.
+mod doctor;
 /// Every error has a code, an explanation, a page and a case.
 mod errors;
 /// A Vault in this process.

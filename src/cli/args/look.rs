@@ -1,6 +1,8 @@
 //! The commands that say something and deliver nothing.
 
-use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
 
 const STATUS_STATES: &str = "\
 Examples:
@@ -87,6 +89,39 @@ pub(in crate::cli) enum PlanFormat {
     Iam,
 }
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  kz doctor compose.yaml
+  kz doctor kubernetes/*.yaml
+  kz doctor --format json compose.yaml | jq -r '.[].code'
+
+Reads the files and what they mount from beside them, and nothing else; nothing is contacted or started.
+What `${…}`, `extends` and `include` bring is not known, and nothing is said about it. A credential that
+is found is not shown. `kz explain D101` says more of a finding.
+
+Exit code 0 when nothing was found, 1 with findings, 2 when a file cannot be read.";
+
+/// `kz doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub(in crate::cli) struct Doctor {
+    /// Compose files, and manifests of pods and of what makes pods
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Lines for people, or JSON for programs
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: DoctorFormat,
+}
+
+/// The forms of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum DoctorFormat {
+    /// Place, code, what will happen, why, and what to write
+    Text,
+    /// An array of objects with `code`, `file`, `line`, `column`, `subject`, `message`, `why` and `write`
+    Json,
+}
+
 pub(super) const SCHEMA_EXAMPLES: &str = "\
 Examples:
   kz schema > keyzero.schema.json
@@ -115,6 +150,7 @@ pub(in crate::cli) struct Init {
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   kz explain KZ212                   what stands in brackets behind `kz: error: …`
+  kz explain D301                    a finding of `kz doctor`
   kz explain                         all codes, a line each";
 
 /// `kz explain`.

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use crate::config::{parse_duration, secret::parse_mode};
 use crate::publish::is_directory_mode;
 use deliver::{Export, Install, Run};
-use look::{Completions, Explain, Init, Plan, SCHEMA_EXAMPLES, Status};
+use look::{Completions, Doctor, Explain, Init, Plan, SCHEMA_EXAMPLES, Status};
 
 const VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("KZ_COMMIT"), ", ", env!("KZ_TARGET"), ")");
@@ -24,6 +24,7 @@ Examples:
   kz init                                            a commented .keyzero.toml to begin with
   kz validate                                        check .keyzero.toml, contact nothing
   kz status                                          ask every backend, show no value
+  kz doctor compose.yaml                             what will go wrong there, before it does
   kz plan                                            calls, cost and policies, contact nothing
   kz run -- node server.js                           become the server, secrets in its environment
   kz export --format files --output /secrets         one file per secret, for *_FILE variables
@@ -104,6 +105,8 @@ pub(super) enum Command {
     Status(Status),
     /// Say what a start would read, in how many calls, at what cost and with which permissions
     Plan(Plan),
+    /// Find what will go wrong in a Compose file or a pod manifest, before it does
+    Doctor(Doctor),
     /// Write a commented .keyzero.toml for what is in this directory
     Init(Init),
     /// Print the JSON Schema of .keyzero.toml, for editors

@@ -261,6 +261,38 @@ catalogue! {
         "secrets would be shown on a terminal",
         "What a terminal shows is read over shoulders, kept in its history and recorded with the session. Nothing was asked of a backend.",
         "Send it on: `eval \"$(kz export --format shell)\"`, `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
+    ExamineMissing = 260,
+        "the file to be examined does not exist",
+        "`kz doctor` was given a name under which there is nothing.",
+        "Name the file, from the working directory: `kz doctor compose.yaml`.";
+    ExamineKind = 261,
+        "what is to be examined is no file",
+        "`kz doctor` reads regular files, and was given a directory, a device, a pipe or a socket.",
+        "Name the files: `kz doctor kubernetes/*.yaml`.";
+    ExamineUnreadable = 262,
+        "the file to be examined cannot be read",
+        "The system refuses to open or to read it.",
+        "Check its owner and mode, and those of the directories above it.";
+    ExamineTooLarge = 263,
+        "the file to be examined is too large",
+        "`kz doctor` reads files of up to 1 MiB, which is more than any that a person wrote.",
+        "Name the Compose file or the manifest itself, not what was made from it.";
+    ExamineNotText = 264,
+        "the file to be examined is not UTF-8",
+        "YAML is text; the message says in which line the first byte stands that is none.",
+        "Convert it: `iconv -f LATIN1 -t UTF-8`.";
+    ExamineSyntax = 265,
+        "the file to be examined is not YAML",
+        "From the named place on it is not well-formed. Compose and kubectl refuse it too. The line is not shown, since it may hold a value.",
+        "Look at that line and the one above it: indentation, a missing quote or bracket, a tab.";
+    ExamineTooMuch = 266,
+        "the file to be examined is nested too deep, or grows too much",
+        "Aliases let a small file stand for a huge one. kz stops at 200,000 nodes, aliases written out, at 64 levels, and at 500 services or containers.",
+        "Write out what its aliases say, or examine a part of it.";
+    ExamineNeither = 267,
+        "neither a Compose file nor a manifest",
+        "It is YAML, but has neither `services` (or `include`) nor `apiVersion` and `kind`.",
+        "Name a Compose file or Kubernetes manifests. Files of Helm have to be rendered first: `helm template`.";
 
     DoesNotFit = 401,
         "a value does not fit the format",

@@ -4,6 +4,8 @@ mod catalogue;
 
 pub(super) use catalogue::{CATALOGUE, Code, Explanation};
 
+use crate::doctor;
+
 use super::args::look::Explain;
 use super::report::Failure;
 use super::stdout;
@@ -11,7 +13,11 @@ use super::stdout;
 /// Runs `kz explain`.
 pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
     let text = match &arguments.code {
-        Some(written) => entry(find(written).ok_or_else(|| Failure::UnknownCode(written.clone()))?),
+        Some(written) => match (find(written), find_finding(written)) {
+            (Some(explanation), _) => entry(explanation),
+            (None, Some(explanation)) => finding_entry(explanation),
+            (None, None) => return Err(Failure::UnknownCode(written.clone())),
+        },
         None => list(),
     };
     stdout::print(text.as_bytes())
@@ -30,9 +36,22 @@ fn entry(explanation: &Explanation) -> String {
     format!("{}: {title}\n\n{cause}\n\nWhat to do: {remedy}\n\n{}\n", code.id(), ends(*code))
 }
 
+/// `D101`, `d101` and `[D101]` all mean the same.
+fn find_finding(written: &str) -> Option<&'static doctor::Explanation> {
+    let id = written.trim_matches(['[', ']']).to_ascii_uppercase();
+    doctor::CATALOGUE.iter().find(|explanation| explanation.code.id() == id)
+}
+
+fn finding_entry(explanation: &doctor::Explanation) -> String {
+    let doctor::Explanation { code, title, why, remedy } = explanation;
+    format!("{}: {title}\n\n{why}\n\nWhat to do: {remedy}\n\nA finding of `kz doctor`.\n", code.id())
+}
+
 fn list() -> String {
-    let line = |explanation: &Explanation| format!("{}  {}\n", explanation.code.id(), explanation.title);
-    CATALOGUE.iter().map(line).collect()
+    let errors = CATALOGUE.iter().map(|error| format!("{}  {}\n", error.code.id(), error.title));
+    let findings =
+        doctor::CATALOGUE.iter().map(|finding| format!("{}   {}\n", finding.code.id(), finding.title));
+    errors.chain(findings).collect()
 }
 
 /// How kz ends after it.
@@ -76,6 +95,19 @@ pub fn page() -> String {
     text
 }
 
+/// The page `docs/findings.md`, made from the catalogue of `kz doctor`.
+pub fn findings_page() -> String {
+    let mut text = "# Findings of `kz doctor`\n\nMade from the program by `make generated`; `kz explain CODE` prints one of them. The first digit says what it is about: 1 environment and \
+        delivery,\n2 volumes and ownership, 3 order and lifecycle, 4 credentials, configuration and commands, 5 pods. A code keeps its meaning for ever.\n"
+        .to_owned();
+    for explanation in doctor::CATALOGUE {
+        let doctor::Explanation { code, title, why, remedy } = explanation;
+        let id = code.id();
+        text.extend(["\n## ", &id, ": ", title, "\n\n", why, "\n\n**What to do:** ", remedy, "\n"]);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,8 +118,15 @@ mod tests {
             assert_eq!(find(written).map(|found| found.code), Some(Code::ConfigDirectory), "{written}");
         }
         assert_eq!(find("1").map(|found| found.code), Some(Code::Internal));
-        for unknown in ["KZ999", "", "KZ", "E212"] {
-            assert!(find(unknown).is_none(), "{unknown}");
+        for unknown in ["KZ999", "", "KZ", "E212", "D999"] {
+            assert!(find(unknown).is_none() && find_finding(unknown).is_none(), "{unknown}");
+        }
+        for written in ["D313", "d313", "[D313]"] {
+            assert_eq!(
+                find_finding(written).map(|found| found.code),
+                Some(doctor::Code::Dollar),
+                "{written}"
+            );
         }
     }
 }

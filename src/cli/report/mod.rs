@@ -19,6 +19,7 @@ use crate::provider::FailureKind;
 use crate::resolve::{Class, Failed, Failures};
 use crate::{config as configuration, exec, plan, publish};
 
+use super::doctor::Unread;
 use super::explain::Code;
 use super::export::template::Trouble;
 use super::status::class;
@@ -80,6 +81,8 @@ pub(super) enum Failure {
     Unfit(exec::environment::Unfit),
     /// CMD did not start.
     Exec(String, exec::Refused),
+    /// `kz doctor` cannot examine a file.
+    Examine(std::path::PathBuf, Unread),
     /// `kz init` found a configuration.
     Overwrites(std::path::PathBuf),
     /// `kz explain` was asked for what there is not.
@@ -175,6 +178,7 @@ fn words(failure: &Failure) -> Words {
         Failure::Unfit(error) => Words::error(unfit_code(error), error.to_string())
             .hint("deliver it as a file: `kz export --format files`, or leave it out with `--only`"),
         Failure::Exec(program, refused) => exec_words(program, *refused),
+        Failure::Examine(path, unread) => examine_words(path, unread),
         Failure::Overwrites(path) => {
             let message = format!("`{}` is there already, and `kz init` overwrites nothing", path.display());
             Words::error(Code::Overwrites, message)
@@ -259,6 +263,36 @@ fn output_words(refusals: &[Refusal], hint: &str) -> Words {
         .iter()
         .fold(words, |words, refusal| words.cause(format!("{}: {}", refusal.name, refusal.reason)));
     words.hint_maybe(Some(hint).filter(|hint| !hint.is_empty()))
+}
+
+fn examine_words(path: &Path, unread: &Unread) -> Words {
+    use crate::doctor::Unreadable;
+    let (code, hint) = match unread {
+        Unread::Missing => (Code::ExamineMissing, "name the file: `kz doctor compose.yaml`"),
+        Unread::Directory | Unread::NotRegular => {
+            (Code::ExamineKind, "name a file in it: `kz doctor compose.yaml`")
+        }
+        Unread::System(_) => (Code::ExamineUnreadable, "look at its owner and mode: `ls -l`"),
+        Unread::TooLarge => {
+            (Code::ExamineTooLarge, "name the Compose file, or the manifest, that a person wrote")
+        }
+        Unread::NotText(_) => (Code::ExamineNotText, "write it as UTF-8: `iconv -t UTF-8`"),
+        Unread::Content(Unreadable::Syntax(_)) => {
+            (Code::ExamineSyntax, "look at that line and the one above: indentation, a missing quote, a tab")
+        }
+        Unread::Content(Unreadable::TooMuch) => {
+            (Code::ExamineTooMuch, "write out what its aliases say, or examine a smaller file")
+        }
+        Unread::Content(Unreadable::Neither) => {
+            (Code::ExamineNeither, "name a Compose file, or manifests with `apiVersion` and `kind`")
+        }
+    };
+    let words = Words::error(code, format!("`{}` {unread}", path.display()));
+    let words = match unread {
+        Unread::System(error) => words.cause(system(error)),
+        _ => words,
+    };
+    words.hint(hint)
 }
 
 fn unfit_code(error: &exec::environment::Unfit) -> Code {

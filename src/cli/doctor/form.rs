@@ -1,0 +1,52 @@
+//! The two forms of findings: lines for people, objects for programs.
+
+use std::fmt::Write as _;
+
+use crate::doctor::Finding;
+use crate::json::quoted;
+use crate::log::escape;
+
+use super::Examined;
+
+/// Each finding with its place, what will happen, why, and what to write.
+pub(super) fn text(examined: &[Examined<'_>]) -> String {
+    let mut text = String::new();
+    for file in examined {
+        for finding in &file.findings {
+            let Finding { code, mark, subject, what, write } = finding;
+            let place = format!("{}:{}:{}", escape(&file.path.display().to_string()), mark.line, mark.column);
+            let _ = writeln!(text, "{place}: {} {}: {}", code.id(), escape(subject), escape(what));
+            let _ = writeln!(text, "    why: {}", code.explanation().why);
+            let _ = match write.split_once('\n') {
+                None => writeln!(text, "    write: {}", escape(write)),
+                Some(_) => writeln!(text, "    write:"),
+            };
+            for line in write.lines().filter(|_| write.contains('\n')) {
+                let _ = writeln!(text, "        {}", escape(line));
+            }
+        }
+    }
+    text
+}
+
+/// An array of objects.
+pub(super) fn json(examined: &[Examined<'_>]) -> String {
+    let findings = examined.iter().flat_map(|file| file.findings.iter().map(|finding| object(file, finding)));
+    let objects: Vec<String> = findings.collect();
+    if objects.is_empty() { "[]\n".to_owned() } else { format!("[\n  {}\n]\n", objects.join(",\n  ")) }
+}
+
+fn object(file: &Examined<'_>, finding: &Finding) -> String {
+    let Finding { code, mark, subject, what, write } = finding;
+    format!(
+        "{{\"code\":{},\"file\":{},\"line\":{},\"column\":{},\"subject\":{},\"message\":{},\"why\":{},\"write\":{}}}",
+        quoted(&code.id()),
+        quoted(&file.path.display().to_string()),
+        mark.line,
+        mark.column,
+        quoted(subject),
+        quoted(what),
+        quoted(code.explanation().why),
+        quoted(write),
+    )
+}

@@ -1,0 +1,327 @@
+//! Every finding of `kz doctor`: its code, why it is one, and what to do. A flat table, and the only place that numbers
+//! them.
+//!
+//! Invariants: a code keeps its meaning for ever; its first digit says what it is about (1 environment and delivery,
+//! 2 volumes and ownership, 3 order and lifecycle, 4 credentials, configuration and commands, 5 pods). The words of one
+//! occurrence are made beside the rule; what is said here holds for all of them.
+
+/// One kind of finding, explained.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    /// Its code.
+    pub code: Code,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// Why that goes wrong.
+    pub why: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $number:literal, $title:literal, $why:literal, $remedy:literal;)+) => {
+        /// A finding's number: stable, so that it can be looked up and searched for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $title] $name = $number,)+
+        }
+
+        /// All of them, by number.
+        pub static CATALOGUE: &[Explanation] = &[
+            $(Explanation { code: Code::$name, title: $title, why: $why, remedy: $remedy },)+
+        ];
+    };
+}
+
+impl Code {
+    /// `D101`.
+    pub fn id(self) -> String {
+        format!("D{}", self as u16)
+    }
+
+    /// What is said of it.
+    pub fn explanation(self) -> &'static Explanation {
+        let at = CATALOGUE.partition_point(|explanation| explanation.code < self);
+        &CATALOGUE[at.min(CATALOGUE.len() - 1)]
+    }
+}
+
+catalogue! {
+    EnvFileInVolume = 101,
+        "`env_file` names a file in a volume",
+        "Compose reads `env_file:` itself, on the host, before there is any container. A file that an init service writes into a volume does not exist there.",
+        "Let the container read it: `*_FILE` variables with `--format files`, a shell that sources it, or `kz run --env-file`.";
+    EnvFileOptional = 102,
+        "an optional `env_file` that is never there in time",
+        "With `required: false` Compose goes on when the file is not on the host. It is never there before the init service has run, so the service starts without its secrets, and nothing says so.",
+        "Let the container read the file, as for D101, and remove the `env_file`.";
+    EnvFileOnHost = 103,
+        "`env_file` names what an init service writes on the host",
+        "Compose reads every `env_file:` when it reads the Compose file, before it starts the service that writes it. The first `up` fails, and later ones take what the time before has written.",
+        "Run the export by itself first (`docker compose run --rm secrets-init`), or let the container read the file.";
+    FileNotMounted = 104,
+        "a `*_FILE` variable names a file that is not mounted",
+        "The file is in the volume that the export writes to, and this service or container does not mount that.",
+        "Mount the volume where the variable says, read-only.";
+    MountedElsewhere = 105,
+        "what is read is mounted somewhere else",
+        "The volume of the export is mounted, but under another path than the one that is read.",
+        "Let both paths agree: mount it where it is read.";
+    SecretNotGiven = 106,
+        "a file below `/run/secrets` without such a secret",
+        "Compose mounts there only what the service lists under `secrets:`.",
+        "List the secret under the service's `secrets:`, and define it at the top level.";
+    NotExported = 107,
+        "a `*_FILE` variable names a secret that is not exported",
+        "`kz export --only` writes the named secrets and no other.",
+        "Add the secret to `--only`, or leave `--only` out.";
+    ScriptNotMounted = 108,
+        "a script reads a file that is not mounted",
+        "The file is in the volume that the export writes to, and this service or container does not mount that: the shell ends with `can't open`.",
+        "Mount the volume where the script reads, read-only.";
+    OtherFile = 109,
+        "what is read is not what is written",
+        "Only one export writes into this volume, and it writes other files: one file for all secrets where a file for each is read, or the other way round, or another name.",
+        "Choose the form and the name that the reader expects: `--format files --output DIR` for `*_FILE`, `--format env --output FILE` for `.` and `--env-file`.";
+    RunFileNotMounted = 110,
+        "`kz run --env-file` reads a file that is not mounted",
+        "The file is in the volume that the export writes to, and this service or container does not mount that: `kz run` ends with exit code 125 (KZ501).",
+        "Mount the volume where `--env-file` says, read-only.";
+
+    TmpfsVolume = 201,
+        "a one-time export into a volume in memory",
+        "The engine mounts a tmpfs volume when its first container starts and unmounts it when its last one ends. The exporter is alone and ends, so everything is gone before anybody reads it.",
+        "Use a plain named volume, or let a service that stays mount the volume too and start it first.";
+    OwnTmpfs = 202,
+        "an export into the container's own tmpfs",
+        "`tmpfs:` is memory of one container. No other container sees it, and it ends with the container.",
+        "Use a named volume that both mount.";
+    NoMount = 203,
+        "an export to where nothing is mounted",
+        "Without a mount the output goes into the container's own layer, which nobody else sees and which is removed with it; with a read-only root it fails.",
+        "Mount a named volume at the directory of `--output`.";
+    Anonymous = 204,
+        "an export into a volume without a name",
+        "An anonymous volume belongs to one container; another service that writes the same line gets another volume.",
+        "Give the volume a name, in both services and at the top level.";
+    NobodyReads = 205,
+        "nobody reads what is exported",
+        "The volume is mounted by the exporter alone.",
+        "Mount it, read-only, where it is to be read.";
+    UndefinedVolume = 206,
+        "a volume that is not defined",
+        "Compose makes named volumes only when they are listed at the top level, and refuses the whole file otherwise.",
+        "Add its name below the top level's `volumes:`.";
+    Writable = 207,
+        "a reader may write to the secrets",
+        "A volume is shared ground: whoever may write there can replace what the others read and block the next export.",
+        "Mount it read-only: `:ro`, or `readOnly: true`.";
+    CannotRead = 208,
+        "the reader's uid cannot read what is written",
+        "kz writes files of mode 0400, which their owner and root can read, and nobody else. The exporter runs as another uid than the reader, and gives the files to nobody.",
+        "Run the exporter as the reader's uid, or as root with CAP_CHOWN and `--owner`. `--for UID` makes the export fail where it would not be readable.";
+    OwnerWithoutRoot = 209,
+        "`--owner` without root",
+        "Only root may give files away; Docker gives no capability to other users, whatever `cap_add` says.",
+        "Run the export as root with CAP_CHOWN alone, or as the very uid that is to own the files.";
+    OwnerWithoutChown = 210,
+        "`--owner` without `CAP_CHOWN`",
+        "`cap_drop: [ALL]` takes CAP_CHOWN from root too.",
+        "Add it back: `cap_add: [CHOWN]`.";
+    NotForReader = 211,
+        "`--for` names somebody who will not be able to read",
+        "`--for` makes the export fail when that uid could not read what is written. With this owner and this mode it could not.",
+        "Give the files to that uid by `--owner`, or let more than the owner read by `--mode`.";
+    ClosedDirectory = 212,
+        "an exporter without root on a volume that belongs to root",
+        "An empty volume takes owner and mode from the directory of the image that it is mounted over. Where the image has none, it belongs to root and is closed to others.",
+        "Mount it at `/secrets`, which kz's image has and which is open, or run the export as root.";
+    StickyTarget = 213,
+        "links in a sticky directory, for another uid",
+        "`--format files` makes symbolic links. In a directory that everybody may write to and that has the sticky bit, the kernel lets only their owner follow them (`fs.protected_symlinks=1`, the default of most distributions).",
+        "Export into a volume of its own, or into a directory below, or write a single file.";
+    WritableConfiguration = 214,
+        "the configuration is mounted to be written",
+        "A configuration is code: it says which addresses get kz's credentials. Mounted read-only nobody in the container can change it, and kz need not ask who owns it.",
+        "Add `:ro`.";
+    SecretOwner = 215,
+        "owner or mode on a secret that comes from a file",
+        "Compose mounts such a file as it is on the host. uid, gid and mode are for Swarm, and are ignored.",
+        "Give the file the right owner and mode on the host, or run the service as the file's owner.";
+    TargetReadOnly = 216,
+        "an export into a read-only mount",
+        "kz makes new files beside the old ones and renames them, so it has to write to the directory.",
+        "Leave out `:ro` at the exporter, and at the exporter only.";
+    TargetIsDirectory = 217,
+        "one file is to be written where a directory is",
+        "A mounted volume is a directory; every format but `files` writes one file.",
+        "Name a file in it: `--output /secrets/.env`; or write `--format files`.";
+    DirectoryMissing = 218,
+        "`--format files` without its directory",
+        "`--format files` writes into a directory that has to be there already: kz makes none, since a missing one usually means a missing mount. A new volume is empty.",
+        "Write into the mounted directory itself.";
+    TargetIsMount = 219,
+        "the file to be written is a mount",
+        "kz replaces a file by renaming a new one over it, which the kernel refuses for a mount. Writing into it instead would show readers a half-written file.",
+        "Mount the directory that the file is to be in.";
+    TwoExports = 220,
+        "two exports to the same place",
+        "An export replaces the whole set, or the whole file. The later one removes what the earlier one has written.",
+        "Put all secrets into one export, or give each a volume or a directory of its own.";
+
+    NoDependency = 301,
+        "a reader that does not wait for the export",
+        "Compose starts services side by side unless `depends_on` says otherwise.",
+        "Wait for the exporter with `condition: service_completed_successfully`, or read by `kz run --env-file F --wait 60s`.";
+    ShortDependency = 302,
+        "the short form of `depends_on`",
+        "`depends_on: [name]` waits until that container has started. The export takes longer, and may fail.",
+        "Write the long form with `condition: service_completed_successfully`.";
+    StartedDependency = 303,
+        "`service_started` on an export",
+        "That condition waits until the container has started. The export takes longer, and may fail.",
+        "Write `condition: service_completed_successfully`.";
+    UnknownDependency = 304,
+        "`depends_on` names no service",
+        "Compose refuses the whole file.",
+        "Correct the name.";
+    HealthyDependency = 305,
+        "`service_healthy` on an export",
+        "The export writes and exits. A container that has exited is never healthy, and without a healthcheck it cannot be.",
+        "Write `condition: service_completed_successfully`.";
+    NotRequired = 306,
+        "an export that need not succeed",
+        "With `required: false` Compose only warns when the export fails, and starts the reader all the same.",
+        "Leave `required: false` out. Where a secret may be missing, say so in `.keyzero.toml`: `optional = true`.";
+    Restarted = 307,
+        "an export that is started again for ever",
+        "`always`, `unless-stopped` and `any` start a container again also after it has ended well.",
+        "Leave `restart` out, or write `restart: \"no\"`; `on-failure` does no harm.";
+    Circle = 308,
+        "services that wait for each other",
+        "Compose refuses the whole file.",
+        "Remove one of the dependencies. An exporter waits for nobody who reads from it.";
+    OtherProfile = 309,
+        "an export in a profile that its reader is not in",
+        "Services in a profile are off unless it is asked for, and Compose starts nobody who needs a service that is off.",
+        "Give both the same profiles, or the exporter none.";
+    BehindShell = 310,
+        "`kz run` behind a shell",
+        "The shell stays as PID 1, unless it makes way. Signals go to it, and a shell passes none on: the program is killed after the grace period instead of ending in order.",
+        "Write `exec kz run -- …` in the script, or leave the shell out.";
+    ExportServes = 311,
+        "an export in the place of a server",
+        "`kz export` writes and exits; it starts nothing.",
+        "Use `kz run -- CMD`, or a service of its own for the export.";
+    NoCommand = 312,
+        "`kz run` without a command",
+        "`entrypoint:` (and `command:` in a pod) drops the CMD of the image, so nothing follows `kz run --`.",
+        "Write the image's CMD as `command:` (`args:` in a pod).";
+    Dollar = 313,
+        "a dollar sign that Compose reads",
+        "Compose fills in `$NAME` and `${NAME}` from the host's environment before the container sees the line, and Compose 1 refuses every other `$`.",
+        "Write `$$` where the shell in the container is to see a `$`.";
+
+    LiteralCredential = 401,
+        "a credential in the environment's literal values",
+        "This file is read by everybody who may see the repository, and its values by everybody who may ask the engine.",
+        "Let kz deliver it, as a file or by `kz run`, and change the credential: it has been seen.";
+    CredentialInCommand = 402,
+        "a credential on a command line",
+        "Command lines are shown by `ps` and `docker top` to every user of the host, and stand in this file.",
+        "Let the program read it from a file or from its environment, and change the credential: it has been seen.";
+    BuildArgument = 403,
+        "a credential as a build argument",
+        "Build arguments are part of the image's history, wherever their value comes from.",
+        "Use a build secret: `RUN --mount=type=secret,id=…`, and `secrets:` below `build:`.";
+    OwnCredential = 404,
+        "kz's own credential in its environment",
+        "The engine keeps and shows the environment of every container. kz reads its credential from a file just as well.",
+        "Mount it as a file and name that file.";
+    NoConfiguration = 405,
+        "no configuration where kz looks",
+        "kz looks for `.keyzero.toml` in its working directory and above; its image's is `/app`.",
+        "Mount it there: `./keyzero.toml:/app/.keyzero.toml:ro`.";
+    ConfigurationElsewhere = 406,
+        "the configuration is mounted under another name",
+        "kz looks for `.keyzero.toml`, with the dot, in its working directory and above; its image's is `/app`.",
+        "Mount it under that name, or name it by `--config` or `KEYZERO_CONFIG`.";
+    NamedConfiguration = 407,
+        "the named configuration is not mounted",
+        "`--config` and `KEYZERO_CONFIG` name one file, and kz looks for no other.",
+        "Mount it there, or leave the name out.";
+    ConfigurationNotThere = 408,
+        "the configuration's file is not on the host",
+        "Docker makes an empty directory where the source of a bind mount is missing, and starts the container.",
+        "Create the file, remove the directory that Docker made, then `docker compose up --force-recreate`.";
+    Misread = 409,
+        "a command line that kz does not understand",
+        "It was read as kz itself reads it.",
+        "See `kz export --help` and `kz run --help`.";
+    NameMissing = 410,
+        "a command without `kz`",
+        "kz's image has no ENTRYPOINT, so that any of its commands can be written; the first word is the program.",
+        "Write `kz` first.";
+    OnlyHelp = 411,
+        "kz's image without a command",
+        "Its CMD is `kz --help`, which ends well.",
+        "Write the command.";
+    NoShell = 412,
+        "a shell's operators without a shell",
+        "Compose splits a string into words and starts the first one. No shell reads it.",
+        "Write `[\"sh\", \"-c\", \"…\"]` in an image that has a shell. For kz alone `--output` is enough.";
+    DoubledKey = 413,
+        "a key that stands twice",
+        "YAML does not allow it: newer programs refuse the file, older ones silently take one of the two.",
+        "Remove one of them.";
+
+    ExportAsContainer = 501,
+        "an export in `containers`",
+        "All of `containers` start side by side and are kept running. Only `initContainers` come first, one after the other, and have to succeed.",
+        "Move it to `initContainers`.";
+    ScratchOnDisk = 502,
+        "secrets in an `emptyDir` on disk",
+        "Without `medium: Memory` an emptyDir is a directory on the node's disk, where its content stays readable until it is overwritten, and gets into backups of the node.",
+        "Write `emptyDir: { medium: Memory }`.";
+    OnNode = 503,
+        "secrets in a directory of the node",
+        "A hostPath outlives the pod, and every pod that may mount it reads it.",
+        "Write `emptyDir: { medium: Memory }`.";
+    PartOfSet = 504,
+        "a `subPath` of a set",
+        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath is resolved once and stays with the old set.",
+        "Mount the whole volume.";
+    BeforeExport = 505,
+        "an init container that reads before the export",
+        "Init containers run in the order in which they are written.",
+        "Put the export first.";
+    ExportAsSidecar = 506,
+        "an export that the kubelet does not wait for",
+        "An init container with `restartPolicy: Always` is a sidecar: it counts as done when it has started.",
+        "Leave `restartPolicy` out.";
+    NoSuchVolume = 507,
+        "a volume that the pod does not have",
+        "Every volumeMount names one of the pod's `volumes`.",
+        "Add the volume, or correct the name.";
+    NoServiceAccountToken = 508,
+        "Vault's Kubernetes login without a token",
+        "The login shows the token of the pod's service account, which the kubelet mounts unless `automountServiceAccountToken: false` says otherwise.",
+        "Remove that line, or project a token and name it by `token_file`.";
+    RootRefused = 509,
+        "root, which the pod itself refuses",
+        "`runAsNonRoot: true` keeps the kubelet from starting a container as uid 0.",
+        "Run as another uid; an emptyDir is open to every uid.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_finds_its_own_explanation() {
+        for explanation in CATALOGUE {
+            assert_eq!(explanation.code.explanation().title, explanation.title);
+        }
+        assert_eq!(Code::Dollar.id(), "D313");
+    }
+}

@@ -1,0 +1,211 @@
+//! A Compose file as a scene.
+//!
+//! `extends`, `include` and further files are not read: what they could bring is not missed.
+
+mod mounts;
+
+use super::program;
+use super::scene::{
+    Capabilities, CommandLine, Condition, Depend, EnvFile, Kind, Scene, Service, Stage, Unit, User, Variable,
+    Volume,
+};
+use super::text::{Dialect, Text};
+use super::yaml::{Key, Mark, Node};
+use super::{Found, Known, words};
+
+const COMPOSE: Dialect = Dialect::Compose;
+
+/// What Compose lays over a file by itself, when it stands beside it.
+const OVERRIDES: &[&str] = &[
+    "compose.override.yaml",
+    "compose.override.yml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+/// Whether a document is a Compose file.
+pub(super) fn is_compose(root: &Node) -> bool {
+    let has = |name| root.get(name).is_some();
+    (has("services") || has("include")) && !has("apiVersion")
+}
+
+/// Reads it.
+pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
+    let is_overridden = OVERRIDES.iter().any(|name| known.host.look(name) == Found::File);
+    let is_partial = is_overridden || root.get("include").is_some();
+    let secrets = root.get("secrets");
+    let service = |(key, node): (&Key, &Node)| {
+        let mut unit = unit(key, node, secrets);
+        unit.is_partial |= is_partial;
+        unit.program = program::of(&unit, known.kz);
+        unit
+    };
+    let units = root.get("services").map(|services| services.entries().map(service).collect());
+    let volumes = root.get("volumes").map(|volumes| volumes.entries().map(volume).collect());
+    Scene {
+        dialect: COMPOSE,
+        units: units.unwrap_or_default(),
+        volumes: volumes.unwrap_or_default(),
+        is_partial,
+        pod: None,
+    }
+}
+
+fn volume((key, node): (&Key, &Node)) -> Volume {
+    Volume { name: key.text.clone(), mark: key.mark, kind: kind(node) }
+}
+
+fn kind(node: &Node) -> Kind {
+    let is_elsewhere = node.get("external").is_some() || node.get("name").is_some();
+    let is_local = matches!(node.text_at("driver"), None | Some("local"));
+    let options = node.get("driver_opts");
+    match options {
+        _ if is_elsewhere || !is_local => Kind::Other,
+        None => Kind::Plain,
+        Some(options) if options.text_at("type") == Some("tmpfs") => {
+            let given = options.text_at("o").unwrap_or_default();
+            let has_mode = ["mode=", "uid=", "$"].iter().any(|word| given.contains(word));
+            Kind::Memory { has_mode }
+        }
+        Some(options) if options.entries().next().is_none() => Kind::Plain,
+        Some(_) => Kind::Other,
+    }
+}
+
+fn unit(key: &Key, node: &Node, secrets: Option<&Node>) -> Unit {
+    let command_line = |name| node.entry(name).and_then(|(_, node)| command_line(node));
+    Unit {
+        name: key.text.clone(),
+        title: format!("service `{}`", key.text),
+        mark: key.mark,
+        image: node.get("image").and_then(|node| Text::of(node, COMPOSE)),
+        is_built: node.get("build").is_some(),
+        is_partial: node.get("extends").is_some() || node.get("volumes_from").is_some(),
+        entrypoint: command_line("entrypoint"),
+        command: command_line("command"),
+        user: user(node),
+        variables: node.get("environment").map(variables).unwrap_or_default(),
+        mounts: mounts::of(node),
+        directory: node.get("working_dir").and_then(|node| Text::of(node, COMPOSE)),
+        capabilities: capabilities(node),
+        refuses_root: false,
+        program: program::Program::Other,
+        stage: Stage::Main,
+        service: service(node, secrets),
+    }
+}
+
+fn service(node: &Node, secrets: Option<&Node>) -> Service {
+    let ports = node.entry("ports").filter(|(_, ports)| !ports.items().is_empty());
+    let profiles = node.get("profiles").map(Node::items).unwrap_or_default();
+    Service {
+        depends: node.get("depends_on").map(depends).unwrap_or_default(),
+        env_files: node.get("env_file").map(env_files).unwrap_or_default(),
+        build_arguments: node.at(&["build", "args"]).map(variables).unwrap_or_default(),
+        ports: ports.map(|(key, _)| key.mark),
+        restarts: restarts(node),
+        profiles: profiles.iter().filter_map(|node| node.text()).map(str::to_owned).collect(),
+        owned_secrets: mounts::owned_secrets(node, secrets),
+    }
+}
+
+/// `command` and `entrypoint`: a list, or a string that Compose splits into words.
+fn command_line(node: &Node) -> Option<CommandLine> {
+    let is_string = node.text().is_some();
+    let words = match node.text() {
+        // A variable stays in its word, whatever spaces there are in what it will be.
+        Some(line) => words::split(line)?.iter().map(|word| Text::new(word, node.mark, COMPOSE)).collect(),
+        None if node.is_list() => node.items().iter().filter_map(|node| Text::of(node, COMPOSE)).collect(),
+        None => return None,
+    };
+    Some(CommandLine { words, mark: node.mark, is_string })
+}
+
+fn user(node: &Node) -> User {
+    let Some(node) = node.get("user").filter(|node| node.text().is_some()) else { return User::Image };
+    let text = Text::of(node, COMPOSE);
+    match text.as_ref().and_then(Text::known) {
+        Some("root") => User::Id(0, node.mark),
+        Some(known) => program::uid(known).map_or(User::Unknown, |uid| User::Id(uid, node.mark)),
+        None => User::Unknown,
+    }
+}
+
+/// `environment` and `args`: a map, or a list of `NAME=value`.
+fn variables(node: &Node) -> Vec<Variable> {
+    let from_map = node.entries().map(|(key, value)| Variable {
+        name: key.text.clone(),
+        value: Text::of(value, COMPOSE),
+        mark: key.mark,
+    });
+    if node.is_map() {
+        return from_map.collect();
+    }
+    let from_list = node.items().into_iter().filter_map(|item| {
+        let (name, value) = match item.text()?.split_once('=') {
+            Some((name, value)) => (name, Some(Text::new(value, item.mark, COMPOSE))),
+            None => (item.text()?, None),
+        };
+        Some(Variable { name: name.to_owned(), value, mark: item.mark })
+    });
+    from_list.collect()
+}
+
+fn env_files(node: &Node) -> Vec<EnvFile> {
+    // One that is written as a map is no list of it.
+    let single = [node];
+    let items = if node.is_map() { single.to_vec() } else { node.items() };
+    let file = |item: &Node| {
+        let path = if item.is_map() { item.get("path")? } else { item };
+        let required = item.entry("required").filter(|_| item.is_false("required"));
+        let mark = required.map_or(path.mark, |(key, _)| key.mark);
+        Some(EnvFile { path: Text::of(path, COMPOSE)?, is_required: required.is_none(), mark })
+    };
+    items.into_iter().filter_map(file).collect()
+}
+
+fn depends(node: &Node) -> Vec<Depend> {
+    if !node.is_map() {
+        let short = |item: &Node| {
+            let name = item.text()?.to_owned();
+            Some(Depend { name, mark: item.mark, condition: Condition::Short, is_required: true })
+        };
+        return node.items().into_iter().filter_map(short).collect();
+    }
+    let long = |(key, node): (&Key, &Node)| Depend {
+        name: key.text.clone(),
+        mark: key.mark,
+        condition: condition(node.text_at("condition")),
+        is_required: !node.is_false("required"),
+    };
+    node.entries().map(long).collect()
+}
+
+fn condition(written: Option<&str>) -> Condition {
+    match written {
+        None | Some("service_started") => Condition::Started,
+        Some("service_healthy") => Condition::Healthy,
+        Some("service_completed_successfully") => Condition::Completed,
+        Some(_) => Condition::Unknown,
+    }
+}
+
+fn restarts(node: &Node) -> Option<(String, Mark)> {
+    let policy =
+        node.entry("restart").filter(|(_, node)| matches!(node.text(), Some("always" | "unless-stopped")));
+    let deployed = node
+        .at(&["deploy", "restart_policy"])
+        .and_then(|policy| policy.entry("condition"))
+        .filter(|(_, node)| node.text() == Some("any"));
+    let (key, node) = policy.or(deployed)?;
+    Some((format!("{}: {}", key.text, node.text()?), key.mark))
+}
+
+fn capabilities(node: &Node) -> Capabilities {
+    let dropped = node.get("cap_drop").map(Node::items).unwrap_or_default();
+    let added = node.get("cap_add").map(Node::items).unwrap_or_default();
+    Capabilities {
+        dropped: dropped.iter().find(|item| item.text() == Some("ALL")).map(|item| item.mark),
+        added: added.iter().filter_map(|item| item.text()).map(str::to_uppercase).collect(),
+    }
+}

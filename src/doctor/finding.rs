@@ -1,0 +1,45 @@
+//! What was found, and where.
+
+use super::catalogue::Code;
+use super::yaml::Mark;
+
+/// Something that will go wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which rule.
+    pub code: Code,
+    /// Where it stands.
+    pub mark: Mark,
+    /// Whom it is about, such as "service `db`".
+    pub subject: String,
+    /// What will happen.
+    pub what: String,
+    /// What to write instead, as it would stand in the file.
+    pub write: String,
+}
+
+/// All findings of one file.
+#[derive(Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// One more.
+    pub(super) fn add(
+        &mut self,
+        code: Code,
+        mark: Mark,
+        subject: &str,
+        what: impl Into<String>,
+        write: impl Into<String>,
+    ) {
+        let (subject, what, write) = (subject.to_owned(), what.into(), write.into());
+        self.0.push(Finding { code, mark, subject, what, write });
+    }
+
+    /// By place, each once: what aliases repeat is one mistake.
+    pub(super) fn in_order(mut self) -> Vec<Finding> {
+        self.0.sort_by_key(|finding| (finding.mark, finding.code));
+        self.0.dedup_by(|one, other| one.mark == other.mark && one.code == other.code);
+        self.0
+    }
+}

@@ -1,0 +1,120 @@
+//! `kz doctor`: reads a Compose file or pod manifests, and foresees what will go wrong with kz in them.
+//!
+//! Pure: a text goes in, findings come out. What it has to know from elsewhere is handed in: kz's own command line
+//! and its idea of a credential ([`Kz`]), and the files beside the one it reads ([`Host`]).
+//!
+//! Invariants: what cannot be told for certain (an unresolved `${…}`, what `extends` or another file brings) makes a
+//! rule silent and never wrong; no text in a finding is a value that could be a credential.
+
+pub mod catalogue;
+
+mod compose;
+mod finding;
+mod images;
+mod pod;
+mod program;
+mod rules;
+mod scene;
+mod text;
+mod words;
+mod yaml;
+
+use std::rc::Rc;
+
+use scene::Scene;
+
+pub use catalogue::{CATALOGUE, Code, Explanation};
+pub use finding::{Finding, Findings};
+pub use program::{Action, Export, Form, Line, Misread, Run};
+pub use yaml::Mark;
+
+/// What kz says of a file that it cannot examine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Not well-formed, from here on.
+    #[error("not well-formed YAML from line {}, column {} on", .0.line, .0.column)]
+    Syntax(Mark),
+    /// Nested too deep, or too many nodes when aliases are written out, or too many services.
+    #[error(
+        "nested deeper than 64 levels, or has more than 200,000 nodes with its aliases written out, or more than {MOST_UNITS} services or containers"
+    )]
+    TooMuch,
+    /// Neither of the kinds of file that are examined.
+    #[error("neither a Compose file nor a Kubernetes manifest")]
+    Neither,
+}
+
+/// What kz is: its command line and its judgements.
+pub trait Kz {
+    /// Reads the words behind `kz` as kz itself would.
+    fn line(&self, words: &[&str]) -> Result<Line, Misread>;
+    /// Whether the text is a credential, or looks like one.
+    fn is_credential(&self, text: &str) -> bool;
+    /// What a `.keyzero.toml` says that matters here.
+    fn configuration(&self, text: &str) -> Configuration;
+}
+
+/// What matters here of a configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// It gives an owner or a mode to a secret.
+    pub gives_owners: bool,
+    /// It gives a name of its own to a secret's file.
+    pub names_files: bool,
+    /// It logs in to Vault with the pod's service account.
+    pub uses_service_account: bool,
+}
+
+/// The directory that the file stands in.
+pub trait Host {
+    /// What is there under a path that is relative to the file, or absolute.
+    fn look(&self, path: &str) -> Found;
+    /// The text of such a file, when it is a small one.
+    fn text(&self, path: &str) -> Option<String>;
+}
+
+/// What there is under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A directory.
+    Directory,
+    /// A file, or anything else.
+    File,
+}
+
+/// What the rules may ask.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// kz itself.
+    pub kz: &'a dyn Kz,
+    /// The files beside the one that is examined.
+    pub host: &'a dyn Host,
+    /// The variables that hold credentials of kz's own backends.
+    pub credential_variables: &'a [&'static str],
+}
+
+/// More services, or containers of a pod, than anybody has. Rules compare each with each.
+const MOST_UNITS: usize = 500;
+
+/// Everything that will go wrong, in the order of the text.
+pub fn examine(text: &str, known: Known<'_>) -> Result<Vec<Finding>, Unreadable> {
+    let documents = yaml::read(text)?;
+    let mut found = Findings::default();
+    rules::doubled(&documents.doubled, &mut found);
+    let is_known = |root: &Rc<yaml::Node>| compose::is_compose(root) || pod::is_manifest(root);
+    if !documents.roots.iter().any(is_known) {
+        return Err(Unreadable::Neither);
+    }
+    let composed = documents.roots.iter().filter(|root| compose::is_compose(root));
+    let mut scenes: Vec<Scene> = composed.map(|root| compose::read(root, known)).collect();
+    scenes.extend(pod::read(&documents.roots, known));
+    if scenes.iter().map(|scene| scene.units.len()).sum::<usize>() > MOST_UNITS {
+        return Err(Unreadable::TooMuch);
+    }
+    for scene in scenes {
+        rules::examine(&scene, known, &mut found);
+    }
+    Ok(found.in_order())
+}

@@ -1,0 +1,160 @@
+//! What a container runs, as far as kz is concerned: kz itself, a shell with a script, or something else.
+
+use super::Kz;
+use super::scene::Unit;
+use super::text::Text;
+use super::words;
+use super::yaml::Mark;
+
+/// A command line of kz.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// `--config`.
+    pub config: Option<String>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a command line of kz does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `kz export`.
+    Export(Export),
+    /// `kz run`.
+    Run(Run),
+    /// What needs a configuration and writes nothing.
+    Look,
+    /// What needs none.
+    Other,
+}
+
+/// `kz export`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Which form.
+    pub form: Form,
+    /// `--output`, unless it is stdout.
+    pub output: Option<String>,
+    /// `--owner`, as it was written.
+    pub owner: Option<String>,
+    /// `--mode`.
+    pub mode: Option<u32>,
+    /// `--for`.
+    pub reader: Option<String>,
+    /// `--only`.
+    pub only: Vec<String>,
+}
+
+/// What an export writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A file for each secret, in a directory.
+    Files,
+    /// One file of all.
+    Single,
+}
+
+/// `kz run`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// `--env-file`.
+    pub env_file: Option<String>,
+    /// `--wait`.
+    pub waits: bool,
+    /// Whether there is a command to become.
+    pub has_command: bool,
+}
+
+/// Why kz does not understand a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// kz's own words.
+    pub message: String,
+    /// What it would say to type.
+    pub hint: String,
+}
+
+impl Export {
+    /// The permission bits of what it writes.
+    pub(super) fn bits(&self) -> u32 {
+        self.mode.unwrap_or(0o400)
+    }
+
+    /// The uid of `--owner`, where that is a number.
+    pub(super) fn owner_uid(&self) -> Option<u32> {
+        uid(self.owner.as_deref()?)
+    }
+}
+
+/// The uid of `UID[:GID]`.
+pub(super) fn uid(written: &str) -> Option<u32> {
+    written.split(':').next()?.parse().ok()
+}
+
+/// What a unit runs.
+#[derive(Clone, Debug)]
+pub(super) enum Program {
+    /// kz, understood.
+    Kz(Line),
+    /// kz, not understood.
+    Misread(Misread, Mark),
+    /// A shell with a script.
+    Script(Text),
+    /// Not told, or something else.
+    Other,
+}
+
+/// The shells that a script may be given to.
+const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
+
+/// What `unit` runs.
+pub(super) fn of(unit: &Unit, kz: &dyn Kz) -> Program {
+    let words = unit.argv();
+    let Some(first) = words.first().and_then(|word| word.known()) else { return Program::Other };
+    let name = file_name(first);
+    if name == "kz" {
+        return kz_line(&words, kz);
+    }
+    let option = words.get(1).map_or("", |word| word.value.as_str());
+    let takes_script = option.starts_with('-') && !option.starts_with("--") && option.contains('c');
+    match words.get(2) {
+        Some(script) if SHELLS.contains(&name) && takes_script => Program::Script((*script).clone()),
+        _ => Program::Other,
+    }
+}
+
+fn kz_line(words: &[&Text], kz: &dyn Kz) -> Program {
+    // What follows `--` is the command's, and may be filled in as it likes.
+    let ours = words.iter().take_while(|word| word.value != "--").count();
+    let mut read: Vec<&str> = Vec::new();
+    for (index, word) in words.iter().enumerate().skip(1) {
+        match word.known() {
+            Some(text) => read.push(text),
+            None if index > ours => read.push("command"),
+            None => return Program::Other,
+        }
+    }
+    let mark = words[0].mark;
+    match kz.line(&read) {
+        Ok(line) => Program::Kz(line),
+        Err(misread) => Program::Misread(misread, mark),
+    }
+}
+
+/// The commands in a script that are `kz`, with whether the shell makes way for each.
+pub(super) fn kz_commands(script: &Text) -> Vec<(bool, Vec<String>)> {
+    let commands = words::commands(&script.value).unwrap_or_default();
+    let found = commands.iter().map(|command| words::program(command));
+    let is_kz = |words: &[String]| words.first().is_some_and(|word| file_name(word) == "kz");
+    found.filter(|(_, words)| is_kz(words)).map(|(is_exec, words)| (is_exec, words.to_vec())).collect()
+}
+
+/// Whether a path names a TOML file.
+pub(super) fn is_toml(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| extension == "toml")
+}
+
+/// The last segment of a path.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -1,0 +1,209 @@
+//! D4, first part: credentials that stand where everybody sees them.
+//!
+//! Invariant: nothing of a value is told, not even its length.
+
+use super::super::Known;
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::scene::{Scene, Unit, Variable};
+use super::super::text::{Dialect, Text};
+
+/// How the names of variables end that hold a credential.
+const NAMES: &[&str] = &[
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "SECRET_KEY",
+    "SECRET_KEY_BASE",
+    "SECRET_ACCESS_KEY",
+    "PRIVATE_KEY",
+    "ENCRYPTION_KEY",
+];
+
+/// How options are named that take one, without dashes.
+const OPTIONS: &[&str] = &["requirepass", "masterauth", "token", "api-key", "secret-key"];
+
+/// Those that do so only behind `=`: for psql and others the bare option asks for it.
+const OPTIONS_BEFORE_VALUE: &[&str] = &["password", "passwd"];
+
+/// What stands for a value that is still to be written.
+const PLACEHOLDERS: &[&str] =
+    &["change", "your", "replace", "example", "placeholder", "todo", "xxx", "***", "<", "{{", "…", "..."];
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    for unit in &scene.units {
+        for variable in &unit.variables {
+            variable_value(scene.dialect, unit, variable, known, found);
+        }
+        for argument in &unit.service.build_arguments {
+            build_argument(unit, argument, known, found);
+        }
+        command_line(unit, known, found);
+    }
+}
+
+fn variable_value(
+    dialect: Dialect,
+    unit: &Unit,
+    variable: &Variable,
+    known: Known<'_>,
+    found: &mut Findings,
+) {
+    let Variable { name, value, mark } = variable;
+    let literal = value.as_ref().and_then(Text::known);
+    // In pods such variables often hold the name of a Secret.
+    let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
+    let judged_by = if may_be_name { "" } else { name.as_str() };
+    if literal.is_some_and(|value| is_credential(judged_by, value, known)) {
+        let what = format!(
+            "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
+        );
+        found.add(Code::LiteralCredential, *mark, &unit.title, what, from_file(dialect, name));
+    } else if literal.is_none() && dialect == Dialect::Compose && unit.is_kz() && is_own(name, known) {
+        let what = format!(
+            "`docker inspect` shows `{name}` of this container to everybody who may ask the engine, and it is a credential that opens all others"
+        );
+        found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(name));
+    }
+}
+
+/// Whether a variable holds a credential of kz's own. A key's id is none.
+fn is_own(name: &str, known: Known<'_>) -> bool {
+    known.credential_variables.contains(&name) && !name.ends_with("KEY_ID")
+}
+
+fn from_file(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::Compose => format!(
+            "{name}_FILE: /secrets/{name}   # if the image knows it; else ${{{name}}}, or `kz run` in front of its command"
+        ),
+        Dialect::Pod => format!(
+            "- {{ name: {name}_FILE, value: /secrets/{name} }}   # if the image knows it; else valueFrom: {{ secretKeyRef: … }}"
+        ),
+    }
+}
+
+fn own_from_file(name: &str) -> String {
+    if name.starts_with("VAULT_") || name.starts_with("KEYZERO_") {
+        let secret = name.to_ascii_lowercase().replace('_', "-");
+        return format!("environment:\n  {name}_FILE: /run/secrets/{secret}\nsecrets: [{secret}]");
+    }
+    "secrets: [credential]   # and name /run/secrets/credential in [providers.NAME]: docs/providers.md"
+        .to_owned()
+}
+
+fn build_argument(unit: &Unit, argument: &Variable, known: Known<'_>, found: &mut Findings) {
+    let Variable { name, value, mark } = argument;
+    let is_credential = match value.as_ref().map(Text::known) {
+        Some(Some(value)) => is_credential(name, value, known),
+        // Wherever it comes from, it ends in the image.
+        None | Some(None) => is_named_so(name),
+    };
+    if is_credential {
+        let id = name.to_ascii_lowercase();
+        let what = format!(
+            "the value of `{name}` stays in the image: `docker history` shows it to everybody who has the image"
+        );
+        let write = format!(
+            "secrets: [{id}]   # below `build:`; in the Dockerfile: RUN --mount=type=secret,id={id} …"
+        );
+        found.add(Code::BuildArgument, *mark, &unit.title, what, write);
+    }
+}
+
+fn command_line(unit: &Unit, known: Known<'_>, found: &mut Findings) {
+    let words = unit.argv();
+    let follows = |index: usize| words.get(index + 1).and_then(|word| word.known());
+    let spoken = words.iter().enumerate().find_map(|(index, word)| {
+        let text = word.known()?;
+        let given = match option(text) {
+            Some((name, None)) if OPTIONS.contains(&name) => {
+                follows(index).filter(|value| !value.starts_with('-'))
+            }
+            Some((name, value)) if OPTIONS.contains(&name) || OPTIONS_BEFORE_VALUE.contains(&name) => value,
+            _ => None,
+        };
+        let is_option = given.is_some_and(|value| !is_harmless(value) && !value.contains('$'));
+        (is_option || known.kz.is_credential(text)).then_some(word.mark)
+    });
+    if let Some(mark) = spoken {
+        let what = "its command line holds a credential, which everybody reads who reads this file or lists the processes (`docker top`, `ps`)";
+        let write =
+            "a file that the program reads (`--password-file /secrets/…`), or its environment by `kz run`";
+        found.add(Code::CredentialInCommand, mark, &unit.title, what, write);
+    }
+}
+
+/// `--name` or `--name=value`.
+fn option(word: &str) -> Option<(&str, Option<&str>)> {
+    let bare = word.strip_prefix("--")?;
+    Some(match bare.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (bare, None),
+    })
+}
+
+fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
+    let is_placeholder = || is_harmless(value) || value.contains("://");
+    known.kz.is_credential(value) || (is_named_so(name) && !is_placeholder())
+}
+
+fn is_named_so(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    NAMES.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| is_word_end(rest, end)))
+}
+
+/// `DB_PASSWORD`, `PASSWORD` and `PGPASSWORD` are named so; short ends need a word of their own.
+fn is_word_end(rest: &str, end: &str) -> bool {
+    rest.is_empty() || rest.ends_with(['_', '-', '.']) || end.starts_with("PASS")
+}
+
+/// What is no value: nothing, a switch, a path, or a word that stands for what is to be written.
+fn is_harmless(value: &str) -> bool {
+    let lower = value.trim().to_ascii_lowercase();
+    let is_switch =
+        ["", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"].contains(&lower.as_str());
+    is_switch
+        || lower.starts_with(['/', '.'])
+        || lower == "-"
+        || PLACEHOLDERS.iter().any(|start| lower.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_what_holds_a_credential() {
+        for name in ["POSTGRES_PASSWORD", "PGPASSWORD", "api_key", "CLIENT_SECRET", "JWT_TOKEN"] {
+            assert!(is_named_so(name), "{name}");
+        }
+        for name in
+            ["POSTGRES_PASSWORD_FILE", "PASSWORD_MIN_LENGTH", "MONKEY", "CSRFTOKEN_X", "SORT_KEY", "TOKENS"]
+        {
+            assert!(!is_named_so(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn switches_paths_and_placeholders_are_no_values() {
+        for value in ["", "yes", "/run/secrets/x", "changeme", "<token>", "your-token", "***", "1"] {
+            assert!(is_harmless(value), "{value}");
+        }
+        for value in ["hunter2", "postgres", "12345678"] {
+            assert!(!is_harmless(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_option_is_parted_from_its_value() {
+        assert_eq!(option("--token=x"), Some(("token", Some("x"))));
+        assert_eq!(option("--token"), Some(("token", None)));
+        assert_eq!(option("-t"), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! The rules, by what they are about. Each looks at a scene and adds what it finds.
+
+mod commands;
+mod configuration;
+mod credentials;
+mod lifecycle;
+mod manifest;
+mod order;
+mod owners;
+mod reading;
+mod targets;
+mod volumes;
+
+use super::Known;
+use super::catalogue::Code;
+use super::finding::Findings;
+use super::scene::Scene;
+use super::yaml::Key;
+
+/// Everything that is wrong with one scene.
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    reading::examine(scene, known, found);
+    targets::examine(scene, known, found);
+    volumes::examine(scene, found);
+    owners::examine(scene, known, found);
+    order::examine(scene, found);
+    lifecycle::examine(scene, found);
+    credentials::examine(scene, known, found);
+    configuration::examine(scene, known, found);
+    commands::examine(scene, known, found);
+    manifest::examine(scene, known, found);
+}
+
+/// Keys that stand twice in one map.
+pub(super) fn doubled(keys: &[Key], found: &mut Findings) {
+    for key in keys {
+        let what = format!(
+            "`{}` stands twice here: Compose 2 and kubectl refuse the file (`mapping key \"{}\" already defined`), \
+             others take one of the two",
+            key.text, key.text
+        );
+        found.add(Code::DoubledKey, key.mark, "the file", what, "remove one of the two");
+    }
+}

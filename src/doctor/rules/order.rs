@@ -1,0 +1,200 @@
+//! D3, first part: who waits for whom.
+//!
+//! Waiting is transitive: whoever waits for somebody who waits until an export has succeeded has waited for it too.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::scene::{Condition, Delivery, Depend, Scene, Unit};
+use super::super::text::Dialect;
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, found: &mut Findings) {
+    if scene.dialect != Dialect::Compose {
+        return;
+    }
+    unknown(scene, found);
+    circles(scene, found);
+    for delivery in scene.deliveries() {
+        let waiters = waiters(scene, &delivery.unit.name);
+        for (reader, _) in scene.consumers(&delivery) {
+            let waits_by_itself = reader.run().is_some_and(|run| run.waits);
+            // Whoever the exporter waits for, to hold a volume in memory, cannot wait for it.
+            let comes_first = delivery.unit.service.depends.iter().any(|depend| depend.name == reader.name);
+            let waits = waiters.contains(reader.name.as_str());
+            if !waits_by_itself && !reader.is_partial && (waits || !comes_first) {
+                reader_waits(&delivery, reader, waits, found);
+            }
+        }
+        never_healthy(scene, &delivery, found);
+        restarted(&delivery, found);
+        other_profile(scene, &delivery, found);
+    }
+}
+
+/// The names of all units that start only when `name` has ended well.
+pub(super) fn waiters<'a>(scene: &'a Scene, name: &'a str) -> HashSet<&'a str> {
+    let mut waiters: HashSet<&str> = HashSet::new();
+    let mut dependents: HashMap<&str, Vec<&str>> = HashMap::new();
+    for unit in &scene.units {
+        for depend in &unit.service.depends {
+            if depend.name != name {
+                dependents.entry(&depend.name).or_default().push(&unit.name);
+            } else if depend.condition == Condition::Completed {
+                waiters.insert(&unit.name);
+            }
+        }
+    }
+    let mut fresh: Vec<&str> = waiters.iter().copied().collect();
+    while let Some(waiter) = fresh.pop() {
+        for dependent in dependents.get(waiter).into_iter().flatten() {
+            if waiters.insert(dependent) {
+                fresh.push(dependent);
+            }
+        }
+    }
+    waiters
+}
+
+/// The lines that wait for an export.
+fn waiting(name: &str) -> String {
+    format!("depends_on:\n  {name}:\n    condition: service_completed_successfully")
+}
+
+fn reader_waits(delivery: &Delivery<'_>, reader: &Unit, waits: bool, found: &mut Findings) {
+    let name = &delivery.unit.name;
+    let direct = reader.service.depends.iter().find(|depend| depend.name == *name);
+    let optional = direct.filter(|depend| depend.condition == Condition::Completed && !depend.is_required);
+    if let Some(depend) = optional {
+        let what = format!(
+            "with `required: false` it starts although `{name}` has failed, and so without its secrets"
+        );
+        return found.add(Code::NotRequired, depend.mark, &reader.title, what, waiting(name));
+    }
+    if waits {
+        return;
+    }
+    let (code, mark, how) = match direct {
+        None => (Code::NoDependency, reader.mark, format!("it does not wait for `{name}`")),
+        Some(Depend { condition: Condition::Short, mark, .. }) => (
+            Code::ShortDependency,
+            *mark,
+            format!("the short form waits until `{name}` has started, not until it has succeeded"),
+        ),
+        Some(Depend { condition: Condition::Started, mark, .. }) => (
+            Code::StartedDependency,
+            *mark,
+            format!("`service_started` waits until `{name}` has started, not until it has succeeded"),
+        ),
+        Some(_) => return,
+    };
+    let what =
+        format!("{how}: it may read before the secrets are there, and starts when they could not be had");
+    found.add(code, mark, &reader.title, what, waiting(name));
+}
+
+fn never_healthy(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
+    let name = &delivery.unit.name;
+    for unit in &scene.units {
+        let healthy = |depend: &&Depend| depend.name == *name && depend.condition == Condition::Healthy;
+        if let Some(depend) = unit.service.depends.iter().find(healthy) {
+            let what = format!(
+                "`{name}` writes and exits, so it never becomes healthy: `up` ends with `dependency failed to start` (`container … has no healthcheck configured`, or `exited (0)`)"
+            );
+            found.add(Code::HealthyDependency, depend.mark, &unit.title, what, waiting(name));
+        }
+    }
+}
+
+fn restarted(delivery: &Delivery<'_>, found: &mut Findings) {
+    if let Some((written, mark)) = &delivery.unit.service.restarts {
+        let what = format!(
+            "with `{written}` the engine starts it again and again after it has written and exited well, and who waits for its end may wait for ever"
+        );
+        found.add(Code::Restarted, *mark, &delivery.unit.title, what, "restart: \"no\"");
+    }
+}
+
+fn other_profile(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
+    let profiles = &delivery.unit.service.profiles;
+    let name = &delivery.unit.name;
+    for unit in scene.units.iter().filter(|_| !profiles.is_empty()) {
+        let own = &unit.service.profiles;
+        let shares = own.iter().any(|profile| profiles.contains(profile));
+        let depend = unit.service.depends.iter().find(|depend| depend.name == *name && depend.is_required);
+        if let Some(depend) = depend.filter(|_| !shares && !unit.is_partial && !delivery.unit.is_partial) {
+            let listed = profiles.join(", ");
+            let what = format!(
+                "`{name}` is in the profile {listed} and this service is not, so `docker compose up` refuses to start it (`service \"{name}\" is required by \"{}\" but is disabled`)",
+                unit.name
+            );
+            found.add(Code::OtherProfile, depend.mark, &unit.title, what, format!("profiles: [{listed}]"));
+        }
+    }
+}
+
+fn unknown(scene: &Scene, found: &mut Findings) {
+    let names: HashSet<&str> = scene.units.iter().map(|unit| unit.name.as_str()).collect();
+    let exporter = scene.units.iter().find(|unit| unit.export().is_some());
+    let name = exporter.map_or("the name of a service below `services:`", |unit| &unit.name);
+    for unit in scene.units.iter().filter(|unit| !unit.is_partial) {
+        for depend in unit.service.depends.iter().filter(|depend| !names.contains(depend.name.as_str())) {
+            let what = format!(
+                "there is no service `{}`: Compose refuses the file (`service \"{}\" depends on undefined service \"{}\"`)",
+                depend.name, unit.name, depend.name
+            );
+            found.add(Code::UnknownDependency, depend.mark, &unit.title, what, name);
+        }
+    }
+}
+
+/// Each edge that closes a circle, found by walking down from every unit once.
+fn circles(scene: &Scene, found: &mut Findings) {
+    let index: HashMap<&str, usize> =
+        scene.units.iter().enumerate().map(|(index, unit)| (unit.name.as_str(), index)).collect();
+    let mut state = vec![State::New; scene.units.len()];
+    for start in 0..scene.units.len() {
+        if state[start] != State::New {
+            continue;
+        }
+        state[start] = State::Open;
+        let mut path = vec![(start, 0)];
+        while let Some((at, next)) = path.last_mut() {
+            let unit = &scene.units[*at];
+            let Some(depend) = unit.service.depends.get(*next) else {
+                state[*at] = State::Done;
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match index.get(depend.name.as_str()).map(|to| (*to, state[*to])) {
+                Some((to, State::New)) => {
+                    state[to] = State::Open;
+                    path.push((to, 0));
+                }
+                Some((_, State::Open)) => {
+                    let what = format!(
+                        "`{}` waits for it in turn: Compose refuses the file (`dependency cycle detected`)",
+                        depend.name
+                    );
+                    found.add(
+                        Code::Circle,
+                        depend.mark,
+                        &unit.title,
+                        what,
+                        "remove one of the two dependencies",
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Open,
+    Done,
+}

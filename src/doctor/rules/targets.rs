@@ -1,0 +1,238 @@
+//! D2, first part: where an export puts what it writes, and whether that can work.
+
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::program::Form;
+use super::super::scene::{Delivery, Kind, Mount, Scene, Source};
+use super::super::text::{Dialect, join};
+use super::super::{Found, Known};
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    let deliveries = scene.deliveries();
+    for delivery in &deliveries {
+        match delivery.mount {
+            None => no_mount(delivery, found),
+            Some(mount) => {
+                lost(scene, delivery, mount, found);
+                nobody_reads(scene, delivery, mount, found);
+                form(scene, delivery, mount, known, found);
+                sticky(scene, delivery, mount, found);
+                if mount.is_read_only {
+                    let what = format!(
+                        "`{}` is mounted read-only, and kz has to write there: it ends with exit code 4",
+                        mount.target
+                    );
+                    found.add(
+                        Code::TargetReadOnly,
+                        mount.mark,
+                        &delivery.unit.title,
+                        what,
+                        plain(scene, mount),
+                    );
+                }
+            }
+        }
+    }
+    twice(&deliveries, found);
+}
+
+/// The line that mounts it to be written.
+fn plain(scene: &Scene, mount: &Mount) -> String {
+    let source = match &mount.source {
+        Source::Named(name) | Source::Bind(name) => name,
+        _ => "secrets",
+    };
+    match scene.dialect {
+        Dialect::Compose => format!("- {source}:{}", mount.target),
+        Dialect::Pod => format!("- {{ name: {source}, mountPath: {} }}", mount.target),
+    }
+}
+
+fn no_mount(delivery: &Delivery<'_>, found: &mut Findings) {
+    let Delivery { unit, path, .. } = delivery;
+    if unit.is_partial || path.starts_with("/dev/") || path.starts_with("/proc/") {
+        return;
+    }
+    let what = format!(
+        "nothing is mounted at `{path}`: it is written into the container itself, where nobody else reads it, and is gone with it"
+    );
+    let directory = delivery.directory();
+    found.add(
+        Code::NoMount,
+        unit.command_mark(),
+        &unit.title,
+        what,
+        format!("volumes:\n  - secrets:{directory}"),
+    );
+}
+
+/// Volumes that do not keep what is written, or keep it where it should not be.
+fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
+    let unit = delivery.unit;
+    let target = &mount.target;
+    let shared = format!("- secrets:{target}   # and below the top level's `volumes:` a line `secrets:`");
+    match (&mount.source, scene.volume_of(mount).map(|volume| (volume, volume.kind))) {
+        (Source::Tmpfs, _) => {
+            let what = format!(
+                "`{target}` is memory of this container alone: nobody else sees what is written, and it is gone when kz exits"
+            );
+            found.add(Code::OwnTmpfs, mount.mark, &unit.title, what, shared);
+        }
+        (Source::Anonymous, _) => {
+            let what = format!("`{target}` is a volume without a name, which no other service can mount");
+            found.add(Code::Anonymous, mount.mark, &unit.title, what, shared);
+        }
+        (_, Some((volume, Kind::Memory { .. }))) if !is_held(scene, delivery) => {
+            let what = format!(
+                "`{}` is in memory, and the engine unmounts it when kz has exited: whoever mounts it then finds it empty",
+                volume.name
+            );
+            found.add(
+                Code::TmpfsVolume,
+                mount.mark,
+                &unit.title,
+                what,
+                format!("volumes:\n  {}:", volume.name),
+            );
+        }
+        (_, Some((volume, Kind::Scratch { in_memory: false }))) => {
+            let what = format!(
+                "`{}` is a directory on the node's disk: the secrets are written there in the clear",
+                volume.name
+            );
+            found.add(Code::ScratchOnDisk, volume.mark, &unit.title, what, "emptyDir: { medium: Memory }");
+        }
+        (_, Some((volume, Kind::HostPath))) => {
+            let what = format!(
+                "`{}` is a directory of the node: the secrets stay there when the pod is gone, for every pod that mounts it",
+                volume.name
+            );
+            found.add(Code::OnNode, volume.mark, &unit.title, what, "emptyDir: { medium: Memory }");
+        }
+        _ => {}
+    }
+}
+
+/// A volume that only the exporter mounts. One that comes from elsewhere may be read elsewhere too.
+fn nobody_reads(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
+    let unit = delivery.unit;
+    let is_here =
+        matches!(scene.volume_of(mount).map(|volume| volume.kind), Some(Kind::Plain | Kind::Scratch { .. }));
+    let Source::Named(name) = &mount.source else { return };
+    let is_mounted =
+        scene.units.iter().any(|other| other.name != unit.name && other.mount_of(&mount.source).is_some());
+    if is_here && !is_mounted && !scene.is_partial && scene.units.iter().all(|unit| !unit.is_partial) {
+        let target = &mount.target;
+        let what = format!("nobody else mounts `{name}`, so nobody reads what is written to `{target}`");
+        let write = super::reading::mount_lines(scene, delivery, target);
+        found.add(Code::NobodyReads, mount.mark, &unit.title, what, write);
+    }
+}
+
+/// Whether somebody who has the volume mounted runs already when kz writes.
+fn is_held(scene: &Scene, delivery: &Delivery<'_>) -> bool {
+    delivery.unit.is_partial
+        || delivery.unit.service.depends.iter().any(|depend| {
+            let holder = scene.unit(&depend.name);
+            holder.zip(delivery.shared()).is_some_and(|(unit, source)| unit.mount_of(source).is_some())
+        })
+}
+
+/// A file where a directory is needed, and the other way round.
+fn form(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_>, found: &mut Findings) {
+    let Delivery { unit, export, path, inside, .. } = delivery;
+    let mark = unit.command_mark();
+    let on_host = match &mount.source {
+        Source::Bind(path) if !path.starts_with('~') => Some(known.host.look(path)),
+        _ => None,
+    };
+    let is_volume =
+        matches!(mount.source, Source::Named(_) | Source::Tmpfs | Source::Anonymous) && mount.part.is_none();
+    match (export.form, inside.is_empty()) {
+        (Form::Single, true) if is_volume || on_host == Some(Found::Directory) => {
+            let what =
+                format!("`{path}` is a directory, and this format writes one file: kz ends with exit code 4");
+            found.add(
+                Code::TargetIsDirectory,
+                mark,
+                &unit.title,
+                what,
+                format!("--output {}", join(path, ".env")),
+            );
+        }
+        (Form::Single, true) if on_host == Some(Found::File) => {
+            let what = format!(
+                "`{path}` is a mount by itself, which cannot be replaced in one step: kz refuses it with exit code 4"
+            );
+            let write = "mount the directory that the file is to be in";
+            found.add(Code::TargetIsMount, mark, &unit.title, what, write);
+        }
+        (Form::Files, true) if on_host == Some(Found::File) => {
+            let what = format!(
+                "`{path}` is a file, and `--format files` needs a directory: kz ends with exit code 4"
+            );
+            found.add(Code::DirectoryMissing, mark, &unit.title, what, format!("--output {}", mount.target));
+        }
+        (Form::Files, false) if is_volume && !others_write(scene, delivery) => {
+            let what = format!(
+                "`--format files` needs a directory that is there, and `{path}` is not: the volume at `{}` is empty. kz ends with exit code 4",
+                mount.target
+            );
+            found.add(Code::DirectoryMissing, mark, &unit.title, what, format!("--output {}", mount.target));
+        }
+        _ => {}
+    }
+}
+
+fn others_write(scene: &Scene, delivery: &Delivery<'_>) -> bool {
+    let Some(source) = delivery.shared() else { return false };
+    let writes = |mount: &Mount| mount.source == *source && !mount.is_read_only;
+    scene.units.iter().any(|unit| unit.name != delivery.unit.name && unit.mounts.iter().any(writes))
+}
+
+/// Links in a sticky directory are followed by their owner only.
+fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
+    let is_sticky = match (&mount.source, scene.volume_of(mount).map(|volume| volume.kind)) {
+        (Source::Bind(path), _) => ["/tmp", "/var/tmp", "/dev/shm"].contains(&path.as_str()),
+        (_, Some(Kind::Memory { has_mode })) => !has_mode && is_held(scene, delivery),
+        _ => false,
+    };
+    let unit = delivery.unit;
+    // Whoever owns the directory too may follow: for root nothing is wrong.
+    let Some(writer) = unit.uid().filter(|uid| *uid != 0) else { return };
+    let readers = scene.consumers(delivery).into_iter().filter_map(|(unit, _)| unit.uid());
+    let reader = readers.chain(delivery.export.owner_uid()).find(|uid| *uid != writer);
+    if let (true, Form::Files, true, Some(reader)) =
+        (is_sticky, delivery.export.form, delivery.inside.is_empty(), reader)
+    {
+        let what = format!(
+            "`{}` has mode 1777: under `fs.protected_symlinks=1` uid {reader} cannot follow the links that uid {writer} makes there",
+            mount.target
+        );
+        let write = format!("- secrets:{}   # a volume of its own", mount.target);
+        found.add(Code::StickyTarget, mount.mark, &unit.title, what, write);
+    }
+}
+
+/// Two exports to one place: the later one takes away what the earlier one wrote.
+fn twice(deliveries: &[Delivery<'_>], found: &mut Findings) {
+    for (index, delivery) in deliveries.iter().enumerate() {
+        let Some(source) = delivery.shared() else { continue };
+        let earlier = deliveries[..index].iter().find(|earlier| {
+            let is_there = earlier.shared() == Some(source) && earlier.inside == delivery.inside;
+            is_there
+                && earlier.export.form == delivery.export.form
+                && earlier.unit.line() != delivery.unit.line()
+        });
+        if let Some(earlier) = earlier {
+            let unit = delivery.unit;
+            let what = format!(
+                "`{}` exports to the same place: whichever comes later replaces the other's secrets",
+                earlier.unit.name
+            );
+            let write = "name all secrets in one export, or mount a volume of its own for each";
+            found.add(Code::TwoExports, unit.command_mark(), &unit.title, what, write);
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! A Compose project or a pod as the rules see it: what runs, what it mounts, and what it waits for.
+
+use super::program::{Action, Export, Line, Program, Run};
+use super::text::{Dialect, Text, below, join, normal};
+use super::yaml::Mark;
+use super::{Configuration, images};
+
+/// What starts together.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) dialect: Dialect,
+    pub(super) units: Vec<Unit>,
+    pub(super) volumes: Vec<Volume>,
+    /// Something comes from elsewhere (`include`, another Compose file), so that nothing is known to be absent.
+    pub(super) is_partial: bool,
+    /// Of a pod.
+    pub(super) pod: Option<Pod>,
+}
+
+/// What is a pod's and not one of its containers'.
+#[derive(Debug, Default)]
+pub(super) struct Pod {
+    /// Whether its containers are started again when they have ended well.
+    pub(super) restarts: bool,
+    /// Where it says that the service account's token is not mounted.
+    pub(super) without_token: Option<Mark>,
+    /// A volume of it brings such a token all the same.
+    pub(super) projects_token: bool,
+    /// What the configurations in the file's `ConfigMap`s say, taken together; nothing where there are none.
+    pub(super) configuration: Option<Configuration>,
+}
+
+/// A service or a container.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) name: String,
+    /// "service `db`".
+    pub(super) title: String,
+    pub(super) mark: Mark,
+    pub(super) image: Option<Text>,
+    pub(super) is_built: bool,
+    /// Something of it comes from elsewhere, so that nothing of it is known to be absent.
+    pub(super) is_partial: bool,
+    /// What replaces the image's ENTRYPOINT.
+    pub(super) entrypoint: Option<CommandLine>,
+    /// What replaces the image's CMD.
+    pub(super) command: Option<CommandLine>,
+    pub(super) user: User,
+    pub(super) variables: Vec<Variable>,
+    pub(super) mounts: Vec<Mount>,
+    pub(super) directory: Option<Text>,
+    pub(super) capabilities: Capabilities,
+    /// It says that the engine must not run it as root.
+    pub(super) refuses_root: bool,
+    pub(super) program: Program,
+    pub(super) stage: Stage,
+    pub(super) service: Service,
+}
+
+/// What only a service has.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    pub(super) depends: Vec<Depend>,
+    pub(super) env_files: Vec<EnvFile>,
+    pub(super) build_arguments: Vec<Variable>,
+    pub(super) ports: Option<Mark>,
+    /// Where it says that it is started again when it has ended well, and how.
+    pub(super) restarts: Option<(String, Mark)>,
+    pub(super) profiles: Vec<String>,
+    /// Where an owner or a mode is given to a secret, and the secret.
+    pub(super) owned_secrets: Vec<(String, Mark)>,
+}
+
+/// When a unit starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// A service, whose order is its own to say, or a container.
+    Main,
+    /// The init container of this number.
+    Init(usize),
+    /// An init container that stays: where it says so.
+    Sidecar(usize, Mark),
+}
+
+/// A command line that stands in the file.
+#[derive(Clone, Debug)]
+pub(super) struct CommandLine {
+    pub(super) words: Vec<Text>,
+    pub(super) mark: Mark,
+    /// It is written as one string.
+    pub(super) is_string: bool,
+}
+
+/// Who a unit runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum User {
+    /// As the image says.
+    Image,
+    /// This uid, which is written there.
+    Id(u32, Mark),
+    /// Not to be told.
+    Unknown,
+}
+
+/// A variable of the environment, or an argument of a build.
+#[derive(Clone, Debug)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    /// Nothing where it is taken from elsewhere.
+    pub(super) value: Option<Text>,
+    pub(super) mark: Mark,
+}
+
+/// Something mounted.
+#[derive(Clone, Debug)]
+pub(super) struct Mount {
+    pub(super) target: String,
+    pub(super) mark: Mark,
+    pub(super) source: Source,
+    pub(super) is_read_only: bool,
+    /// Where the source's part is named.
+    pub(super) part: Option<(String, Mark)>,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A volume that has a name.
+    Named(String),
+    /// A path of the host.
+    Bind(String),
+    /// Memory of this container alone.
+    Tmpfs,
+    /// A volume of this container alone.
+    Anonymous,
+    /// What the engine brings: secrets and configs of Compose.
+    Given,
+    /// Not to be told.
+    Unknown,
+}
+
+/// A volume that has a name.
+#[derive(Clone, Debug)]
+pub(super) struct Volume {
+    pub(super) name: String,
+    pub(super) mark: Mark,
+    pub(super) kind: Kind,
+}
+
+/// What a volume is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// On the engine's disk, made by it and empty at first.
+    Plain,
+    /// In memory, and so gone with its last container; with or without a mode of its own.
+    Memory {
+        /// Whether it says a mode or an owner.
+        has_mode: bool,
+    },
+    /// An `emptyDir`: in memory or on the node's disk.
+    Scratch {
+        /// `medium: Memory`.
+        in_memory: bool,
+    },
+    /// A path of the node.
+    HostPath,
+    /// Anything else.
+    Other,
+}
+
+/// What a unit waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Depend {
+    pub(super) name: String,
+    pub(super) mark: Mark,
+    pub(super) condition: Condition,
+    pub(super) is_required: bool,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// The short form, which is the next one.
+    Short,
+    Started,
+    Healthy,
+    Completed,
+    Unknown,
+}
+
+/// `env_file:`.
+#[derive(Clone, Debug)]
+pub(super) struct EnvFile {
+    pub(super) path: Text,
+    pub(super) is_required: bool,
+    /// Where it says that it is not.
+    pub(super) mark: Mark,
+}
+
+/// Capabilities, as far as they matter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Capabilities {
+    /// Where all are dropped.
+    pub(super) dropped: Option<Mark>,
+    pub(super) added: Vec<String>,
+}
+
+impl Capabilities {
+    /// Whether root would have this one.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.dropped.is_none()
+            || self.added.iter().any(|added| added.trim_start_matches("CAP_") == name || added == "ALL")
+    }
+}
+
+impl Unit {
+    /// The whole command line, as far as the file says it.
+    pub(super) fn argv(&self) -> Vec<&Text> {
+        [&self.entrypoint, &self.command].into_iter().flatten().flat_map(|words| &words.words).collect()
+    }
+
+    pub(super) fn line(&self) -> Option<&Line> {
+        match &self.program {
+            Program::Kz(line) => Some(line),
+            _ => None,
+        }
+    }
+
+    pub(super) fn export(&self) -> Option<&Export> {
+        match self.line().map(|line| &line.action) {
+            Some(Action::Export(export)) => Some(export),
+            _ => None,
+        }
+    }
+
+    pub(super) fn run(&self) -> Option<&Run> {
+        match self.line().map(|line| &line.action) {
+            Some(Action::Run(run)) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// Whether it runs kz, or at least kz's image.
+    pub(super) fn is_kz(&self) -> bool {
+        matches!(self.program, Program::Kz(..) | Program::Misread(..)) || images::is_kz(self)
+    }
+
+    /// Where its command line stands.
+    pub(super) fn command_mark(&self) -> Mark {
+        let words = self.entrypoint.as_ref().or(self.command.as_ref());
+        words.map_or(self.mark, |words| words.mark)
+    }
+
+    /// The uid that it runs as, where that is certain.
+    pub(super) fn uid(&self) -> Option<u32> {
+        match self.user {
+            User::Id(uid, _) => Some(uid),
+            User::Image if !self.is_partial => images::uid(self),
+            _ => None,
+        }
+    }
+
+    /// The working directory.
+    pub(super) fn working_directory(&self) -> Option<String> {
+        match &self.directory {
+            Some(text) => text.known().map(normal),
+            None if images::is_kz(self) && !self.is_partial => Some(images::KZ_DIRECTORY.to_owned()),
+            None => None,
+        }
+    }
+
+    /// A path in the container, absolute.
+    pub(super) fn path(&self, written: &str) -> Option<String> {
+        if written.starts_with('/') {
+            return Some(normal(written));
+        }
+        self.working_directory().map(|directory| join(&directory, written))
+    }
+
+    /// What is mounted at a path or nearest above it, and what is left of the path below that.
+    pub(super) fn mount_over<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
+        let over = self.mounts.iter().filter_map(|mount| Some((mount, below(path, &mount.target)?)));
+        over.min_by_key(|(_, rest)| rest.len())
+    }
+
+    /// The first mount of this source.
+    pub(super) fn mount_of(&self, source: &Source) -> Option<&Mount> {
+        self.mounts.iter().find(|mount| mount.source == *source)
+    }
+
+    /// A variable's value.
+    pub(super) fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+}
+
+/// Where an export puts what it writes.
+#[derive(Clone, Debug)]
+pub(super) struct Delivery<'a> {
+    pub(super) unit: &'a Unit,
+    pub(super) export: &'a Export,
+    /// In the exporter.
+    pub(super) path: String,
+    pub(super) mount: Option<&'a Mount>,
+    /// Below the mount.
+    pub(super) inside: String,
+}
+
+impl Delivery<'_> {
+    /// Where the exporter writes, for words.
+    pub(super) fn directory(&self) -> &str {
+        match self.export.form {
+            super::program::Form::Files => &self.path,
+            super::program::Form::Single => self
+                .path
+                .rsplit_once('/')
+                .map_or("/", |(parent, _)| if parent.is_empty() { "/" } else { parent }),
+        }
+    }
+
+    /// What others could mount too.
+    pub(super) fn shared(&self) -> Option<&Source> {
+        self.mount
+            .map(|mount| &mount.source)
+            .filter(|source| matches!(source, Source::Named(_) | Source::Bind(_)))
+    }
+}
+
+impl Scene {
+    pub(super) fn unit(&self, name: &str) -> Option<&Unit> {
+        self.units.iter().find(|unit| unit.name == name)
+    }
+
+    pub(super) fn volume(&self, name: &str) -> Option<&Volume> {
+        self.volumes.iter().find(|volume| volume.name == name)
+    }
+
+    /// The volume that is mounted there.
+    pub(super) fn volume_of(&self, mount: &Mount) -> Option<&Volume> {
+        match &mount.source {
+            Source::Named(name) => self.volume(name),
+            _ => None,
+        }
+    }
+
+    /// Every export to a path that can be told.
+    pub(super) fn deliveries(&self) -> Vec<Delivery<'_>> {
+        let delivery = |unit| Self::delivery(unit);
+        self.units.iter().filter_map(delivery).collect()
+    }
+
+    fn delivery(unit: &Unit) -> Option<Delivery<'_>> {
+        let export = unit.export()?;
+        let path = unit.path(export.output.as_deref()?)?;
+        let (mount, inside) = match unit.mount_over(&path) {
+            Some((mount, rest)) => (Some(mount), rest.to_owned()),
+            None => (None, String::new()),
+        };
+        Some(Delivery { unit, export, path, mount, inside })
+    }
+
+    /// Who mounts what an export writes, without writing such a thing himself.
+    pub(super) fn consumers<'a>(&'a self, delivery: &Delivery<'_>) -> Vec<(&'a Unit, &'a Mount)> {
+        let Some(source) = delivery.shared() else { return Vec::new() };
+        let writes = |unit: &Unit| unit.export().is_some() || matches!(unit.program, Program::Misread(..));
+        let is_other =
+            |unit: &Unit| matches!(unit.line().map(|line| &line.action), Some(Action::Other | Action::Look));
+        self.units
+            .iter()
+            .filter(|unit| unit.name != delivery.unit.name && !writes(unit) && !is_other(unit))
+            .filter_map(|unit| Some((unit, unit.mount_of(source)?)))
+            .collect()
+    }
+}

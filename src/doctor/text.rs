@@ -1,0 +1,127 @@
+//! Text that may hold what is filled in later: Compose's `${NAME}`, Kubernetes' `$(NAME)`.
+
+use super::yaml::{Mark, Node};
+
+/// Which of the two kinds of file a text stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// A Compose file.
+    Compose,
+    /// A Kubernetes manifest.
+    Pod,
+}
+
+/// A text and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    /// As it is written.
+    pub(super) raw: String,
+    /// What is left of it where something is filled in, else all of it, escapes undone.
+    pub(super) value: String,
+    pub(super) mark: Mark,
+    /// Whether something is filled in later.
+    pub(super) is_open: bool,
+}
+
+impl Text {
+    /// The text, escapes undone.
+    pub(super) fn new(raw: &str, mark: Mark, dialect: Dialect) -> Self {
+        let (value, is_open) = match dialect {
+            Dialect::Compose => fill(raw, |next| next == '{' || next == '_' || next.is_ascii_alphabetic()),
+            Dialect::Pod => fill(raw, |next| next == '('),
+        };
+        Self { raw: raw.to_owned(), value, mark, is_open }
+    }
+
+    /// That of a scalar.
+    pub(super) fn of(node: &Node, dialect: Dialect) -> Option<Self> {
+        node.text().map(|text| Self::new(text, node.mark, dialect))
+    }
+
+    /// The text, if nothing is filled in.
+    pub(super) fn known(&self) -> Option<&str> {
+        (!self.is_open).then_some(self.value.as_str())
+    }
+}
+
+/// Undoes `$$`, and says whether a `$` begins a variable.
+fn fill(raw: &str, begins: impl Fn(char) -> bool) -> (String, bool) {
+    let mut value = String::with_capacity(raw.len());
+    let mut is_open = false;
+    let mut characters = raw.chars().peekable();
+    while let Some(character) = characters.next() {
+        value.push(character);
+        if character == '$' {
+            match characters.peek() {
+                Some('$') => drop(characters.next()),
+                Some(&next) if begins(next) => is_open = true,
+                _ => {}
+            }
+        }
+    }
+    (value, is_open)
+}
+
+/// The path, without `.`, empty and `..` segments where that can be told.
+pub(super) fn normal(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match (segment, segments.last()) {
+            ("" | ".", _) => {}
+            ("..", Some(last)) if *last != ".." => drop(segments.pop()),
+            ("..", None) if path.starts_with('/') => {}
+            (segment, _) => segments.push(segment),
+        }
+    }
+    let joined = segments.join("/");
+    match (path.starts_with('/'), joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => joined,
+    }
+}
+
+/// What is left of `path` below `directory`: empty for the directory itself.
+pub(super) fn below<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(directory.trim_end_matches('/'))?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+/// `directory` and a path below it.
+pub(super) fn join(directory: &str, rest: &str) -> String {
+    normal(&if rest.starts_with('/') { rest.to_owned() } else { format!("{directory}/{rest}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(raw: &str, dialect: Dialect) -> (Option<String>, String) {
+        let text = Text::new(raw, Mark { line: 1, column: 1 }, dialect);
+        (text.known().map(str::to_owned), text.value)
+    }
+
+    #[test]
+    fn a_variable_leaves_a_text_open_and_an_escaped_one_does_not() {
+        assert_eq!(text("a$$B", Dialect::Compose).0.as_deref(), Some("a$B"));
+        assert_eq!(text("$@ $(x) 5$", Dialect::Compose).0.as_deref(), Some("$@ $(x) 5$"));
+        for open in ["${A}", "$A", "x${A:-b}"] {
+            assert_eq!(text(open, Dialect::Compose).0, None, "{open}");
+        }
+        assert_eq!(text("$(A)", Dialect::Pod).0, None);
+        assert_eq!(text("${A} $B", Dialect::Pod).0.as_deref(), Some("${A} $B"));
+    }
+
+    #[test]
+    fn paths_are_compared_by_where_they_lead() {
+        assert_eq!(normal("./a//b/../c/"), "a/c");
+        assert_eq!(normal("/../a/."), "/a");
+        assert_eq!(normal("../a"), "../a");
+        assert_eq!(normal("./"), ".");
+        assert_eq!(below("/secrets/x", "/secrets/"), Some("x"));
+        assert_eq!(below("/secrets", "/secrets"), Some(""));
+        assert_eq!(below("/secretsx", "/secrets"), None);
+        assert_eq!(below("/a", "/"), Some("a"));
+        assert_eq!(join("/app", "x/y"), "/app/x/y");
+    }
+}

@@ -1,0 +1,220 @@
+//! `kz doctor`: broken files in `tests/doctor/`, each with its findings marked by `# D301` on their lines, and files
+//! that are right: those in `tests/doctor/clean/`, the examples, the README's, and what `kz init` suggests.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Run, Sandbox, expect_committed, in_repository, kz_binary};
+
+/// What stands in the broken files wherever a credential does.
+const CANARIES: &[&str] = &["hunter2-canary", "hunter2canary"];
+
+/// The YAML files of a directory and, if asked for, of those below it.
+fn files(directory: &str, depth: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(in_repository(directory)).expect(directory).flatten() {
+        let path = entry.path();
+        let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("below it").display().to_string();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yaml" | "yml") => found.push(path),
+            _ if depth > 0 && path.is_dir() => found.extend(files(&name, depth - 1)),
+            _ => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+fn doctor(file: &Path, format: &str) -> Run {
+    let mut command = Command::new(kz_binary());
+    Sandbox::new().run(command.args(["doctor", "--format", format]).arg(file))
+}
+
+/// Line and code of each finding.
+fn findings(run: &Run) -> Vec<(u64, String)> {
+    let all: Vec<serde_json::Value> =
+        serde_json::from_slice(&run.output.stdout).unwrap_or_else(|_| panic!("{}", run.describe()));
+    let of = |finding: &serde_json::Value| {
+        let code = finding["code"].as_str().expect("a code").to_owned();
+        (finding["line"].as_u64().expect("a line"), code)
+    };
+    all.iter().map(of).collect()
+}
+
+/// Line and code of each mark.
+fn marks(text: &str) -> Vec<(u64, String)> {
+    let of = |line: &str| line.split_once("   # D").map(|(_, digits)| format!("D{}", digits.trim()));
+    (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, of(line)?))).collect()
+}
+
+#[test]
+fn every_broken_file_gives_what_is_marked_in_it_and_nothing_else() {
+    let broken = files("tests/doctor", 0);
+    assert!(broken.len() >= 90, "{}", broken.len());
+    for file in broken {
+        let marks = marks(&std::fs::read_to_string(&file).expect("a file"));
+        let run = doctor(&file, "json").expect_code(1);
+        assert!(
+            !marks.is_empty() && findings(&run) == marks,
+            "{}: {marks:?}\n{}",
+            file.display(),
+            run.describe()
+        );
+    }
+}
+
+#[test]
+fn every_finding_is_shown_by_a_broken_file_and_can_be_looked_up() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.kz(&["explain"]).expect_code(0).stdout();
+    let known: BTreeSet<String> = list
+        .lines()
+        .filter(|line| line.starts_with('D'))
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect();
+    assert!(known.len() >= 60, "{known:?}");
+    let texts =
+        files("tests/doctor", 0).into_iter().map(|file| std::fs::read_to_string(file).expect("a file"));
+    let shown: BTreeSet<String> = texts.flat_map(|text| marks(&text)).map(|(_, code)| code).collect();
+    assert_eq!(shown, known);
+    for code in known {
+        let text = sandbox.kz(&["explain", &code]).expect_code(0).stdout();
+        assert!(text.starts_with(&format!("{code}: ")) && text.contains("What to do: "), "{text}");
+    }
+}
+
+#[test]
+fn what_is_right_has_no_findings() {
+    let mut right = files("tests/doctor/clean", 0);
+    assert!(right.len() >= 5);
+    let examples = files("compose-examples", 1);
+    assert!(examples.iter().filter(|path| path.ends_with("compose.yaml")).count() >= 4);
+    right.extend(examples);
+    if in_repository("kubernetes").is_dir() {
+        right.extend(files("kubernetes", 2));
+    }
+    for file in right {
+        let run = doctor(&file, "text").expect_code(0);
+        assert!(run.stdout().is_empty(), "{}", run.describe());
+    }
+}
+
+#[test]
+fn what_the_readme_shows_has_no_findings() {
+    let readme = std::fs::read_to_string(in_repository("README.md")).expect("the README");
+    let shown: Vec<&str> =
+        readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(shown.len() >= 2);
+    for text in shown.into_iter().filter(|text| text.starts_with("services:")) {
+        let sandbox = Sandbox::new();
+        sandbox.file("keyzero.toml", "[secrets]\n");
+        sandbox.file("compose.yaml", text);
+        sandbox.kz(&["doctor", "compose.yaml"]).expect_code(0);
+    }
+}
+
+#[test]
+fn what_init_suggests_has_no_findings() {
+    let situations = [
+        ("compose.yaml", "services: {}\n", ""),
+        ("pod.yaml", "apiVersion: v1\nkind: Pod\n", "apiVersion: v1\nkind: Pod\nmetadata: { name: app }\n"),
+    ];
+    for (file, content, head) in situations {
+        let sandbox = Sandbox::new();
+        sandbox.file(file, content);
+        sandbox.kz(&["init"]).expect_code(0);
+        let starter = std::fs::read_to_string(sandbox.path(".keyzero.toml")).expect("the starter");
+        let lines = starter.lines().skip_while(|line| !["# services:", "# spec:"].contains(line));
+        let yaml: Vec<&str> = lines.map_while(|line| line.strip_prefix("# ")).collect();
+        assert!(yaml.len() > 15, "{starter}");
+        sandbox.file(file, format!("{head}{}\n", yaml.join("\n")));
+        let run = sandbox.kz(&["doctor", file]).expect_code(0).expect_stderr(&["nothing that will go wrong"]);
+        assert!(run.stdout().is_empty(), "{}", run.describe());
+    }
+}
+
+#[test]
+fn a_credential_that_is_found_is_never_shown() {
+    let mut holding = 0;
+    for file in files("tests/doctor", 0) {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        holding += usize::from(CANARIES.iter().any(|canary| text.contains(canary)));
+        for format in ["text", "json"] {
+            let run = doctor(&file, format).expect_code(1);
+            for canary in CANARIES {
+                let is_shown = run.stdout().contains(canary) || run.stderr().contains(canary);
+                assert!(!is_shown, "{}", run.describe());
+            }
+        }
+    }
+    assert!(holding >= 8, "only {holding} files hold one");
+    // Where kz does not understand a line, and where nobody understands the file.
+    let sandbox = Sandbox::new();
+    let services = "services:\n  a:\n    image: kz:dev\n    command: kz export hunter2-canary\n  b: { command: kz hunter2-canary }\n";
+    sandbox.file("misread.yaml", services);
+    sandbox.file("broken.yaml", "a: 'hunter2-canary\nb: [hunter2-canary");
+    for (name, code) in [("misread.yaml", 1), ("broken.yaml", 2)] {
+        let run = sandbox.kz(&["doctor", name]).expect_code(code);
+        assert!(!run.stdout().contains("canary") && !run.stderr().contains("canary"), "{}", run.describe());
+    }
+}
+
+#[test]
+fn an_override_beside_the_file_may_bring_what_is_missing() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "compose.yaml",
+        "services:\n  a:\n    image: kz:dev\n    command: kz export --format env --output /s/.env\n",
+    );
+    sandbox.kz(&["doctor", "compose.yaml"]).expect_code(1);
+    sandbox.file("compose.override.yaml", "services: {}\n");
+    sandbox.kz(&["doctor", "compose.yaml"]).expect_code(0);
+}
+
+/// The configuration is looked at for one thing: whether it gives owners to single secrets.
+#[test]
+fn owners_of_the_configuration_count() {
+    let sandbox = Sandbox::new();
+    let broken = in_repository("tests/doctor/cannot-read.yaml");
+    sandbox.file("compose.yaml", std::fs::read(broken).expect("a file"));
+    let config = "[secrets]\nPOSTGRES_PASSWORD = { provider = \"vault\", ref = \"secret/data/app/password\"";
+    sandbox.file("keyzero.toml", format!("{config} }}\n"));
+    sandbox.kz(&["doctor", "compose.yaml"]).expect_code(1);
+    sandbox.file("keyzero.toml", format!("{config}, mode = \"0444\" }}\n"));
+    sandbox.kz(&["doctor", "compose.yaml"]).expect_code(0);
+}
+
+/// Every service is compared with every other.
+#[test]
+fn more_services_than_anybody_has_are_refused() {
+    let with = |number: usize| {
+        let services: Vec<String> =
+            (0..number).map(|number| format!("  a{number}: {{ image: nginx }}\n")).collect();
+        let sandbox = Sandbox::new();
+        sandbox.file("compose.yaml", format!("services:\n{}", services.concat()));
+        sandbox.kz(&["doctor", "compose.yaml"])
+    };
+    with(500).expect_code(0);
+    with(501).expect_code(2).expect_stderr(&["more than 500 services", "[KZ266]"]);
+}
+
+#[test]
+fn the_page_shows_what_doctor_says() {
+    let page = std::fs::read_to_string(in_repository("docs/doctor.md")).expect("the page");
+    let block = |fence: &str| {
+        let rest = page.split(fence).nth(1).expect(fence);
+        rest.split("```").next().expect("its end").to_owned()
+    };
+    let sandbox = Sandbox::new();
+    sandbox.file("keyzero.toml", "[secrets]\n");
+    sandbox.file("compose.yaml", block("```yaml\n"));
+    let run = sandbox.kz(&["doctor", "compose.yaml"]).expect_code(1);
+    assert_eq!(format!("$ kz doctor compose.yaml\n{}", run.stdout()), block("```console\n"));
+}
+
+#[test]
+fn the_committed_findings_page_is_what_the_program_knows() {
+    expect_committed("docs/findings.md", &kz::cli::findings_page());
+}
