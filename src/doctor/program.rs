@@ -48,7 +48,7 @@ pub struct Export {
 /// What an export writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A file for each secret, in a directory.
+    /// A set of files, in a directory.
     Files,
     /// One file of all.
     Single,

@@ -38,7 +38,7 @@ fn compose_says_of_an_env_file_in_a_volume_what_the_page_says_and_starts_nothing
     assert_eq!(project.container("app") + &project.container("secrets-init"), "");
 }
 
-/// The page's two blocks, with BuildKit.
+/// The page's two blocks, with `BuildKit`.
 #[test]
 fn a_secret_of_a_build_is_in_no_layer_and_no_history() {
     let token = unique("token");

@@ -58,12 +58,21 @@ fn line(arguments: &Arguments) -> Line {
 fn export(export: &deliver::Export) -> Export {
     let output = export.output.as_ref().map(|path| path.to_string_lossy().into_owned());
     Export {
-        form: if export.format == deliver::Format::Files { Form::Files } else { Form::Single },
+        form: if is_set(export) { Form::Files } else { Form::Single },
         output: output.filter(|path| path != "-"),
         owner: export.owner.clone(),
         mode: export.mode,
         reader: export.reader.clone(),
         only: export.only.clone(),
+    }
+}
+
+/// Whether it fills a directory: with files, with what `[[outputs]]` says, or with templates by `SRC:DST`.
+fn is_set(export: &deliver::Export) -> bool {
+    match export.format {
+        None | Some(deliver::Format::Files) => true,
+        Some(deliver::Format::Template) => export.template.iter().any(|template| template.contains(':')),
+        Some(_) => false,
     }
 }
 
