@@ -6,10 +6,8 @@ use crate::canary::{assert_clean, canary};
 use crate::fake_server::Transport;
 use crate::fake_server::script::{Act, Rule};
 use crate::gcp::words;
-use crate::gcp_stage::Stage;
+use crate::gcp_stage::{LINE, Stage};
 use crate::support::Run;
-
-const LINE: &str = "V = { provider = \"gcp-sm\", ref = \"app\" }\n";
 
 /// One secret `app`.
 fn small(transport: Transport, value: &str) -> Stage {

@@ -7,6 +7,9 @@ use crate::fake_server::Transport;
 use crate::gcp::{Fake, Gcp, PROJECT};
 use crate::support::{Run, Sandbox, kz_binary};
 
+/// The one secret of most tests.
+pub(crate) const LINE: &str = "V = { provider = \"gcp-sm\", ref = \"app\" }\n";
+
 /// A Google Cloud, and a directory beside it with its CA in `ca.pem`.
 pub(crate) struct Stage {
     pub(crate) fake: Fake,
@@ -21,6 +24,36 @@ impl Stage {
         let mut stage = Self::without_identity(transport);
         let token = stage.fake.configure(|gcp| gcp.token(&Gcp::email("app")));
         stage.set("GOOGLE_OAUTH_ACCESS_TOKEN", token);
+        stage
+    }
+
+    /// Without an identity; its one secret `app`, which the configuration names `V`, only this account may read. Plain:
+    /// metadata servers are not asked over TLS.
+    pub(crate) fn only_for(reader: &str) -> Self {
+        let stage = Self::without_identity(Transport::Plain);
+        stage.fake.configure(|gcp| {
+            gcp.secret("app", "value");
+            gcp.only_for("app", reader);
+        });
+        stage.config(LINE);
+        stage
+    }
+
+    /// The same with the account's key in a file that a variable names.
+    pub(crate) fn with_key() -> Self {
+        let mut stage = Self::only_for(&Gcp::email("app"));
+        let origin = stage.fake.url();
+        let key = stage.fake.configure(|gcp| gcp.key("app", &origin));
+        stage.credentials(&key.json);
+        stage
+    }
+
+    /// The same on an instance that has the account.
+    pub(crate) fn instance() -> Self {
+        let mut stage = Self::only_for(&Gcp::email("vm"));
+        stage.set("NO_GCE_CHECK", "");
+        stage.set("GCE_METADATA_HOST", stage.fake.address.to_string());
+        stage.fake.configure(|gcp| gcp.instance("vm"));
         stage
     }
 
@@ -80,6 +113,21 @@ impl Stage {
 
     pub(crate) fn kz(&self, words: &[&str]) -> Run {
         self.sandbox.run(&mut self.command(words))
+    }
+
+    /// That kz delivers the one value, and what it says meanwhile.
+    #[track_caller]
+    pub(crate) fn expect(&self, words: &[&str]) -> Run {
+        let run =
+            self.kz(&["--timeout", "5s", "export", "--format", "env"]).expect_code(0).expect_stderr(words);
+        assert_eq!(run.stdout(), "V=value\n", "{}", run.describe());
+        run
+    }
+
+    /// That it does not, and what it says of that.
+    #[track_caller]
+    pub(crate) fn fails(&self, words: &[&str]) -> Run {
+        self.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_code(1).expect_stderr(words)
     }
 
     /// kz, started and not waited for.

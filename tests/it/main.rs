@@ -65,6 +65,8 @@ mod gcp_counts;
 mod gcp_fake;
 /// What is said of a Secret Manager that fails, and what is not.
 mod gcp_faults;
+/// The metadata server as a source of an identity.
+mod gcp_metadata;
 mod gcp_stage;
 /// The starter file works, in each situation.
 mod init;
