@@ -60,15 +60,17 @@ fn variable_value(
     let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
     let judged_by = if may_be_name { "" } else { name.as_str() };
     if literal.is_some_and(|value| is_credential(judged_by, value, known)) {
+        let is_kzs = unit.is_kz() && is_own(name, known);
+        let write = if is_kzs { own_from_file(dialect, name) } else { from_file(dialect, name) };
         let what = format!(
             "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
         );
-        found.add(Code::LiteralCredential, *mark, &unit.title, what, from_file(dialect, name));
+        found.add(Code::LiteralCredential, *mark, &unit.title, what, write);
     } else if literal.is_none() && dialect == Dialect::Compose && unit.is_kz() && is_own(name, known) {
         let what = format!(
             "`docker inspect` shows `{name}` of this container to everybody who may ask the engine, and it is a credential that opens all others"
         );
-        found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(name));
+        found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(dialect, name));
     }
 }
 
@@ -88,13 +90,26 @@ fn from_file(dialect: Dialect, name: &str) -> String {
     }
 }
 
-fn own_from_file(name: &str) -> String {
-    if name.starts_with("VAULT_") || name.starts_with("KEYZERO_") {
-        let secret = name.to_ascii_lowercase().replace('_', "-");
-        return format!("environment:\n  {name}_FILE: /run/secrets/{secret}\nsecrets: [{secret}]");
+/// The lines that give kz its own credential as a file.
+fn own_from_file(dialect: Dialect, name: &str) -> String {
+    let has_file_form = name.starts_with("VAULT_") || name.starts_with("KEYZERO_");
+    let secret = name.to_ascii_lowercase().replace('_', "-");
+    match (dialect, has_file_form) {
+        (Dialect::Compose, true) => {
+            format!("environment:\n  {name}_FILE: /run/secrets/{secret}\nsecrets: [{secret}]")
+        }
+        (Dialect::Compose, false) => {
+            format!(
+                "secrets: [{secret}]   # and name /run/secrets/{secret} in [providers.NAME]: docs/providers.md"
+            )
+        }
+        (Dialect::Pod, true) => {
+            format!(
+                "- {{ name: {name}_FILE, value: /run/kz/{secret} }}   # with the Secret mounted at /run/kz"
+            )
+        }
+        (Dialect::Pod, false) => "valueFrom: { secretKeyRef: { name: …, key: … } }".to_owned(),
     }
-    "secrets: [credential]   # and name /run/secrets/credential in [providers.NAME]: docs/providers.md"
-        .to_owned()
 }
 
 fn build_argument(unit: &Unit, argument: &Variable, known: Known<'_>, found: &mut Findings) {

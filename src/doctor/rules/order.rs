@@ -109,10 +109,11 @@ fn never_healthy(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
 
 fn restarted(delivery: &Delivery<'_>, found: &mut Findings) {
     if let Some((written, mark)) = &delivery.unit.service.restarts {
+        let write = if written.starts_with("restart") { "restart: \"no\"" } else { "condition: on-failure" };
         let what = format!(
             "with `{written}` the engine starts it again and again after it has written and exited well, and who waits for its end may wait for ever"
         );
-        found.add(Code::Restarted, *mark, &delivery.unit.title, what, "restart: \"no\"");
+        found.add(Code::Restarted, *mark, &delivery.unit.title, what, write);
     }
 }
 

@@ -19,7 +19,7 @@ const OTHERS_READ: u32 = 0o044;
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for delivery in scene.deliveries() {
         closed_directory(scene, &delivery, found);
-        if !can_give_away(&delivery, found) {
+        if !can_give_away(scene, &delivery, found) {
             continue;
         }
         let gives_owners = configuration::of(scene, delivery.unit, known)
@@ -55,17 +55,24 @@ fn run_as(scene: &Scene, uid: u32) -> String {
     }
 }
 
+/// Root that can give files away and nothing else.
+fn as_root(scene: &Scene) -> &'static str {
+    match scene.dialect {
+        Dialect::Compose => "user: \"0:0\"\ncap_drop: [ALL]\ncap_add: [CHOWN]",
+        Dialect::Pod => "securityContext: { runAsUser: 0, capabilities: { drop: [ALL], add: [CHOWN] } }",
+    }
+}
+
 /// Only root with `CAP_CHOWN` can give files away. Says whether nothing is in the way of it.
-fn can_give_away(delivery: &Delivery<'_>, found: &mut Findings) -> bool {
+fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) -> bool {
     let unit = delivery.unit;
     let (Some(uid), Some(owner)) = (unit.uid(), delivery.export.owner_uid()) else { return true };
     if uid != 0 && owner != uid {
         let what = format!(
             "it runs as uid {uid}, and only root can give files to uid {owner}: kz ends with exit code 4 and writes nothing"
         );
-        let write = format!(
-            "user: \"0:0\"\ncap_drop: [ALL]\ncap_add: [CHOWN]\nor without `--owner`: user: \"{owner}:{owner}\""
-        );
+        let alone = run_as(scene, owner);
+        let write = format!("{alone}   # and without --owner; or else, as root:\n{}", as_root(scene));
         found.add(Code::OwnerWithoutRoot, user_mark(unit), &unit.title, what, write);
         return false;
     }
@@ -74,7 +81,7 @@ fn can_give_away(delivery: &Delivery<'_>, found: &mut Findings) -> bool {
             let what = format!(
                 "root without CAP_CHOWN cannot give files to uid {owner}: kz ends with exit code 4 and writes nothing"
             );
-            found.add(Code::OwnerWithoutChown, mark, &unit.title, what, "cap_add: [CHOWN]");
+            found.add(Code::OwnerWithoutChown, mark, &unit.title, what, as_root(scene));
             false
         }
         _ => true,
