@@ -7,13 +7,17 @@ use crate::quickstart::{database_takes, quickstart};
 /// What of the container holds a value: files outside of /proc and /sys, by root; environments, by the server's own uid,
 /// since root without `CAP_SYS_PTRACE` may not look at another's. The value is no argument of the search.
 fn holders(container: &str, value: &str) -> Vec<String> {
-    let files = "read -r value; for directory in /*; do case $directory in /proc | /sys) ;; *) \
-                 printf '%s\\n' \"$value\" | grep -rlF -f /dev/stdin \"$directory\" 2> /dev/null || true;; esac; done";
-    let environments = "read -r value; for file in /proc/[0-9]*/environ; do \
-                        if printf '%s\\n' \"$value\" | grep -qaF -f /dev/stdin \"$file\" 2> /dev/null; then echo \"$file\"; fi; done";
+    // Each regular file by itself, since devices never end; busybox's grep sees no further than a NUL.
+    let search = "while read -r file; do
+        if tr '\\0' '\\n' 2> /dev/null < \"$file\" | grep -qaF -f /dev/fd/3 3<<END\n$value\nEND\n        then echo \"$file\"; fi; done";
+    let files = format!(
+        "read -r value; find / \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -type f -print | {search}"
+    );
+    let environments =
+        format!("read -r value; for file in /proc/[0-9]*/environ; do echo \"$file\"; done | {search}");
     let mut found = Vec::new();
     for (user, script) in [("0", files), ("999", environments)] {
-        let words = ["exec", "--interactive", "--user", user, container, "sh", "-c", script];
+        let words = ["exec", "--interactive", "--user", user, container, "sh", "-c", &script];
         let run = docker_with(&format!("{value}\n"), &words).expect_code(0);
         found.extend(run.stdout().lines().map(str::to_owned));
     }
