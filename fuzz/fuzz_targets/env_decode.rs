@@ -29,7 +29,13 @@ fuzz_target!(|bytes: &[u8]| {
     let again = encode(&items, Dialect::Common).expect("what was read");
     let again = dotenv::decode(&again).expect("what was written");
     assert!(again.iter().eq(writable()));
-    let recipe =
-        Recipe { inherited: &[], inherit: Inherit::All, keep: &[], credentials: &[], secrets: &entries };
+    let recipe = Recipe {
+        inherited: &[],
+        inherit: Inherit::All,
+        keep: &[],
+        credentials: &[],
+        secrets: &entries,
+        elsewhere: &[],
+    };
     assert!(build(&recipe).is_ok_and(|environment| environment.strings.len() == entries.len()));
 });
