@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::publish::readers;
 use crate::publish::{self, Attributes, Change};
 
 use super::super::session::Session;
@@ -14,8 +13,8 @@ pub(super) struct Done<'a> {
     pub change: Change,
     /// What was named as the output.
     pub path: &'a Path,
-    /// The directory that it is, or lies in.
-    pub directory: &'a Path,
+    /// The group that the directory gives, as it was before: after the last look at the target nothing is looked at.
+    pub group: Option<u32>,
 }
 
 impl Done<'_> {
@@ -48,7 +47,7 @@ impl Done<'_> {
     /// `mode 0400, owner 999: only uid 999 and root can read them`.
     fn access(self, attributes: Attributes, what: &str) -> String {
         let owner = attributes.owner.map_or(self.session.process.uid, |owner| owner.uid);
-        let readers = attributes.readers(readers::group(self.directory));
+        let readers = attributes.readers(self.group);
         format!("mode {:04o}, owner {owner}: {readers} can read {what}", attributes.mode)
     }
 }

@@ -14,7 +14,7 @@ pub(super) mod template;
 
 use std::path::Path;
 
-use crate::publish::readers::{Reader, check_entry, check_file_reader};
+use crate::publish::readers::{self, Reader, check_entry, check_file_reader};
 use crate::publish::{self, Attributes, DIRECTORY_MODE, Owner};
 
 use super::args::deliver::Export;
@@ -68,11 +68,11 @@ fn write_file(
     let secrets = session.resolve(&plan)?;
     let made = content.make(&secrets)?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let barred = check_entry(directory, attributes).err();
+    let (barred, group) = (check_entry(directory, attributes).err(), readers::group(directory));
     let change = publish::publish_file(path, &made, attributes, session.turn()).map_err(Failure::Publish)?;
     let delivered: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), attributes)).collect();
     let what = done::count(secrets.len(), "secret");
-    done::Done { session, change, path, directory }.say(&what, &delivered, barred);
+    done::Done { session, change, path, group }.say(&what, &delivered, barred);
     Ok(())
 }
 

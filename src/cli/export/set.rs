@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::output::Output;
 use crate::plan::Plan;
-use crate::publish::readers::{Reader, check_set_entry, check_set_reader};
+use crate::publish::readers::{self, Reader, check_set_entry, check_set_reader};
 use crate::publish::{self, Attributes, File};
 use crate::resolve::Resolved;
 
@@ -98,9 +98,10 @@ fn publish(
         said.iter().map(|(name, owned)| (name.as_str(), *owned)).collect();
     let groups = done::groups(&delivered);
     let barred = groups.iter().find_map(|(owned, _)| check_set_entry(path, directory_mode, *owned).err());
+    let group = readers::group(path);
     let change = publish::publish_set(path, &files, directory_mode, session.turn());
     let change = change.map_err(Failure::Publish)?;
-    let done = done::Done { session, change, path, directory: path };
+    let done = done::Done { session, change, path, group };
     done.say(&count.words(files.len()), &delivered, barred);
     Ok(())
 }
