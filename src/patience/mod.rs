@@ -246,12 +246,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long it was waited, in words: whole seconds, or tenths below ten.
+/// How long it was waited, in words: whole seconds, or tenths below half a second. A deadline of two seconds is said as
+/// `2` although kz needed a part of it to start.
 pub fn seconds(time: Duration) -> String {
-    let tenths = (time.as_millis() + 50) / 100;
-    match (tenths / 10, tenths % 10) {
-        (whole, tenth) if whole < 10 && tenth != 0 => format!("{whole}.{tenth}"),
-        (whole, tenth) => (whole + u128::from(tenth >= 5)).to_string(),
+    match time.as_millis() {
+        0 => "0".to_owned(),
+        short @ 1..500 => format!("0.{}", ((short + 50) / 100).max(1)),
+        long => ((long + 500) / 1000).to_string(),
     }
 }
 
@@ -380,7 +381,8 @@ mod tests {
 
     #[test]
     fn times_are_rounded_as_one_would_say_them() {
-        let said = [0, 500, 1000, 2240, 9990, 12_600, 60_000].map(|ms| seconds(Duration::from_millis(ms)));
-        assert_eq!(said, ["0", "0.5", "1", "2.2", "10", "13", "60"]);
+        let said = [0, 3, 200, 480, 500, 1000, 1930, 2240, 12_600, 60_000]
+            .map(|ms| seconds(Duration::from_millis(ms)));
+        assert_eq!(said, ["0", "0.1", "0.2", "0.5", "1", "1", "2", "2", "13", "60"]);
     }
 }

@@ -36,14 +36,14 @@ fn a_metadata_server_that_is_not_ready_is_waited_for_and_named() {
     stage.expect(&[]);
     assert_eq!(stage.fake.requests(token), 4);
     stage.fake.script(Rule::status(token, 503));
-    stage.fails(&["unreachable", "the metadata server at 127.0.0.1", "is not ready for 1 s", "status 503"]);
+    stage.fails(&["unreachable", "the metadata server at 127.0.0.1", "is not ready for 3 s", "status 503"]);
 }
 
 #[test]
 fn a_metadata_server_that_is_named_and_not_there_is_named_in_the_error() {
     let mut stage = Stage::instance();
     stage.set("GCE_METADATA_HOST", "127.0.0.1:1");
-    stage.fails(&["the metadata server at 127.0.0.1:1 is not ready for 1 s: connection refused"]);
+    stage.fails(&["the metadata server at 127.0.0.1:1 is not ready for 3 s: connection refused"]);
 }
 
 #[test]

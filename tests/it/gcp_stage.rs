@@ -118,8 +118,7 @@ impl Stage {
     /// That kz delivers the one value, and what it says meanwhile.
     #[track_caller]
     pub(crate) fn expect(&self, words: &[&str]) -> Run {
-        let run =
-            self.kz(&["--timeout", "5s", "export", "--format", "env"]).expect_code(0).expect_stderr(words);
+        let run = self.kz(&["export", "--format", "env"]).expect_code(0).expect_stderr(words);
         assert_eq!(run.stdout(), "V=value\n", "{}", run.describe());
         run
     }
@@ -127,7 +126,7 @@ impl Stage {
     /// That it does not, and what it says of that.
     #[track_caller]
     pub(crate) fn fails(&self, words: &[&str]) -> Run {
-        self.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_code(1).expect_stderr(words)
+        self.kz(&["-v", "--timeout", "3s", "export", "--format", "env"]).expect_code(1).expect_stderr(words)
     }
 
     /// kz, started and not waited for.
