@@ -10,6 +10,8 @@ TARGET := x86_64-unknown-linux-musl
 IMAGE := kz:dev
 # PROFILE=fast puts the tests' build into the image.
 PROFILE := release
+# Where the images for two architectures go.
+OUTPUT = $(CARGO_TARGET_DIR)/kz-images/$(PROFILE)
 # BASE=gcr.io/distroless/static-debian12:nonroot, where images can be pulled.
 BASE := own
 # Handed to the test runner: make e2e ARGS=quickstart
@@ -35,14 +37,15 @@ export KZ_COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude 
 export DOCKER ?= $(shell test -x /usr/bin/docker && echo /usr/bin/docker || echo docker)
 export COMPOSE ?= $(shell command -v docker-compose || echo $(DOCKER) compose)
 
-CARGO_FLAGS := --quiet $(if $(CI),--locked) --target $(TARGET)
+LOCKED := $(if $(CI),--locked)
+CARGO_FLAGS := --quiet $(LOCKED) --target $(TARGET)
 FAST := $(CARGO_FLAGS) --profile fast
 BINARY = $(CARGO_TARGET_DIR)/$(TARGET)/$(PROFILE)/kz
 
-.PHONY: help setup generated build release image stand-ins demo demo-vault demo-aws demo-1password check test features dialects hostile e2e bench size fuzz advisories clean
+.PHONY: help setup setup-images generated build release image images images-here image-reproducible arm64 stand-ins demo demo-vault demo-aws demo-1password check test features dialects hostile e2e bench size fuzz advisories clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the other targets need, and start a Docker engine where none answers
 	@scripts/setup
@@ -50,11 +53,26 @@ setup: ## install what the other targets need, and start a Docker engine where n
 build: ## the binary that tests and demo use: static, little optimised
 	@cargo build $(FAST) --bin kz
 
-release: ## the binary to ship: static, small; takes minutes
-	@cargo build $(CARGO_FLAGS) --release --bin kz
+release: ## the binary to ship: static, small, the same wherever it is built; takes minutes
+	@scripts/compile $(TARGET) release $(LOCKED)
 
 image: $(if $(filter fast,$(PROFILE)),build,release) ## kz:dev with the release binary; PROFILE=fast for the tests' one, BASE= for another base
 	@docker/build $(BINARY) $(IMAGE) $(BASE)
+
+images: setup-images images-here ## kz for amd64 and arm64 as one OCI index, without an engine, and its SPDX bill; PROFILE=fast is quicker
+
+setup-images: ## what these, and no other targets, need: zig, an emulator, a validator
+	@scripts/setup-images
+
+images-here:
+	@scripts/images $(PROFILE) $(OUTPUT)
+	@tests/images/check $(PROFILE) $(OUTPUT)
+
+image-reproducible: setup-images ## builds the images twice, in different places, and compares all digests; PROFILE=fast likewise
+	@scripts/image-reproducible $(PROFILE) $(CARGO_TARGET_DIR)/reproducible
+
+arm64: setup setup-images ## the arm64 binary, emulated: its version, the quickstart, and tests; ARGS= for others of tests/it
+	@scripts/arm64 $(PROFILE) $(ARGS)
 
 stand-ins: ## the vendors' images that tests and demo need, from Debian packages, where they cannot be pulled
 	@tests/e2e/stand-ins/build
@@ -116,7 +134,7 @@ bench: release ## what `kz run` and reading from Vault cost, beside the budgets
 	@KZ_BINARY=$(CARGO_TARGET_DIR)/$(TARGET)/release/kz cargo test $(FAST) --test bench
 
 size: image ## what the release binary and the image weigh, beside the budgets, and each provider (builds for minutes)
-	@scripts/size $(BINARY) $(IMAGE) $(CARGO_FLAGS) --release
+	@scripts/size $(BINARY) $(IMAGE) $(TARGET) release $(LOCKED)
 
 fuzz: setup ## every fuzz target for SECONDS=60; FUZZ=config for one
 	@SEED=$(SEED) scripts/fuzz $(SECONDS) $(FUZZ)

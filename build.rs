@@ -10,8 +10,9 @@ fn main() {
     println!("cargo:rerun-if-env-changed=KZ_COMMIT");
     println!("cargo:rerun-if-changed=build.rs");
     // Relative relocations in their packed form (DT_RELR), which musl's start code unpacks: the tables of a static
-    // PIE of this size would be half a megabyte, read at every start.
+    // PIE of this size would be half a megabyte, read at every start. In the one spelling that compilers and linkers
+    // (for arm64, lld by itself) both take.
     if std::env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
-        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        println!("cargo::rustc-link-arg-bins=-zpack-relative-relocs");
     }
 }

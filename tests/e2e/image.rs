@@ -1,4 +1,5 @@
-//! The image's shape: every path in its layers, what its configuration says, its certificates.
+//! The image's shape: every path in its layers, what its configuration says, its certificates. And that `docker/oci`,
+//! which writes it without an engine and for other machines too, makes the same image, always of the same bytes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::engine::{Container, IMAGE, POSTGRES, Volume, ask, docker, unique};
-use crate::support::Sandbox;
+use crate::support::{Sandbox, in_repository};
 
 /// Every path of the image, with mode and owner. A shell, a libc or a package manager would show here.
 const CONTENT: &str = "\
@@ -34,9 +35,15 @@ drwxrwxrwx 0/0 secrets/
 /// The image's layers, unpacked one over the other into `rootfs`, and what they list.
 fn unpack() -> (Sandbox, BTreeSet<String>) {
     let sandbox = Sandbox::new();
+    docker(&["save", "--output", &sandbox.path("image.tar").display().to_string(), IMAGE]).expect_code(0);
+    let listed = unpack_archive(&sandbox);
+    (sandbox, listed)
+}
+
+/// Unpacks `image.tar` into `rootfs`.
+fn unpack_archive(sandbox: &Sandbox) -> BTreeSet<String> {
     let path = |name: &str| sandbox.path(name).display().to_string();
     let tar = |arguments: &[&str]| sandbox.run(Command::new("tar").args(arguments)).expect_code(0).stdout();
-    docker(&["save", "--output", &path("image.tar"), IMAGE]).expect_code(0);
     for directory in ["image", "rootfs"] {
         std::fs::create_dir(sandbox.path(directory)).expect("a directory");
     }
@@ -52,7 +59,24 @@ fn unpack() -> (Sandbox, BTreeSet<String>) {
         }
         tar(&["--extract", "--no-same-owner", "--file", &layer, "--directory", "rootfs"]);
     }
-    (sandbox, listed)
+    listed
+}
+
+/// What `docker/oci` makes of `binary`, in `NAME/image` and `NAME/image.tar`, called from a shell that first runs
+/// `surroundings`.
+fn write_without_engine(sandbox: &Sandbox, name: &str, binary: &Path, surroundings: &str) {
+    std::fs::create_dir(sandbox.path(name)).expect("a directory");
+    let script = format!(r#"{surroundings}; exec "$0" "$1" amd64="$2""#);
+    let arguments = [in_repository("docker/oci"), sandbox.path(name).join("image"), binary.to_owned()];
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).args(arguments);
+    shell.env("KZ_COMMIT", label(&configuration(), "revision")).env("SOURCE_DATE_EPOCH", "1700000000");
+    sandbox.run(&mut shell).expect_code(0);
+}
+
+fn label(configuration: &Value, name: &str) -> String {
+    let label = &configuration["Labels"][format!("org.opencontainers.image.{name}")];
+    label.as_str().unwrap_or_else(|| panic!("no label {name}")).to_owned()
 }
 
 fn configuration() -> Value {
@@ -109,10 +133,9 @@ fn the_labels_say_what_it_is() {
 
 #[test]
 fn the_image_and_its_binary_name_the_same_commit() {
-    let configuration = configuration();
-    let revision = configuration["Labels"]["org.opencontainers.image.revision"].as_str().expect("a revision");
+    let revision = label(&configuration(), "revision");
     let version = ask(&["run", "--rm", IMAGE, "kz", "--version"]);
-    for part in [env!("CARGO_PKG_VERSION"), revision, "x86_64-unknown-linux-musl"] {
+    for part in [env!("CARGO_PKG_VERSION"), &revision, "x86_64-unknown-linux-musl"] {
         assert!(version.contains(part), "`kz --version` lacks {part:?}: {version}");
     }
 }
@@ -161,4 +184,61 @@ fn a_fresh_volume_inherits_secrets_writable_for_all_and_not_sticky() {
     let mount = format!("--volume={}:/v:ro", volume.0);
     let stat = ["run", "--rm", &mount, "--entrypoint=stat", POSTGRES, "-c", "%a %u:%g", "/v"];
     assert_eq!(ask(&stat), "777 0:0");
+}
+
+/// A tag that is removed with what it names.
+struct Tag(String);
+
+impl Drop for Tag {
+    fn drop(&mut self) {
+        docker(&["image", "rm", "--force", &self.0]);
+    }
+}
+
+#[test]
+fn without_an_engine_it_is_made_of_the_same_files_and_the_same_configuration() {
+    let (by_docker, listed) = unpack();
+    let sandbox = Sandbox::new();
+    let binary = by_docker.path("rootfs/usr/local/bin/kz");
+    write_without_engine(&sandbox, "made", &binary, ":");
+    std::fs::copy(sandbox.path("made/image.tar"), sandbox.path("image.tar")).expect("a copy");
+    assert_eq!(unpack_archive(&sandbox), listed);
+    let differing = Command::new("diff")
+        .args(["--recursive", "--brief"])
+        .args([by_docker.path("rootfs"), sandbox.path("rootfs")])
+        .output()
+        .expect("diff");
+    assert!(differing.status.success(), "{}", String::from_utf8_lossy(&differing.stdout));
+
+    let tag = Tag(format!("kz:{}-amd64", env!("CARGO_PKG_VERSION")));
+    docker(&["load", "--input", &sandbox.path("image.tar").display().to_string()]).expect_code(0);
+    let loaded: Value = serde_json::from_str(&ask(&["image", "inspect", &tag.0])).expect("JSON");
+    let expected = configuration();
+    for key in ["Env", "Labels", "User", "WorkingDir", "Cmd", "Entrypoint", "ExposedPorts", "Volumes"] {
+        assert_eq!(loaded[0]["Config"][key], expected[key], "{key}");
+    }
+    assert!(ask(&["run", "--rm", &tag.0, "kz", "--version"]).starts_with("kz "));
+}
+
+#[test]
+fn equal_binaries_make_equal_images_and_another_binary_is_named() {
+    let sandbox = Sandbox::new();
+    let binary = sandbox.file("binary", std::fs::read(crate::support::kz_binary()).expect("kz"));
+    write_without_engine(&sandbox, "one", &binary, "umask 022");
+    let elsewhere =
+        "umask 077; export TZ=Asia/Kathmandu LC_ALL=C.UTF-8; cd /; chmod 0700 \"$2\"; touch \"$2\"";
+    write_without_engine(&sandbox, "two", &binary, elsewhere);
+    let read = |name: &str| std::fs::read(sandbox.path(name)).expect("an archive");
+    assert!(read("one/image.tar") == read("two/image.tar"), "the archives differ");
+
+    write_without_engine(&sandbox, "other", &binary, "printf x >> \"$2\"");
+    for build in ["one", "two", "other"] {
+        sandbox.file(&format!("{build}/kz.spdx.json"), "{}");
+    }
+    let compare = |second| sandbox.run(Command::new(in_repository("docker/compare")).args(["one", second]));
+    assert!(!compare("two").expect_code(0).stdout().contains("DIFFERENT"));
+    let other = compare("other").expect_code(1);
+    for part in ["amd64 layer 1", "DIFFERENT", "  usr/local/bin/kz: "] {
+        assert!(other.stdout().contains(part), "{part}: {}", other.describe());
+    }
 }

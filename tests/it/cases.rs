@@ -7,6 +7,7 @@
 //! and process namespace of its own; a case that has one runs its `$` line in that shell too, so that it may
 //! begin with another command (`$ setpriv --reuid=65532 … kz …`). `& NAME` starts a Vault of `vault_stage` beside the
 //! case, with its CA in `ca.pem`: `[VAULT]` is its URL, `[SERVER]` its host and port, `[TOKEN]` its root token.
+//! `KZ_WITHOUT_CASES` names cases that are left out, since an emulator around kz answers for it (`make arm64`).
 //! `KZ_WRITE_CASES=1` writes what was seen into the files, for a person to read before committing it.
 
 use std::collections::BTreeMap;
@@ -30,6 +31,10 @@ fn every_case_says_what_it_said() {
     let mut files: Vec<_> =
         std::fs::read_dir(directory).expect("the cases").map(|entry| entry.expect("a case").path()).collect();
     files.sort();
+    for name in std::env::var("KZ_WITHOUT_CASES").unwrap_or_default().split_whitespace() {
+        let place = files.iter().position(|file| file.file_stem().is_some_and(|stem| stem == name));
+        files.remove(place.unwrap_or_else(|| panic!("no case {name}")));
+    }
     assert!(files.len() > 20, "only {} cases were found", files.len());
     let failures: Vec<String> = files.iter().filter_map(|file| check(file)).collect();
     assert!(
