@@ -1,9 +1,16 @@
-//! Tells the program what it was built for and from (`kz --version` prints both), and the linker how to relocate it.
+//! Tells the program what it was built for and from (`kz --version` prints both), and the linker how to relocate it
+//! and where in it to put what.
 
 #[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
     println!("cargo:rustc-env=KZ_TARGET={target}");
+    // What every start runs lies in one place: `start.ld` says why.
+    if target.ends_with("-musl") {
+        let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-link-arg-bins=-T{here}/start.ld");
+        println!("cargo::rerun-if-changed=start.ld");
+    }
     // The Makefile sets it; a build by hand does not know, and says so.
     let commit = std::env::var("KZ_COMMIT").ok().filter(|commit| !commit.is_empty());
     println!("cargo:rustc-env=KZ_COMMIT={}", commit.as_deref().unwrap_or("unknown"));

@@ -94,18 +94,6 @@ pub(super) const ENCODINGS: &[(&str, Encoding)] =
 
 /// The texts that `deliver` takes.
 pub(super) const CHANNELS: &[(&str, Channel)] = &[("env", Channel::Environment), ("fd", Channel::Descriptor)];
-/// What env files are written for.
-pub(super) const DIALECTS: &[(&str, Dialect)] = &[
-    ("common", Dialect::Common),
-    ("compose", Dialect::Compose),
-    ("docker", Dialect::Docker),
-    ("sh", Dialect::Sh),
-    ("systemd", Dialect::Systemd),
-    ("portable", Dialect::Portable),
-];
-
-/// Who evaluates commands.
-pub(super) const SHELLS: &[(&str, Shell)] = &[("sh", Shell::Sh), ("fish", Shell::Fish)];
 
 /// What becomes of bytes in JSON.
 pub(super) const JSON_BYTES: &[(&str, ())] = &[("base64", ())];
@@ -285,11 +273,17 @@ pub(super) const OUTPUT: &[Key] = &[
     key(
         "dialect",
         Group::Other,
-        Takes::Word(|| words(DIALECTS)),
+        Takes::Word(|| words(&Dialect::words())),
         "\"compose\"",
         "for `env`: which parser reads it",
     ),
-    key("shell", Group::Other, Takes::Word(|| words(SHELLS)), "\"sh\"", "for `shell`: whose syntax it has"),
+    key(
+        "shell",
+        Group::Other,
+        Takes::Word(|| words(&Shell::words())),
+        "\"sh\"",
+        "for `shell`: whose syntax it has",
+    ),
     key(
         "json_bytes",
         Group::Other,

@@ -195,11 +195,13 @@ impl<'a> Table<'a> {
 
     fn form(&self, format: &OutputFormat, problems: &mut Problems) -> Option<Form> {
         Some(match format.name {
-            "env" => Form::Env(self.one_of("dialect", keys::DIALECTS, problems).unwrap_or(Dialect::Common)),
+            "env" => {
+                Form::Env(self.one_of("dialect", &Dialect::words(), problems).unwrap_or(Dialect::Common))
+            }
             "json" => {
                 Form::Json { marks_bytes: self.one_of("json_bytes", keys::JSON_BYTES, problems).is_some() }
             }
-            "shell" => Form::Shell(self.one_of("shell", keys::SHELLS, problems).unwrap_or(Shell::Sh)),
+            "shell" => Form::Shell(self.one_of("shell", &Shell::words(), problems).unwrap_or(Shell::Sh)),
             "template" => Form::Template { file: self.template(problems)? },
             _ => Form::Files,
         })

@@ -16,6 +16,24 @@ pub enum Shell {
     Fish,
 }
 
+impl Shell {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Sh, Self::Fish];
+
+    /// Its word, on the command line and in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sh => "sh",
+            Self::Fish => "fish",
+        }
+    }
+
+    /// All of them by their words.
+    pub fn words() -> [(&'static str, Self); 2] {
+        Self::ALL.map(|shell| (shell.word(), shell))
+    }
+}
+
 /// A command for each item, or a refusal for each that does not fit.
 pub fn encode(items: &[Item], shell: Shell) -> Result<Secret, Vec<Refusal>> {
     super::lines(items, |item, content| {

@@ -17,6 +17,8 @@ mod fixture;
 pub mod forecast;
 pub mod gcp;
 pub mod keyzero;
+#[cfg(any(feature = "provider-gcp", feature = "provider-vault"))]
+mod lanes;
 mod local_file;
 pub mod onepassword;
 #[cfg(any(feature = "provider-1password", feature = "provider-gcp"))]

@@ -113,6 +113,9 @@ mod set_group;
 mod signals;
 /// Stdout that nobody reads any more, and stdout that a person reads.
 mod sigpipe;
+/// Where in the program lies what every start runs.
+#[cfg(feature = "provider-age")]
+mod start;
 mod strace;
 mod support;
 mod surroundings;

@@ -4,7 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum, ValueHint};
+
+use crate::output::env::Dialect;
+use crate::output::shell::Shell;
 
 use super::{directory_mode, duration, mode};
 
@@ -86,30 +90,40 @@ pub(in crate::cli) enum Format {
     Shell,
 }
 
-/// Who is to read an env file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Dialect {
-    /// Every parser that knows quotes, and shells
-    Common,
-    /// Compose's `env_file:`; a shell must not source it: it can run what a value says
-    Compose,
-    /// `--env-file` of docker and podman, `--from-env-file` of kubectl; never to be sourced
-    Docker,
-    /// POSIX shells: `set -a; . FILE`
-    Sh,
-    /// systemd's `EnvironmentFile=`
-    Systemd,
-    /// All of these
-    Portable,
+impl ValueEnum for Dialect {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let readers = match self {
+            Self::Common => "Every parser that knows quotes, and shells",
+            Self::Compose => {
+                "Compose's `env_file:`; a shell must not source it: it can run what a value says"
+            }
+            Self::Docker => {
+                "`--env-file` of docker and podman, `--from-env-file` of kubectl; never to be sourced"
+            }
+            Self::Sh => "POSIX shells: `set -a; . FILE`",
+            Self::Systemd => "systemd's `EnvironmentFile=`",
+            Self::Portable => "All of these",
+        };
+        Some(PossibleValue::new(self.word()).help(readers))
+    }
 }
 
-/// Who evaluates commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Shell {
-    /// Any POSIX shell: `eval "$(kz export --format shell)"`
-    Sh,
-    /// fish: `kz export --format shell --shell fish | source`
-    Fish,
+impl ValueEnum for Shell {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let command = match self {
+            Self::Sh => "Any POSIX shell: `eval \"$(kz export --format shell)\"`",
+            Self::Fish => "fish: `kz export --format shell --shell fish | source`",
+        };
+        Some(PossibleValue::new(self.word()).help(command))
+    }
 }
 
 /// What becomes of bytes in JSON.

@@ -6,7 +6,7 @@ use crate::output::{Item, Refusal, json};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
 
-use super::super::args::deliver::{self, Export};
+use super::super::args::deliver::Export;
 use super::Failure;
 
 /// One of them.
@@ -23,7 +23,7 @@ pub(super) enum Form {
 impl Form {
     /// What the options of `--format env` ask for.
     pub(super) fn env(arguments: &Export) -> Self {
-        Self::Env(arguments.dialect.map_or(Dialect::Common, dialect))
+        Self::Env(arguments.dialect.unwrap_or(Dialect::Common))
     }
 
     /// What the options of `--format json` ask for.
@@ -33,10 +33,7 @@ impl Form {
 
     /// What the options of `--format shell` ask for.
     pub(super) fn shell(arguments: &Export) -> Self {
-        Self::Shell(match arguments.shell {
-            None | Some(deliver::Shell::Sh) => Shell::Sh,
-            Some(deliver::Shell::Fish) => Shell::Fish,
-        })
+        Self::Shell(arguments.shell.unwrap_or(Shell::Sh))
     }
 
     /// The content of the file, or every secret that the form cannot hold.
@@ -84,16 +81,5 @@ fn env_hint(items: &[Item]) -> String {
             "{} or {last} carries all of it, each for its own reader; `--format files` any value and name",
             others.join(", ")
         ),
-    }
-}
-
-fn dialect(typed: deliver::Dialect) -> Dialect {
-    match typed {
-        deliver::Dialect::Common => Dialect::Common,
-        deliver::Dialect::Compose => Dialect::Compose,
-        deliver::Dialect::Docker => Dialect::Docker,
-        deliver::Dialect::Sh => Dialect::Sh,
-        deliver::Dialect::Systemd => Dialect::Systemd,
-        deliver::Dialect::Portable => Dialect::Portable,
     }
 }

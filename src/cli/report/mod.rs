@@ -4,6 +4,7 @@
 //! stop, readable without colour, control characters escaped; with `--log-format json` the same as objects.
 
 mod config;
+mod run;
 mod template;
 mod words;
 
@@ -11,10 +12,12 @@ use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::config::problem;
 use crate::log::Format;
 use crate::output::Refusal;
+use crate::output::dotenv::DecodeError;
 use crate::provider::FailureKind;
 use crate::resolve::{Class, Failed, Failures};
 use crate::{config as configuration, exec, plan, publish};
@@ -24,6 +27,7 @@ use super::explain::Code;
 use super::export::template::Trouble;
 use super::status::class;
 use config::config_words;
+use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
 use template::template_words;
 use words::Words;
 
@@ -47,7 +51,7 @@ pub(super) enum Failure {
     /// Secrets could not be had.
     Resolve(Failures),
     /// The deadline passed.
-    Deadline(std::time::Duration),
+    Deadline(Duration),
     /// Templates are wrong, or values do not fit them; with the names of all secrets.
     Templates(Vec<Trouble>, Vec<String>),
     /// Values do not fit the form; with a hint, or an empty one.
@@ -72,7 +76,7 @@ pub(super) enum Failure {
     /// The env file was not read.
     EnvFile(exec::env_file::Error),
     /// A line of the env file is not one.
-    EnvFileLine(std::path::PathBuf, crate::output::dotenv::DecodeError),
+    EnvFileLine(std::path::PathBuf, DecodeError),
     /// A variable of the env file makes programs run code.
     Dangerous(std::path::PathBuf, Vec<String>),
     /// A value that was to be an open file could not be one.
@@ -127,52 +131,40 @@ fn words(failure: &Failure) -> Words {
     match failure {
         Failure::CommandLine(message, hint) => Words::error(Code::CommandLine, message).hint(hint),
         Failure::Usage(message, hint) => Words::error(Code::Options, message).hint(hint),
-        Failure::NoCommand => Words::error(Code::NoCommand, "`kz run --` has no command to become").hint(
-            "Compose drops the image's CMD when `entrypoint:` is set: write the command as `command:` too, or after `--`",
-        ),
+        Failure::NoCommand => no_command_words(),
         Failure::Config(error) => config_words(error),
-        Failure::Unknown(error, known) => Words::error(Code::UnknownName, error.to_string())
-            .hint(nearest_or(&error.0, known, "the configuration has")),
+        Failure::Unknown(error, known) => {
+            unknown_words(error.to_string(), &error.0, known, "the configuration has")
+        }
         Failure::NotRead(name, known) => {
-            Words::error(Code::UnknownName, format!("nothing is read from a provider `{name}`"))
-                .hint(nearest_or(name, known, "the plan has"))
+            let message = format!("nothing is read from a provider `{name}`");
+            unknown_words(message, name, known, "the plan has")
         }
         Failure::NoPolicy(message, hint) => Words::error(Code::NoPolicy, message).hint(hint),
         Failure::Resolve(failures) => resolve_words(failures),
-        Failure::Deadline(deadline) => {
-            Words::error(Code::Deadline, format!("the backends did not answer within {} s", deadline.as_secs()))
-                .hint("give it longer with `--timeout 120s`")
-        }
+        Failure::Deadline(deadline) => deadline_words(*deadline),
         Failure::Templates(troubles, known) => template_words(troubles, known),
         Failure::Output(refusals, hint) => output_words(refusals, hint),
         Failure::Terminal => {
-            Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept")
-                .hint("send them on, as in `eval \"$(kz export --format shell)\"`, or show them with `--reveal`")
+            Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept").hint(
+                "send them on, as in `eval \"$(kz export --format shell)\"`, or show them with `--reveal`",
+            )
         }
         Failure::Publish(error) => publish_words(error),
         Failure::Stdout(error) => Words::error(Code::Stdout, "cannot write to stdout").cause(system(error)),
-        Failure::CannotInstall(error) => Words::error(Code::CannotInstall, "cannot read `/proc/self/exe`, the program that runs")
-            .cause(system(error))
-            .hint("mount /proc, or copy `/usr/local/bin/kz` by hand"),
-        Failure::OtherProgram { expected, found } => {
-            Words::error(Code::OtherProgram, "this is not the program that `--verify` names, so nothing is installed")
-                .cause(format!("its SHA-256 is {found}, not {expected}"))
-                .hint("name the image that was meant by its digest: `image: kz@sha256:…`")
+        Failure::CannotInstall(error) => {
+            Words::error(Code::CannotInstall, "cannot read `/proc/self/exe`, the program that runs")
+                .cause(system(error))
+                .hint("mount /proc, or copy `/usr/local/bin/kz` by hand")
         }
-        Failure::Owner(name) => Words::error(Code::UnknownOwner, format!("`{name}` is no owner that is known here"))
-            .hint("write numbers, as in `--owner 999:999`: this image need not know the vendor's users"),
+        Failure::OtherProgram { expected, found } => other_program_words(expected, found),
+        Failure::Owner(name) => {
+            Words::error(Code::UnknownOwner, format!("`{name}` is no owner that is known here"))
+                .hint("write numbers, as in `--owner 999:999`: this image need not know the vendor's users")
+        }
         Failure::EnvFile(error) => env_file_words(error),
-        Failure::EnvFileLine(path, error) => {
-            Words::error(Code::EnvFileLine, format!("`{}` is not what kz wrote", path.display()))
-                .cause(error.to_string())
-                .hint(format!("write it with `kz export --format env --output {}`", path.display()))
-        }
-        Failure::Dangerous(path, names) => {
-            let listed = problem::list(names.iter().map(String::as_str));
-            let message = format!("`{}` sets {listed}, which makes programs load or run code", path.display());
-            Words::error(Code::Dangerous, message)
-                .hint(format!("if that is meant, add `--allow {}`", names.join(",")))
-        }
+        Failure::EnvFileLine(path, error) => env_file_line_words(path, error),
+        Failure::Dangerous(path, names) => dangerous_words(path, names),
         Failure::MemoryFile(error) => Words::error(Code::MemoryFile, error.to_string())
             .hint("raise the memory or descriptor limit of the container, or leave `deliver = \"fd\"` out"),
         Failure::Unfit(error) => Words::error(unfit_code(error), error.to_string())
@@ -184,12 +176,30 @@ fn words(failure: &Failure) -> Words {
             Words::error(Code::Overwrites, message)
                 .hint("`kz validate` checks it; `kz init --print` shows what a new one would be")
         }
-        Failure::UnknownCode(written) => Words::error(Code::NoSuchError, format!("no error has the code `{written}`"))
-            .hint("`kz explain` lists all of them"),
+        Failure::UnknownCode(written) => {
+            Words::error(Code::NoSuchError, format!("no error has the code `{written}`"))
+                .hint("`kz explain` lists all of them")
+        }
         Failure::Process(error) => Words::error(Code::Process, "cannot tell the working directory")
             .cause(system(error))
             .hint("start kz in a directory that exists: `cd /app`, or `working_dir: /app`"),
     }
+}
+
+fn unknown_words(message: String, word: &str, known: &[String], intro: &str) -> Words {
+    Words::error(Code::UnknownName, message).hint(nearest_or(word, known, intro))
+}
+
+fn deadline_words(deadline: Duration) -> Words {
+    let message = format!("the backends did not answer within {} s", deadline.as_secs());
+    Words::error(Code::Deadline, message).hint("give it longer with `--timeout 120s`")
+}
+
+fn other_program_words(expected: &str, found: &str) -> Words {
+    let message = "this is not the program that `--verify` names, so nothing is installed";
+    Words::error(Code::OtherProgram, message)
+        .cause(format!("its SHA-256 is {found}, not {expected}"))
+        .hint("name the image that was meant by its digest: `image: kz@sha256:…`")
 }
 
 /// The nearest known word, or else all of them.
@@ -295,15 +305,6 @@ fn examine_words(path: &Path, unread: &Unread) -> Words {
     words.hint(hint)
 }
 
-fn unfit_code(error: &exec::environment::Unfit) -> Code {
-    use exec::environment::Unfit;
-    match error {
-        Unfit::Nul(_) => Code::HoldsNul,
-        Unfit::TooLong { .. } => Code::VariableTooLong,
-        Unfit::TooMuch { .. } => Code::EnvironmentTooLarge,
-    }
-}
-
 fn publish_words(error: &publish::Error) -> Words {
     let mut words = Words::error(publish_code(error), error.to_string());
     let mut cause = error.source();
@@ -339,57 +340,5 @@ fn publish_code(error: &publish::Error) -> Code {
         Error::CannotRead { .. } | Error::ShutOut { .. } => Code::CannotRead,
         Error::Interference { .. } => Code::Interference,
         Error::System { .. } => Code::System,
-    }
-}
-
-fn env_file_words(error: &exec::env_file::Error) -> Words {
-    use exec::env_file::Error;
-    let code = match error {
-        Error::Missing { .. } => Code::EnvFileMissing,
-        Error::Read { .. } => Code::EnvFileUnreadable,
-        Error::NotRegular(_) => Code::EnvFileKind,
-        Error::Stranger { .. } => Code::EnvFileStranger,
-        Error::Writable { .. } => Code::EnvFileWritable,
-        Error::TooLarge(_) => Code::EnvFileTooLarge,
-    };
-    let words = Words::error(code, error.to_string());
-    match error {
-        Error::Missing { path, waited } if waited.is_zero() => words.hint(format!(
-            "if an exporter writes it later, wait: `kz run --env-file {} --wait 60s -- …`",
-            path.display()
-        )),
-        Error::Missing { .. } => words.hint("look at the exporter's log: `docker compose logs secrets-init`"),
-        Error::Read { source, .. } => words
-            .cause(system(source))
-            .hint("a 0400 file has one reader: export it with `--owner` this service's uid"),
-        Error::Stranger { owner, .. } => {
-            words.hint(format!("if that exporter is trusted, add `--from-uid {owner}`"))
-        }
-        Error::Writable { path, .. } => words.hint(format!("`chmod go-w {}`", path.display())),
-        Error::NotRegular(_) | Error::TooLarge(_) => {
-            words.hint("name the file that `kz export --format env` wrote")
-        }
-    }
-}
-
-fn exec_words(program: &str, refused: exec::Refused) -> Words {
-    match refused {
-        exec::Refused::NotFound => Words::error(Code::NotFound, format!("`{program}` was not found")).hint(
-            if program.contains('/') {
-                "check the path; a script whose `#!` line names a missing interpreter is reported so too"
-            } else {
-                "check the name, or give the whole path: kz looks in PATH only, without a shell"
-            },
-        ),
-        exec::Refused::NotExecutable(errno) => {
-            Words::error(Code::NotExecutable, format!("`{program}` cannot be executed"))
-                .cause(errno.desc().to_lowercase())
-                .hint(format!("`chmod +x {}`; a script needs a `#!` line", Path::new(program).display()))
-        }
-        exec::Refused::TooBig => {
-            let message = "the kernel does not take arguments and environment of this size";
-            Words::error(Code::KernelRefuses, message)
-                .hint("deliver large secrets as files: `kz export --format files`")
-        }
     }
 }

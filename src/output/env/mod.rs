@@ -43,7 +43,7 @@ impl Dialect {
     pub const ALL: [Self; 6] =
         [Self::Common, Self::Compose, Self::Docker, Self::Sh, Self::Systemd, Self::Portable];
 
-    /// Its word on the command line.
+    /// Its word, on the command line and in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Self::Common => "common",
@@ -53,6 +53,11 @@ impl Dialect {
             Self::Systemd => "systemd",
             Self::Portable => "portable",
         }
+    }
+
+    /// All of them by their words.
+    pub fn words() -> [(&'static str, Self); 6] {
+        Self::ALL.map(|dialect| (dialect.word(), dialect))
     }
 
     /// What names its readers take.

@@ -3,21 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::{HeaderName, HeaderValue, Request, header};
-use tokio::sync::Semaphore;
 
-use crate::http::{self, Client, MOST_CONNECTIONS, Protocol};
+use crate::http::{self, Client};
 use crate::patience::Attempt;
 use crate::provider::gcp::resource::Resource;
+use crate::provider::lanes::Lanes;
 use crate::provider::{Document, Failure, FailureKind, Outcome, Terms};
 use crate::secret::Secret;
 
 use super::answer;
 use super::trouble::Trouble;
 use super::wire::{self, through};
-
-/// How many requests go at once over one connection of HTTP/2: as many as servers are to allow at least
-/// (RFC 9113, 6.5.2). Over HTTP/1.1 there are as many as connections.
-const STREAMS: usize = 100;
 
 /// Who kz is.
 #[derive(Clone)]
@@ -50,17 +46,15 @@ pub(super) struct Place {
     client: Client,
     identity: Identity,
     terms: Terms,
-    lanes: Semaphore,
-    widened: AtomicBool,
+    lanes: Lanes,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
 }
 
 impl Place {
     pub(super) fn new(client: Client, identity: Identity, terms: &Terms) -> Self {
-        let lanes = Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS));
-        let (widened, said) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { client, identity, terms: terms.clone(), lanes, widened, said }
+        let lanes = Lanes::new(terms);
+        Self { client, identity, terms: terms.clone(), lanes, said: AtomicBool::new(false) }
     }
 
     /// Ends when a connection stands.
@@ -71,8 +65,7 @@ impl Place {
     /// One version.
     pub(super) async fn read(&self, resource: &Resource) -> Outcome {
         self.say();
-        // Never closed, so there always is one.
-        let _lane = self.lanes.acquire().await.ok();
+        let _lane = self.lanes.turn().await;
         let server = self.client.address().authority();
         let damaged = AtomicBool::new(false);
         let once = || async {
@@ -107,7 +100,7 @@ impl Place {
             Err(error) if error.is_transient() => return Attempt::Again(Trouble::Connection(error), None),
             Err(error) => return Attempt::Final(Trouble::Connection(error)),
         };
-        self.learn(reply.protocol);
+        self.lanes.learn(reply.protocol);
         match wire::judge(reply) {
             Attempt::Done(reply) => match answer::document(&reply.body, resource) {
                 Ok(document) => Attempt::Done(document),
@@ -128,15 +121,5 @@ impl Place {
             headers.insert(HeaderName::from_static("x-goog-user-project"), project.clone());
         }
         request
-    }
-
-    /// Widens the road where one connection carries many requests, unless the user said how wide it is.
-    fn learn(&self, protocol: Protocol) {
-        if protocol == Protocol::Http2
-            && !self.widened.swap(true, Ordering::Relaxed)
-            && self.terms.concurrency.is_none()
-        {
-            self.lanes.add_permits(STREAMS - MOST_CONNECTIONS);
-        }
     }
 }

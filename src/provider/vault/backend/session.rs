@@ -4,26 +4,22 @@
 //! a reply's body stays a [`crate::secret::Secret`]; a header that cannot be one is an error, not a panic.
 //! vaultrs's own client and middleware are not used: they read whole replies, drop headers and panic on tokens.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use async_trait::async_trait;
 use rustify::client::Client;
 use rustify::endpoint::{Endpoint, MiddleWare};
 use rustify::errors::ClientError;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
-use crate::http::{self, MOST_CONNECTIONS, Protocol, Reply, retry_after};
+use crate::http::{self, Reply, retry_after};
 use crate::patience::Attempt;
+use crate::provider::lanes::Lanes;
 use crate::provider::{Failure, FailureKind, Terms};
 use crate::secret::Secret;
 
 use super::reply;
 use super::trouble::Trouble;
 
-/// How many requests go at once over one connection of HTTP/2: as many as servers are to allow at least
-/// (RFC 9113, 6.5.2). Over HTTP/1.1 there are as many as connections.
-const STREAMS: usize = 100;
 /// How often a redirect is followed.
 const REDIRECTS: usize = 2;
 
@@ -32,8 +28,7 @@ pub(super) struct Session<'a> {
     client: &'a http::Client,
     terms: &'a Terms,
     headers: HeaderMap,
-    lanes: Semaphore,
-    widened: AtomicBool,
+    lanes: Lanes,
 }
 
 /// What became of a request, handed through rustify beside an empty reply: rustify would copy the body.
@@ -55,12 +50,7 @@ impl<'a> Session<'a> {
                 HeaderValue::from_str(namespace.trim_matches('/')).map_err(|_| unfit("the namespace"))?;
             headers.insert(HeaderName::from_static("x-vault-namespace"), value);
         }
-        Ok(Self::with_headers(client, terms, headers))
-    }
-
-    fn with_headers(client: &'a http::Client, terms: &'a Terms, headers: HeaderMap) -> Self {
-        let lanes = Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS));
-        Self { client, terms, headers, lanes, widened: AtomicBool::new(false) }
+        Ok(Self { client, terms, headers, lanes: Lanes::new(terms) })
     }
 
     /// The same with this token.
@@ -69,11 +59,7 @@ impl<'a> Session<'a> {
         value.set_sensitive(true);
         let mut headers = self.headers.clone();
         headers.insert(HeaderName::from_static("x-vault-token"), value);
-        let session = Self::with_headers(self.client, self.terms, headers);
-        if self.widened.load(Ordering::Relaxed) {
-            session.learn(Protocol::Http2);
-        }
-        Ok(session)
+        Ok(Self { client: self.client, terms: self.terms, headers, lanes: self.lanes.alike() })
     }
 
     /// Ends when a connection stands.
@@ -83,18 +69,7 @@ impl<'a> Session<'a> {
 
     /// A turn to ask. Held until there is an answer.
     pub(super) async fn lane(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed, so there always is one.
-        self.lanes.acquire().await.ok()
-    }
-
-    /// Widens the road where one connection carries many requests, unless the user said how wide it is.
-    fn learn(&self, protocol: Protocol) {
-        if protocol == Protocol::Http2
-            && !self.widened.swap(true, Ordering::Relaxed)
-            && self.terms.concurrency.is_none()
-        {
-            self.lanes.add_permits(STREAMS - MOST_CONNECTIONS);
-        }
+        self.lanes.turn().await
     }
 
     /// Executes an endpoint until there is an answer: a status below 300, or 404.
@@ -125,7 +100,7 @@ impl<'a> Session<'a> {
     }
 
     fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
-        self.learn(reply.protocol);
+        self.lanes.learn(reply.protocol);
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
