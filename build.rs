@@ -5,12 +5,6 @@
 fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
     println!("cargo:rustc-env=KZ_TARGET={target}");
-    // What every start runs lies in one place: `start.ld` says why.
-    if target.ends_with("-musl") {
-        let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        println!("cargo::rustc-link-arg-bins=-T{here}/start.ld");
-        println!("cargo::rerun-if-changed=start.ld");
-    }
     // The Makefile sets it; a build by hand does not know, and says so.
     let commit = std::env::var("KZ_COMMIT").ok().filter(|commit| !commit.is_empty());
     println!("cargo:rustc-env=KZ_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
@@ -21,5 +15,9 @@ fn main() {
     // (for arm64, lld by itself) both take.
     if std::env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
         println!("cargo::rustc-link-arg-bins=-zpack-relative-relocs");
+        // What every start runs lies in one place: `start.ld` says why.
+        let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-link-arg-bins=-T{here}/start.ld");
+        println!("cargo::rerun-if-changed=start.ld");
     }
 }
