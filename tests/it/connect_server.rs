@@ -170,11 +170,11 @@ fn faults() -> Vec<(Act, Expected)> {
         (status(401), ("denied", &["does not accept the token (status 401)"], Some(1))),
         (status(403), ("denied", &["does not open this vault (status 403)"], Some(1))),
         (status(404), ("absent", &[], Some(1))),
-        (status(429), ("unreachable", &["too many requests (status 429)", "for 2 s"], None)),
-        (after(429, "1"), ("unreachable", &["too many requests (status 429)"], Some(2))),
+        (status(429), ("unreachable", &["too many requests (status 429)", "for 4 s"], None)),
+        (after(429, "2"), ("unreachable", &["too many requests (status 429)"], Some(2))),
         (after(429, "60"), ("unreachable", &["too many requests (status 429)"], Some(1))),
-        (status(500), ("unreachable", &["the server failed (status 500)", "for 2 s"], None)),
-        (Act::Hang, ("unreachable", &["no answer from 127.0.0.1", "for 2 s"], Some(1))),
+        (status(500), ("unreachable", &["the server failed (status 500)", "for 4 s"], None)),
+        (Act::Hang, ("unreachable", &["no answer from 127.0.0.1", "for 4 s"], Some(1))),
         (Act::Text("<html>"), ("malformed", &["is not what a Connect server gives"], Some(1))),
         (Act::Truncate, ("malformed", &["is not what a Connect server gives"], Some(1))),
     ]
@@ -189,7 +189,7 @@ fn every_fault_has_its_class_and_its_words_and_shows_no_value() {
         let stage = small(&canary);
         stage.secrets(&[("V", path.as_str())]);
         stage.fake.script(Rule::new("/v1/", act.clone()));
-        let run = stage.kz(&["-v", "--timeout", "2s", "status", "--format", "json"]);
+        let run = stage.kz(&["-v", "--timeout", "4s", "status", "--format", "json"]);
         assert_clean(&run, &canary);
         let secrets: Vec<serde_json::Value> = serde_json::from_str(&run.stdout()).expect("JSON");
         assert_eq!(secrets[0]["state"], class, "{act:?}\n{}", run.describe());
