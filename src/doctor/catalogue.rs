@@ -267,9 +267,9 @@ catalogue! {
         "Its CMD is `kz --help`, which ends well.",
         "Write the command.";
     NoShell = 412,
-        "a shell's operators without a shell",
-        "Compose splits a string into words and starts the first one. No shell reads it.",
-        "Write `[\"sh\", \"-c\", \"…\"]` in an image that has a shell. For kz alone `--output` is enough.";
+        "a shell where there is none",
+        "Compose splits a string into words and starts the first one: no shell reads it. kz's own image has none at all.",
+        "Write `[\"sh\", \"-c\", \"…\"]` in an image that has a shell. For kz alone its options are enough: `--output`, `--owner`, `--mode`.";
     DoubledKey = 413,
         "a key that stands twice",
         "YAML does not allow it: newer programs refuse the file, older ones silently take one of the two.",

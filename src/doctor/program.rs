@@ -105,7 +105,7 @@ pub(super) enum Program {
 }
 
 /// The shells that a script may be given to.
-const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
+pub(super) const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
 
 /// What `unit` runs.
 pub(super) fn of(unit: &Unit, kz: &dyn Kz) -> Program {
