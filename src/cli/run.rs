@@ -37,8 +37,6 @@ pub(super) fn run(
 ) -> Result<Infallible, Failure> {
     let Some(program) = arguments.command.first() else { return Err(Failure::NoCommand) };
     let Delivery { secrets, elsewhere, credentials, mut keep } = match &arguments.env_file {
-        Some(_) if common.config.is_some() => return Err(without_configuration("--config")),
-        Some(_) if common.environment.is_some() => return Err(without_configuration("--env")),
         Some(path) => from_file(path, arguments, process, log)?,
         None => from_backends(arguments, common, process, log)?,
     };
@@ -54,15 +52,6 @@ pub(super) fn run(
     let environment = environment::build(&recipe).map_err(Failure::Unfit)?;
     say_removed(&environment, log);
     replace(program, &arguments.command, &environment, &secrets, process.variable("PATH"))
-}
-
-/// Neither is passed over in silence: whoever types it expects something of it. (clap's own conflicts do not see an
-/// option that stands before `run`.)
-fn without_configuration(option: &str) -> Failure {
-    Failure::Usage(
-        format!("`{option}` is about the configuration, which `--env-file` does not read"),
-        format!("leave `{option}` out, or `--env-file`"),
-    )
 }
 
 fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
