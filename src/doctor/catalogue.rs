@@ -87,6 +87,10 @@ catalogue! {
         "`kz run --env-file` reads a file that is not mounted",
         "The file is in the volume that the export writes to, and this service or container does not mount that: `kz run` ends with exit code 125 (KZ501).",
         "Mount the volume where `--env-file` says, read-only.";
+    KeptToItself = 111,
+        "a script that hands on nothing of what it reads",
+        "`--format env` writes `NAME=value`, which makes a variable of the shell. Only what is exported reaches the programs that it starts, and nothing says so.",
+        "Write `set -a` before the `.`, or let kz write commands: `kz export --format shell`.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",

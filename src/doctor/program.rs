@@ -50,7 +50,9 @@ pub struct Export {
 pub enum Form {
     /// A set of files, in a directory.
     Files,
-    /// One file of all.
+    /// One file of `KEY=value` lines: a shell that reads them hands none on.
+    Lines,
+    /// One file of all, otherwise.
     Single,
 }
 

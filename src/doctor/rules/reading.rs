@@ -243,10 +243,12 @@ fn other_file(
     if others_write || in_part || delivery.unit.name == unit.name {
         return;
     }
-    let Some(code) = mismatch(scene, read, rest, delivery, known) else { return };
+    let Some(code) = mismatch(scene, read, rest, delivery, known) else {
+        return kept_to_itself(unit, read, delivery, found);
+    };
     let Read { path, mark, way } = read;
     let content = match delivery.export.form {
-        Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
+        Form::Lines | Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
         Form::Files => format!("a file for each secret into `{}`", join(&mount.target, &delivery.inside)),
     };
     let what = match code {
@@ -266,6 +268,29 @@ fn other_file(
     found.add(code, *mark, &unit.title, what, write);
 }
 
+/// Lines without `export` make variables of the shell alone, which is silent about it. A script that uses variables itself
+/// may be content with that.
+fn kept_to_itself(unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut Findings) {
+    let Program::Script(script) = &unit.program else { return };
+    let says = |word: &str| script.value.contains(word);
+    let hands_on = says("export") || says("set -a") || says("allexport") || says("kz run");
+    let uses = script.value.replace("$@", "").contains('$');
+    if read.way != Way::Script || delivery.export.form != Form::Lines || hands_on || uses {
+        return;
+    }
+    let Read { path, mark, .. } = read;
+    let what = format!(
+        "its script reads `{path}`, whose lines have no `export`: what it starts then sees none of the variables"
+    );
+    found.add(
+        Code::KeptToItself,
+        *mark,
+        &unit.title,
+        what,
+        format!("set -a; . {path}   # or: kz export --format shell"),
+    );
+}
+
 fn mismatch(
     scene: &Scene,
     read: &Read,
@@ -277,7 +302,7 @@ fn mismatch(
         configuration::of(scene, delivery.unit, known).is_none_or(|configuration| configuration.names_files)
     };
     match delivery.export.form {
-        Form::Single => (rest != delivery.inside).then_some(Code::OtherFile),
+        Form::Lines | Form::Single => (rest != delivery.inside).then_some(Code::OtherFile),
         Form::Files => {
             let name = if delivery.inside.is_empty() { Some(rest) } else { below(rest, &delivery.inside) };
             let Some(name) = name.filter(|name| !name.is_empty()) else { return Some(Code::OtherFile) };
