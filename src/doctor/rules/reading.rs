@@ -171,11 +171,11 @@ fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'
         let writer = &delivery.unit.name;
         let what =
             format!("{words}, where nothing is mounted: what `{writer}` writes for it is at `{place}`");
-        let write = match scene.dialect {
+        let line = match scene.dialect {
             Dialect::Compose => format!("{name}: {place}"),
             Dialect::Pod => format!("- {{ name: {name}, value: {place} }}"),
         };
-        found.add(Code::MountedElsewhere, *mark, &unit.title, what, write);
+        found.add(Code::MountedElsewhere, *mark, &unit.title, what, line);
     } else if let Some(name) =
         below(path, SECRETS).filter(|name| scene.dialect == Dialect::Compose && !name.is_empty())
     {
