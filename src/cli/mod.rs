@@ -72,6 +72,9 @@ fn panic_words(location: Option<&std::panic::Location<'_>>) -> String {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some((message, hint)) = arguments.contradiction() {
+        return Err(Failure::Usage(message, hint));
+    }
     let process = Process::current().map_err(Failure::Process)?;
     if process.pid == 1 {
         exec::end_on_signals();

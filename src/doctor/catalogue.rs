@@ -87,6 +87,10 @@ catalogue! {
         "`kz run --env-file` reads a file that is not mounted",
         "The file is in the volume that the export writes to, and this service or container does not mount that: `kz run` ends with exit code 125 (KZ501).",
         "Mount the volume where `--env-file` says, read-only.";
+    KeptToItself = 111,
+        "a script that hands on nothing of what it reads",
+        "`--format env` writes `NAME=value`, which makes a variable of the shell. Only what is exported reaches the programs that it starts, and nothing says so.",
+        "Write `set -a` before the `.`, or let kz write commands: `kz export --format shell`.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",
@@ -267,9 +271,9 @@ catalogue! {
         "Its CMD is `kz --help`, which ends well.",
         "Write the command.";
     NoShell = 412,
-        "a shell's operators without a shell",
-        "Compose splits a string into words and starts the first one. No shell reads it.",
-        "Write `[\"sh\", \"-c\", \"…\"]` in an image that has a shell. For kz alone `--output` is enough.";
+        "a shell where there is none",
+        "Compose splits a string into words and starts the first one: no shell reads it. kz's own image has none at all.",
+        "Write `[\"sh\", \"-c\", \"…\"]` in an image that has a shell. For kz alone its options are enough: `--output`, `--owner`, `--mode`.";
     DoubledKey = 413,
         "a key that stands twice",
         "YAML does not allow it: newer programs refuse the file, older ones silently take one of the two.",

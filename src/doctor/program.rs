@@ -50,7 +50,9 @@ pub struct Export {
 pub enum Form {
     /// A set of files, in a directory.
     Files,
-    /// One file of all.
+    /// One file of `KEY=value` lines: a shell that reads them hands none on.
+    Lines,
+    /// One file of all, otherwise.
     Single,
 }
 
@@ -105,7 +107,7 @@ pub(super) enum Program {
 }
 
 /// The shells that a script may be given to.
-const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
+pub(super) const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
 
 /// What `unit` runs.
 pub(super) fn of(unit: &Unit, kz: &dyn Kz) -> Program {

@@ -311,7 +311,7 @@ impl Delivery<'_> {
     pub(super) fn directory(&self) -> &str {
         match self.export.form {
             super::program::Form::Files => &self.path,
-            super::program::Form::Single => self
+            super::program::Form::Lines | super::program::Form::Single => self
                 .path
                 .rsplit_once('/')
                 .map_or("/", |(parent, _)| if parent.is_empty() { "/" } else { parent }),

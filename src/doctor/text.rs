@@ -92,6 +92,12 @@ pub(super) fn join(directory: &str, rest: &str) -> String {
     normal(&if rest.starts_with('/') { rest.to_owned() } else { format!("{directory}/{rest}") })
 }
 
+/// A path of the host as Compose tells it from a volume's name.
+pub(super) fn host_words(path: &str) -> String {
+    let is_told = path.starts_with(['/', '~']) || path == "." || path == ".." || path.starts_with("../");
+    if is_told { path.to_owned() } else { format!("./{path}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +105,16 @@ mod tests {
     fn text(raw: &str, dialect: Dialect) -> (Option<String>, String) {
         let text = Text::new(raw, Mark { line: 1, column: 1 }, dialect);
         (text.known().map(str::to_owned), text.value)
+    }
+
+    #[test]
+    fn a_path_of_the_host_is_never_taken_for_a_volume() {
+        for (path, words) in [(".keyzero.toml", "./.keyzero.toml"), ("a/b", "./a/b"), ("..x", "./..x")] {
+            assert_eq!(host_words(path), words);
+        }
+        for path in [".", "..", "../a", "/a", "~/a"] {
+            assert_eq!(host_words(path), path);
+        }
     }
 
     #[test]

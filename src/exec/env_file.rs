@@ -33,10 +33,14 @@ pub enum Error {
         waited: Duration,
     },
     /// The system refused.
-    #[error("cannot read `{}`", path.display())]
+    #[error("cannot read `{}`{}", path.display(), owner.map_or_else(String::new, |owner| owner.words(*ours)))]
     Read {
         /// The file.
         path: PathBuf,
+        /// Whose it is, where that is why.
+        owner: Option<Owner>,
+        /// Our effective uid.
+        ours: u32,
         /// What the system said.
         source: std::io::Error,
     },
@@ -70,6 +74,26 @@ fn after(waited: Duration) -> String {
     if waited.is_zero() { String::new() } else { format!(" after {} s of waiting", waited.as_secs()) }
 }
 
+/// Whose a file is, and who may do what with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    uid: u32,
+    mode: u32,
+}
+
+impl Owner {
+    /// Of a file that we may not open. Nothing where we may not even look at it.
+    fn of(path: &Path, refused: &std::io::Error) -> Option<Self> {
+        let metadata = || std::fs::metadata(path).ok();
+        let metadata = (refused.kind() == std::io::ErrorKind::PermissionDenied).then(metadata)??;
+        Some(Self { uid: metadata.uid(), mode: metadata.mode() & 0o7777 })
+    }
+
+    fn words(self, ours: u32) -> String {
+        format!(": it belongs to uid {} with mode {:04o}, and kz runs as uid {ours}", self.uid, self.mode)
+    }
+}
+
 /// Whose files count.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust {
@@ -92,10 +116,14 @@ pub fn read(path: &Path, trust: Trust, patience: Duration, log: Log) -> Result<S
                 wait.tick(|| format!("`{}`", path.display()));
                 std::thread::sleep(INTERVAL.min(patience));
             }
-            Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+            Err(source) => return Err(unreadable(path, trust, source)),
             Ok(file) => return read_trusted(file, path, trust),
         }
     }
+}
+
+fn unreadable(path: &Path, trust: Trust, source: std::io::Error) -> Error {
+    Error::Read { path: path.to_owned(), owner: Owner::of(path, &source), ours: trust.ours, source }
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
@@ -104,7 +132,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 fn read_trusted(mut file: File, path: &Path, trust: Trust) -> Result<Secret, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let failed = |source| unreadable(path, trust, source);
     let metadata = file.metadata().map_err(failed)?;
     let owner = metadata.uid();
     if !metadata.is_file() {

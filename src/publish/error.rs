@@ -222,7 +222,7 @@ impl Error {
                 "is the volume mounted? kz does not create the output directory: mount a volume there, or `mkdir -p {}`",
                 path.display()
             ),
-            Self::NotADirectory { .. } => "check `--output`".to_owned(),
+            Self::NotADirectory { .. } => "correct the path: only a directory can have something below it".to_owned(),
             Self::LinkNotFollowed { path } => {
                 standard_output(path).unwrap_or_else(|| "give `--output` the path without links".to_owned())
             }

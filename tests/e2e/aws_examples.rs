@@ -59,3 +59,12 @@ fn with_a_role_that_may_not_read_the_database_never_starts() {
     let db = project.container("db");
     assert!(db.is_empty() || state(&db, "StartedAt").starts_with("0001"), "the database was started");
 }
+
+/// Compose starts both at once, so any of them can be the first that an address is looked for.
+#[test]
+fn the_endpoint_has_its_address_also_when_the_exporter_was_started_first() {
+    let _alone = credentials_subnet();
+    let project = Project::new(example("aws-init"));
+    project.compose(&["up", "--detach", "secrets-init"]).expect_code(0);
+    project.compose(&["up", "--detach", "aws"]).expect_code(0);
+}

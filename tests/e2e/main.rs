@@ -59,6 +59,8 @@ mod quickstart;
 mod readme;
 /// `kz run` in one's own image: it becomes the server, and nothing of it stays.
 mod run;
+/// What the READMEs of the examples say to type.
+mod typed;
 /// A foreign Vault beside the image.
 mod vault;
 /// `compose-examples/vault-init` and `vault-entrypoint`, unchanged.

@@ -157,7 +157,7 @@ pub(in crate::cli) struct Run {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub keep_env: Vec<String>,
     /// Take the secrets from what `kz export --format env` or `json` wrote; needs no configuration
-    #[arg(long, value_name = "FILE", conflicts_with = "config", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub env_file: Option<PathBuf>,
     /// Wait this long for the env file to appear
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "env_file")]

@@ -48,6 +48,21 @@ pub(super) struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// What is typed beside `--env-file` although that reads no configuration, and what to do: whoever types it expects
+    /// something of it. (clap's own conflicts do not see an option that stands before `run`.)
+    pub(super) fn contradiction(&self) -> Option<(String, String)> {
+        let Command::Run(Run { env_file: Some(_), .. }) = &self.command else { return None };
+        let option = match (&self.common.config, &self.common.environment) {
+            (Some(_), _) => "--config",
+            (None, Some(_)) => "--env",
+            (None, None) => return None,
+        };
+        let message = format!("`{option}` is about the configuration, which `--env-file` does not read");
+        Some((message, format!("leave `{option}` out, or `--env-file`")))
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(super) struct Common {

@@ -18,7 +18,10 @@ pub(super) struct Ourselves;
 impl Kz for Ourselves {
     fn line(&self, words: &[&str]) -> Result<Line, Misread> {
         match Arguments::try_parse_from(std::iter::once("kz").chain(words.iter().copied())) {
-            Ok(arguments) => Ok(line(&arguments)),
+            Ok(arguments) => match arguments.contradiction() {
+                Some((message, hint)) => Err(Misread { message, hint }),
+                None => Ok(line(&arguments)),
+            },
             Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
                 Ok(Line { config: None, action: Action::Other })
             }
@@ -58,7 +61,11 @@ fn line(arguments: &Arguments) -> Line {
 fn export(export: &deliver::Export) -> Export {
     let output = export.output.as_ref().map(|path| path.to_string_lossy().into_owned());
     Export {
-        form: if is_set(export) { Form::Files } else { Form::Single },
+        form: match export.format {
+            _ if is_set(export) => Form::Files,
+            Some(deliver::Format::Env) => Form::Lines,
+            _ => Form::Single,
+        },
         output: output.filter(|path| path != "-"),
         owner: export.owner.clone(),
         mode: export.mode,

@@ -4,7 +4,7 @@ use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
-use super::super::program::{Misread, Program};
+use super::super::program::{self, Misread, Program};
 use super::super::scene::{CommandLine, Scene, Unit};
 use super::super::text::{Dialect, Text};
 
@@ -25,7 +25,11 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
                 format!("kz does not understand this command line, and ends with exit code 2: {message}");
             found.add(Code::Misread, *mark, &unit.title, what, hint);
         }
-        if images::is_kz(unit) && !unit.is_partial && unit.entrypoint.is_none() {
+        if !images::is_kz(unit) || unit.is_partial {
+            continue;
+        }
+        shell(scene, unit, found);
+        if unit.entrypoint.is_none() {
             without_name(scene, unit, known, found);
         }
     }
@@ -36,6 +40,31 @@ fn operator<'a>(unit: &Unit, words: &'a CommandLine) -> Option<&'a str> {
     let is_operator = |word: &&str| ["&&", "||", "|", ">", ">>", "<", ";", "2>&1"].contains(word);
     let is_kz = matches!(unit.program, Program::Kz(..) | Program::Misread(..));
     words.words.iter().filter(|_| words.is_string && is_kz).filter_map(Text::known).find(is_operator)
+}
+
+/// kz's image has no shell, unless somebody mounts one.
+fn shell(scene: &Scene, unit: &Unit, found: &mut Findings) {
+    let Some(first) = unit.argv().first().and_then(|word| word.known()) else { return };
+    let is_mounted =
+        || unit.mounts.iter().any(|mount| mount.target.ends_with("/bin") || mount.target == first);
+    if !program::SHELLS.contains(&program::file_name(first)) || is_mounted() {
+        return;
+    }
+    let why = if first.starts_with('/') {
+        "no such file or directory"
+    } else {
+        "executable file not found in $PATH"
+    };
+    let key = match (scene.dialect, &unit.entrypoint) {
+        (Dialect::Compose, Some(_)) => "entrypoint",
+        (Dialect::Pod, None) => "args",
+        _ => "command",
+    };
+    let what = format!("kz's image has no shell: the engine ends with `exec: \"{first}\": {why}`");
+    let write = format!(
+        "{key}: [\"kz\", …]   # one command, and its options do what the script was for: `kz export --help`"
+    );
+    found.add(Code::NoShell, unit.command_mark(), &unit.title, what, write);
 }
 
 /// kz's image has no ENTRYPOINT, and its CMD shows the help and succeeds.

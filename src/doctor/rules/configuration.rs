@@ -5,7 +5,7 @@ use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{Action, is_toml};
 use super::super::scene::{Mount, Scene, Source, Unit};
-use super::super::text::{Dialect, Text, below, join};
+use super::super::text::{Dialect, Text, below, host_words, join};
 use super::super::{Configuration, Found, Known};
 
 /// What kz looks for.
@@ -99,8 +99,7 @@ fn missing(scene: &Scene, unit: &Unit, path: &str, found: &mut Findings) {
 
 fn source_words(mount: &Mount) -> String {
     match &mount.source {
-        Source::Bind(path) if path.starts_with(['/', '~', '.']) => path.clone(),
-        Source::Bind(path) => format!("./{path}"),
+        Source::Bind(path) => host_words(path),
         Source::Named(name) => name.clone(),
         _ => "./keyzero.toml".to_owned(),
     }

@@ -60,7 +60,7 @@ fn variable_value(
     let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
     let judged_by = if may_be_name { "" } else { name.as_str() };
     if literal.is_some_and(|value| is_credential(judged_by, value, known)) {
-        let is_kzs = unit.is_kz() && is_own(name, known);
+        let is_kzs = unit.is_kz() && known.credential_variables.contains(&name.as_str());
         let write = if is_kzs { own_from_file(dialect, name) } else { from_file(dialect, name) };
         let what = format!(
             "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
@@ -98,17 +98,34 @@ fn own_from_file(dialect: Dialect, name: &str) -> String {
         (Dialect::Compose, true) => {
             format!("environment:\n  {name}_FILE: /run/secrets/{secret}\nsecrets: [{secret}]")
         }
-        (Dialect::Compose, false) => {
-            format!(
-                "secrets: [{secret}]   # and name /run/secrets/{secret} in [providers.NAME]: docs/providers.md"
-            )
-        }
+        (Dialect::Compose, false) => match setting(name) {
+            Some((file, setting, section)) => {
+                format!(
+                    "secrets: [{file}]   # and {setting} = \"/run/secrets/{file}\" in [providers.{section}]"
+                )
+            }
+            None => {
+                format!("secrets: [{secret}]   # and name /run/secrets/{secret} in the provider's section")
+            }
+        },
         (Dialect::Pod, true) => {
             format!(
                 "- {{ name: {name}_FILE, value: /run/kz/{secret} }}   # with the Secret mounted at /run/kz"
             )
         }
         (Dialect::Pod, false) => "valueFrom: { secretKeyRef: { name: …, key: … } }".to_owned(),
+    }
+}
+
+/// Where kz reads a credential from a file that has no variable of its own: the file, the setting, the section.
+fn setting(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    match name {
+        "OP_CONNECT_TOKEN" => Some(("connect_token", "token_file", "1password")),
+        "OP_SERVICE_ACCOUNT_TOKEN" => {
+            Some(("service_account_token", "service_account_token_file", "1password"))
+        }
+        _ if name.starts_with("AWS_") => Some(("aws_credentials", "credentials_file", "aws-sm")),
+        _ => None,
     }
 }
 
@@ -213,6 +230,18 @@ mod tests {
         for value in ["hunter2", "postgres", "12345678"] {
             assert!(!is_harmless(value), "{value}");
         }
+    }
+
+    #[test]
+    fn a_credential_of_kz_is_to_be_a_file_that_its_provider_reads() {
+        let write = |name| own_from_file(Dialect::Compose, name);
+        assert_eq!(
+            write("AWS_SECRET_ACCESS_KEY"),
+            "secrets: [aws_credentials]   # and credentials_file = \"/run/secrets/aws_credentials\" in [providers.aws-sm]"
+        );
+        assert_eq!(write("AWS_SECRET_ACCESS_KEY"), write("AWS_ACCESS_KEY_ID"));
+        assert!(write("OP_CONNECT_TOKEN").contains("token_file = "));
+        assert!(write("VAULT_TOKEN").contains("VAULT_TOKEN_FILE: /run/secrets/vault-token"));
     }
 
     #[test]

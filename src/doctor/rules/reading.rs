@@ -2,9 +2,9 @@
 
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
-use super::super::program::{Form, Program};
+use super::super::program::{self, Form, Program};
 use super::super::scene::{Delivery, EnvFile, Mount, Scene, Source, Unit};
-use super::super::text::{Dialect, below, join, normal};
+use super::super::text::{Dialect, below, host_words, join, normal};
 use super::super::yaml::Mark;
 use super::super::{Found, Known, words};
 use super::configuration;
@@ -167,6 +167,15 @@ fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'
             );
             found.add(way.code(), *mark, &unit.title, what, mount_lines(scene, delivery, target));
         }
+    } else if let (Way::Variable(name), Some((delivery, place))) = (way, own_copy(unit, read, deliveries)) {
+        let writer = &delivery.unit.name;
+        let what =
+            format!("{words}, where nothing is mounted: what `{writer}` writes for it is at `{place}`");
+        let line = match scene.dialect {
+            Dialect::Compose => format!("{name}: {place}"),
+            Dialect::Pod => format!("- {{ name: {name}, value: {place} }}"),
+        };
+        found.add(Code::MountedElsewhere, *mark, &unit.title, what, line);
     } else if let Some(name) =
         below(path, SECRETS).filter(|name| scene.dialect == Dialect::Compose && !name.is_empty())
     {
@@ -179,11 +188,30 @@ fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'
     }
 }
 
+/// The export whose set a unit mounts, and where in there the file lies that a `NAME_FILE` variable means. Only a path
+/// that ends in NAME is certainly none of the image's own.
+fn own_copy<'a, 'b>(
+    unit: &Unit,
+    read: &Read,
+    deliveries: &'a [Delivery<'b>],
+) -> Option<(&'a Delivery<'b>, String)> {
+    let Way::Variable(variable) = &read.way else { return None };
+    let name = program::file_name(&read.path);
+    if variable.strip_suffix("_FILE") != Some(name) {
+        return None;
+    }
+    deliveries.iter().find_map(|delivery| {
+        let is_set = delivery.export.form == Form::Files && delivery.unit.name != unit.name;
+        let mount = delivery.shared().filter(|_| is_set).and_then(|source| unit.mount_of(source))?;
+        let directory = join(&mount.target, &delivery.inside);
+        mount.part.is_none().then(|| (delivery, join(&directory, name)))
+    })
+}
+
 /// The lines that mount what an export writes, where it writes it.
 pub(super) fn mount_lines(scene: &Scene, delivery: &Delivery<'_>, target: &str) -> String {
     let source = match delivery.shared() {
-        Some(Source::Bind(path)) if path.starts_with(['/', '~', '.']) => path.clone(),
-        Some(Source::Bind(path)) => format!("./{path}"),
+        Some(Source::Bind(path)) => host_words(path),
         Some(Source::Named(name)) => name.clone(),
         _ => "secrets".to_owned(),
     };
@@ -215,10 +243,12 @@ fn other_file(
     if others_write || in_part || delivery.unit.name == unit.name {
         return;
     }
-    let Some(code) = mismatch(scene, read, rest, delivery, known) else { return };
+    let Some(code) = mismatch(scene, read, rest, delivery, known) else {
+        return kept_to_itself(unit, read, delivery, found);
+    };
     let Read { path, mark, way } = read;
     let content = match delivery.export.form {
-        Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
+        Form::Lines | Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
         Form::Files => format!("a file for each secret into `{}`", join(&mount.target, &delivery.inside)),
     };
     let what = match code {
@@ -238,6 +268,29 @@ fn other_file(
     found.add(code, *mark, &unit.title, what, write);
 }
 
+/// Lines without `export` make variables of the shell alone, which is silent about it. A script that uses variables itself
+/// may be content with that.
+fn kept_to_itself(unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut Findings) {
+    let Program::Script(script) = &unit.program else { return };
+    let says = |word: &str| script.value.contains(word);
+    let hands_on = says("export") || says("set -a") || says("allexport") || says("kz run");
+    let uses = script.value.replace("$@", "").contains('$');
+    if read.way != Way::Script || delivery.export.form != Form::Lines || hands_on || uses {
+        return;
+    }
+    let Read { path, mark, .. } = read;
+    let what = format!(
+        "its script reads `{path}`, whose lines have no `export`: what it starts then sees none of the variables"
+    );
+    found.add(
+        Code::KeptToItself,
+        *mark,
+        &unit.title,
+        what,
+        format!("set -a; . {path}   # or: kz export --format shell"),
+    );
+}
+
 fn mismatch(
     scene: &Scene,
     read: &Read,
@@ -249,7 +302,7 @@ fn mismatch(
         configuration::of(scene, delivery.unit, known).is_none_or(|configuration| configuration.names_files)
     };
     match delivery.export.form {
-        Form::Single => (rest != delivery.inside).then_some(Code::OtherFile),
+        Form::Lines | Form::Single => (rest != delivery.inside).then_some(Code::OtherFile),
         Form::Files => {
             let name = if delivery.inside.is_empty() { Some(rest) } else { below(rest, &delivery.inside) };
             let Some(name) = name.filter(|name| !name.is_empty()) else { return Some(Code::OtherFile) };

@@ -150,7 +150,7 @@ fn form(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_>,
     let is_volume =
         matches!(mount.source, Source::Named(_) | Source::Tmpfs | Source::Anonymous) && mount.part.is_none();
     match (export.form, inside.is_empty()) {
-        (Form::Single, true) if is_volume || on_host == Some(Found::Directory) => {
+        (Form::Lines | Form::Single, true) if is_volume || on_host == Some(Found::Directory) => {
             let what =
                 format!("`{path}` is a directory, and this format writes one file: kz ends with exit code 4");
             found.add(
@@ -161,7 +161,7 @@ fn form(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_>,
                 format!("--output {}", join(path, ".env")),
             );
         }
-        (Form::Single, true) if on_host == Some(Found::File) => {
+        (Form::Lines | Form::Single, true) if on_host == Some(Found::File) => {
             let what = format!(
                 "`{path}` is a mount by itself, which cannot be replaced in one step: kz refuses it with exit code 4"
             );
