@@ -57,7 +57,7 @@ impl Files {
                 let shape = shape_of(&document.path, content.expose());
                 Outcome::Found(Document { content, shape, version: None, lease: None })
             }
-            Err(Unreadable::Absent) => Outcome::Absent,
+            Err(Unreadable::Absent) => Outcome::AbsentBecause(local_file::absence(&path)),
             Err(unreadable) => Outcome::Failed(unreadable.failure(&path)),
         }
     }
@@ -77,7 +77,7 @@ mod tests {
         let provider = build(&Settings::default(), &fixture);
         let outcomes = fetch(&*provider, &["raw", "none", "key.json", "."]);
         assert!(matches!(&outcomes[0], Outcome::Found(found) if found.content.expose() == b"\xff\n"));
-        assert!(matches!(&outcomes[1], Outcome::Absent));
+        assert!(matches!(&outcomes[1], Outcome::AbsentBecause(_)));
         assert!(matches!(&outcomes[2], Outcome::Found(found) if found.shape == Shape::Json));
         assert!(matches!(&outcomes[3], Outcome::Failed(failure) if failure.kind == FailureKind::Malformed));
     }

@@ -15,7 +15,7 @@ use nix::fcntl::OFlag;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Failure, FailureKind, Surroundings};
+use super::{Absence, Failure, FailureKind, Surroundings};
 use crate::secret::Secret;
 
 /// Where relative paths and `~/` lead.
@@ -94,22 +94,28 @@ impl Unreadable {
             Self::Denied { .. } => FailureKind::Denied,
             _ => FailureKind::Malformed,
         };
-        Failure { kind, cause: format!("`{}` {self}", path.display()), hint: self.hint() }
+        Failure { kind, cause: format!("`{}` {self}", path.display()), hint: self.hint(path) }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self, path: &Path) -> Option<String> {
         match self {
             Self::Denied { owner: Some(owner), uid } if owner.uid != *uid => Some(format!(
                 "run kz with `user: \"{}\"`, or as root with `cap_add: [DAC_READ_SEARCH]`",
                 owner.uid
             )),
+            Self::Denied { owner: Some(_), .. } => Some(format!("`chmod u+r {}`", path.display())),
             Self::Denied { .. } => Some("run kz as root with `cap_add: [DAC_READ_SEARCH]`".into()),
             Self::Directory => {
-                Some("Docker makes a directory where the source of a bind mount is missing".into())
+                Some("Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`".into())
             }
             _ => None,
         }
     }
+}
+
+/// What is said of a document that is no file.
+pub(super) fn absence(path: &Path) -> Absence {
+    Absence { cause: format!("`{}` does not exist", path.display()), hint: None }
 }
 
 /// The whole file, when it is a regular one of at most `limit` bytes.

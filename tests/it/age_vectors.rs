@@ -98,7 +98,8 @@ fn verdict(expected: &str) -> Option<(FailureKind, &'static [&'static str])> {
         }
         "HMAC failure" => Some((FailureKind::Malformed, &["authentication code is wrong"])),
         "header failure" => {
-            let words = &["has a damaged header", "work factor", "has a version of the age format"];
+            let words =
+                &["is empty", "has a damaged header", "work factor", "has a version of the age format"];
             Some((FailureKind::Malformed, words))
         }
         "payload failure" => Some((FailureKind::Malformed, &["has a damaged payload"])),

@@ -111,8 +111,8 @@ fn run(case: &Case) -> BTreeMap<&'static str, String> {
     }
     let run = sandbox.run(&mut command);
     let shown = |text: String| {
-        let named = names.iter().fold(text, |text, (value, name)| text.replace(value, name));
-        without_digest(&without_time(&without_waits(&named)))
+        let general = names.iter().fold(text, |text, (value, name)| text.replace(value, name));
+        without_digest(&without_time(&without_waits(&general)))
     };
     let code = run.output.status.code().map_or_else(|| "a signal".to_owned(), |code| code.to_string());
     if code != "0" {

@@ -49,7 +49,10 @@ pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
 pub(super) fn env_file_line_words(path: &Path, error: &DecodeError) -> Words {
     Words::error(Code::EnvFileLine, format!("`{}` is not what kz wrote", path.display()))
         .cause(error.to_string())
-        .hint(format!("write it with `kz export --format env --output {}`", path.display()))
+        .hint(format!(
+            "write it with `kz export --format env --output {}`, or with `--format json`",
+            path.display()
+        ))
 }
 
 pub(super) fn dangerous_words(path: &Path, names: &[String]) -> Words {

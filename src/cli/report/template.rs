@@ -45,8 +45,10 @@ fn file_words(words: Words, error: &trust::Error) -> Words {
         trust::Error::Read { path, source } => {
             words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", path.display()))
         }
-        trust::Error::Directory(_)
-        | trust::Error::NotRegular(_)
+        trust::Error::Directory(_) => words.hint(
+            "name a text file; Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`",
+        ),
+        trust::Error::NotRegular(_)
         | trust::Error::TooLarge { .. }
         | trust::Error::NotText { .. } => {
             words.hint("name a text file: `kz export --format template --template redis.conf.tmpl`")

@@ -30,7 +30,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
         Situation::Present => with(canary.as_bytes()),
         Situation::Empty => with(b""),
         Situation::Binary => with(BYTES),
-        Situation::Absent => return Row::Scene(scene.words(&["nothing is there"])),
+        Situation::Absent => return Row::Scene(scene.words(&["does not exist"])),
         Situation::Denied => {
             let other = keygen(sandbox, "other");
             encrypt(sandbox, &other, canary.as_bytes(), "source.age");

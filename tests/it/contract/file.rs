@@ -12,7 +12,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
         Situation::Present => with(canary.as_bytes()),
         Situation::Empty => with(b""),
         Situation::Binary => with(BYTES),
-        Situation::Absent => return Row::Scene(scene.words(&["nothing is there"])),
+        Situation::Absent => return Row::Scene(scene.words(&["does not exist"])),
         Situation::Denied => {
             with(canary.as_bytes());
             sandbox.mode("source", 0o600);

@@ -43,8 +43,7 @@ impl Provider for Age {
         Box::pin(async move {
             let keyring = Keyring::new(&self.source, &self.places, &self.passphrase);
             let outcome = |document| match self.read(document, &keyring) {
-                Ok(Some(document)) => Outcome::Found(document),
-                Ok(None) => Outcome::Absent,
+                Ok(outcome) => outcome,
                 Err(failure) => Outcome::Failed(failure),
             };
             documents.iter().map(outcome).collect()
@@ -53,8 +52,7 @@ impl Provider for Age {
 }
 
 impl Age {
-    /// `None` when there is no such file.
-    fn read(&self, document: &DocumentRef, keyring: &Keyring<'_>) -> Result<Option<Document>, Failure> {
+    fn read(&self, document: &DocumentRef, keyring: &Keyring<'_>) -> Result<Outcome, Failure> {
         if document.version.is_some() {
             return Err(Failure {
                 kind: FailureKind::Misconfigured,
@@ -65,12 +63,12 @@ impl Age {
         let path = self.places.locate(&document.path)?;
         let sealed = match local_file::read(&path, LIMIT) {
             Ok(sealed) => sealed,
-            Err(Unreadable::Absent) => return Ok(None),
+            Err(Unreadable::Absent) => return Ok(Outcome::AbsentBecause(local_file::absence(&path))),
             Err(unreadable) => return Err(unreadable.failure(&path)),
         };
         let content = keyring.open(&sealed, &format!("`{}`", path.display()))?;
         let shape = shape_of(&document.path, content.expose());
-        Ok(Some(Document { content, shape, version: None, lease: None }))
+        Ok(Outcome::Found(Document { content, shape, version: None, lease: None }))
     }
 }
 

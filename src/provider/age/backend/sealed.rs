@@ -27,6 +27,8 @@ pub(super) enum Refusal {
     Version,
     #[error("has damaged armor")]
     Armor,
+    #[error("is empty")]
+    Empty,
     #[error("has a damaged header")]
     Header,
     #[error("has an altered header: its authentication code is wrong")]
@@ -62,7 +64,7 @@ impl Refusal {
 
     fn hint(self) -> Option<&'static str> {
         match self {
-            Self::NotAge => Some("encrypt it: `age -r RECIPIENT -o FILE.age FILE`"),
+            Self::NotAge | Self::Empty => Some("encrypt it: `age -r RECIPIENT -o FILE.age FILE`"),
             Self::Armor | Self::Header | Self::Altered | Self::Payload => {
                 Some("encrypt it again, or fetch it again: Git can change line ends of binary files")
             }
@@ -89,7 +91,7 @@ impl<'a> Sealed<'a> {
     /// Reads the header, behind armor or not.
     pub(super) fn parse(content: &'a [u8]) -> Result<Self, Refusal> {
         let binary = match content {
-            [] => return Err(Refusal::Header),
+            [] => return Err(Refusal::Empty),
             _ if content.starts_with(BINARY) => Cow::Borrowed(content),
             _ if looks_sealed(content) => Cow::Owned(without_armor(content.trim_ascii_start())?),
             _ => return Err(Refusal::NotAge),

@@ -69,7 +69,7 @@ fn every_document_of_a_batch_has_its_own_outcome() {
     case.fixture.file("plain.env", "A=1");
     let outcomes = case.fetch(&["a.json.age", "missing.age", "plain.env", "b.age"]);
     assert!(matches!(&outcomes[0], Outcome::Found(found) if found.shape == Shape::Json));
-    assert!(matches!(&outcomes[1], Outcome::Absent));
+    assert!(matches!(&outcomes[1], Outcome::AbsentBecause(_)));
     assert!(matches!(&outcomes[2], Outcome::Failed(failure) if failure.cause.contains("is not an age file")));
     assert_eq!(text(&outcomes[3]), "B=1\n");
 }
@@ -77,7 +77,7 @@ fn every_document_of_a_batch_has_its_own_outcome() {
 #[test]
 fn a_missing_document_is_absent_although_there_is_no_identity_either() {
     let case = Case { settings: Settings::default(), ..Case::new() };
-    assert!(matches!(case.fetch(&["missing.age"])[0], Outcome::Absent));
+    assert!(matches!(case.fetch(&["missing.age"])[0], Outcome::AbsentBecause(_)));
 }
 
 #[test]

@@ -105,10 +105,12 @@ fn with_data_segment(path: &str) -> Option<String> {
 fn explain(mut failure: Failure, path: &str) -> Failure {
     if failure.kind == FailureKind::Denied && failure.hint.is_none() {
         let allow = format!("let the token's policy read `{path}`");
-        failure.hint = Some(match with_data_segment(path) {
-            Some(longer) => format!("{allow}; if its mount is KV version 2, write `{longer}`"),
-            None => allow,
-        });
+        let write = with_data_segment(path)
+            .map(|longer| format!("; if its mount is KV version 2, write `{longer}`"))
+            .unwrap_or_default();
+        // Vault answers a token that has ended as it answers one that may not.
+        failure.hint =
+            Some(format!("{allow}{write}; `vault token lookup` tells whether the token is still valid"));
     }
     failure
 }

@@ -150,7 +150,7 @@ fn a_denied_read_is_asked_once_and_says_which_path_to_allow() {
     assert_eq!((denied.kind, denied.cause.as_str()), (FailureKind::Denied, "permission denied (status 403)"));
     assert_eq!(
         denied.hint.unwrap(),
-        "let the token's policy read `secret/app/db`; if its mount is KV version 2, write `secret/data/app/db`"
+        "let the token's policy read `secret/app/db`; if its mount is KV version 2, write `secret/data/app/db`; `vault token lookup` tells whether the token is still valid"
     );
     assert_eq!(server.seen().len(), 1);
 }
