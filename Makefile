@@ -61,7 +61,7 @@ image: $(if $(filter fast,$(PROFILE)),build,release) ## kz:dev with the release 
 
 images: setup-images images-here ## kz for amd64 and arm64 as one OCI index, without an engine, and its SPDX bill; PROFILE=fast is quicker
 
-setup-images: ## what these, and no other targets, need: zig, an emulator, a validator
+setup-images: setup ## what these, and no other targets, need beside: zig, an emulator, a validator
 	@scripts/setup-images
 
 images-here:
@@ -71,7 +71,7 @@ images-here:
 image-reproducible: setup-images ## builds the images twice, in different places, and compares all digests; half an hour
 	@scripts/image-reproducible $(PROFILE) $(CARGO_TARGET_DIR)/reproducible
 
-arm64: setup setup-images ## the arm64 binary, emulated: its version, the quickstart, and tests; ARGS= for others of tests/it
+arm64: setup-images ## the arm64 binary, emulated: its version, the quickstart, and tests; ARGS= for others of tests/it
 	@scripts/arm64 $(PROFILE) $(ARGS)
 
 stand-ins: ## the vendors' images that tests and demo need, from Debian packages, where they cannot be pulled
