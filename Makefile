@@ -72,6 +72,7 @@ image-reproducible: setup-images ## builds the images twice, in different places
 	@scripts/image-reproducible $(PROFILE) $(CARGO_TARGET_DIR)/reproducible
 
 arm64: setup-images ## the arm64 binary, emulated: its version, the quickstart, and tests; ARGS= for others of tests/it
+	@$(MAKE) --no-print-directory stand-ins
 	@scripts/arm64 $(PROFILE) $(ARGS)
 
 stand-ins: ## the vendors' images that tests and demo need, from Debian packages, where they cannot be pulled
