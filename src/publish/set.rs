@@ -454,11 +454,19 @@ mod tests {
             loop {
                 let last = writer.is_finished();
                 let once = std::fs::canonicalize(target.path("..data")).unwrap();
-                // One that is slower than two exports finds that its set has gone, and not another.
-                let read: Vec<_> =
-                    names.iter().map_while(|name| std::fs::read_to_string(once.join(name)).ok()).collect();
-                assert!(read.iter().all(|value| *value == read[0]));
-                whole += usize::from(read.len() == names.len());
+                let read: Result<Vec<_>, _> =
+                    names.iter().map(|name| std::fs::read_to_string(once.join(name))).collect();
+                match read {
+                    Ok(read) => {
+                        assert!(read.iter().all(|value| *value == read[0]));
+                        whole += 1;
+                    }
+                    // One that is slower than two exports finds that its set has gone, and another is there.
+                    Err(error) => {
+                        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+                        assert_ne!(std::fs::canonicalize(target.path("..data")).unwrap(), once);
+                    }
+                }
                 if last {
                     break;
                 }
