@@ -19,6 +19,14 @@ fn every_pattern_of_the_linker_script_fits_a_function() {
     assert!(unfit.is_empty(), "fit no function of the program: {unfit:#?}");
 }
 
+#[test]
+fn the_program_has_been_linked_by_it() {
+    let listing = Command::new("readelf").args(["--sections", "--wide", env!("CARGO_BIN_EXE_kz")]).output();
+    let listing =
+        String::from_utf8(listing.expect("readelf, of binutils").stdout).expect("sections are text");
+    assert!(listing.contains(" .text.start "), "{listing}");
+}
+
 /// The symbols of the program that cargo built; the one to ship has none left.
 fn functions() -> Vec<String> {
     let listing = Command::new("nm").arg(env!("CARGO_BIN_EXE_kz")).output().expect("nm, of binutils");
