@@ -68,7 +68,7 @@ images-here:
 	@scripts/images $(PROFILE) $(OUTPUT)
 	@tests/images/check $(PROFILE) $(OUTPUT)
 
-image-reproducible: setup-images ## builds the images twice, in different places, and compares all digests; half an hour
+image-reproducible: setup-images ## builds the images twice, in different places, and compares all digests; builds for long
 	@scripts/image-reproducible $(PROFILE) $(CARGO_TARGET_DIR)/reproducible
 
 arm64: setup-images ## the arm64 binary, emulated: its version, the quickstart, and tests; ARGS= for others of tests/it
