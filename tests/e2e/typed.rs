@@ -17,10 +17,22 @@ const SOCKET: &str = "/var/run/docker.sock";
 /// Who types.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
-    /// Somebody with an account.
+    /// Somebody with an account, mostly the machine's first.
     User,
+    /// Somebody whose account is not that one.
+    Colleague,
     /// Somebody who may become root.
     Root,
+}
+
+impl Reader {
+    fn uid(self) -> u32 {
+        match self {
+            Self::User => 1000,
+            Self::Colleague => 1234,
+            Self::Root => 0,
+        }
+    }
 }
 
 /// These of a README's shell blocks, one after the other.
@@ -63,10 +75,10 @@ fn engine_group() -> u32 {
     std::fs::metadata(&socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display())).gid()
 }
 
-fn give_all(directory: &Path) {
-    give(directory, 1000);
+fn give_all(directory: &Path, uid: u32) {
+    give(directory, uid);
     for entry in std::fs::read_dir(directory).expect("a directory").flatten() {
-        if entry.path().is_dir() { give_all(&entry.path()) } else { give(&entry.path(), 1000) }
+        if entry.path().is_dir() { give_all(&entry.path(), uid) } else { give(&entry.path(), uid) }
     }
 }
 
@@ -77,12 +89,12 @@ fn typed(name: &str, which: &[usize], reader: Reader) -> (Project, Run) {
     let machine = machine(&project);
     let script = format!("set -eo pipefail\n{}", blocks(name, which));
     let is_root = std::fs::metadata("/proc/self").expect("a process").uid() == 0;
-    let mut command = if is_root && reader == Reader::User {
-        give_all(&project.directory.path("."));
-        give_all(&machine.path("."));
+    let mut command = if is_root && reader != Reader::Root {
+        give_all(&project.directory.path("."), reader.uid());
+        give_all(&machine.path("."), reader.uid());
         let group = format!("--regid={}", engine_group());
         let mut command = Command::new("setpriv");
-        command.args(["--reuid=1000", &group, "--clear-groups", "bash"]);
+        command.args([&format!("--reuid={}", reader.uid()), &group, "--clear-groups", "bash"]);
         command
     } else {
         Command::new("bash")
@@ -105,8 +117,8 @@ fn says(name: &str, which: &[usize], reader: Reader, words: &[&str]) {
 
 /// Types and expects these words in the log of a service, sooner or later.
 #[track_caller]
-fn logs(name: &str, which: &[usize], service: &str, words: &str) {
-    let (project, _run) = typed(name, which, Reader::User);
+fn logs(name: &str, which: &[usize], reader: Reader, service: &str, words: &str) {
+    let (project, _run) = typed(name, which, reader);
     // The project removes it.
     std::mem::ManuallyDrop::new(Container(project.container(service))).says(words);
 }
@@ -138,7 +150,7 @@ fn shell_entrypoint() {
 
 #[test]
 fn no_shell() {
-    logs("no-shell", &[0], "nats", "Server is ready");
+    logs("no-shell", &[0], Reader::User, "nats", "Server is ready");
 }
 
 #[test]
@@ -165,7 +177,7 @@ fn vault_init_with_the_stand_in() {
 
 #[test]
 fn vault_entrypoint_with_the_stand_in() {
-    logs("vault-entrypoint", &[1], "app", "logged in as postgres");
+    logs("vault-entrypoint", &[1], Reader::Colleague, "app", "logged in as postgres");
 }
 
 #[test]

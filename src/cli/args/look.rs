@@ -92,7 +92,7 @@ pub(in crate::cli) enum PlanFormat {
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   kz doctor compose.yaml
-  kz doctor kubernetes/*.yaml
+  kubectl kustomize . > pods.yaml && kz doctor pods.yaml
   kz doctor --format json compose.yaml | jq -r '.[].code'
 
 Reads the files and what they mount from beside them, and nothing else; nothing is contacted or started.

@@ -268,7 +268,7 @@ catalogue! {
     ExamineKind = 261,
         "what is to be examined is no file",
         "`kz doctor` reads regular files, and was given a directory, a device, a pipe or a socket.",
-        "Name the files: `kz doctor kubernetes/*.yaml`.";
+        "Name the files: `kz doctor compose.yaml deployment.yaml`.";
     ExamineUnreadable = 262,
         "the file to be examined cannot be read",
         "The system refuses to open or to read it.",
