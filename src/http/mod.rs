@@ -9,6 +9,7 @@ mod error;
 mod gate;
 mod proxy;
 mod resolver;
+mod status;
 #[cfg(test)]
 #[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the tests of Vault use all of it"))]
 pub(crate) mod testing;
@@ -30,6 +31,7 @@ use error::{Limits, translate};
 use gate::Gate;
 pub use proxy::Proxies;
 use resolver::Resolver;
+pub use status::concern;
 pub use trust::{Identity, Roots, Untrusted, holds_certificate};
 
 /// For a connection, TLS included.

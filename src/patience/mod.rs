@@ -1,16 +1,24 @@
 //! How long kz waits for a backend: the one rule of attempts, pauses and the deadline (design.md §3).
 //!
 //! An attempt ends in a verdict: done, final, or again. Between attempts lies a pause: exponential, with full
-//! jitter, or what the backend asked for. Nothing begins after the deadline, and what is under way then is
+//! jitter, or what the backend asked for. What is true of a server is waited for once, by one attempt for all
+//! (`outage.rs` decides, `turn.rs` waits). Nothing begins after the deadline, and what is under way then is
 //! dropped. While it waits, kz says what for. Invariant: neither clock nor chance is read elsewhere.
 
+mod chance;
+mod outage;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 #[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the tests of Vault use all of it"))]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod turn;
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,11 +26,24 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use crate::log::{Log, Wait};
+use chance::chance;
+pub use outage::Concern;
+use outage::Reason;
+use turn::{Asked, Place, Shore};
 
 /// The longest first pause; each further one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// No pause of kz's own choosing is longer, so that it notices within this time that a backend is up.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// No pause of kz's own choosing is longer, by whose trouble it is: so it is noticed within this time that it has
+/// passed. One attempt tells of a server for all, and one that meets nobody costs next to nothing.
+fn longest_pause(concern: Concern) -> Duration {
+    Duration::from_secs(match concern {
+        Concern::Request => 5,
+        Concern::Server => 2,
+        Concern::Way => 1,
+    })
+}
+
 /// With less than this left no further attempt is made.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 /// How often it is looked whether something is to be said.
@@ -36,8 +57,18 @@ pub enum Attempt<T, E> {
     Done(T),
     /// It failed, and would again.
     Final(E),
-    /// It failed in a way that passes; perhaps the backend said how long to stay away.
-    Again(E, Option<Duration>),
+    /// It failed in a way that passes: whose trouble it is, and perhaps how long the backend said to stay away.
+    Again(E, Concern, Option<Duration>),
+}
+
+impl<T, E> Attempt<T, E> {
+    /// It failed, and where the trouble is nobody's that passes, it would again.
+    pub fn failed(cause: E, passes: Option<Concern>, after: Option<Duration>) -> Self {
+        match passes {
+            Some(concern) => Self::Again(cause, concern, after),
+            None => Self::Final(cause),
+        }
+    }
 }
 
 /// Why there is no result.
@@ -52,6 +83,30 @@ pub enum GaveUp<E> {
         /// How long it was tried.
         waited: Duration,
     },
+    /// The deadline came before anything was tried.
+    Unasked(Unasked),
+}
+
+/// Why something was never asked for: those before it took until the deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unasked {
+    /// Whether any of them had an answer.
+    pub answered: bool,
+    /// How long it was tried.
+    pub waited: Duration,
+}
+
+impl Display for Unasked {
+    /// As in `127.0.0.1:8200: not asked for, since …`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waited = seconds(self.waited);
+        match self.answered {
+            true => write!(formatter, "not asked for, since what came before took all of the {waited} s"),
+            false => {
+                write!(formatter, "not asked for, since what came before has had no answer for {waited} s")
+            }
+        }
+    }
 }
 
 /// Where time comes from.
@@ -65,6 +120,14 @@ pub trait Clock: Send + Sync {
         self.pause(until)
     }
 }
+
+/// What stands between kz and a result, in a form that those who wait for the same share.
+pub trait Cause: Display + Clone + Send + Sync + 'static {}
+
+impl<E: Display + Clone + Send + Sync + 'static> Cause for E {}
+
+/// What an attempt met that is to be made again.
+type Met<E> = (E, Concern, Option<Duration>);
 
 /// The end of a time.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -85,15 +148,6 @@ impl Clock for Real {
 /// A number from 0 to 1, chosen anew at each call.
 pub type Chance = Box<dyn Fn() -> f64 + Send + Sync>;
 
-/// Chance enough to keep a hundred containers from knocking at the same moment: std seeds it from the system.
-fn chance() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 11;
-    // 53 bits: as many as a f64 holds exactly.
-    #[expect(clippy::cast_precision_loss, reason = "both numbers have at most 53 bits")]
-    let number = bits as f64 / (1_u64 << 53) as f64;
-    number
-}
-
 /// The deadline of everything, and how to wait until then. Clones share it.
 #[derive(Clone)]
 pub struct Patience(Arc<Shared>);
@@ -104,6 +158,8 @@ struct Shared {
     chance: Chance,
     log: Log,
     waiting: Mutex<Waiting>,
+    /// By the subject of attempts.
+    servers: Mutex<BTreeMap<String, Shore>>,
 }
 
 /// What is said while attempts are under way: of all of them together, as of one wait.
@@ -122,25 +178,28 @@ impl fmt::Debug for Patience {
 impl Patience {
     /// Patience until `deadline`.
     pub fn until(deadline: Instant, log: Log) -> Self {
-        Self::with(deadline, log, Box::new(Real), Box::new(chance))
+        Self::with(deadline, log, Box::new(Real), chance())
     }
 
     /// The same with another clock and other chance.
     pub fn with(deadline: Instant, log: Log, clock: Box<dyn Clock>, chance: Chance) -> Self {
-        Self(Arc::new(Shared { deadline, clock, chance, log, waiting: Mutex::default() }))
+        let (waiting, servers) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { deadline, clock, chance, log, waiting, servers }))
     }
 
     /// Attempts until one is done or final, or the deadline comes. `subject` is whom it waits for, as in
-    /// `vault.internal:8200`: several that wait for the same say so once.
+    /// `vault.internal:8200`: several that wait for the same say so once, and while nobody gets anything from it one
+    /// of them tries for all.
     pub async fn attempt<T, E, F>(&self, subject: &str, mut once: impl FnMut() -> F) -> Result<T, GaveUp<E>>
     where
-        E: Display,
+        E: Cause,
         F: Future<Output = Attempt<T, E>>,
     {
         let reason = Mutex::new(None);
         let _counted = Counted::new(&self.0);
-        let attempts = pin!(self.attempts(&mut once, &reason));
-        let words = pin!(self.words(subject, &reason));
+        let place = Place::new(locked(&self.0.servers).entry(subject.to_owned()).or_default());
+        let attempts = pin!(self.attempts(&mut once, &place, &reason));
+        let words = pin!(self.words(subject, &place, &reason));
         match select(attempts, words).await {
             Either::Left((result, _)) => result,
             Either::Right((never, _)) => never,
@@ -165,52 +224,79 @@ impl Patience {
     async fn attempts<T, E, F>(
         &self,
         once: &mut impl FnMut() -> F,
+        place: &Place,
         reason: &Mutex<Option<String>>,
     ) -> Result<T, GaveUp<E>>
     where
-        E: Display,
+        E: Cause,
         F: Future<Output = Attempt<T, E>>,
     {
         let Shared { deadline, clock, .. } = &*self.0;
         let begun = clock.now();
-        let mut last = None;
+        let (mut last, mut asked, mut rested) = (None, false, begun);
         for failures in 0_u32.. {
+            let Some(asking) = self.turn(place, rested).await else { break };
+            asked = true;
             match select(pin!(once()), clock.expire(*deadline)).await {
-                Either::Left((Attempt::Done(result), _)) => return Ok(result),
-                Either::Left((Attempt::Final(cause), _)) => return Err(GaveUp::Final(cause)),
-                Either::Left((Attempt::Again(cause, after), _)) => {
+                Either::Left((Attempt::Done(result), _)) => {
+                    asking.answered(clock.now());
+                    return Ok(result);
+                }
+                Either::Left((Attempt::Final(cause), _)) => {
+                    asking.answered(clock.now());
+                    return Err(GaveUp::Final(cause));
+                }
+                Either::Left((Attempt::Again(cause, concern, after), _)) => {
                     *locked(reason) = Some(cause.to_string());
-                    last = Some(cause);
-                    let Some(pause) = self.pause(failures, after) else { break };
-                    clock.pause(clock.now() + pause).await;
+                    last = Some(cause.clone());
+                    self.note(asking, (cause, concern, after), begun);
+                    let Some(pause) = self.pause(failures, longest_pause(concern), after) else { break };
+                    rested = clock.now() + pause;
                 }
                 Either::Right(_) => break,
             }
         }
-        Err(GaveUp::Deadline { last, waited: clock.now().saturating_duration_since(begun) })
+        Err(place.gave_up(last, asked, begun, clock.now()))
+    }
+
+    /// Notes what became of an attempt that is to be made again.
+    fn note<E: Cause>(&self, asking: Asked<'_>, (cause, concern, after): Met<E>, begun: Instant) {
+        let now = self.0.clock.now();
+        if concern == Concern::Request {
+            return asking.answered(now);
+        }
+        let words = cause.to_string();
+        let barred = after.map(|after| now + self.later(after));
+        let longest = longest_pause(concern);
+        asking.troubled((begun, now), Reason { cause: Arc::new(cause), words }, barred, |failures| {
+            self.pause(failures, longest, None).unwrap_or(longest)
+        });
+    }
+
+    /// Whoever is told to stay away comes back a little later than told, and not all at once.
+    fn later(&self, after: Duration) -> Duration {
+        after.saturating_add(FIRST_PAUSE.mul_f64((self.0.chance)()))
     }
 
     /// How long to wait after the failure of this number, from 0; `None` where no attempt can follow.
-    fn pause(&self, failures: u32, after: Option<Duration>) -> Option<Duration> {
+    fn pause(&self, failures: u32, longest: Duration, after: Option<Duration>) -> Option<Duration> {
         let left = self.0.deadline.saturating_duration_since(self.0.clock.now());
         let room = left.checked_sub(SHORTEST_ATTEMPT)?;
-        if let Some(after) = after {
-            // Whoever is told to stay away comes back a little later than told, and not all at once.
-            let pause = after.saturating_add(FIRST_PAUSE.mul_f64((self.0.chance)()));
-            return (after <= room).then(|| pause.min(room));
-        }
-        let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE);
+        let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(longest);
         // The time that is left is halved rather than slept away: a backend that comes up late is still found.
-        Some(longest.mul_f64((self.0.chance)()).min(room / 2).max(Duration::from_millis(1)))
+        let pause = longest.mul_f64((self.0.chance)()).min(room / 2).max(Duration::from_millis(1));
+        let Some(after) = after else { return Some(pause) };
+        // One that says `0` again and again is not asked faster for it.
+        (after <= room).then(|| self.later(after).max(pause).min(room))
     }
 
     /// Says from time to time what is being waited for. Never ends.
-    async fn words(&self, subject: &str, reason: &Mutex<Option<String>>) -> ! {
+    async fn words(&self, subject: &str, place: &Place, reason: &Mutex<Option<String>>) -> ! {
         let clock = &self.0.clock;
         loop {
             clock.expire(clock.now() + LOOK).await;
             if let Some(wait) = &mut locked(&self.0.waiting).wait {
-                wait.tick(|| match &*locked(reason) {
+                wait.tick(|| match place.words().or_else(|| locked(reason).clone()) {
                     Some(reason) => format!("{subject} ({reason})"),
                     None => subject.to_owned(),
                 });
@@ -253,136 +339,5 @@ pub fn seconds(time: Duration) -> String {
         0 => "0".to_owned(),
         short @ 1..500 => format!("0.{}", ((short + 50) / 100).max(1)),
         long => ((long + 500) / 1000).to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::{pending, ready};
-
-    use super::testing::{Virtual, after, run};
-    use super::*;
-
-    type Result = std::result::Result<&'static str, GaveUp<&'static str>>;
-
-    fn again(cause: &'static str) -> Attempt<&'static str, &'static str> {
-        Attempt::Again(cause, None)
-    }
-
-    #[test]
-    fn what_refuses_for_five_seconds_and_is_sealed_for_three_is_had() {
-        let clock = Virtual::new();
-        let patience = clock.patience(60, 1.0);
-        let result = run(patience.attempt("vault:8200", || {
-            ready(match clock.passed().as_secs_f64() {
-                ..5.0 => again("refused"),
-                ..8.0 => again("sealed"),
-                _ => Attempt::Done("value"),
-            })
-        }));
-        assert_eq!(result, Ok("value"));
-        assert!(clock.passed() < after(8.0) + LONGEST_PAUSE, "{:?}", clock.passed());
-    }
-
-    #[test]
-    fn what_is_final_is_asked_once() {
-        let clock = Virtual::new();
-        let mut asked = 0;
-        let result: Result = run(clock.patience(60, 1.0).attempt("x", || {
-            asked += 1;
-            ready(Attempt::Final("denied"))
-        }));
-        assert_eq!((result, asked), (Err(GaveUp::Final("denied")), 1));
-        assert_eq!(clock.passed(), Duration::ZERO);
-    }
-
-    #[test]
-    fn what_hangs_for_ever_ends_at_the_deadline() {
-        let clock = Virtual::new();
-        let result: Result = run(clock.patience(60, 1.0).attempt("x", pending));
-        assert_eq!(result, Err(GaveUp::Deadline { last: None, waited: after(60.0) }));
-        assert_eq!(clock.passed(), after(60.0));
-    }
-
-    #[test]
-    fn the_last_cause_is_kept_when_the_next_attempt_hangs() {
-        let clock = Virtual::new();
-        let mut asked = 0;
-        let result: Result = run(clock.patience(60, 1.0).attempt("x", || {
-            asked += 1;
-            let first = asked == 1;
-            async move { if first { again("refused") } else { pending().await } }
-        }));
-        assert_eq!(result, Err(GaveUp::Deadline { last: Some("refused"), waited: after(60.0) }));
-    }
-
-    #[test]
-    fn an_attempt_is_made_shortly_before_the_deadline() {
-        let clock = Virtual::new();
-        let mut last = Duration::ZERO;
-        let result: Result = run(clock.patience(60, 1.0).attempt("x", || {
-            last = clock.passed();
-            ready(again("refused"))
-        }));
-        assert!(matches!(result, Err(GaveUp::Deadline { last: Some("refused"), .. })));
-        assert!(last > after(59.9) && last < after(60.0), "{last:?}");
-    }
-
-    /// The pauses between the first `number` attempts.
-    fn pauses(chance: f64, number: usize, then: Option<Duration>) -> Vec<Duration> {
-        let clock = Virtual::new();
-        let mut times = Vec::new();
-        let _: Result = run(clock.patience(3600, chance).attempt("x", || {
-            times.push(clock.passed());
-            ready(if times.len() > number { Attempt::Final("enough") } else { Attempt::Again("x", then) })
-        }));
-        times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
-    }
-
-    #[test]
-    fn pauses_double_up_to_a_limit_and_lie_anywhere_below() {
-        let longest = pauses(1.0, 9, None);
-        let seconds = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0];
-        assert_eq!(longest, seconds.map(after));
-        let half = pauses(0.5, 9, None);
-        assert_eq!(half, seconds.map(|seconds| after(seconds / 2.0)));
-        assert_eq!(pauses(0.0, 3, None), [Duration::from_millis(1); 3]);
-    }
-
-    #[test]
-    fn what_a_backend_asks_for_is_kept_and_nobody_comes_back_at_the_same_moment() {
-        assert_eq!(pauses(0.0, 2, Some(after(7.0))), [after(7.0); 2]);
-        assert_eq!(pauses(1.0, 2, Some(after(7.0))), [after(7.1); 2]);
-    }
-
-    #[test]
-    fn a_backend_that_asks_to_stay_away_beyond_the_deadline_is_not_waited_for() {
-        let clock = Virtual::new();
-        let patience = clock.patience(60, 0.0);
-        let result: Result = run(patience.attempt("x", || ready(Attempt::Again("busy", Some(after(61.0))))));
-        assert_eq!(result, Err(GaveUp::Deadline { last: Some("busy"), waited: Duration::ZERO }));
-    }
-
-    #[test]
-    fn an_attempt_by_itself_has_a_limit_of_its_own() {
-        let clock = Virtual::new();
-        let patience = clock.patience(60, 0.0);
-        assert_eq!(run(patience.once(after(2.0), ready(1))), Some(1));
-        assert_eq!(run(patience.once(after(2.0), pending::<()>())), None);
-        assert_eq!(clock.passed(), after(2.0));
-    }
-
-    #[test]
-    fn chance_is_between_nothing_and_all_and_not_always_the_same() {
-        let numbers: Vec<f64> = (0..1000).map(|_| chance()).collect();
-        assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
-        assert!(numbers.iter().any(|number| *number < 0.1) && numbers.iter().any(|number| *number > 0.9));
-    }
-
-    #[test]
-    fn times_are_rounded_as_one_would_say_them() {
-        let said = [0, 3, 200, 480, 500, 1000, 1930, 2240, 12_600, 60_000]
-            .map(|ms| seconds(Duration::from_millis(ms)));
-        assert_eq!(said, ["0", "0.1", "0.2", "0.5", "1", "1", "2", "2", "13", "60"]);
     }
 }

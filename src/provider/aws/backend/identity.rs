@@ -306,20 +306,13 @@ fn judge(
             if source == Source::Instance && nobody && !variables.has("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
                 return Attempt::Final(Refused::NotThere);
             }
-            error.is_transient()
+            error.concern()
         }
         // The instance has no role, or is not to be asked; or what answers there is no metadata service at all.
         Ok((400..=499, _)) if source == Source::Instance => return Attempt::Final(Refused::NotThere),
-        Ok((status, code)) => {
-            let refusal = Refusal::new(*status, code.as_deref().unwrap_or_default(), "");
-            matches!(refusal.class(), Class::Passing | Class::Throttled)
-        }
+        Ok((status, code)) => Refusal::new(*status, code.as_deref().unwrap_or_default(), "").concern(),
     };
-    if passes {
-        Attempt::Again(Refused::Exchange(exchange), None)
-    } else {
-        Attempt::Final(Refused::Exchange(exchange))
-    }
+    Attempt::failed(Refused::Exchange(exchange), passes, None)
 }
 
 /// What is wrong with the configuration of a source, where that can be told.
@@ -380,6 +373,7 @@ fn of_process(error: &(dyn StdError + 'static)) -> Option<&'static str> {
 /// The failure of every document, when a source has the last word.
 fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) -> Failure {
     let (kind, words, hint) = match given_up {
+        GaveUp::Unasked(unasked) => (FailureKind::Unreachable, unasked.to_string(), None),
         GaveUp::Deadline { last, waited } => {
             let waited = crate::patience::seconds(*waited);
             let reason = last.as_ref().map_or_else(|| "no answer".to_owned(), ToString::to_string);

@@ -197,8 +197,10 @@ impl<S: Service> Aws<S> {
                 Err(trouble) if is_batch(call) && trouble.class() == Class::Throttled => {
                     Attempt::Final(trouble)
                 }
-                Err(trouble) if trouble.is_transient() => Attempt::Again(trouble, None),
-                Err(trouble) => Attempt::Final(trouble),
+                Err(trouble) => {
+                    let concern = trouble.concern();
+                    Attempt::failed(trouble, concern, None)
+                }
             }
         };
         self.terms.patience.attempt(&regional.subject, once).await

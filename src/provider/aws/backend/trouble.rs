@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::http;
-use crate::patience::{GaveUp, seconds};
+use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::{Absence, Failure, FailureKind};
 
 /// Why a call did not lead to an answer.
@@ -99,23 +99,31 @@ impl Trouble {
     /// What it is.
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Connection(error) if error.is_transient() => Class::Passing,
+            Self::Connection(error) if error.concern().is_some() => Class::Passing,
             Self::Service(refusal) => refusal.class(),
-            Self::Reply(408 | 500..) => Class::Passing,
             Self::Reply(429) => Class::Throttled,
+            Self::Reply(status) if http::concern(*status).is_some() => Class::Passing,
             Self::Connection(_) | Self::Unsent | Self::Reply(_) => Class::Other,
         }
     }
 
-    /// Whether it may pass.
-    pub(super) fn is_transient(&self) -> bool {
-        matches!(self.class(), Class::Passing | Class::Throttled)
+    /// Whose trouble it is, where it may pass.
+    pub(super) fn concern(&self) -> Option<Concern> {
+        match self {
+            Self::Connection(error) => error.concern(),
+            Self::Service(refusal) => refusal.concern(),
+            Self::Reply(status) => http::concern(*status),
+            Self::Unsent => None,
+        }
     }
 
     /// The failure of a document. `subject` is whom kz asked.
     pub(super) fn failure(given_up: &GaveUp<Self>, subject: &str) -> Failure {
         match given_up {
             GaveUp::Final(trouble) => trouble.last_word(subject),
+            GaveUp::Unasked(unasked) => {
+                Failure { kind: FailureKind::Unreachable, cause: format!("{subject}: {unasked}"), hint: None }
+            }
             GaveUp::Deadline { last, waited } => {
                 let waited = seconds(*waited);
                 let cause = match last {
@@ -248,9 +256,19 @@ impl Refusal {
             | "ExpiredTokenId" => Class::Identity,
             _ => match self.status {
                 429 => Class::Throttled,
-                408 | 500.. => Class::Passing,
+                status if http::concern(status).is_some() => Class::Passing,
                 _ => Class::Other,
             },
+        }
+    }
+
+    /// Whose trouble it is, where it may pass: fewer requests of anybody help against throttling.
+    pub(super) fn concern(&self) -> Option<Concern> {
+        match self.class() {
+            Class::Throttled => Some(Concern::Server),
+            Class::Passing if self.code == "ServiceUnavailable" => Some(Concern::Server),
+            Class::Passing => http::concern(self.status).or(Some(Concern::Request)),
+            _ => None,
         }
     }
 

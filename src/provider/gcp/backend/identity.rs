@@ -202,6 +202,7 @@ impl Asker<'_> {
 
     fn failure(&self, step: Step, given_up: &GaveUp<Trouble>, server: &str) -> Failure {
         let (kind, words, hint) = match given_up {
+            GaveUp::Unasked(unasked) => (FailureKind::Unreachable, format!("{server}: {unasked}"), None),
             GaveUp::Deadline { last, waited } => {
                 let reason = last.as_ref().map_or_else(|| "no answer".to_owned(), ToString::to_string);
                 let words = format!("{server} for {} s: {reason}", seconds(*waited));

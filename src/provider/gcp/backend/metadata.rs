@@ -98,6 +98,7 @@ impl Metadata {
 
     fn failure(&self, given_up: &GaveUp<Trouble>) -> Failure {
         let (kind, cause) = match given_up {
+            GaveUp::Unasked(unasked) => (FailureKind::Unreachable, format!("{self}: {unasked}")),
             GaveUp::Deadline { last, waited } => {
                 let reason = last.as_ref().map_or_else(|| "no answer".to_owned(), ToString::to_string);
                 (

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::http::{HeaderName, HeaderValue, Request, header};
 
 use crate::http::{self, Client};
-use crate::patience::Attempt;
+use crate::patience::{Attempt, Concern};
 use crate::provider::gcp::resource::Resource;
 use crate::provider::lanes::Lanes;
 use crate::provider::{Document, Failure, FailureKind, Outcome, Terms};
@@ -73,7 +73,7 @@ impl Place {
                 // Damage on the way is rare, and does not happen twice
                 // (<https://cloud.google.com/secret-manager/docs/data-integrity>).
                 Attempt::Final(Trouble::Checksum) if !damaged.swap(true, Ordering::Relaxed) => {
-                    Attempt::Again(Trouble::Checksum, None)
+                    Attempt::Again(Trouble::Checksum, Concern::Request, None)
                 }
                 attempt => attempt,
             }
@@ -97,8 +97,7 @@ impl Place {
     async fn exchange(&self, resource: &Resource) -> Attempt<Document, Trouble> {
         let reply = match self.client.send(self.request(resource)).await {
             Ok(reply) => reply,
-            Err(error) if error.is_transient() => return Attempt::Again(Trouble::Connection(error), None),
-            Err(error) => return Attempt::Final(Trouble::Connection(error)),
+            Err(error) => return wire::unreached(error),
         };
         self.lanes.learn(reply.protocol);
         match wire::judge(reply) {
@@ -106,7 +105,7 @@ impl Place {
                 Ok(document) => Attempt::Done(document),
                 Err(trouble) => Attempt::Final(trouble),
             },
-            Attempt::Again(trouble, after) => Attempt::Again(trouble, after),
+            Attempt::Again(trouble, concern, after) => Attempt::Again(trouble, concern, after),
             Attempt::Final(trouble) => Attempt::Final(trouble),
         }
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::{self, Reply};
-use crate::patience::{GaveUp, seconds};
+use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::gcp::resource::Resource;
 use crate::provider::{Absence, Failure, FailureKind, Outcome};
 
@@ -105,16 +105,21 @@ impl Trouble {
     /// What it is.
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Connection(error) if error.is_transient() => Class::Passing,
+            Self::Connection(error) if error.concern().is_some() => Class::Passing,
             Self::Google(refusal) => refusal.class(),
-            Self::Reply(408 | 429 | 500..) => Class::Passing,
+            Self::Reply(status) if http::concern(*status).is_some() => Class::Passing,
             Self::Connection(_) | Self::Reply(_) | Self::Answer(_) | Self::Checksum => Class::Other,
         }
     }
 
-    /// Whether it may pass.
-    pub(super) fn is_transient(&self) -> bool {
-        self.class() == Class::Passing
+    /// Whose trouble it is, where it may pass.
+    pub(super) fn concern(&self) -> Option<Concern> {
+        match self {
+            Self::Connection(error) => error.concern(),
+            Self::Reply(status) => http::concern(*status),
+            Self::Google(refusal) => refusal.concern(),
+            Self::Answer(_) | Self::Checksum => None,
+        }
     }
 
     /// What becomes of a version. `server` is whom kz asked, as in messages.
@@ -124,6 +129,11 @@ impl Trouble {
                 let hint = trouble.hint(resource);
                 let failure = trouble.last_word(server);
                 Outcome::Failed(Failure { hint: hint.or(failure.hint), ..failure })
+            }),
+            GaveUp::Unasked(unasked) => Outcome::Failed(Failure {
+                kind: FailureKind::Unreachable,
+                cause: format!("{server}: {unasked}"),
+                hint: None,
             }),
             GaveUp::Deadline { last, waited } => {
                 Outcome::Failed(deadline(last.as_ref(), &seconds(*waited), server))
@@ -266,6 +276,15 @@ impl Refusal {
     }
 
     /// What it is. `google.rpc.Code` has the names.
+    /// Whose trouble it is, where it may pass.
+    fn concern(&self) -> Option<Concern> {
+        match self.code.as_str() {
+            "UNAVAILABLE" | "RESOURCE_EXHAUSTED" | "temporarily_unavailable" => Some(Concern::Server),
+            _ if self.class() == Class::Passing => http::concern(self.status).or(Some(Concern::Request)),
+            _ => None,
+        }
+    }
+
     pub(super) fn class(&self) -> Class {
         match self.code.as_str() {
             "UNAVAILABLE"
@@ -289,7 +308,7 @@ impl Refusal {
             | "invalid_target"
             | "unsupported_grant_type" => Class::Request,
             _ => match self.status {
-                408 | 429 | 500.. => Class::Passing,
+                status if http::concern(status).is_some() => Class::Passing,
                 401 => Class::Identity,
                 403 => Class::Denied,
                 _ => Class::Other,

@@ -76,8 +76,7 @@ impl Wire {
         let once = || async {
             match client.send(request.clone()).await {
                 Ok(reply) => judge(reply),
-                Err(error) if error.is_transient() => Attempt::Again(Trouble::Connection(error), None),
-                Err(error) => Attempt::Final(Trouble::Connection(error)),
+                Err(error) => unreached(error),
             }
         };
         self.patience.attempt(&subject, once).await
@@ -102,11 +101,14 @@ pub(super) fn judge(reply: Reply) -> Attempt<Reply, Trouble> {
         return Attempt::Done(reply);
     }
     let trouble = Trouble::of(&reply);
-    if trouble.is_transient() {
-        Attempt::Again(trouble, retry_after(&reply.headers))
-    } else {
-        Attempt::Final(trouble)
-    }
+    let concern = trouble.concern();
+    Attempt::failed(trouble, concern, retry_after(&reply.headers))
+}
+
+/// What becomes of a request that has no reply.
+pub(super) fn unreached<T>(error: http::Error) -> Attempt<T, Trouble> {
+    let concern = error.concern();
+    Attempt::failed(Trouble::Connection(error), concern, None)
 }
 
 /// A GET without anything else.

@@ -171,14 +171,16 @@ impl Connect {
                 Ok(reply) if reply.status.as_u16() == 404 => Attempt::Done(None),
                 Ok(reply) => {
                     let trouble = Trouble::Status(reply.status.as_u16());
-                    if trouble.is_transient() {
-                        Attempt::Again(trouble, retry_after(&reply.headers))
-                    } else {
-                        Attempt::Final(trouble)
-                    }
+                    Attempt::failed(
+                        trouble,
+                        http::concern(reply.status.as_u16()),
+                        retry_after(&reply.headers),
+                    )
                 }
-                Err(error) if error.is_transient() => Attempt::Again(Trouble::Connection(error), None),
-                Err(error) => Attempt::Final(Trouble::Connection(error)),
+                Err(error) => {
+                    let concern = error.concern();
+                    Attempt::failed(Trouble::Connection(error), concern, None)
+                }
             }
         };
         let answered = self.terms.patience.attempt(&subject, once).await;
@@ -237,15 +239,6 @@ fn unread() -> Outcome {
     Outcome::Failed(Failure { kind: FailureKind::Malformed, cause, hint: None })
 }
 
-impl Trouble {
-    fn is_transient(&self) -> bool {
-        match self {
-            Self::Connection(error) => error.is_transient(),
-            Self::Status(status) => matches!(status, 408 | 429 | 500..),
-        }
-    }
-}
-
 impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (words, status) = match self {
@@ -263,6 +256,9 @@ impl fmt::Display for Trouble {
 
 fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
     match given_up {
+        GaveUp::Unasked(unasked) => {
+            Failure { kind: FailureKind::Unreachable, cause: format!("{server}: {unasked}"), hint: None }
+        }
         GaveUp::Deadline { last, waited } => {
             let waited = seconds(*waited);
             let cause = match last {

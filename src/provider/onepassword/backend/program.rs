@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use crate::patience::{Attempt, GaveUp, seconds};
+use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::{Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
@@ -144,7 +144,7 @@ impl Program {
             match tokio::time::timeout(LIMIT, self.call(references)).await {
                 Ok(Ok(values)) => Attempt::Done(values),
                 Ok(Err(complaint @ (Complaint::Limited | Complaint::Network))) => {
-                    Attempt::Again(complaint, None)
+                    Attempt::Again(complaint, Concern::Server, None)
                 }
                 Ok(Err(complaint)) => Attempt::Final(complaint),
                 Err(_) => Attempt::Final(Complaint::Hangs),
@@ -276,6 +276,10 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
     let (complaint, waited) = match given_up {
         GaveUp::Final(Complaint::Absent) => return Outcome::Absent,
         GaveUp::Final(complaint) => (*complaint, None),
+        GaveUp::Unasked(unasked) => {
+            let cause = format!("1Password: {unasked}");
+            return Outcome::Failed(Failure { kind: FailureKind::Unreachable, cause, hint: None });
+        }
         GaveUp::Deadline { last, waited } => (last.unwrap_or(Complaint::Hangs), Some(seconds(*waited))),
     };
     let kind = match complaint {

@@ -79,8 +79,10 @@ impl<'a> Session<'a> {
         let exchange = || async {
             match self.exchange(&endpoint).await {
                 Ok(reply) => self.judge(reply),
-                Err(trouble) if trouble.is_transient() => Attempt::Again(trouble, None),
-                Err(trouble) => Attempt::Final(trouble),
+                Err(trouble) => {
+                    let concern = trouble.concern();
+                    Attempt::failed(trouble, concern, None)
+                }
             }
         };
         let answered = self.terms.patience.attempt(&subject, exchange).await;
@@ -105,11 +107,8 @@ impl<'a> Session<'a> {
             return Attempt::Done(reply);
         }
         let trouble = Trouble::Status(reply.status, reply::known(reply.body.expose()));
-        if trouble.is_transient() {
-            Attempt::Again(trouble, retry_after(&reply.headers))
-        } else {
-            Attempt::Final(trouble)
-        }
+        let concern = trouble.concern();
+        Attempt::failed(trouble, concern, retry_after(&reply.headers))
     }
 
     /// Sends a request, and follows where a standby sends it, as long as that is the same server.

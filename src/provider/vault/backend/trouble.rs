@@ -8,7 +8,7 @@ use std::fmt;
 use ::http::StatusCode;
 
 use crate::http::{self, Address};
-use crate::patience::{GaveUp, seconds};
+use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::{Failure, FailureKind};
 
 use super::reply::Known;
@@ -27,15 +27,19 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// Whether it may pass.
-    pub(super) fn is_transient(&self) -> bool {
+    /// Whose trouble it is, where it may pass.
+    pub(super) fn concern(&self) -> Option<Concern> {
         match self {
-            Self::Connection(error) => error.is_transient(),
-            Self::Status(status, _) => {
-                // 412: a follower lags behind. 472, 473: a standby.
-                matches!(status.as_u16(), 408 | 412 | 429 | 472 | 473) || status.is_server_error()
-            }
-            Self::Elsewhere(_) | Self::Circle => false,
+            Self::Connection(error) => error.concern(),
+            Self::Status(_, Some(Known::Sealed | Known::NoLeader)) => Some(Concern::Server),
+            Self::Status(status, _) => match status.as_u16() {
+                // A follower that lags behind.
+                412 => Some(Concern::Request),
+                // A standby.
+                472 | 473 => Some(Concern::Server),
+                status => http::concern(status),
+            },
+            Self::Elsewhere(_) | Self::Circle => None,
         }
     }
 
@@ -45,6 +49,9 @@ impl Trouble {
         let server = format!("{}{through}", address.authority());
         match given_up {
             GaveUp::Final(trouble) => trouble.last_word(&server),
+            GaveUp::Unasked(unasked) => {
+                Failure { kind: FailureKind::Unreachable, cause: format!("{server}: {unasked}"), hint: None }
+            }
             GaveUp::Deadline { last, waited } => {
                 let waited = seconds(*waited);
                 let cause = match last {
@@ -135,6 +142,7 @@ impl fmt::Display for Trouble {
             (401 | 403, _) => "permission denied",
             (400, _) => "the server does not accept the request",
             (408, _) => "the server had no time",
+            (425, _) => "the server takes no early requests",
             (412, _) => "the server lags behind its cluster",
             (429, _) => "too many requests",
             (472 | 473, _) => "the server is a standby",
@@ -159,11 +167,14 @@ mod tests {
 
     #[test]
     fn what_passes_and_what_does_not() {
-        for passes in [408, 412, 429, 472, 473, 500, 502, 503, 504] {
-            assert!(status(passes).is_transient(), "{passes}");
+        for server in [429, 472, 473, 502, 503, 504] {
+            assert_eq!(status(server).concern(), Some(Concern::Server), "{server}");
+        }
+        for request in [408, 412, 425, 500] {
+            assert_eq!(status(request).concern(), Some(Concern::Request), "{request}");
         }
         for stays in [400, 401, 403, 404, 405, 409, 410, 418] {
-            assert!(!status(stays).is_transient(), "{stays}");
+            assert_eq!(status(stays).concern(), None, "{stays}");
         }
     }
 

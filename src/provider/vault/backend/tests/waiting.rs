@@ -93,7 +93,7 @@ fn late(number: usize, status: u16, headers: &'static str) -> Server {
 
 #[test]
 fn every_status_that_passes_is_waited_for() {
-    for status in [408, 412, 429, 472, 473, 500, 502, 503, 504] {
+    for status in [408, 412, 425, 429, 472, 473, 500, 502, 503, 504] {
         let server = late(3, status, "");
         assert!(matches!(outcome(&server, "kv/a"), Outcome::Found(_)), "{status}");
         assert_eq!(server.seen().len(), 4, "{status}");
