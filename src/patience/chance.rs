@@ -17,7 +17,12 @@ pub(super) fn chance() -> Chance {
     let memory = std::ptr::from_ref(&here).addr() as u64;
     // Only the low digits differ between two processes.
     let nanoseconds = u64::from(time.subsec_nanos()) ^ time.as_secs().rotate_left(32);
-    let state = AtomicU64::new(mix(nanoseconds ^ mix(memory ^ mix(u64::from(std::process::id())))));
+    seeded(mix(nanoseconds ^ mix(memory ^ mix(u64::from(std::process::id())))))
+}
+
+/// The numbers that follow from a seed.
+pub(super) fn seeded(seed: u64) -> Chance {
+    let state = AtomicU64::new(seed);
     Box::new(move || {
         let bits = mix(state.fetch_add(STEP, Ordering::Relaxed)) >> 11;
         // 53 bits: as many as a f64 holds exactly.

@@ -100,12 +100,8 @@ impl Display for Unasked {
     /// As in `127.0.0.1:8200: not asked for, since …`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waited = seconds(self.waited);
-        match self.answered {
-            true => write!(formatter, "not asked for, since what came before took all of the {waited} s"),
-            false => {
-                write!(formatter, "not asked for, since what came before has had no answer for {waited} s")
-            }
-        }
+        let before = if self.answered { "took all of the" } else { "has had no answer for" };
+        write!(formatter, "not asked for, since what came before {before} {waited} s")
     }
 }
 

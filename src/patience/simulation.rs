@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
-use super::chance::chance;
+use super::chance::seeded;
 use super::testing::after;
 use super::{Attempt, Clock, Concern, GaveUp, Patience, Sleep, Unasked};
 use crate::log::{Format, Level, Log, Stderr};
@@ -65,9 +65,10 @@ impl Simulated {
         }
     }
 
-    fn patience(&self, seconds: u64) -> Patience {
+    /// Patience of so many seconds, with the chance of this seed.
+    fn patience(&self, seconds: u64, seed: u64) -> Patience {
         let log = Log::new(Level::Quiet, Format::Text, Stderr::Collected);
-        Patience::with(self.begun + Duration::from_secs(seconds), log, Box::new(self.clone()), chance())
+        Patience::with(self.begun + Duration::from_secs(seconds), log, Box::new(self.clone()), seeded(seed))
     }
 }
 
@@ -103,14 +104,9 @@ struct Seen {
 }
 
 /// `documents` that `lanes` at a time ask one server, 20 ms away.
-fn ask(
-    documents: usize,
-    lanes: usize,
-    seconds: u64,
-    server: impl Fn(usize, usize, Duration) -> Told,
-) -> Seen {
+fn ask(documents: u32, lanes: usize, seconds: u64, server: impl Fn(u32, usize, Duration) -> Told) -> Seen {
     let clock = Simulated::new();
-    let patience = clock.patience(seconds);
+    let patience = clock.patience(seconds, u64::from(documents) + seconds);
     let lanes = Semaphore::new(lanes);
     let (requests, now, most) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let reads = (0..documents).map(|document| {
@@ -151,19 +147,19 @@ fn one_tries_for_a_hundred_while_their_server_is_sealed() {
     for (lanes, number) in [(32, 100), (100, 100), (32, 1000), (1, 10)] {
         let seen = ask(number, lanes, 60, |_, _, passed| sealed(passed, 20.0, Concern::Server));
         assert!(seen.all_there());
-        let tries = seen.requests - number - lanes;
+        let tries = seen.requests - number as usize - lanes;
         assert!(tries < 50, "{} requests for {number} documents, {lanes} at a time", seen.requests);
-        assert!(seen.done < after(20.0 + 2.0 + 0.02 * number as f64), "{:?}", seen.done);
+        assert!(seen.done < after(22.0) + Duration::from_millis(20) * number, "{:?}", seen.done);
     }
 }
 
 #[test]
 fn what_was_away_is_noticed_within_a_second_by_one_and_by_all() {
-    for number in [1, 2, 100] {
-        for _ in 0..50 {
-            let seen = ask(number, 32, 60, |_, _, passed| sealed(passed, 5.0, Concern::Way));
-            assert!(seen.all_there() && seen.done < after(6.2), "{number}: {:?}", seen.done);
-        }
+    // The number of documents is also the seed.
+    for number in 1..100 {
+        let seen = ask(number, 32, 60, |_, _, passed| sealed(passed, 5.0, Concern::Way));
+        let rounds = Duration::from_millis(20) * number.div_ceil(32);
+        assert!(seen.all_there() && seen.done < after(6.04) + rounds, "{number}: {:?}", seen.done);
     }
 }
 
@@ -218,14 +214,13 @@ fn what_is_true_of_one_document_holds_up_no_other() {
 
 #[test]
 fn a_server_that_answers_some_and_refuses_others_is_not_asked_one_by_one() {
-    for (of_ten, limit) in [(5, 4.0), (8, 15.0), (9, 40.0)] {
+    for (of_ten, least, limit) in [(5, 400, 4.0), (8, 1000, 15.0), (9, 2000, 60.0)] {
         let seen = ask(200, 32, 120, |_, number, _| {
             // A number that looks like chance, and is the same in each run.
             let drawn = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
             if drawn % 10 < of_ten { Attempt::Again("503", Concern::Server, None) } else { Attempt::Done(()) }
         });
         assert!(seen.all_there(), "{of_ten} of 10");
-        let least = 200 * 10 / (10 - of_ten as usize);
         assert!(seen.done < after(limit), "{of_ten} of 10 refused: {:?}", seen.done);
         assert!(seen.requests < least * 2, "{of_ten} of 10 refused: {} requests", seen.requests);
     }
@@ -234,7 +229,7 @@ fn a_server_that_answers_some_and_refuses_others_is_not_asked_one_by_one() {
 #[test]
 fn one_that_hangs_while_it_tries_holds_up_the_others_for_a_second_at_most() {
     let clock = Simulated::new();
-    let patience = clock.patience(60);
+    let patience = clock.patience(60, 1);
     let asked = AtomicUsize::new(0);
     let reads = (0..20).map(|_| {
         let (patience, clock, asked) = (&patience, &clock, &asked);
@@ -261,7 +256,7 @@ fn one_that_hangs_while_it_tries_holds_up_the_others_for_a_second_at_most() {
 #[test]
 fn one_that_is_given_up_while_it_tries_or_waits_leaves_its_place() {
     let clock = Simulated::new();
-    let patience = clock.patience(60);
+    let patience = clock.patience(60, 1);
     let other = async {
         let once = || async { sealed(clock.passed(), 5.0, Concern::Way) };
         patience.attempt("x", once).await
@@ -297,7 +292,7 @@ fn at_the_deadline_all_say_what_the_server_said_last() {
 fn what_was_never_asked_for_says_so() {
     for answers in [0, 5] {
         let clock = Simulated::new();
-        let (patience, lanes, asked) = (clock.patience(10), Semaphore::new(4), AtomicUsize::new(0));
+        let (patience, lanes, asked) = (clock.patience(10, 1), Semaphore::new(4), AtomicUsize::new(0));
         let reads = (0..10).map(|_| {
             let (patience, lanes, asked) = (&patience, &lanes, &asked);
             async move {

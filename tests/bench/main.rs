@@ -1,4 +1,4 @@
-//! What reading from backends costs over a network with a round-trip time: `make bench` runs this with the release
+//! What reading from backends costs over a network with a round-trip time, and while they are away: `make bench` runs this with the release
 //! binary (`KZ_BINARY`). Prints figures beside the budgets of design.md §6 and never fails on them, since they
 //! vary with the machine; `tests/it/*_counts.rs` hold the counts. No test: nothing here asserts a time.
 #![allow(
@@ -22,8 +22,16 @@ mod support;
 mod scene;
 mod secrets;
 mod vault;
+mod waiting;
 
+/// Measures all, or the one part that is named: `cargo test --test bench -- waiting`.
 fn main() {
-    vault::measure();
-    secrets::measure();
+    let only = std::env::args().nth(1);
+    let parts: [(&str, fn()); 3] =
+        [("vault", vault::measure), ("secrets", secrets::measure), ("waiting", waiting::measure)];
+    for (name, measure) in parts {
+        if only.as_ref().is_none_or(|only| only == name) {
+            measure();
+        }
+    }
 }

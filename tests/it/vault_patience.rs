@@ -48,7 +48,7 @@ fn a_vault_that_hangs_for_ever_is_given_up_at_the_deadline() {
 
 #[test]
 fn what_passes_is_tried_again() {
-    for status in [408, 412, 429, 472, 473, 500, 502, 503, 504] {
+    for status in [408, 412, 425, 429, 472, 473, 500, 502, 503, 504] {
         let stage = Stage::new(Transport::Http2);
         stage.documents(1);
         stage.fake.script(Rule::status("secret/", status).times(1));

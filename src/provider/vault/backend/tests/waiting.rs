@@ -81,6 +81,66 @@ fn one_that_hangs_for_ever_ends_at_the_deadline() {
     assert_eq!(clock.passed(), after(60.0));
 }
 
+#[test]
+fn one_that_was_never_asked_for_says_so_and_because_of_whom() {
+    let clock = Virtual::of_pauses(|_| {});
+    let server = {
+        let (clock, asked) = (clock.clone(), Mutex::new(0));
+        Server::plain(move |seen| {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            if *asked == 1 {
+                return generous(seen);
+            }
+            clock.hang();
+            Answer::Hang
+        })
+    };
+    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: Some(1), tokens: Tokens::Revoke };
+    let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t").with_terms(terms);
+    let found = outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b", "kv/c"]);
+    assert!(matches!(found[0], Outcome::Found(_)), "{found:?}");
+    let causes: Vec<_> = found.into_iter().skip(1).map(|outcome| failure(outcome).cause).collect();
+    let authority = format!("localhost:{}", server.port);
+    assert_eq!(causes[0], format!("no answer from {authority} for 60 s: is it Vault that listens there?"));
+    assert_eq!(causes[1], format!("{authority}: not asked for, since what came before took all of the 60 s"));
+    assert_eq!(server.seen().len(), 2);
+}
+
+/// How many requests a hundred documents make of a server that is in trouble for so many seconds.
+fn requests(seconds: f64, trouble: fn() -> Answer) -> usize {
+    let time = Arc::new(Mutex::new(Duration::ZERO));
+    let passed = Arc::clone(&time);
+    let clock = Virtual::of_pauses(move |passed| *time.lock().unwrap() = passed);
+    let server =
+        Server::plain(
+            move |seen| {
+                if *passed.lock().unwrap() < after(seconds) { trouble() } else { generous(seen) }
+            },
+        );
+    let paths: Vec<String> = (0..100).map(|number| format!("kv/{number}")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t");
+    let found = outcomes(&fixture, &Settings::default(), &paths);
+    assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))), "{found:?}");
+    server.seen().len()
+}
+
+#[test]
+fn a_hundred_documents_ask_a_server_in_trouble_as_one() {
+    let troubles: [fn() -> Answer; 5] = [
+        || Answer::json(503, r#"{"errors":["Vault is sealed"]}"#),
+        || Answer::Reply(429, "", String::new()),
+        || Answer::Reply(473, "", String::new()),
+        || Answer::Reply(502, "content-type: text/html\r\n", "<html>".to_owned()),
+        || Answer::Close,
+    ];
+    for (number, trouble) in troubles.into_iter().enumerate() {
+        let requests = requests(20.0, trouble);
+        assert!((100..=250).contains(&requests), "{number}: {requests} requests");
+    }
+}
+
 /// A server that answers the first `number` requests so, and then as it should.
 fn late(number: usize, status: u16, headers: &'static str) -> Server {
     let asked = Mutex::new(0);
