@@ -98,6 +98,13 @@ impl Connect {
         id
     }
 
+    /// A field that was never filled in: it has no value.
+    pub fn unfilled(&mut self, vault: &str, title: &str, label: &str) {
+        let id = self.id();
+        let field = json!({ "id": id, "type": "CONCEALED", "label": label });
+        self.last(vault, title).fields.push(field);
+    }
+
     /// A field that makes one-time passwords.
     pub fn one_time(&mut self, vault: &str, title: &str, label: &str, password: &str) {
         let id = self.id();

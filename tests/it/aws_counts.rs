@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::aws::{Kind, words};
 use crate::aws_stage::Stage;
-use crate::fake_server::Transport;
 use crate::fake_server::script::{Act, Rule};
+use crate::fake_server::{Reply, Transport};
 use crate::waves::waves;
 
 const EXPORT: &[&str] = &["export", "--format", "env", "--output", "out"];
@@ -182,4 +182,15 @@ fn regions_of_arns_are_asked_for_their_own() {
     let mut places: Vec<String> = stage.fake.seen().into_iter().map(|seen| seen.namespace).collect();
     places.sort();
     assert_eq!(places, ["eu-west-1", "us-east-1"]);
+}
+
+#[test]
+fn somebody_elses_404_is_no_absence() {
+    for body in ["404 page not found", "<html>404 Not Found</html>", "", "{}"] {
+        let stage = Stage::new(Transport::Http1);
+        stage.config("A = { provider = \"aws-sm\", ref = \"prod/db\", optional = true }\n");
+        stage.fake.script(Rule::new("", Act::Answer(Reply::new(404, "text/plain", body))));
+        let run = stage.kz(&["--timeout", "2s", "export", "--format", "env"]).expect_code(1);
+        assert_eq!(run.stdout(), "", "{body:?}: {}", run.describe());
+    }
 }

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::canary::{assert_clean, canary};
 use crate::connect::{Connect, Fake, TOKEN};
-use crate::fake_server::Transport;
 use crate::fake_server::script::{Act, Rule};
+use crate::fake_server::{Reply, Transport};
 use crate::support::{Run, Sandbox, kz_binary};
 
 const EXPORT: &[&str] = &["--timeout", "3s", "export", "--format", "env"];
@@ -158,6 +158,122 @@ fn what_passes_is_tried_again_and_what_stays_is_not() {
         let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&[words, &status.to_string()]);
         assert_eq!(stage.fake.seen().len(), 1, "{}", run.describe());
     }
+}
+
+/// A vault with a file of 1,000 bytes, of which the server gives this instead; what kz says, and how often it asked.
+fn file_instead(instead: Reply) -> (Run, usize) {
+    let stage = Stage::new(Transport::Http1, |connect| {
+        connect.vault("prod");
+        connect.item("prod", "tls");
+        connect.file("prod", "tls", "server.key", &[b'x'; 1000]);
+    });
+    stage.secrets(&[("K", "op://prod/tls/server.key")]);
+    let content = format!("/v1/vaults/{:026}/items/{:026}/files/", 1, 2);
+    stage.fake.script(Rule::new(&content, Act::Answer(instead)));
+    let run = stage.kz(&["--timeout", "1s", "export", "--format", "files", "--output", "."]).expect_code(1);
+    assert!(!stage.sandbox.path("K").exists(), "{}", run.describe());
+    (run, stage.fake.requests(&content))
+}
+
+#[test]
+fn a_file_that_is_not_whole_is_not_delivered() {
+    let binary = |status, size| Reply::new(status, "application/octet-stream", vec![b'x'; size]);
+    for (instead, words, requests) in [
+        (binary(200, 100), "it has 100 bytes, and the item says 1000", 2),
+        (binary(200, 1001), "it has 1001 bytes, and the item says 1000", 2),
+        (binary(200, 0), "it has 0 bytes, and the item says 1000", 2),
+        (Reply::new(200, "text/html", "<html>login</html>"), "what came is not the file", 2),
+        (binary(206, 1000), "not a whole answer (status 206)", 1),
+        (binary(204, 0), "not a whole answer (status 204)", 1),
+    ] {
+        let (run, asked) = file_instead(instead);
+        run.expect_stderr(&["malformed", words]);
+        assert_eq!(asked, requests, "{words}");
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_once_is_had_and_an_empty_one_is_delivered() {
+    let stage = Stage::new(Transport::Http1, |connect| {
+        connect.vault("prod");
+        connect.item("prod", "tls");
+        connect.file("prod", "tls", "key", b"whole");
+        connect.file("prod", "tls", "empty", b"");
+    });
+    stage.secrets(&[("K", "op://prod/tls/key"), ("E", "op://prod/tls/empty")]);
+    let content = format!("/v1/vaults/{:026}/items/{:026}/files/{:026}", 1, 2, 3);
+    stage.fake.script(Rule::new(&content, Act::Truncate).times(1));
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(0);
+    assert_eq!(run.stdout(), "{\"K\":\"whole\",\"E\":\"\"}\n");
+}
+
+#[test]
+fn an_item_that_is_not_whole_is_malformed_and_never_absent() {
+    for (instead, words) in [
+        (Reply::new(200, "application/json", "{}"), "is not what a Connect server gives"),
+        (
+            Reply::new(200, "application/json", r#"{"id":"other","fields":[]}"#),
+            "is not what a Connect server gives",
+        ),
+        (Reply::new(204, "application/json", ""), "not a whole answer (status 204)"),
+        (Reply::new(206, "application/json", "{}"), "not a whole answer (status 206)"),
+    ] {
+        let stage = small("v");
+        stage.sandbox.file(
+            ".keyzero.toml",
+            "[secrets]\nV = { provider = \"1password\", ref = \"op://prod/db/password\", optional = true }\n\
+             [providers.1password]\nca_cert = \"ca.pem\"\n",
+        );
+        let item = format!("/v1/vaults/{:026}/items/{:026}", 1, 2);
+        stage.fake.script(Rule::new(&item, Act::Answer(instead)));
+        stage.kz(EXPORT).expect_code(1).expect_stderr(&["malformed", words]);
+    }
+}
+
+/// An optional secret, where everything whose path begins so is answered by somebody else.
+fn optional_behind(prefix: &str, instead: &Reply) -> Run {
+    let stage = small("v");
+    stage.sandbox.file(
+        ".keyzero.toml",
+        "[secrets]\nV = { provider = \"1password\", ref = \"op://prod/db/password\", optional = true }\n\
+         [providers.1password]\nca_cert = \"ca.pem\"\n",
+    );
+    stage.fake.script(Rule::new(prefix, Act::Answer(instead.clone())));
+    stage.kz(&["--timeout", "1s", "export", "--format", "env"]).expect_code(1)
+}
+
+#[test]
+fn somebody_elses_404_or_empty_list_is_no_absence() {
+    for body in
+        ["404 page not found", "", "{\"message\":\"no Route matched\"}", "{\"status\":500,\"message\":\"x\"}"]
+    {
+        let foreign = Reply::new(404, "text/plain", body);
+        for prefix in ["/v1/vaults", &format!("/v1/vaults/{:026}/items/", 1)] {
+            let words = ["unreachable", "is not a Connect server, for 1 s", "have a route for it"];
+            optional_behind(prefix, &foreign).expect_stderr(&words);
+        }
+    }
+    let nothing = Reply::new(200, "application/json", "[]");
+    optional_behind("/v1/", &nothing).expect_stderr(&["denied", "opens no vault at all"]);
+}
+
+#[test]
+fn a_field_that_was_never_filled_in_is_absent_and_an_empty_one_is_not() {
+    let stage = small("v");
+    stage.fake.configure(|connect| {
+        connect.unfilled("prod", "db", "never filled");
+        connect.field("prod", "db", None, "cleared", "");
+    });
+    stage.secrets(&[("V", "op://prod/db/never filled")]);
+    stage.kz(EXPORT).expect_code(1).expect_stderr(&["absent", "`never filled` was never filled in"]);
+    stage.sandbox.file(
+        ".keyzero.toml",
+        "[secrets]\nD = { provider = \"op\", ref = \"op://prod/db/never filled\", default = \"x\" }\n\
+         O = { provider = \"op\", ref = \"op://prod/db/never filled\", optional = true }\n\
+         C = { provider = \"op\", ref = \"op://prod/db/cleared\" }\n[providers.1password]\nca_cert = \"ca.pem\"\n",
+    );
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(0);
+    assert_eq!(run.stdout(), "{\"D\":\"x\",\"C\":\"\"}\n");
 }
 
 /// Class, words, and the number of requests; nothing where it is as many as there was time for.

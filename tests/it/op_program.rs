@@ -128,3 +128,40 @@ fn a_program_that_does_not_end_is_ended_at_the_deadline() {
     let left = Command::new("pgrep").args(["-f", "sleep 1000"]).output().unwrap();
     assert!(left.stdout.is_empty(), "the program is still there");
 }
+
+#[test]
+fn what_is_no_value_is_never_delivered_as_one() {
+    for (program, words) in [
+        // As it came.
+        ("exec cat", "printed a reference instead"),
+        // The second only; without braces; without spaces; the first by the second's reference.
+        ("sed '0,/{{ op:.* }}/s//one/'", "printed a reference instead"),
+        ("sed 's/{{ //; s/ }}//'", "printed a reference instead"),
+        ("sed 's/{{ /{{/; s/ }}/}}/'", "printed a reference instead"),
+        (
+            "sed 's|{{ op://prod/db/password }}|two|; s|{{ op://prod/db/user }}|{{ op://prod/db/password }}|'",
+            "printed a reference instead",
+        ),
+        // Cut, without the marks, nothing at all.
+        ("sed 's/{{ op:.* }}/one/' | head -c 50", "printed what was not asked for"),
+        ("sed 's/{{ op:.* }}/one/' | grep -v ^kz-", "printed what was not asked for"),
+        ("cat >/dev/null", "printed what was not asked for"),
+    ] {
+        let stage = Stage::new(&[("prod/db/user", "one"), ("prod/db/password", "two")]);
+        stage.0.file("bin/op", format!("#!/bin/sh\n{program}\n"));
+        stage.0.mode("bin/op", 0o755);
+        let run = stage.kz(JSON).expect_code(1).expect_stderr(&["malformed", words]);
+        assert_eq!(run.stdout(), "", "{program}\n{}", run.describe());
+    }
+}
+
+#[test]
+fn a_field_that_was_never_filled_in_is_absent() {
+    let stage = Stage::new(&[("prod/db/user", "one"), ("prod/db/never filled", "two")]);
+    stage.0.file("values/prod_db_never filled", "");
+    let run = stage.kz(JSON).expect_code(0);
+    assert_eq!(run.stdout(), "{\"S0\":\"one\"}\n", "{}", run.describe());
+    let config = "[secrets]\nA = { provider = \"op\", ref = \"op://prod/db/never filled\" }\n";
+    stage.0.file(".keyzero.toml", config);
+    stage.kz(JSON).expect_code(1).expect_stderr(&["absent", "`never filled` was never filled in"]);
+}

@@ -105,6 +105,22 @@ fn credentials_stay_when_they_are_named() {
 }
 
 #[test]
+fn kzs_own_names_go_with_what_proves_them() {
+    let sandbox = Sandbox::with_config("keep_env = [\"VAULT_USERNAME\"]\n[providers.vault]\n");
+    let mut command = kz_run(&["--", "env"]);
+    let names =
+        ["VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_USERNAME", "VAULT_PASSWORD", "VAULT_ROLE", "VAULT_ADDR"];
+    for name in names {
+        command.env(name, "x");
+    }
+    let run = sandbox.run(&mut command).expect_code(0);
+    for (name, kept) in names.into_iter().zip([false, false, true, false, true, true]) {
+        assert_eq!(run.stdout().contains(&format!("{name}=")), kept, "{name}\n{}", run.describe());
+    }
+    assert_eq!(run.stderr().matches("VAULT_ROLE_ID").count(), 1, "{}", run.describe());
+}
+
+#[test]
 fn a_variable_of_131071_bytes_passes_and_one_of_131072_is_refused_by_name() {
     let sandbox = Sandbox::with_config("[secrets]\nBIG = { provider = \"file\", ref = \"big\" }\n");
     sandbox.file("big", vec![b'x'; 131_071 - "BIG=".len()]);

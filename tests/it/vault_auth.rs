@@ -55,6 +55,21 @@ fn approle() {
 }
 
 #[test]
+fn approle_by_the_role_id_alone_where_the_role_binds_no_secret_id() {
+    let stage = stage();
+    let role = stage.fake.configure(|vault| {
+        let (role, _) = vault.approle("", "approle", "app", &["app"]);
+        vault.unbind("", "approle", "app");
+        role
+    });
+    logs_in(&stage, &format!("method = \"approle\", role_id = \"{role}\""), "approle");
+    let bound = super::vault_auth::stage();
+    let (role, _) = bound.fake.configure(|vault| vault.approle("", "approle", "app", &["app"]));
+    is_refused(&bound, &format!("method = \"approle\", role_id = \"{role}\""), &role)
+        .expect_stderr(&["wants a secret id", "`secret_id_file = "]);
+}
+
+#[test]
 fn approle_at_another_mount_with_a_wrapped_secret_id() {
     let stage = stage();
     let (role, _) = stage.fake.configure(|vault| vault.approle("", "machines", "app", &["app"]));

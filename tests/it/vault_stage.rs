@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::fake::script::{Act, Rule};
 use crate::fake::tls::{Authority, Flaw};
 use crate::fake::{Fake, Transport};
+use crate::fake_server::Reply;
 use crate::support::{Run, Sandbox, kz_binary};
 
 /// A Vault, and a directory beside it with its CA in `ca.pem`.
@@ -96,6 +97,8 @@ pub(crate) fn named(name: &str) -> (Stage, String) {
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Note: a\x1b[2Jb\x07\r\nContent-Length: 2\r\n\r\n{}",
         ))),
         "no-http" => Stage::before(Fake::start(Transport::Raw(b"220 mail.example ESMTP\r\n"))),
+        // What stands before Vault has no route to it.
+        "ingress" => answers(Act::Answer(Reply::new(404, "text/plain", "404 page not found\n"))),
         "truncated" => answers(Act::Truncate),
         "breaking" => answers(Act::Break),
         "no-json" => answers(Act::Text("<html><body>Sign in to the portal</body></html>")),
@@ -134,5 +137,9 @@ fn furnish(fake: &Fake) {
     fake.write("secret/delete/deleted", &json!({ "versions": [1] }));
     fake.write("secret/destroy/destroyed", &json!({ "versions": [1] }));
     fake.write("kv/app", &json!({ "url": "postgres://old" }));
-    fake.configure(|vault| vault.policy("", "app", &["secret/data/app"]));
+    fake.configure(|vault| {
+        vault.policy("", "app", &["secret/data/app"]);
+        vault.mount_kv("", "team/kv", 2);
+    });
+    fake.write("team/kv/data/app", &json!({ "data": { "url": "postgres://team" } }));
 }

@@ -83,7 +83,7 @@ impl Vault {
             _ => {}
         }
         if !self.namespaces.contains_key(&call.namespace) {
-            return Reply::error(404, &["no handler for route. route entry not found."]);
+            return Reply::error(404, &["namespace not found"]);
         }
         let reply = self.unwrapped(call);
         match call.wrap {
@@ -106,6 +106,9 @@ impl Vault {
         let Some(held) = self.tokens.get(name).cloned() else { return Reply::bad_token() };
         if let Some(reply) = token::own(self, call, name, &held) {
             return reply;
+        }
+        if let Some(path) = call.path.strip_prefix("sys/internal/ui/mounts/") {
+            return self.mount_of(&held, &call.namespace, path);
         }
         if !self.allows(&held, call) {
             return Reply::denied();
@@ -151,14 +154,28 @@ impl Vault {
         }
     }
 
+    /// Which mount a path lies in, for whoever may do something there; as recorded of an `OpenBao`.
+    fn mount_of(&self, held: &token::Token, namespace: &str, path: &str) -> Reply {
+        let space = &self.namespaces[namespace];
+        let found = space.mount_of(path).map(|(mount, _)| mount).filter(|mount| {
+            let rules = held.policies.iter().filter_map(|policy| space.policies.get(policy)).flatten();
+            let mut below = rules.filter(|rule| rule.lies_in(mount));
+            held.policies.iter().any(|policy| policy == "root") || below.next().is_some()
+        });
+        let Some(mount) = found else {
+            let text = format!(
+                "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}/\""
+            );
+            return Reply::error(403, &[&text]);
+        };
+        let (kind, options) = space.engines[&mount].description();
+        Reply::data(json!({ "path": format!("{mount}/"), "type": kind, "options": options }))
+    }
+
     fn mounts(&self, call: &Call) -> Reply {
         let engines = &self.namespaces[&call.namespace].engines;
         let shown = engines.iter().map(|(mount, engine)| {
-            let (kind, options) = match engine {
-                Engine::Kv1(_) => ("kv", json!({ "version": "1" })),
-                Engine::Kv2(_) => ("kv", json!({ "version": "2" })),
-                Engine::Database(_) => ("database", Value::Null),
-            };
+            let (kind, options) = engine.description();
             (format!("{mount}/"), json!({ "type": kind, "options": options }))
         });
         Reply::data(shown.collect::<serde_json::Map<_, _>>().into())

@@ -39,6 +39,8 @@ pub(crate) struct Entry<T> {
 pub(crate) struct AppRole {
     role_id: String,
     secret_ids: Vec<String>,
+    /// Whether it takes the role id alone.
+    unbound: bool,
     policies: Vec<String>,
 }
 
@@ -69,11 +71,19 @@ impl Vault {
         let made = AppRole {
             role_id: role_id.clone(),
             secret_ids: vec![secret_id.clone()],
+            unbound: false,
             policies: entry((), policies).policies,
         };
         register!(self, namespace, mount, Method::AppRole(BTreeMap::new()),
                   Method::AppRole(roles) => roles.insert(role.to_owned(), made));
         (role_id, secret_id)
+    }
+
+    /// A role that was made binds no secret id any more: `bind_secret_id=false`.
+    pub fn unbind(&mut self, namespace: &str, mount: &str, role: &str) {
+        if let Some(Method::AppRole(roles)) = self.space(namespace).methods.get_mut(mount) {
+            roles.get_mut(role).expect("a role that was made").unbound = true;
+        }
     }
 
     /// A role that takes this service account's token.
@@ -141,7 +151,10 @@ fn prove<'a>(method: &'a Method, call: &Call, user: &str) -> Result<&'a [String]
         Method::AppRole(roles) => {
             let role = roles.values().find(|role| role.role_id == call.text("role_id"));
             let secret_id = call.text("secret_id").to_owned();
-            let role = role.filter(|role| role.secret_ids.contains(&secret_id));
+            if role.is_some_and(|role| !role.unbound) && secret_id.is_empty() {
+                return Err(wrong("missing secret_id"));
+            }
+            let role = role.filter(|role| role.unbound || role.secret_ids.contains(&secret_id));
             role.map(|role| role.policies.as_slice()).ok_or_else(|| wrong("invalid role or secret ID"))
         }
         Method::Signed(kind, roles) => {

@@ -70,6 +70,7 @@ fn time(serial: &mut u64) -> String {
 pub(crate) fn versioned(store: &mut Versioned, call: &Call, path: &str, serial: &mut u64) -> Reply {
     let (kind, path) = path.split_once('/').unwrap_or((path, ""));
     match (kind, call.method.as_str()) {
+        ("data", "GET") if path.is_empty() => Reply::envelope(404, &[("warnings", json!([ROOT]))]),
         ("data", "GET") => store.read(call, path),
         ("data", "POST" | "PUT") => store.write(call, path, serial),
         ("data", "DELETE") => store.each(path, None, |version| version.deleted = time(serial)),
@@ -91,6 +92,8 @@ pub(crate) fn versioned(store: &mut Versioned, call: &Call, path: &str, serial: 
 }
 
 const WRONG_PATH: &str = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. If using the Vault CLI, use 'vault kv get' for this operation.";
+
+const ROOT: &str = "Non-listing operations on the root of a K/V v2 mount are not supported.";
 
 impl Versioned {
     fn read(&self, call: &Call, path: &str) -> Reply {

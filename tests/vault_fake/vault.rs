@@ -44,6 +44,17 @@ pub(crate) enum Engine {
     Database(database::Roles),
 }
 
+impl Engine {
+    /// Its type and its options.
+    pub(crate) fn description(&self) -> (&'static str, Value) {
+        match self {
+            Self::Kv1(_) => ("kv", serde_json::json!({ "version": "1" })),
+            Self::Kv2(_) => ("kv", serde_json::json!({ "version": "2" })),
+            Self::Database(_) => ("database", Value::Null),
+        }
+    }
+}
+
 /// What a policy says of a path, or of all that begin so when it ends in `*`.
 pub(crate) struct PathRule {
     path: String,
@@ -56,6 +67,10 @@ impl PathRule {
             Some(prefix) => path.starts_with(prefix),
             None => path == self.path,
         }
+    }
+
+    pub(crate) fn lies_in(&self, mount: &str) -> bool {
+        self.path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/'))
     }
 
     pub(crate) fn allows(&self, capability: &str) -> bool {

@@ -17,7 +17,7 @@ const REVOKE: &str = "auth/token/revoke-self";
 /// How kz comes to a token, as far as that can be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Access {
-    /// It is given one.
+    /// It is given one, or needs none.
     Token,
     /// It logs in.
     Login {
@@ -45,6 +45,13 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
     if !settings.has("auth") {
         notes.extend(unsaid(&access).map(str::to_owned));
     }
+    if documents.iter().any(|document| may_be_sent_on(&document.path)) {
+        notes.push(
+            "a path without `data/` whose mount is KV version 2 is one call more; where that mount may end in several \
+             places, kz asks once for each mount where it ends"
+                .to_owned(),
+        );
+    }
     if revokes {
         notes.push("the token is not revoked when what was read with it is leased".to_owned());
     }
@@ -70,7 +77,7 @@ fn unsaid(access: &Access) -> Option<&'static str> {
 fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     let login = |mount: &str, wrapped| Access::Login { mount: mount.to_owned(), wrapped };
     match settings.auth("auth") {
-        Some(("token", _)) => return Access::Token,
+        Some(("token" | "none", _)) => return Access::Token,
         Some((method, named)) => {
             let mount = named.text("mount").map_or(method, |mount| mount.trim_matches('/'));
             return login(mount, named.boolean("wrapped").unwrap_or(false));
@@ -90,6 +97,8 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
         login("jwt", false)
     } else if is_set("VAULT_USERNAME") && is_either("VAULT_PASSWORD") {
         login("userpass", false)
+    } else if is_either("VAULT_ROLE_ID") {
+        login("approle", false)
     } else {
         Access::Open
     }
@@ -129,13 +138,18 @@ fn remark(path: &str) -> Option<String> {
     if is_pattern {
         return Some("allows other paths too: in a policy, `+`, `*` and `{{` are no plain text".to_owned());
     }
-    let (mount, rest) = path.split_once('/')?;
-    // Engines that make credentials have no versions.
-    let is_made = ["creds/", "static-creds/", "sts/"].iter().any(|start| rest.starts_with(start));
-    let has_segment = rest.starts_with("data/") || rest.contains("/data/");
-    (!is_made && !has_segment).then(|| {
-        format!("where `{mount}` is KV version 2, kz is sent on: `{mount}/data/{rest}` has to be allowed too")
+    may_be_sent_on(path).then(|| {
+        let (mount, rest) = path.split_once('/').unwrap_or((path, ""));
+        let whole = if rest.contains('/') { ", with `data/` after the whole mount," } else { "" };
+        format!("where the mount is KV version 2, kz is sent on: `{mount}/data/{rest}`{whole} has to be allowed too")
     })
+}
+
+/// Whether a path may be one of version 2's as the CLI writes it. Engines that make credentials have no versions.
+fn may_be_sent_on(path: &str) -> bool {
+    let Some((_, rest)) = path.split_once('/') else { return false };
+    let is_made = ["creds/", "static-creds/", "sts/"].iter().any(|start| rest.starts_with(start));
+    !is_made && !path.contains("/data/")
 }
 
 #[cfg(test)]

@@ -30,9 +30,10 @@ pub const SETTINGS: &[Setting] = &[
 
 const METHODS: &[Method] = &[
     Method { name: "token", settings: &[TOKEN_FILE], about: "a token that somebody else got" },
+    Method { name: "none", settings: &[], about: "no token: a Vault Agent or proxy in between adds its own" },
     Method {
         name: "approle",
-        about: "a role id and a secret id",
+        about: "a role id, and a secret id unless the role binds none",
         settings: &[
             setting("role_id_file", Kind::Path, "file with the role id"),
             setting("secret_id_file", Kind::Path, "file with the secret id"),
@@ -69,8 +70,10 @@ const METHODS: &[Method] = &[
     },
 ];
 
-/// Variables that hold a credential.
-pub const CREDENTIAL_VARIABLES: &[&str] = &[TOKEN_VARIABLE, "VAULT_SECRET_ID", "VAULT_PASSWORD"];
+/// Variables that hold a credential, or name whose it is: kz's own identity goes with what proves it. `VAULT_ROLE` is a
+/// pointer that an app may use too, as `AWS_ROLE_ARN` is.
+pub const CREDENTIAL_VARIABLES: &[&str] =
+    &[TOKEN_VARIABLE, "VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_USERNAME", "VAULT_PASSWORD"];
 
 /// The variable that holds a token.
 pub(super) const TOKEN_VARIABLE: &str = "VAULT_TOKEN";

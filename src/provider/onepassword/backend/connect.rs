@@ -2,7 +2,8 @@
 //!
 //! Invariants: a vault's name and an item's title are looked up once each, and not at all where they are ids; an
 //! item is read once for all references to it; a title that several items bear is an error that lists their ids;
-//! of a reply that is no success only the status is kept.
+//! of a reply that is no success only the status is kept. Absence is what a Connect server says it is: its own 404, or
+//! an empty list of a server that has vaults. Only a whole 200 is content, and a file's is of the size that its item says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::http::{HeaderValue, Request, header};
 use futures_util::future::{join_all, select};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SetOnce};
+use tokio::sync::{OnceCell, Semaphore, SetOnce};
 
 use crate::http::{self, Client, MOST_CONNECTIONS, Reply, retry_after};
-use crate::patience::{Attempt, GaveUp, seconds};
+use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Reference, is_id};
 use crate::provider::percent::encoded;
 use crate::provider::{Absence, Document, Failure, FailureKind, Outcome, Shape, Terms};
@@ -36,6 +37,16 @@ pub(super) struct Connect {
     begun: AtomicBool,
     /// Set when the first request has ended.
     ended: SetOnce<()>,
+    /// The ids of all vaults that the token opens, once they were wanted.
+    open: OnceCell<BTreeSet<String>>,
+}
+
+/// What Connect says of an error.
+#[derive(Deserialize)]
+struct Refusal {
+    status: u16,
+    #[serde(rename = "message")]
+    _message: String,
 }
 
 /// A vault or an item in a list.
@@ -54,6 +65,8 @@ type Found<T> = Result<T, Outcome>;
 enum Trouble {
     Connection(http::Error),
     Status(u16),
+    /// A 404 of somebody who is no Connect server.
+    Foreign(u16),
 }
 
 impl Connect {
@@ -73,6 +86,7 @@ impl Connect {
             said: AtomicBool::new(false),
             begun: AtomicBool::new(false),
             ended: SetOnce::new(),
+            open: OnceCell::new(),
         })
     }
 
@@ -119,6 +133,9 @@ impl Connect {
             return Ok(name.to_owned());
         }
         let list = self.list("/v1/vaults", &format!("name eq \"{name}\"")).await?;
+        if list.is_empty() {
+            self.opened().await?;
+        }
         one(&list, name, "vault", "the token opens no vault of that name")
     }
 
@@ -127,18 +144,48 @@ impl Connect {
             return Ok(title.to_owned());
         }
         let list = self.list(&format!("/v1/vaults/{vault}/items"), &format!("title eq \"{title}\"")).await?;
+        if list.is_empty() && !self.opened().await?.contains(vault) {
+            let cause = format!("the token does not open the vault `{vault}`");
+            let hint = Some("give the token access to the vault, or make another".to_owned());
+            return Err(Outcome::Failed(Failure { kind: FailureKind::Denied, cause, hint }));
+        }
         one(&list, title, "item", "the vault has no item of that title")
     }
 
     async fn list(&self, path: &str, filter: &str) -> Found<Vec<Listed>> {
-        let reply = self.get(&format!("{path}?filter={}", encoded(filter))).await?;
-        let reply = reply.ok_or(Outcome::Absent)?;
+        self.listed(&format!("{path}?filter={}", encoded(filter))).await
+    }
+
+    async fn listed(&self, target: &str) -> Found<Vec<Listed>> {
+        let reply = self.get(target).await?.ok_or(Outcome::Absent)?;
         serde_json::from_slice(reply.body.expose()).map_err(|_| unread())
+    }
+
+    /// All vaults that the token opens. Whoever has none to show cannot say that one of them lacks something: it may be
+    /// anybody who answers every question with an empty list.
+    async fn opened(&self) -> Found<&BTreeSet<String>> {
+        let ids = || async {
+            let list = self.listed("/v1/vaults").await?;
+            if list.is_empty() {
+                return Err(Outcome::Failed(Failure {
+                    kind: FailureKind::Denied,
+                    cause: "the token opens no vault at all, or what answers is not a Connect server"
+                        .to_owned(),
+                    hint: Some(
+                        "give the token access to a vault: `op connect token create … --vault`".to_owned(),
+                    ),
+                }));
+            }
+            Found::Ok(list.into_iter().map(|listed| listed.id).collect())
+        };
+        self.open.get_or_try_init(ids).await
     }
 
     async fn item(&self, vault: &str, item: &str) -> Found<Item> {
         let reply = self.get(&format!("/v1/vaults/{vault}/items/{item}")).await?.ok_or(Outcome::Absent)?;
-        serde_json::from_slice(reply.body.expose()).map_err(|_| unread())
+        let read: Option<Item> = serde_json::from_slice(reply.body.expose()).ok();
+        // Any object at all would be an item without a field.
+        read.filter(|read| read.id == item).ok_or_else(unread)
     }
 
     async fn part(&self, path: &str, item: &Item, reference: &Reference<'_>) -> Outcome {
@@ -146,13 +193,29 @@ impl Connect {
             Meant::Text(text) => Secret::new(text.as_bytes().to_vec()),
             Meant::Nothing(absence) => return Outcome::AbsentBecause(absence),
             Meant::Unclear(failure) => return Outcome::Failed(failure),
-            Meant::File(id) => match self.get(&format!("{path}/files/{id}/content")).await {
-                Ok(Some(reply)) => reply.body,
-                Ok(None) => return Outcome::Absent,
+            Meant::File { id, size } => match self.file(&format!("{path}/files/{id}/content"), size).await {
+                Ok(content) => content,
                 Err(outcome) => return outcome,
             },
         };
         Outcome::Found(Document { content, shape: Shape::Json, version: None, lease: None })
+    }
+
+    /// A file's content, whole. One that was cut on the way is asked for once more.
+    async fn file(&self, target: &str, size: Option<u64>) -> Found<Secret> {
+        let mut bytes = 0;
+        for _ in 0..2 {
+            let reply = self.get(target).await?.ok_or(Outcome::Absent)?;
+            bytes = reply.body.expose().len();
+            if size.is_none_or(|size| u64::try_from(bytes) == Ok(size)) {
+                return Ok(reply.body);
+            }
+        }
+        let cause = format!(
+            "what came is not the file: it has {bytes} bytes, and the item says {}",
+            size.unwrap_or_default()
+        );
+        Err(Outcome::Failed(Failure { kind: FailureKind::Malformed, cause, hint: None }))
     }
 
     /// Asks until there is an answer; nothing where there is no such thing.
@@ -167,8 +230,15 @@ impl Connect {
         let subject = self.client.address().authority();
         let once = || async {
             match self.exchange(target).await {
-                Ok(reply) if reply.status.is_success() => Attempt::Done(Some(reply)),
-                Ok(reply) if reply.status.as_u16() == 404 => Attempt::Done(None),
+                Ok(reply) if reply.status.as_u16() == 200 => Attempt::Done(Some(reply)),
+                Ok(reply) if reply.status.as_u16() == 404 => {
+                    if is_connects(&reply) {
+                        Attempt::Done(None)
+                    } else {
+                        // An ingress answers so before it knows the route.
+                        Attempt::failed(Trouble::Foreign(404), Some(Concern::Server), None)
+                    }
+                }
                 Ok(reply) => {
                     let trouble = Trouble::Status(reply.status.as_u16());
                     Attempt::failed(
@@ -196,6 +266,12 @@ impl Connect {
             .body(Vec::new());
         self.client.send(request.map_err(|_| http::Error::Request)?).await
     }
+}
+
+/// Whether an error is in Connect's own words.
+fn is_connects(reply: &Reply) -> bool {
+    let said = serde_json::from_slice::<Refusal>(reply.body.expose());
+    said.is_ok_and(|said| said.status == reply.status.as_u16())
 }
 
 /// What `work` makes of each, all at once.
@@ -243,12 +319,13 @@ impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (words, status) = match self {
             Self::Connection(error) => return error.fmt(formatter),
+            Self::Status(status @ 200..300) => ("what came is not a whole answer", *status),
             Self::Status(401) => ("the server does not accept the token", 401),
             Self::Status(403) => ("the token does not open this vault", 403),
             Self::Status(status @ 400) => ("the server does not accept the request", *status),
             Self::Status(status @ 429) => ("too many requests", *status),
             Self::Status(status @ 500..) => ("the server failed", *status),
-            Self::Status(status) => ("what answers is not a Connect server", *status),
+            Self::Foreign(status) | Self::Status(status) => ("what answers is not a Connect server", *status),
         };
         write!(formatter, "{words} (status {status})")
     }
@@ -268,9 +345,15 @@ fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
                 Some(Trouble::Connection(http::Error::Refused)) => {
                     format!("connection refused to {server} for {waited} s: is the Connect server up yet?")
                 }
+                Some(Trouble::Foreign(status)) => format!(
+                    "what answers at {server} is not a Connect server, for {waited} s: its status {status} is none of Connect's own"
+                ),
                 Some(trouble) => format!("{server} for {waited} s: {trouble}"),
             };
-            Failure { kind: FailureKind::Unreachable, cause, hint: None }
+            let hint = matches!(last, Some(Trouble::Foreign(_))).then(|| {
+                "is the address right, also its path, and does the proxy before Connect have a route for it?".to_owned()
+            });
+            Failure { kind: FailureKind::Unreachable, cause, hint }
         }
         GaveUp::Final(Trouble::Connection(error)) => {
             let kind = match error {
@@ -279,7 +362,7 @@ fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
             };
             Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(str::to_owned) }
         }
-        GaveUp::Final(trouble @ Trouble::Status(status)) => {
+        GaveUp::Final(trouble @ (Trouble::Status(status) | Trouble::Foreign(status))) => {
             let (kind, hint) = match status {
                 401 => {
                     (FailureKind::Denied, Some(format!("is the token from {source} one of this server's?")))

@@ -11,6 +11,7 @@ use crate::provider::{Absence, Failure, FailureKind};
 /// An item, as far as kz reads it.
 #[derive(Deserialize)]
 pub(super) struct Item {
+    pub(super) id: String,
     #[serde(default)]
     fields: Vec<Field>,
     #[serde(default)]
@@ -55,6 +56,9 @@ struct File {
     id: String,
     #[serde(default)]
     name: String,
+    /// In bytes, where the item says it.
+    #[serde(default)]
+    size: Option<u64>,
     #[serde(default)]
     section: Option<Within>,
 }
@@ -64,8 +68,8 @@ struct File {
 pub(super) enum Meant<'a> {
     /// This text.
     Text(&'a str),
-    /// The content of the file with this id.
-    File(&'a str),
+    /// The content of the file with this id, of so many bytes.
+    File { id: &'a str, size: Option<u64> },
     /// Nothing.
     Nothing(Absence),
     /// It cannot be told, or not be had.
@@ -87,6 +91,14 @@ impl<'a> Candidate<'a> {
         };
         within.map(|within| within.id.as_str()).filter(|id| !id.is_empty())
     }
+
+    /// Whether it is named so to the letter.
+    fn is_exactly(self, name: &str) -> bool {
+        match self {
+            Self::Field(field) => name == field.label || name == field.id,
+            Self::File(file) => name == file.name || name == file.id,
+        }
+    }
 }
 
 impl Item {
@@ -98,17 +110,19 @@ impl Item {
             fields.map(Candidate::Field).chain(files.map(Candidate::File)).collect();
         if let Some(section) = reference.section {
             candidates.retain(|candidate| candidate.section().is_some_and(|id| self.is_section(section, id)));
-        } else if candidates.len() > 1 {
-            // Outside of all sections comes first.
-            let outside: Vec<_> = candidates.iter().copied().filter(|one| one.section().is_none()).collect();
-            if !outside.is_empty() {
-                candidates = outside;
-            }
+            let is_exact =
+                |one: Candidate<'_>| one.section().is_some_and(|id| self.is_exact_section(section, id));
+            prefer(&mut candidates, is_exact);
         }
+        // To the letter comes before another case, and outside of all sections before inside.
+        prefer(&mut candidates, |one| one.is_exactly(reference.field));
+        prefer(&mut candidates, |one| one.section().is_none());
         match candidates[..] {
             [] => Meant::Nothing(self.nothing(reference)),
-            [Candidate::File(file)] if reference.part == Part::Value => Meant::File(&file.id),
-            [Candidate::Field(field)] => text(field, reference.part),
+            [Candidate::File(file)] if reference.part == Part::Value => {
+                Meant::File { id: &file.id, size: file.size }
+            }
+            [Candidate::Field(field)] => text(field, reference),
             [Candidate::File(_)] => Meant::Unclear(wrong("a file has no such attribute")),
             _ => Meant::Unclear(self.ambiguous(&candidates)),
         }
@@ -117,6 +131,10 @@ impl Item {
     fn is_section(&self, name: &str, id: &str) -> bool {
         name == id
             || self.sections.iter().any(|section| section.id == id && is(name, &section.id, &section.label))
+    }
+
+    fn is_exact_section(&self, name: &str, id: &str) -> bool {
+        name == id || self.sections.iter().any(|section| section.id == id && section.label == name)
     }
 
     fn nothing(&self, reference: &Reference<'_>) -> Absence {
@@ -160,10 +178,19 @@ impl Item {
     }
 }
 
-fn text(field: &Field, part: Part) -> Meant<'_> {
-    match part {
-        // A field that was never filled in has no value, and is empty.
-        Part::Value => Meant::Text(field.value.as_deref().unwrap_or_default()),
+/// Keeps those of which this is true, where there are any.
+fn prefer<'a>(candidates: &mut Vec<Candidate<'a>>, is_better: impl Fn(Candidate<'a>) -> bool) {
+    if candidates.iter().any(|one| is_better(*one)) {
+        candidates.retain(|one| is_better(*one));
+    }
+}
+
+fn text<'a>(field: &'a Field, reference: &Reference<'_>) -> Meant<'a> {
+    match reference.part {
+        Part::Value => match &field.value {
+            Some(value) => Meant::Text(value),
+            None => Meant::Nothing(never_filled(reference.field)),
+        },
         Part::OneTimePassword => match &field.otp {
             Some(password) => Meant::Text(password),
             None => Meant::Unclear(wrong("the field makes no one-time passwords")),
@@ -171,6 +198,14 @@ fn text(field: &Field, part: Part) -> Meant<'_> {
         Part::OpenSsh => {
             Meant::Unclear(wrong("a Connect server does not convert private keys: leave `?ssh-format` out"))
         }
+    }
+}
+
+/// A field that was never filled in has no value, which is not the same as an empty one.
+pub(super) fn never_filled(field: &str) -> Absence {
+    Absence {
+        cause: format!("the field `{field}` was never filled in: it is empty"),
+        hint: Some("fill it in, in 1Password".to_owned()),
     }
 }
 
@@ -194,15 +229,20 @@ mod tests {
         {"id":"f1","label":"token","value":"first","section":{"id":"s1"}},
         {"id":"f2","label":"token","value":"second","section":{"id":"s2"}},
         {"id":"f3","label":"code","type":"OTP","value":"otpauth://x","otp":"123456","section":{"id":"s1"}},
-        {"id":"f4","label":"empty"}],
-        "sections":[{"id":"s1","label":"Staging"},{"id":"s2","label":"Production"}],
+        {"id":"f4","label":"empty"},{"id":"f5","label":"cleared","value":""},
+        {"id":"f6","label":"DB_PASS","value":"upper"},{"id":"f7","label":"db_pass","value":"lower"},
+        {"id":"f8","label":"Mixed","value":"outside"},{"id":"f9","label":"mixed","value":"inside","section":{"id":"s1"}},
+        {"id":"f10","label":"nothing","value":null,"section":{"id":"s2"}},
+        {"id":"f11","label":"key","value":"of staging","section":{"id":"s1"}},
+        {"id":"f12","label":"key","value":"of STAGING","section":{"id":"s3"}}],
+        "sections":[{"id":"s1","label":"Staging"},{"id":"s2","label":"Production"},{"id":"s3","label":"STAGING"}],
         "files":[{"id":"file1","name":"key.pem","size":3}]}"#;
 
     fn found(text: &str) -> String {
         let item: Item = serde_json::from_str(ITEM).unwrap();
         match item.find(&parse(text).unwrap()) {
             Meant::Text(text) => text.to_owned(),
-            Meant::File(id) => format!("file {id}"),
+            Meant::File { id, size } => format!("file {id} of {size:?}"),
             Meant::Nothing(absence) => absence.cause,
             Meant::Unclear(failure) => failure.cause,
         }
@@ -215,9 +255,27 @@ mod tests {
         assert_eq!(found("op://v/db/production/token"), "second");
         assert_eq!(found("op://v/db/s1/token"), "first");
         assert_eq!(found("op://v/db/f2"), "second");
-        assert_eq!(found("op://v/db/empty"), "");
+        assert_eq!(found("op://v/db/cleared"), "");
+        assert_eq!(found("op://v/db/empty"), "the field `empty` was never filled in: it is empty");
         assert_eq!(found("op://v/db/code?attribute=otp"), "123456");
-        assert_eq!(found("op://v/db/key.pem"), "file file1");
+        assert_eq!(found("op://v/db/key.pem"), "file file1 of Some(3)");
+    }
+
+    #[test]
+    fn the_exact_name_wins_over_one_that_differs_in_case() {
+        assert_eq!(found("op://v/db/DB_PASS"), "upper");
+        assert_eq!(found("op://v/db/db_pass"), "lower");
+        assert!(found("op://v/db/Db_Pass").contains("several of that name"));
+        assert_eq!(found("op://v/db/mixed"), "inside");
+        assert_eq!(found("op://v/db/Mixed"), "outside");
+        assert_eq!(found("op://v/db/MIXED"), "outside");
+        assert_eq!(found("op://v/db/Staging/key"), "of staging");
+        assert_eq!(found("op://v/db/STAGING/key"), "of STAGING");
+        assert!(found("op://v/db/staging/key").contains("several of that name"));
+        assert_eq!(
+            found("op://v/db/Production/nothing"),
+            "the field `nothing` was never filled in: it is empty"
+        );
     }
 
     #[test]

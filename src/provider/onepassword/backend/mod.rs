@@ -32,7 +32,7 @@ struct OnePassword {
 
 /// How 1Password is asked.
 enum Route {
-    Connect(Connect),
+    Connect(Box<Connect>),
     Program(Program),
 }
 

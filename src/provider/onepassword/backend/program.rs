@@ -22,6 +22,8 @@ use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::{Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
 
+use super::item::never_filled;
+
 /// The most that it may print, in bytes.
 const LARGEST: usize = 16 << 20;
 /// The most that is read of what it complains of, in bytes.
@@ -53,6 +55,8 @@ enum Complaint {
     NotRun,
     /// It printed what was not asked for.
     Output,
+    /// It printed a reference where the value belongs.
+    Reference,
     /// It did not end.
     Hangs,
 }
@@ -71,6 +75,9 @@ impl std::fmt::Display for Complaint {
             }
             Self::NotRun => "`op` could not be run",
             Self::Output => "`op` printed what was not asked for",
+            Self::Reference => {
+                "`op` printed a reference instead of its value: is it 1Password's own program, version 2 or later?"
+            }
             Self::Hangs => "`op` does not end",
         })
     }
@@ -113,8 +120,7 @@ impl Program {
             match self.inject(&references[range.clone()]).await {
                 Ok(values) => {
                     for (place, content) in range.zip(values) {
-                        let document = Document { content, shape: Shape::Json, version: None, lease: None };
-                        outcomes[place] = Outcome::Found(document);
+                        outcomes[place] = document(references[place], content);
                     }
                 }
                 Err(given_up) => {
@@ -188,8 +194,28 @@ impl Program {
         if !status.success() {
             return Err(understand(complaint.expose()));
         }
-        values(output.expose(), &mark, references.len()).ok_or(Complaint::Output)
+        let values = values(output.expose(), &mark, references.len()).ok_or(Complaint::Output)?;
+        if values.iter().any(|value| is_reference(value.expose(), references)) {
+            return Err(Complaint::Reference);
+        }
+        Ok(values)
     }
+}
+
+/// A field that was never filled in has no text: the program does not tell it from one that was filled with none.
+fn document(reference: &Reference<'_>, content: Secret) -> Outcome {
+    if content.expose().is_empty() {
+        return Outcome::AbsentBecause(never_filled(reference.field));
+    }
+    Outcome::Found(Document { content, shape: Shape::Json, version: None, lease: None })
+}
+
+/// Whether a value is one of the references that were to be replaced, with or without the braces around it.
+fn is_reference(value: &[u8], references: &[&Reference<'_>]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let text = text.trim();
+    let inside = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text).trim();
+    inside.starts_with("op://") && references.iter().any(|reference| written(reference) == inside)
 }
 
 async fn drain(mut from: impl tokio::io::AsyncRead + Unpin, most: usize) -> Secret {
@@ -286,7 +312,9 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
         Complaint::Token | Complaint::Denied => FailureKind::Denied,
         Complaint::Limited | Complaint::Network | Complaint::Hangs => FailureKind::Unreachable,
         Complaint::Ambiguous | Complaint::NotRun => FailureKind::Misconfigured,
-        Complaint::Absent | Complaint::Unknown | Complaint::Output => FailureKind::Malformed,
+        Complaint::Absent | Complaint::Unknown | Complaint::Output | Complaint::Reference => {
+            FailureKind::Malformed
+        }
     };
     let cause = match waited {
         Some(waited) => format!("{complaint}, for {waited} s"),
@@ -312,6 +340,26 @@ mod tests {
         for wrong in ["", "M\na\n", "M\na\nM\nb\nM\n", "x\na\nM\n"] {
             assert_eq!(texts(wrong, 1), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_reference_that_was_handed_back_is_no_value() {
+        use crate::provider::onepassword::reference::parse;
+        let all = ["op://prod/db/pass word", "op://prod/db/s/code?attribute=otp"];
+        let all = all.map(|text| parse(text).unwrap());
+        let all: Vec<&Reference<'_>> = all.iter().collect();
+        for back in [
+            "{{ op://prod/db/pass word }}",
+            "{{op://prod/db/pass word}}",
+            "op://prod/db/pass word\n",
+            "{{ op://prod/db/s/code?attribute=otp }}",
+        ] {
+            assert!(is_reference(back.as_bytes(), &all), "{back}");
+        }
+        for value in ["", "pass word", "{{ op://other/db/x }}", "url=op://prod/db/pass word", "op://"] {
+            assert!(!is_reference(value.as_bytes(), &all), "{value}");
+        }
+        assert!(!is_reference(b"\xff", &all));
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Routes {
     /// Connect where it is set up, else the program.
     pub(super) fn choose(&self, terms: &Terms) -> Result<Route, Failure> {
         match (&self.host, self.connect.is_set(), self.account.is_set()) {
-            (Some(host), true, _) => self.connect(host, terms).map(Route::Connect),
+            (Some(host), true, _) => self.connect(host, terms).map(Box::new).map(Route::Connect),
             (Some(_), false, false) => Err(Failure::misconfigured(
                 "there is a Connect server, and no token for it: looked for `token_file` and OP_CONNECT_TOKEN",
                 "name the file that holds it: `token_file = \"…\"`",

@@ -68,6 +68,7 @@ impl Connection {
                 "write it as `https://vault.internal:8200`",
             )
         })?;
+        refuse_path_of_the_api(&address)?;
         if self.skip_verify {
             return Err(Failure::misconfigured(
                 "VAULT_SKIP_VERIFY is set, and kz sends no credential to a server that it cannot tell from another",
@@ -106,4 +107,21 @@ impl Connection {
         };
         Ok(Some(Identity { certificate: read(certificate)?.expose().to_vec(), key: read(key)? }))
     }
+}
+
+/// kz puts `/v1` onto the address itself, and `/ui` is what a browser shows: with either, no path is one of Vault's.
+fn refuse_path_of_the_api(address: &Address) -> Result<(), Failure> {
+    let prefix = address.prefix();
+    let end = ["/v1", "/ui", "/ui/vault"].into_iter().find(|end| prefix.ends_with(end));
+    let begin =
+        end.and_then(|end| prefix.strip_suffix(end)).or_else(|| Some(prefix.split_once("/ui/vault/")?.0));
+    begin.map_or(Ok(()), |begin| {
+        Err(Failure::misconfigured(
+            format!(
+                "the address of Vault has a path too many: `{}`",
+                prefix.strip_prefix(begin).unwrap_or(prefix)
+            ),
+            format!("leave it out, kz adds the API's path itself: `{}{begin}`", address.origin()),
+        ))
+    })
 }

@@ -2,7 +2,8 @@
 //!
 //! The order without `auth`: `token_file`, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `/run/secrets/vault-token`,
 //! `~/.vault-token`; an `AppRole` of `VAULT_ROLE_ID[_FILE]` and `VAULT_SECRET_ID[_FILE]`; `VAULT_ROLE` with
-//! `VAULT_JWT_FILE`, then with the pod's service account; `VAULT_USERNAME` with `VAULT_PASSWORD[_FILE]`.
+//! `VAULT_JWT_FILE`, then with the pod's service account; `VAULT_USERNAME` with `VAULT_PASSWORD[_FILE]`; at last
+//! the role id alone, which is enough for roles that bind no secret id.
 //! Invariants: a file is skipped only where it does not exist; nothing here is sent.
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub(super) enum Credential {
     Token(Piece),
     /// A login that gets one.
     Login(Login),
+    /// None: an agent or a proxy in between adds its own.
+    Nothing,
 }
 
 /// A login.
@@ -44,8 +47,8 @@ pub(super) struct Login {
 /// What a login takes.
 #[derive(Clone, Debug)]
 pub(super) enum Method {
-    /// A role id and a secret id, the latter perhaps in a response-wrapping token.
-    AppRole { role_id: Piece, secret_id: Piece, wrapped: bool },
+    /// A role id and, where the role binds one, a secret id, which may be in a response-wrapping token.
+    AppRole { role_id: Piece, secret_id: Option<SecretId> },
     /// A signed token: of the pod's service account, or of somebody whom the server trusts.
     Jwt { role: Option<String>, jwt: Piece },
     /// The TLS client certificate.
@@ -54,6 +57,15 @@ pub(super) enum Method {
     Aws { role: Option<String>, signer: Signer },
     /// A user and a password.
     UserPass { username: String, password: Piece },
+}
+
+/// The secret half of an `AppRole`.
+#[derive(Clone, Debug)]
+pub(super) enum SecretId {
+    /// It lies there.
+    Plain(Piece),
+    /// A response-wrapping token that holds it lies there.
+    Wrapped(Piece),
 }
 
 /// What there is to choose from.
@@ -74,6 +86,7 @@ impl Choice<'_> {
                     missing("a token", "`token_file`, VAULT_TOKEN, VAULT_TOKEN_FILE", self.variables)
                 })
             }
+            Some(("none", _)) => Ok(Credential::Nothing),
             Some((method, named)) => {
                 let mount = named.text("mount").map_or(method, |mount| mount.trim_matches('/')).to_owned();
                 Ok(Credential::Login(Login { mount, method: self.named(method, named)? }))
@@ -90,15 +103,20 @@ impl Choice<'_> {
                 let written = named.text("role_id").map(|id| Piece::Written(id.to_owned()));
                 let role_id = written.or_else(|| file(named, "role_id_file")).or_else(|| self.role_id());
                 let secret_id = file(named, "secret_id_file").or_else(|| self.secret_id());
-                Ok(Method::AppRole {
-                    role_id: role_id.ok_or_else(|| {
-                        missing("a role id", "`role_id`, `role_id_file`, VAULT_ROLE_ID_FILE", self.variables)
-                    })?,
-                    secret_id: secret_id.ok_or_else(|| {
-                        missing("a secret id", "`secret_id_file`, VAULT_SECRET_ID_FILE", self.variables)
-                    })?,
-                    wrapped: named.boolean("wrapped").unwrap_or(false),
-                })
+                let secret_id = match (secret_id, named.boolean("wrapped").unwrap_or(false)) {
+                    (Some(piece), false) => Some(SecretId::Plain(piece)),
+                    (Some(piece), true) => Some(SecretId::Wrapped(piece)),
+                    // Roles may bind none.
+                    (None, false) => None,
+                    (None, true) => {
+                        let places = "`secret_id_file`, VAULT_SECRET_ID_FILE";
+                        return Err(missing("a secret id", places, self.variables));
+                    }
+                };
+                let role_id = role_id.ok_or_else(|| {
+                    missing("a role id", "`role_id`, `role_id_file`, VAULT_ROLE_ID_FILE", self.variables)
+                })?;
+                Ok(Method::AppRole { role_id, secret_id })
             }
             "kubernetes" => Ok(Method::Jwt {
                 role: Some(role.ok_or_else(|| missing("a role", "`role`, VAULT_ROLE", self.variables))?),
@@ -144,7 +162,7 @@ impl Choice<'_> {
             cause: if self.variables.belong() {
                 format!(
                     "there is no credential for Vault: looked for VAULT_TOKEN, VAULT_TOKEN_FILE, `{MOUNTED_TOKEN}`, \
-                     `{LOGIN_TOKEN}`, VAULT_ROLE_ID_FILE with VAULT_SECRET_ID_FILE, VAULT_ROLE with VAULT_JWT_FILE or \
+                     `{LOGIN_TOKEN}`, VAULT_ROLE_ID_FILE with or without VAULT_SECRET_ID_FILE, VAULT_ROLE with VAULT_JWT_FILE or \
                      with `{SERVICE_ACCOUNT}`, and VAULT_USERNAME with VAULT_PASSWORD_FILE"
                 )
             } else {
@@ -174,7 +192,8 @@ impl Choice<'_> {
     fn login(&self) -> Option<Login> {
         let login = |mount: &str, method| Some(Login { mount: mount.to_owned(), method });
         if let (Some(role_id), Some(secret_id)) = (self.role_id(), self.secret_id()) {
-            return login("approle", Method::AppRole { role_id, secret_id, wrapped: false });
+            let secret_id = Some(SecretId::Plain(secret_id));
+            return login("approle", Method::AppRole { role_id, secret_id });
         }
         if let Some(role) = self.variables.text("VAULT_ROLE") {
             if let Some(jwt) = self.file("VAULT_JWT_FILE") {
@@ -184,8 +203,10 @@ impl Choice<'_> {
                 return login("kubernetes", Method::Jwt { role: Some(role), jwt });
             }
         }
-        let (username, password) = (self.variables.text("VAULT_USERNAME")?, self.password()?);
-        login("userpass", Method::UserPass { username, password })
+        if let (Some(username), Some(password)) = (self.variables.text("VAULT_USERNAME"), self.password()) {
+            return login("userpass", Method::UserPass { username, password });
+        }
+        login("approle", Method::AppRole { role_id: self.role_id()?, secret_id: None })
     }
 
     fn role_id(&self) -> Option<Piece> {

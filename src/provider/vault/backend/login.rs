@@ -7,11 +7,7 @@
 use std::time::SystemTime;
 
 use ::http::StatusCode;
-use rustify::endpoint::Endpoint;
-use rustify::enums::{RequestMethod, RequestType, ResponseType};
-use rustify::errors::ClientError;
 use serde::Deserialize;
-use vaultrs::api::auth::approle::requests::LoginWithApproleRequest;
 use vaultrs::api::auth::aws::requests::IamLoginRequest;
 use vaultrs::api::auth::oidc::requests::JWTLoginRequest;
 use vaultrs::api::auth::userpass::requests::LoginRequest as UserPassLoginRequest;
@@ -23,9 +19,11 @@ use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
 use super::caller_identity;
-use super::credential::{Login, Method};
+use super::credential::{Login, Method, SecretId};
+use super::endpoint::PostLogin;
+use super::not_found::{NotFound, no_namespace};
 use super::piece::Piece;
-use super::reply::Body;
+use super::reply::{Body, Known};
 use super::session::Session;
 
 /// A token that a login gave.
@@ -36,46 +34,29 @@ pub(super) struct Token {
     pub(super) revocable: bool,
 }
 
-/// `POST auth/MOUNT/login` with a certificate. vaultrs's own sends the role under a name that Vault does not read.
-struct CertificateLogin {
-    mount: String,
-    role: Option<String>,
-}
-
-impl Endpoint for CertificateLogin {
-    type Response = ();
-    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
-    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
-
-    fn path(&self) -> String {
-        format!("auth/{}/login", self.mount)
-    }
-
-    fn method(&self) -> RequestMethod {
-        RequestMethod::POST
-    }
-
-    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
-        Ok(self.role.as_ref().map(|role| serde_json::json!({ "name": role }).to_string().into_bytes()))
-    }
-}
-
 /// Logs in.
 pub(super) async fn login(session: &Session<'_>, login: &Login, places: &Places) -> Result<Token, Failure> {
     let mount = login.mount.clone();
     let text = |piece: &Piece| piece.read(places).map(|secret| in_text(&secret));
     let answer = match &login.method {
-        Method::AppRole { role_id, secret_id, wrapped } => {
+        Method::AppRole { role_id, secret_id } => {
             let role_id = text(role_id)?;
-            let secret_id =
-                if *wrapped { unwrap(session, secret_id, places).await? } else { text(secret_id)? };
-            session.call(LoginWithApproleRequest { mount, role_id, secret_id }).await
+            let secret_id = match secret_id {
+                None => None,
+                Some(SecretId::Plain(piece)) => Some(text(piece)?),
+                Some(SecretId::Wrapped(piece)) => Some(unwrap(session, piece, places).await?),
+            };
+            let members = [("role_id", Some(role_id.as_str())), ("secret_id", secret_id.as_deref())];
+            session.call(PostLogin { mount: &mount, members: &members }).await
         }
         Method::Jwt { role, jwt } => {
             let (jwt, role) = (text(jwt)?, role.clone());
             session.call(JWTLoginRequest { mount, jwt, role }).await
         }
-        Method::Certificate { role } => session.call(CertificateLogin { mount, role: role.clone() }).await,
+        Method::Certificate { role } => {
+            let members = [("name", role.as_deref())];
+            session.call(PostLogin { mount: &mount, members: &members }).await
+        }
         Method::Aws { role, signer } => {
             let caller_identity::Signed { url, body, headers } = signer.sign(SystemTime::now())?;
             let role = role.clone();
@@ -107,23 +88,29 @@ fn in_text(secret: &Secret) -> String {
 /// The secret id in a response-wrapping token, which is spent by this.
 async fn unwrap(session: &Session<'_>, wrapping: &Piece, places: &Places) -> Result<String, Failure> {
     #[derive(Deserialize)]
-    struct SecretId {
+    struct Inside {
         secret_id: String,
     }
     let unwrapping = session.with_token(&wrapping.read(places)?)?;
     let answer = unwrapping.call(UnwrapRequest { token: None }).await;
+    let anew = || Some("have it wrapped anew; if kz did not use it up, somebody else did".to_owned());
     let reply = answer.map_err(|failure| Failure {
         cause: format!("the wrapped secret id in {wrapping}: {}", failure.cause),
-        hint: failure.hint.or_else(|| {
-            let spent = matches!(failure.kind, FailureKind::Denied | FailureKind::Misconfigured);
-            spent.then(|| "have it wrapped anew; if kz did not use it up, somebody else did".to_owned())
-        }),
+        hint: match failure.kind {
+            // Whatever is said of a token is said of the wrapping one.
+            FailureKind::Denied => anew(),
+            FailureKind::Misconfigured => failure.hint.or_else(anew),
+            _ => failure.hint,
+        },
         kind: failure.kind,
     })?;
+    if let NotFound::Refused(Some(Known::NoNamespace)) = NotFound::of(reply.body.expose()) {
+        return Err(no_namespace());
+    }
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let data = body.and_then(|body| body.data);
-    match data.and_then(|data| serde_json::from_str::<SecretId>(data.get()).ok()) {
-        Some(SecretId { secret_id }) => Ok(secret_id),
+    match data.and_then(|data| serde_json::from_str::<Inside>(data.get()).ok()) {
+        Some(Inside { secret_id }) => Ok(secret_id),
         None => Err(Failure {
             kind: FailureKind::Malformed,
             cause: format!("what is wrapped in {wrapping} is no secret id"),
@@ -137,15 +124,18 @@ async fn unwrap(session: &Session<'_>, wrapping: &Piece, places: &Places) -> Res
 fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
     let mount = &login.mount;
     if reply.status == StatusCode::NOT_FOUND {
-        return Err(Failure {
-            kind: FailureKind::Misconfigured,
-            cause: format!("no login method is mounted at `auth/{mount}`"),
-            hint: Some("name where it is: `mount = \"…\"` in `auth`".to_owned()),
-        });
+        return Err(nowhere(reply, login));
     }
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-    let auth = body.and_then(|body| body.auth).filter(|auth| !auth.client_token.is_empty());
-    let auth = auth.ok_or_else(|| Failure {
+    let auth = body.and_then(|body| body.auth);
+    if auth.as_ref().is_some_and(|auth| auth.client_token.is_empty() && auth.mfa_requirement.is_some()) {
+        return Err(Failure {
+            kind: FailureKind::Denied,
+            cause: format!("the login at `auth/{mount}` demands a second factor, which kz cannot give"),
+            hint: Some("log in by a method for machines: `approle`, `kubernetes`, `jwt`, `cert`".to_owned()),
+        });
+    }
+    let auth = auth.filter(|auth| !auth.client_token.is_empty()).ok_or_else(|| Failure {
         kind: FailureKind::Malformed,
         cause: format!("the login at `auth/{mount}` gave no token"),
         hint: None,
@@ -156,6 +146,24 @@ fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
     })
 }
 
+/// Why Vault has nothing where the login was sent.
+fn nowhere(reply: &Reply, login: &Login) -> Failure {
+    let mount = &login.mount;
+    match NotFound::of(reply.body.expose()) {
+        NotFound::Refused(Some(Known::NoNamespace)) => no_namespace(),
+        NotFound::Refused(Some(Known::NotReadable)) if matches!(login.method, Method::UserPass { .. }) => {
+            Failure::misconfigured(
+                format!("login at `auth/{mount}`: no user's name can be so"),
+                "correct `username`, or VAULT_USERNAME",
+            )
+        }
+        _ => Failure::misconfigured(
+            format!("no login method is mounted at `auth/{mount}`"),
+            "name where it is: `mount = \"…\"` in `auth`",
+        ),
+    }
+}
+
 /// A login's failure says that it is one: its cause lies in the credential, not in the document.
 fn explain(failure: Failure, login: &Login) -> Failure {
     let kind = match failure.kind {
@@ -163,15 +171,22 @@ fn explain(failure: Failure, login: &Login) -> Failure {
         FailureKind::Misconfigured if failure.hint.is_none() => FailureKind::Denied,
         kind => kind,
     };
-    let hint = failure.hint.or_else(|| {
+    let named = failure.hint.map(|hint| hint.replace("MOUNT", &login.mount));
+    let hint = named.or_else(|| {
         let what = match &login.method {
+            Method::AppRole { secret_id: None, .. } => "the role id",
             Method::AppRole { .. } => "the role id and the secret id",
             Method::Jwt { .. } => "that the role admits this token's audience, namespace and account",
             Method::Certificate { .. } => "that the certificate is one of the role's",
             Method::Aws { .. } => "that the role admits this AWS identity",
             Method::UserPass { .. } => "the user and the password",
         };
-        (kind == FailureKind::Denied).then(|| format!("check {what}, and `mount` and `namespace`"))
+        let check = format!("check {what}, and `mount` and `namespace`");
+        // Vault says no more of a login that is not there, nor of one that wrong guesses have locked.
+        let is_bare = failure.cause.starts_with("permission denied");
+        let more =
+            "; the server also answers so where none is mounted, or where wrong logins have locked this one";
+        (kind == FailureKind::Denied).then(|| if is_bare { check + more } else { check })
     });
     Failure { kind, cause: format!("login at `auth/{}`: {}", login.mount, failure.cause), hint }
 }

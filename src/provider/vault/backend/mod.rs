@@ -7,15 +7,20 @@
 mod caller_identity;
 mod connection;
 mod credential;
+mod endpoint;
 mod login;
+mod mounts;
+mod not_found;
 mod piece;
 mod read;
+mod refusal;
 mod reply;
 mod session;
 #[cfg(test)]
 mod tests;
 mod trouble;
 mod variables;
+mod versioned;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +39,7 @@ use crate::provider::{
 };
 use connection::Connection;
 use credential::{Choice, Credential, Method};
-use read::Mounts;
+use mounts::Mounts;
 use session::Session;
 use variables::Variables;
 
@@ -108,6 +113,10 @@ impl Vault {
                 let token = piece.read(&self.places)?;
                 self.say(client, &format!("with the token from {piece}"));
                 Ok((session.with_token(&token)?, Own::No))
+            }
+            Credential::Nothing => {
+                self.say(client, "without a token");
+                Ok((session.between(), Own::No))
             }
             Credential::Login(login) => {
                 if matches!(login.method, Method::Certificate { .. }) && !self.connection.has_certificate() {

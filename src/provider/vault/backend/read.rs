@@ -4,66 +4,20 @@
 //! made once for all fields of it, since each makes a new credential; a deleted or destroyed version is absent
 //! in words of its own. Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::http::StatusCode;
-use rustify::endpoint::Endpoint;
-use rustify::enums::{RequestMethod, RequestType, ResponseType};
-use rustify::errors::ClientError;
-use serde_json::value::RawValue;
 
 use crate::http::Reply;
 use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Outcome, Shape};
 use crate::secret::Secret;
 
-use super::reply::{self, Body, Known, Metadata, Versioned};
-use super::session::Session;
-
-/// `GET PATH[?version=N]` of any engine.
-struct Get {
-    path: String,
-    version: Option<String>,
-}
-
-impl Endpoint for Get {
-    type Response = ();
-    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
-    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
-
-    fn path(&self) -> String {
-        self.path.clone()
-    }
-
-    fn method(&self) -> RequestMethod {
-        RequestMethod::GET
-    }
-
-    fn query(&self) -> Result<Option<String>, ClientError> {
-        Ok(self.version.as_ref().map(|version| format!("version={version}")))
-    }
-}
-
-/// The mounts that were seen to be KV version 2 while their paths lack `data/`, as the CLI writes them.
-#[derive(Debug, Default)]
-pub(super) struct Mounts(Mutex<BTreeSet<String>>);
-
-impl Mounts {
-    fn add(&self, path: &str) {
-        if let Some((mount, _)) = path.split_once('/') {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(mount.to_owned());
-        }
-    }
-
-    /// The path to ask for first.
-    fn correct(&self, path: &str) -> String {
-        let known = path
-            .split_once('/')
-            .is_some_and(|(mount, _)| self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(mount));
-        with_data_segment(path).filter(|_| known).unwrap_or_else(|| path.to_owned())
-    }
-}
+use super::endpoint::Get;
+use super::mounts::{Mount, Mounts, candidates, lacks_data_segment};
+use super::not_found::{NotFound, no_namespace};
+use super::reply::{Body, Known};
+use super::session::{Session, Unanswered};
+use super::versioned::{Metadata, Versioned, versioned};
 
 /// Reads one document. A path that lacks version 2's `data/` is corrected once.
 pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &DocumentRef) -> Outcome {
@@ -75,42 +29,85 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
             "write `version = \"3\"`, or leave it out for the newest",
         );
     }
-    let mut path = mounts.correct(&document.path);
-    loop {
-        let reply = match session.call(Get { path: path.clone(), version: document.version.clone() }).await {
-            Ok(reply) => reply,
-            Err(failure) => return Outcome::Failed(explain(failure, &path)),
-        };
-        let corrected = with_data_segment(&path).filter(|_| {
-            reply.status == StatusCode::NOT_FOUND && reply::wants_data_segment(reply.body.expose())
-        });
-        match corrected {
-            // The corrected path has the segment, so this happens once.
-            Some(corrected) => {
-                mounts.add(&path);
-                path = corrected;
+    let path = mounts.correct(&document.path);
+    let meant = match get(session, document, &path).await {
+        Ok(reply) if !wants_data_segment(&reply) => return outcome(&reply, document, &path),
+        Ok(_) => match mounts.meant(session, &path).await {
+            None => return one_by_one(session, mounts, document, &path).await,
+            meant => meant,
+        },
+        // Who may read the document need not be allowed the path that the CLI writes for it.
+        Err(Unanswered { failure, by_policy: true }) if lacks_data_segment(&path) => {
+            match mounts.look_up(session, &path).await {
+                Mount::Versioned(longer) => Some(longer),
+                Mount::Other => return Outcome::Failed(explain(failure, &path, None)),
+                Mount::Unknown => return Outcome::Failed(explain(failure, &path, guess(&path))),
             }
-            None => return outcome(&reply, document, &path),
         }
+        Err(unanswered) => return Outcome::Failed(explain(unanswered.failure, &path, None)),
+    };
+    let path = meant.unwrap_or(path);
+    match get(session, document, &path).await {
+        Ok(reply) => outcome(&reply, document, &path),
+        Err(unanswered) => Outcome::Failed(explain(unanswered.failure, &path, None)),
     }
 }
 
-/// The path of version 2's documents, for one that lacks `data/` after its mount.
-fn with_data_segment(path: &str) -> Option<String> {
-    let (mount, rest) = path.split_once('/')?;
-    (!rest.starts_with("data/")).then(|| format!("{mount}/data/{rest}"))
+async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
+    session.read(Get { path: path.to_owned(), version: document.version.clone() }).await
 }
 
-/// A denied path without `data/` may be a version 2 path written as the CLI writes it: policies name the other.
-fn explain(mut failure: Failure, path: &str) -> Failure {
+/// Where the server does not tell the mount: each that is possible, until one holds a version of the document.
+async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentRef, path: &str) -> Outcome {
+    let mut absent = None;
+    let mut denied = None;
+    for (mount, longer) in candidates(path) {
+        let outcome = match get(session, document, &longer).await {
+            Ok(reply) => outcome(&reply, document, &longer),
+            Err(Unanswered { failure, .. }) => match failure.kind {
+                FailureKind::Denied => {
+                    denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
+                    continue;
+                }
+                FailureKind::Unreachable => return Outcome::Failed(failure),
+                FailureKind::Malformed | FailureKind::Misconfigured => continue,
+            },
+        };
+        match outcome {
+            Outcome::Found(Document { version: Some(_), .. }) | Outcome::AbsentBecause(_) => {
+                mounts.add(mount);
+                return outcome;
+            }
+            Outcome::Absent => absent = Some(Outcome::Absent),
+            Outcome::Found(_) | Outcome::Failed(_) => {}
+        }
+    }
+    absent.or(denied).unwrap_or_else(|| lacks_segment(path))
+}
+
+fn wants_data_segment(reply: &Reply) -> bool {
+    reply.status == StatusCode::NOT_FOUND && NotFound::of(reply.body.expose()).wants_data_segment()
+}
+
+/// How the document may have to be written, where nobody tells whether its mount is version 2.
+fn guess(path: &str) -> Option<String> {
+    match &candidates(path)[..] {
+        [] => None,
+        [(_, longer)] => Some(format!("; if its mount is KV version 2, write `{longer}`")),
+        [(_, longer), ..] => Some(format!(
+            "; if its mount is KV version 2, write `data/` after the whole mount, as in `{longer}`"
+        )),
+    }
+}
+
+/// Names what a policy has to allow: the path that was asked for.
+fn explain(mut failure: Failure, path: &str, guess: Option<String>) -> Failure {
     if failure.kind == FailureKind::Denied && failure.hint.is_none() {
-        let allow = format!("let the token's policy read `{path}`");
-        let write = with_data_segment(path)
-            .map(|longer| format!("; if its mount is KV version 2, write `{longer}`"))
-            .unwrap_or_default();
-        // Vault answers a token that has ended as it answers one that may not.
-        failure.hint =
-            Some(format!("{allow}{write}; `vault token lookup` tells whether the token is still valid"));
+        // Vault answers a mount that it has not as it answers one that is closed, and so do others with ended tokens.
+        failure.hint = Some(format!(
+            "let the token's policy read `{path}`{}; `vault token lookup` tells whether the token is still valid",
+            guess.unwrap_or_default()
+        ));
     }
     failure
 }
@@ -118,8 +115,9 @@ fn explain(mut failure: Failure, path: &str) -> Failure {
 fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
         StatusCode::NOT_FOUND => not_found(reply, path),
-        StatusCode::NO_CONTENT => Outcome::Absent,
-        _ => found(reply, document, path).unwrap_or_else(|reason| malformed(&reason)),
+        StatusCode::OK => found(reply, document, path).unwrap_or_else(|reason| malformed(&reason)),
+        // No Vault answers a read so: something in between does.
+        status => malformed(&format!("a document comes with status 200, and this with {}", status.as_u16())),
     }
 }
 
@@ -139,26 +137,42 @@ fn misconfigured(cause: &str, hint: &str) -> Outcome {
     })
 }
 
-/// A 404: of KV because nothing is there or because the version is deleted, or of no engine at all.
+/// A 404 of Vault's own: of KV because nothing is there or because the version is deleted, or of no engine at all.
 fn not_found(reply: &Reply, path: &str) -> Outcome {
-    let body = reply.body.expose();
-    let data = serde_json::from_slice::<Body<'_>>(body).ok().and_then(|body| body.data);
-    if let Some(versioned) = data.and_then(versioned) {
-        return gone(&versioned.metadata, path);
-    }
-    if reply::wants_data_segment(body) {
-        return absent("its mount is KV version 2, where paths have `data/` after the whole mount", path);
-    }
-    match reply::known(body) {
-        Some(Known::NoRoute) => absent("no engine is mounted under this path", path),
-        Some(Known::NotReadable) => absent("the engine there cannot read this path", path),
-        _ if reply::is_plain(body) => Outcome::Absent,
-        _ => absent("the server has nothing under this path", path),
+    match NotFound::of(reply.body.expose()) {
+        NotFound::Nothing | NotFound::Mute => Outcome::Absent,
+        NotFound::Envelope(body) => match body.data.filter(|data| data.get() != "null") {
+            Some(data) => match versioned(data, path) {
+                Ok(Some(versioned)) if versioned.data.is_none() => gone(&versioned.metadata, path),
+                _ => malformed("its status says that nothing is there, and its `data` that something is"),
+            },
+            None if body.warns("versioned K/V") => lacks_segment(path),
+            None if body.warns("root of a K/V v2 mount") => misconfigured(
+                &format!("`{path}` is where the documents of a KV version 2 mount begin, and none itself"),
+                &format!("write the document and its field: `{path}/DOCUMENT#FIELD`"),
+            ),
+            None => Outcome::Absent,
+        },
+        NotFound::Refused(Some(Known::NoRoute)) => misconfigured(
+            &format!("no engine is mounted under this path (`{path}`)"),
+            "is the mount spelt right? `vault secrets list` names them, those of one `namespace` only",
+        ),
+        NotFound::Refused(Some(Known::NoNamespace)) => Outcome::Failed(no_namespace()),
+        NotFound::Refused(Some(Known::NotReadable)) => misconfigured(
+            &format!("the engine there cannot read this path (`{path}`)"),
+            "write the path as the engine's documentation does, and the field after it: `PATH#FIELD`",
+        ),
+        NotFound::Refused(_) | NotFound::Foreign => {
+            malformed("its status is 404, with a reason that kz does not know")
+        }
     }
 }
 
-fn absent(cause: &str, path: &str) -> Outcome {
-    Outcome::AbsentBecause(Absence { cause: format!("{cause} (`{path}`)"), hint: None })
+fn lacks_segment(path: &str) -> Outcome {
+    misconfigured(
+        &format!("its mount is KV version 2, where paths have `data/` after the whole mount (`{path}`)"),
+        "write it so: `MOUNT/data/PATH`",
+    )
 }
 
 fn gone(metadata: &Metadata, path: &str) -> Outcome {
@@ -188,9 +202,11 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
     let body: Body<'_> = serde_json::from_str(text).map_err(|error| reason(&error))?;
     let data = body.data.filter(|data| data.get() != "null").ok_or("it has no `data`")?;
     let leased = body.lease_id.is_some_and(|id| !id.is_empty());
-    let (content, version) = match versioned(data).filter(|_| !leased) {
+    let versioned = if leased { None } else { versioned(data, path)? };
+    let (content, version) = match versioned {
         Some(Versioned { data: Some(data), metadata }) => (data, Some(metadata.version.to_string())),
-        Some(Versioned { data: None, metadata }) => return Ok(gone(&metadata, path)),
+        Some(Versioned { data: None, metadata }) if metadata.is_gone() => return Ok(gone(&metadata, path)),
+        Some(Versioned { data: None, .. }) => return Err("its version is there and has no `data`".to_owned()),
         None if document.version.is_some() => {
             return Ok(misconfigured("the engine under this path keeps no versions", "remove `version`"));
         }
@@ -214,8 +230,4 @@ fn reason(error: &serde_json::Error) -> String {
     } else {
         format!("it is no JSON of the right form at line {}", error.line())
     }
-}
-
-fn versioned(data: &RawValue) -> Option<Versioned<'_>> {
-    serde_json::from_str(data.get()).ok()
 }

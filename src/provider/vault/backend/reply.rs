@@ -4,7 +4,10 @@
 //! Invariant: a server's text is matched against known phrases and never repeated.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+
+use super::refusal::Refusal;
 
 /// A reply with content.
 #[derive(Deserialize)]
@@ -21,40 +24,28 @@ pub(super) struct Body<'a> {
     pub(super) warnings: Option<Vec<String>>,
 }
 
+impl Body<'_> {
+    /// Whether a warning says so.
+    pub(super) fn warns(&self, words: &str) -> bool {
+        self.warnings.iter().flatten().any(|warning| warning.contains(words))
+    }
+}
+
 /// What a login answers.
 #[derive(Deserialize)]
 pub(super) struct Auth {
     pub(super) client_token: String,
     #[serde(default)]
     pub(super) token_type: Option<String>,
-}
-
-/// What KV version 2 wraps a document in, and nothing else.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Versioned<'a> {
-    #[serde(borrow)]
-    pub(super) data: Option<&'a RawValue>,
-    pub(super) metadata: Metadata,
-}
-
-/// Of one version.
-#[derive(Deserialize)]
-pub(super) struct Metadata {
-    pub(super) version: u64,
+    /// What is to be proved besides, where a second factor is demanded; there is no token then.
     #[serde(default)]
-    pub(super) deletion_time: Option<String>,
-    #[serde(default)]
-    pub(super) destroyed: Option<bool>,
+    pub(super) mfa_requirement: Option<IgnoredAny>,
 }
 
-/// What a server says is wrong: `errors`, or `error` as some spell it.
+/// What a server says is wrong.
 #[derive(Deserialize)]
 struct Complaint {
-    #[serde(default)]
     errors: Vec<String>,
-    #[serde(default)]
-    error: Option<String>,
 }
 
 /// What the server complains of, where it is something that kz knows.
@@ -62,14 +53,24 @@ struct Complaint {
 pub(super) enum Known {
     /// The token is none, or no more.
     InvalidToken,
+    /// There is no token, where one is wanted.
+    WantsToken,
+    /// The same, where something on the way was to add one.
+    NobodyAddsToken,
+    /// Permission denied, without a word more: how a token is refused that is none, and much else at a login.
+    Bare,
     /// The token may not.
     Denied,
     /// The role, user or password is wrong.
     BadCredential,
+    /// A login is refused for a reason of its method's.
+    Refused(&'static Refusal),
     /// The wrapping token has been used, has expired, or is none.
     BadWrapping,
     /// No engine is mounted there.
     NoRoute,
+    /// There is no such namespace.
+    NoNamespace,
     /// The engine there does not answer reads of this path.
     NotReadable,
     /// No such role.
@@ -78,6 +79,10 @@ pub(super) enum Known {
     WantsTls,
     /// The server is sealed.
     Sealed,
+    /// The namespace is.
+    NamespaceSealed,
+    /// An administrator has locked the namespace.
+    NamespaceLocked,
     /// Another server of the cluster leads, and none is there yet.
     NoLeader,
 }
@@ -85,18 +90,25 @@ pub(super) enum Known {
 const PHRASES: &[(&str, Known)] = &[
     ("invalid token", Known::InvalidToken),
     ("bad token", Known::InvalidToken),
-    ("missing client token", Known::InvalidToken),
+    ("missing client token", Known::WantsToken),
+    // As RustyVault says it.
+    ("client token is missing", Known::WantsToken),
     ("wrapping token", Known::BadWrapping),
     ("permission denied", Known::Denied),
     ("invalid role", Known::BadCredential),
     ("invalid secret", Known::BadCredential),
     ("invalid username or password", Known::BadCredential),
     ("no handler for route", Known::NoRoute),
+    // As RustyVault says it.
+    ("router mount not found", Known::NoRoute),
+    ("namespace not found", Known::NoNamespace),
     ("unsupported operation", Known::NotReadable),
     ("unsupported path", Known::NotReadable),
     ("unknown role", Known::UnknownRole),
     ("role not found", Known::UnknownRole),
     ("to an https server", Known::WantsTls),
+    ("namespace is sealed", Known::NamespaceSealed),
+    ("locked by an administrator", Known::NamespaceLocked),
     ("is sealed", Known::Sealed),
     ("active cluster node not found", Known::NoLeader),
 ];
@@ -104,19 +116,17 @@ const PHRASES: &[(&str, Known)] = &[
 /// What the server complains of.
 pub(super) fn known(body: &[u8]) -> Option<Known> {
     let text = String::from_utf8_lossy(body).to_lowercase();
-    PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, known)| *known)
-}
-
-/// Whether a 404 is a plain one, without a complaint: KV has nothing under this path.
-pub(super) fn is_plain(body: &[u8]) -> bool {
-    match serde_json::from_slice::<Complaint>(body) {
-        Ok(complaint) => complaint.errors.is_empty() && complaint.error.is_none_or(|error| error.is_empty()),
-        Err(_) => body.trim_ascii().is_empty(),
+    if let Some(refusal) = Refusal::of(&text) {
+        return Some(Known::Refused(refusal));
+    }
+    let found = PHRASES.iter().find(|(phrase, _)| text.contains(phrase)).map(|(_, known)| *known);
+    match found {
+        Some(Known::Denied) if is_bare(body) => Some(Known::Bare),
+        found => found,
     }
 }
 
-/// Whether a 404 says that the path lacks version 2's `data/`.
-pub(super) fn wants_data_segment(body: &[u8]) -> bool {
-    let warnings = serde_json::from_slice::<Body<'_>>(body).ok().and_then(|body| body.warnings);
-    warnings.unwrap_or_default().iter().any(|warning| warning.contains("versioned K/V"))
+/// A policy's refusal counts its errors; a token's does not.
+fn is_bare(body: &[u8]) -> bool {
+    serde_json::from_slice::<Complaint>(body).is_ok_and(|complaint| complaint.errors == ["permission denied"])
 }

@@ -4,6 +4,8 @@
 //! a reply's body stays a [`crate::secret::Secret`]; a header that cannot be one is an error, not a panic.
 //! vaultrs's own client and middleware are not used: they read whole replies, drop headers and panic on tokens.
 
+use std::sync::{Arc, OnceLock};
+
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use async_trait::async_trait;
 use rustify::client::Client;
@@ -12,12 +14,14 @@ use rustify::errors::ClientError;
 use tokio::sync::SemaphorePermit;
 
 use crate::http::{self, Reply, retry_after};
-use crate::patience::Attempt;
+use crate::patience::{Attempt, GaveUp};
 use crate::provider::lanes::Lanes;
 use crate::provider::{Failure, FailureKind, Terms};
 use crate::secret::Secret;
 
-use super::reply;
+use super::endpoint::Get;
+use super::not_found::NotFound;
+use super::reply::{self, Known};
 use super::trouble::Trouble;
 
 /// How often a redirect is followed.
@@ -29,6 +33,34 @@ pub(super) struct Session<'a> {
     terms: &'a Terms,
     headers: HeaderMap,
     lanes: Lanes,
+    bearer: Bearer,
+    /// Set once it was seen that a Vault answers.
+    vault: Arc<OnceLock<()>>,
+}
+
+/// Who a session speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bearer {
+    /// Nobody yet: it logs in.
+    Nobody,
+    /// The bearer of a token.
+    Token,
+    /// Whoever stands in between, and adds a token.
+    Between,
+}
+
+/// Why there is no answer.
+pub(super) struct Unanswered {
+    pub(super) failure: Failure,
+    /// Whether the server knows the token, and its policy does not let it.
+    pub(super) by_policy: bool,
+}
+
+/// Whose a 404 has to be for it to be an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Vaults,
+    Anybodys,
 }
 
 /// What became of a request, handed through rustify beside an empty reply: rustify would copy the body.
@@ -36,21 +68,32 @@ pub(super) struct Session<'a> {
 struct Exchange(Result<Reply, Trouble>);
 
 impl<'a> Session<'a> {
+    /// Without a token and in no namespace.
+    fn plain(client: &'a http::Client, terms: &'a Terms) -> Self {
+        // Agents refuse requests without it, against requests that a browser was tricked into.
+        let mark = (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
+        let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms));
+        Self { client, terms, headers, lanes, bearer: Bearer::Nobody, vault: Arc::default() }
+    }
+
     /// Without a token.
     pub(super) fn new(
         client: &'a http::Client,
         terms: &'a Terms,
         namespace: Option<&str>,
     ) -> Result<Self, Failure> {
-        let mut headers = HeaderMap::new();
-        // Agents refuse requests without it, against requests that a browser was tricked into.
-        headers.insert(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
+        let mut session = Self::plain(client, terms);
         if let Some(namespace) = namespace {
             let value =
                 HeaderValue::from_str(namespace.trim_matches('/')).map_err(|_| unfit("the namespace"))?;
-            headers.insert(HeaderName::from_static("x-vault-namespace"), value);
+            session.headers.insert(HeaderName::from_static("x-vault-namespace"), value);
         }
-        Ok(Self { client, terms, headers, lanes: Lanes::new(terms) })
+        Ok(session)
+    }
+
+    /// The same for requests to which somebody in between adds a token.
+    pub(super) fn between(self) -> Self {
+        Self { bearer: Bearer::Between, ..self }
     }
 
     /// The same with this token.
@@ -59,7 +102,9 @@ impl<'a> Session<'a> {
         value.set_sensitive(true);
         let mut headers = self.headers.clone();
         headers.insert(HeaderName::from_static("x-vault-token"), value);
-        Ok(Self { client: self.client, terms: self.terms, headers, lanes: self.lanes.alike() })
+        let (lanes, vault) = (self.lanes.alike(), Arc::clone(&self.vault));
+        let bearer = Bearer::Token;
+        Ok(Self { client: self.client, terms: self.terms, headers, lanes, bearer, vault })
     }
 
     /// Ends when a connection stands.
@@ -72,12 +117,31 @@ impl<'a> Session<'a> {
         self.lanes.turn().await
     }
 
-    /// Executes an endpoint until there is an answer: a status below 300, or 404.
+    /// Executes an endpoint until there is an answer: a status below 300, or a 404 of Vault's own.
     pub(super) async fn call<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Failure> {
+        self.read(endpoint).await.map_err(|unanswered| unanswered.failure)
+    }
+
+    /// The same, and whether it was a policy that denied.
+    pub(super) async fn read<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Unanswered> {
+        self.until_answered(endpoint, Whose::Vaults).await
+    }
+
+    /// The same for what a server may not have: anybody's 404 is an answer.
+    pub(super) async fn ask<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Unanswered> {
+        self.until_answered(endpoint, Whose::Anybodys).await
+    }
+
+    async fn until_answered<E: Endpoint>(&self, endpoint: E, whose: Whose) -> Result<Reply, Unanswered> {
         let endpoint = endpoint.with_middleware(self);
         let subject = self.client.address().authority();
         let exchange = || async {
             match self.exchange(&endpoint).await {
+                Ok(reply) if whose == Whose::Vaults && self.is_foreign(&reply).await => {
+                    let trouble = Trouble::Foreign(reply.status);
+                    let concern = trouble.concern();
+                    Attempt::failed(trouble, concern, None)
+                }
                 Ok(reply) => self.judge(reply),
                 Err(trouble) => {
                     let concern = trouble.concern();
@@ -86,7 +150,42 @@ impl<'a> Session<'a> {
             }
         };
         let answered = self.terms.patience.attempt(&subject, exchange).await;
-        answered.map_err(|given_up| Trouble::failure(&given_up, self.client.address(), self.client.proxy()))
+        answered.map_err(|given_up| Unanswered {
+            failure: Trouble::failure(&given_up, self.client.address(), self.client.proxy()),
+            by_policy: matches!(given_up, GaveUp::Final(Trouble::Status(_, Some(Known::Denied)))),
+        })
+    }
+
+    /// Whether a reply is a 404 of somebody who is no Vault.
+    async fn is_foreign(&self, reply: &Reply) -> bool {
+        if reply.status != ::http::StatusCode::NOT_FOUND {
+            return false;
+        }
+        match NotFound::of(reply.body.expose()) {
+            NotFound::Foreign => true,
+            NotFound::Mute => !self.is_vault().await,
+            NotFound::Nothing | NotFound::Envelope(_) | NotFound::Refused(_) => false,
+        }
+    }
+
+    /// Whether it is a Vault that answers, asked once: every server of the family tells whether it is sealed.
+    async fn is_vault(&self) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Seal {
+            #[serde(rename = "sealed")]
+            _sealed: bool,
+        }
+        if self.vault.get().is_none() {
+            let status = Get { path: "sys/seal-status".to_owned(), version: None };
+            // Without the token, which may be one that any request spends.
+            let plain = Self::plain(self.client, self.terms);
+            let Ok(reply) = plain.exchange_once(status).await else { return false };
+            if serde_json::from_slice::<Seal>(reply.body.expose()).is_err() {
+                return false;
+            }
+            let _ = self.vault.set(());
+        }
+        true
     }
 
     /// Executes an endpoint once, whatever comes of it.
@@ -106,9 +205,20 @@ impl<'a> Session<'a> {
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
-        let trouble = Trouble::Status(reply.status, reply::known(reply.body.expose()));
+        let trouble = Trouble::Status(reply.status, self.known(&reply));
         let concern = trouble.concern();
         Attempt::failed(trouble, concern, retry_after(&reply.headers))
+    }
+
+    /// What the server complains of, to this bearer.
+    fn known(&self, reply: &Reply) -> Option<Known> {
+        match (reply::known(reply.body.expose()), self.bearer) {
+            (Some(Known::Bare | Known::WantsToken), Bearer::Token) => Some(Known::InvalidToken),
+            (Some(Known::Bare | Known::WantsToken | Known::InvalidToken), Bearer::Between) => {
+                Some(Known::NobodyAddsToken)
+            }
+            (known, _) => known,
+        }
     }
 
     /// Sends a request, and follows where a standby sends it, as long as that is the same server.

@@ -20,6 +20,8 @@ pub(super) enum Trouble {
     Connection(http::Error),
     /// The reply is no answer.
     Status(StatusCode, Option<Known>),
+    /// The reply is a 404 of somebody who is no Vault, as an ingress gives one before it knows the route.
+    Foreign(StatusCode),
     /// Another server is to be asked, which kz was not told of.
     Elsewhere(String),
     /// The reply leads in a circle.
@@ -31,6 +33,10 @@ impl Trouble {
     pub(super) fn concern(&self) -> Option<Concern> {
         match self {
             Self::Connection(error) => error.concern(),
+            // An ingress answers so before it knows the route.
+            Self::Foreign(_) => Some(Concern::Server),
+            // A role's or a mount's own fault stays, also where the server says it with 500.
+            Self::Status(_, Some(Known::Refused(_))) => None,
             Self::Status(_, Some(Known::Sealed | Known::NoLeader)) => Some(Concern::Server),
             Self::Status(status, _) => match status.as_u16() {
                 // A follower that lags behind.
@@ -64,6 +70,10 @@ impl Trouble {
                     Some(Self::Connection(http::Error::Unresolved)) => format!(
                         "the name of {server} does not resolve for {waited} s: is it right, and is the network up yet?"
                     ),
+                    Some(Self::Foreign(status)) => format!(
+                        "what answers at {server} is not Vault, for {waited} s: its status {} is none of Vault's own",
+                        status.as_u16()
+                    ),
                     Some(trouble) => format!("{server} for {waited} s: {trouble}"),
                 };
                 let hint = match last {
@@ -83,7 +93,7 @@ impl Trouble {
             Self::Connection(http::Error::TooLarge(_) | http::Error::Compressed) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
-            Self::Connection(_) | Self::Elsewhere(_) | Self::Circle => {
+            Self::Connection(_) | Self::Foreign(_) | Self::Elsewhere(_) | Self::Circle => {
                 (FailureKind::Unreachable, format!("{server}: {self}"))
             }
             Self::Status(status, known) => (kind_of(*status, *known), self.to_string()),
@@ -100,6 +110,18 @@ impl Trouble {
                 "write the name of the certificate into `address`, or as `tls_server_name`"
             }
             Self::Connection(error) => error.hint()?,
+            Self::Foreign(_) => {
+                "is the address right, also its path, and does the proxy before Vault have a route for it?"
+            }
+            Self::Status(_, Some(Known::Refused(refusal))) => refusal.hint,
+            Self::Status(_, Some(Known::NamespaceSealed)) => "an administrator unseals the namespace",
+            Self::Status(_, Some(Known::NamespaceLocked)) => {
+                "an administrator unlocks it: `vault namespace unlock`"
+            }
+            Self::Status(_, Some(Known::NobodyAddsToken)) => {
+                "`auth = { method = \"none\" }` is for a Vault Agent or proxy whose auto-auth adds the token \
+                 (`use_auto_auth_token`); else name a credential"
+            }
             Self::Status(_, Some(Known::WantsTls)) => "the address has to begin with `https://`",
             Self::Status(_, Some(Known::Sealed)) => "unseal it: `vault operator unseal`",
             Self::Status(_, Some(Known::InvalidToken)) => {
@@ -114,8 +136,11 @@ impl Trouble {
 
 fn kind_of(status: StatusCode, known: Option<Known>) -> FailureKind {
     match (status.as_u16(), known) {
+        (_, Some(Known::Refused(refusal))) => refusal.kind,
         (_, Some(Known::UnknownRole | Known::WantsTls | Known::NotReadable)) => FailureKind::Misconfigured,
-        (_, Some(Known::BadCredential | Known::BadWrapping)) | (401 | 403, _) => FailureKind::Denied,
+        (_, Some(Known::NobodyAddsToken | Known::BadCredential | Known::BadWrapping)) | (401 | 403, _) => {
+            FailureKind::Denied
+        }
         (400 | 405, _) => FailureKind::Misconfigured,
         _ => FailureKind::Malformed,
     }
@@ -127,10 +152,18 @@ impl fmt::Display for Trouble {
             Self::Connection(error) => return error.fmt(formatter),
             Self::Elsewhere(origin) => return write!(formatter, "it is a standby that sends kz to {origin}"),
             Self::Circle => return formatter.write_str("it redirects kz in a circle"),
+            Self::Foreign(status) => {
+                return write!(formatter, "what answers is not Vault (status {})", status.as_u16());
+            }
             Self::Status(status, known) => (status.as_u16(), known),
         };
         let words = match (status, known) {
             (_, Some(Known::Sealed)) => "Vault is sealed",
+            (_, Some(Known::Refused(refusal))) => refusal.words,
+            (_, Some(Known::NamespaceSealed)) => "the namespace is sealed",
+            (_, Some(Known::NamespaceLocked)) => "the namespace is locked",
+            (_, Some(Known::NobodyAddsToken)) => "the server wants a token, and nothing on the way adds one",
+            (_, Some(Known::WantsToken)) => "nothing takes a login there",
             (_, Some(Known::NoLeader)) => "no server of the cluster leads yet",
             (_, Some(Known::InvalidToken)) => "the token is not one of this server's, or no longer",
             (_, Some(Known::BadWrapping)) => "the wrapping token is used up, expired, or none",

@@ -4,14 +4,14 @@ use super::*;
 use crate::provider::{DocumentRef, FailureKind};
 
 /// The requests of one read with these settings and surroundings.
-fn asked(fixture: &Fixture, settings: &Settings, server: &Server) -> Vec<Seen> {
+pub(super) fn asked(fixture: &Fixture, settings: &Settings, server: &Server) -> Vec<Seen> {
     let outcome = outcomes(fixture, settings, &["kv/a"]).remove(0);
     assert!(matches!(outcome, Outcome::Found(_)), "{outcome:?}");
     server.seen()
 }
 
 /// The forecast of that read is what was asked.
-fn assert_foreseen(fixture: &Fixture, settings: &Settings, seen: &[Seen]) {
+pub(super) fn assert_foreseen(fixture: &Fixture, settings: &Settings, seen: &[Seen]) {
     let document = DocumentRef { path: "kv/a".to_owned(), version: None };
     let forecast = crate::provider::vault::foresee(settings, &[document], fixture);
     let foreseen: Vec<_> =
@@ -20,15 +20,15 @@ fn assert_foreseen(fixture: &Fixture, settings: &Settings, seen: &[Seen]) {
     assert_eq!(foreseen, asked.collect::<Vec<_>>());
 }
 
-fn refused(fixture: &Fixture, settings: &Settings) -> Failure {
+pub(super) fn refused(fixture: &Fixture, settings: &Settings) -> Failure {
     failure(outcomes(fixture, settings, &["kv/a"]).remove(0))
 }
 
-fn path(fixture: &Fixture, name: &str, content: &str) -> Value {
+pub(super) fn path(fixture: &Fixture, name: &str, content: &str) -> Value {
     Value::Paths(vec![fixture.file(name, content)])
 }
 
-fn fresh(server: &Server) -> Fixture {
+pub(super) fn fresh(server: &Server) -> Fixture {
     surroundings(server, &Virtual::of_pauses(|_| {}))
 }
 
@@ -300,7 +300,17 @@ fn a_refused_login_is_made_once_and_names_its_mount() {
             r#"{"errors":["permission denied"]}"#,
             "login at `auth/approle`: permission denied (status 403)",
         ),
-        (404, "", "no login method is mounted at `auth/approle`"),
+        (
+            404,
+            r#"{"errors":["no handler for route \"auth/approle/login\". route entry not found."]}"#,
+            "no login method is mounted at `auth/approle`",
+        ),
+        (404, r#"{"errors":["namespace not found"]}"#, "the server has no such namespace"),
+        (
+            200,
+            r#"{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"x"}}}"#,
+            "the login at `auth/approle` demands a second factor, which kz cannot give",
+        ),
         (200, "{}", "the login at `auth/approle` gave no token"),
     ] {
         let server = Server::plain(move |_| Answer::json(status, body));

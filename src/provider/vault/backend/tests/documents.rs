@@ -4,7 +4,7 @@ use super::*;
 use crate::provider::{DocumentRef, FailureKind};
 
 /// A server that answers every read so.
-fn server(status: u16, body: &'static str) -> Server {
+pub(super) fn server(status: u16, body: &'static str) -> Server {
     Server::plain(move |_| Answer::json(status, body))
 }
 
@@ -15,7 +15,7 @@ fn absence(outcome: Outcome) -> (String, Option<String>) {
     }
 }
 
-const SECOND: &str = r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":
+pub(super) const SECOND: &str = r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":
     {"url": "x", "n": 1.50, "big": 123456789012345678901234567890},"metadata":{"created_time":"2026-01-01T00:00:00Z",
     "custom_metadata":null,"deletion_time":"","destroyed":false,"version":7}},"wrap_info":null,"warnings":null,"auth":null}"#;
 
@@ -58,7 +58,7 @@ fn a_lease_is_told_and_its_document_is_never_version_2() {
 
 #[test]
 fn missing_deleted_and_destroyed_are_told_apart() {
-    for plain in [r#"{"errors":[]}"#, "", r#"{"data":null}"#] {
+    for plain in [r#"{"errors":[]}"#, r#"{"request_id":"r","data":null,"warnings":null}"#] {
         assert!(matches!(outcome(&server(404, plain), "secret/data/x"), Outcome::Absent), "{plain}");
     }
     let deleted = r#"{"data":{"data":null,"metadata":{"deletion_time":"2026-02-01T00:00:00.5Z","destroyed":false,"version":3}}}"#;
@@ -67,11 +67,55 @@ fn missing_deleted_and_destroyed_are_told_apart() {
     assert_eq!(hint.unwrap(), "`vault kv undelete -mount=secret -versions=3 app/db` brings it back");
     let destroyed = r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":true,"version":3}}}"#;
     assert_eq!(absence(outcome(&server(404, destroyed), "secret/data/x")).0, "version 3 was destroyed");
-    let route = r#"{"errors":["no handler for route \"x\". route entry not found."]}"#;
-    assert_eq!(
-        absence(outcome(&server(404, route), "x/y")).0,
-        "no engine is mounted under this path (`x/y`)"
-    );
+}
+
+#[test]
+fn an_address_with_the_apis_own_path_or_the_browsers_is_refused_before_anything_is_sent() {
+    let server = Server::plain(generous);
+    for (path, told) in
+        [("/v1", "/v1"), ("/v1/", "/v1"), ("/ui", "/ui"), ("/a/ui/vault/secrets", "/ui/vault/secrets")]
+    {
+        let address = format!("{}{path}", server.address());
+        let failure = failure(
+            outcomes(
+                &with_token(&server).with_variable("VAULT_ADDR", address),
+                &Settings::default(),
+                &["kv/a"],
+            )
+            .remove(0),
+        );
+        assert_eq!(failure.cause, format!("the address of Vault has a path too many: `{told}`"));
+        let begin = if path.starts_with("/a") { "/a" } else { "" };
+        assert!(failure.hint.unwrap().ends_with(&format!("`{}{begin}`", server.address())));
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[test]
+fn only_a_whole_200_is_a_document() {
+    for status in [201, 202, 203, 204, 206] {
+        let failure = failure(outcome(&server(status, r#"{"data":{"a":"1"}}"#), "kv/a"));
+        assert_eq!(failure.kind, FailureKind::Malformed);
+        assert!(failure.cause.ends_with(&format!("status 200, and this with {status}")), "{}", failure.cause);
+    }
+}
+
+#[test]
+fn a_damaged_version_is_malformed_and_not_absent() {
+    for (body, reason) in [
+        (
+            r#"{"data":{"data":{"p":"v"},"metadata":{"version":"3"}}}"#,
+            "its `metadata` is not that of a version",
+        ),
+        (r#"{"data":{"data":{"p":"v"}}}"#, "its `metadata` is not that of a version"),
+        (r#"{"data":{"data":"v","metadata":{"version":3}}}"#, "its `data` is no object"),
+        (r#"{"data":{"data":null,"metadata":{"version":3}}}"#, "its version is there and has no `data`"),
+    ] {
+        let malformed = failure(outcome(&server(200, body), "secret/data/app"));
+        assert_eq!(malformed.cause, format!("the answer is not what Vault sends: {reason}"));
+    }
+    let odd = r#"{"request_id":"r","data":{"data":null,"metadata":{"version":"3","destroyed":true}}}"#;
+    assert_eq!(failure(outcome(&server(404, odd), "secret/data/app")).kind, FailureKind::Malformed);
 }
 
 #[test]
@@ -120,9 +164,17 @@ fn a_correction_that_does_not_help_says_what_to_write() {
     let server = Server::plain(|_| {
         Answer::json(404, r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#)
     });
-    let (cause, _) = absence(outcome(&server, "team/kv/a"));
-    assert!(cause.contains("`data/` after the whole mount"), "{cause}");
-    assert_eq!(server.lines(), ["GET /v1/team/kv/a", "GET /v1/team/data/kv/a"]);
+    let failure = failure(outcome(&server, "team/kv/a"));
+    assert!(failure.cause.contains("`data/` after the whole mount"), "{}", failure.cause);
+    assert_eq!(
+        server.lines(),
+        [
+            "GET /v1/team/kv/a",
+            "GET /v1/sys/internal/ui/mounts/team/kv/a",
+            "GET /v1/team/data/kv/a",
+            "GET /v1/team/kv/data/a"
+        ]
+    );
 }
 
 #[test]
@@ -150,9 +202,9 @@ fn a_denied_read_is_asked_once_and_says_which_path_to_allow() {
     assert_eq!((denied.kind, denied.cause.as_str()), (FailureKind::Denied, "permission denied (status 403)"));
     assert_eq!(
         denied.hint.unwrap(),
-        "let the token's policy read `secret/app/db`; if its mount is KV version 2, write `secret/data/app/db`; `vault token lookup` tells whether the token is still valid"
+        "let the token's policy read `secret/app/db`; if its mount is KV version 2, write `data/` after the whole mount, as in `secret/data/app/db`; `vault token lookup` tells whether the token is still valid"
     );
-    assert_eq!(server.seen().len(), 1);
+    assert_eq!(server.lines(), ["GET /v1/secret/app/db", "GET /v1/sys/internal/ui/mounts/secret/app/db"]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The provider against servers in this process. Time is virtual: only pauses between attempts take any.
 
+mod absence;
 mod authentication;
 mod documents;
+mod logins;
 mod waiting;
 
 use crate::http::testing::{Answer, Seen, Server};

@@ -1,0 +1,61 @@
+//! Requests of Vault's API in two shapes, where vaultrs has none that fits: reads of any path, and logins.
+//!
+//! vaultrs's reads demand members that not every server sends; its certificate login names the role as Vault does not
+//! read it; its `AppRole` login has no way to leave the secret id out. Invariant: what is sent is what was given.
+
+use rustify::endpoint::Endpoint;
+use rustify::enums::{RequestMethod, RequestType, ResponseType};
+use rustify::errors::ClientError;
+
+/// `GET PATH[?version=N]` of any engine.
+pub(super) struct Get {
+    pub(super) path: String,
+    pub(super) version: Option<String>,
+}
+
+impl Endpoint for Get {
+    type Response = ();
+    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
+    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
+
+    fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    fn method(&self) -> RequestMethod {
+        RequestMethod::GET
+    }
+
+    fn query(&self) -> Result<Option<String>, ClientError> {
+        Ok(self.version.as_ref().map(|version| format!("version={version}")))
+    }
+}
+
+/// `POST auth/MOUNT/login` with these members, or with no body where there are none.
+pub(super) struct PostLogin<'a> {
+    pub(super) mount: &'a str,
+    pub(super) members: &'a [(&'static str, Option<&'a str>)],
+}
+
+impl Endpoint for PostLogin<'_> {
+    type Response = ();
+    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
+    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
+
+    fn path(&self) -> String {
+        format!("auth/{}/login", self.mount)
+    }
+
+    fn method(&self) -> RequestMethod {
+        RequestMethod::POST
+    }
+
+    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        let given: serde_json::Map<String, serde_json::Value> = self
+            .members
+            .iter()
+            .filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?.into())))
+            .collect();
+        Ok((!given.is_empty()).then(|| serde_json::Value::Object(given).to_string().into_bytes()))
+    }
+}

@@ -1,0 +1,150 @@
+//! Where the mount of a path ends, for paths that lack version 2's `data/` because the CLI writes them so.
+//!
+//! Two segments leave one possibility. Otherwise the server is asked (`sys/internal/ui/mounts/PATH`, which the CLI asks
+//! too, and which a policy for the path's own document opens); [`candidates`] are for servers that do not answer
+//! that. Invariants: a mount that was found is not looked up again; of a server's answer only the length of the
+//! mount is used, so that a path is never another's. Recorded answers: `tests/vault_fake/`.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+
+use super::endpoint::Get;
+use super::reply::Body;
+use super::session::Session;
+
+/// The mounts of version 2 whose paths were seen without `data/`.
+#[derive(Debug, Default)]
+pub(super) struct Mounts {
+    known: Mutex<BTreeSet<String>>,
+    /// Held while the server is asked for the mount of a path that certainly lies in version 2.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What the server says of the mount that a path lies in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Mount {
+    /// KV version 2, and the path that is meant.
+    Versioned(String),
+    /// Something else.
+    Other,
+    /// It says nothing.
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct Description {
+    path: String,
+    #[serde(default)]
+    options: Option<Options>,
+}
+
+#[derive(Deserialize)]
+struct Options {
+    #[serde(default)]
+    version: Option<String>,
+}
+
+impl Mounts {
+    /// The path to ask for first.
+    pub(super) fn correct(&self, path: &str) -> String {
+        self.corrected(path).unwrap_or_else(|| path.to_owned())
+    }
+
+    fn corrected(&self, path: &str) -> Option<String> {
+        let known = self.known();
+        let longer = known.iter().rev().find_map(|mount| below(path, mount));
+        longer.filter(|longer| longer != path)
+    }
+
+    /// Remembers a mount of version 2.
+    pub(super) fn add(&self, mount: &str) {
+        self.known().insert(mount.to_owned());
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The path that is meant by one which the server says lies in version 2 and lacks `data/`; nothing where it
+    /// does not tell the mount. Of several such paths one asks.
+    pub(super) async fn meant(&self, session: &Session<'_>, path: &str) -> Option<String> {
+        if let [(mount, longer)] = &candidates(path)[..] {
+            self.add(mount);
+            return Some(longer.clone());
+        }
+        let _one = self.asking.lock().await;
+        if let Some(corrected) = self.corrected(path) {
+            return Some(corrected);
+        }
+        match self.look_up(session, path).await {
+            Mount::Versioned(longer) => Some(longer),
+            Mount::Other | Mount::Unknown => None,
+        }
+    }
+
+    /// Asks the server in which mount a path lies.
+    pub(super) async fn look_up(&self, session: &Session<'_>, path: &str) -> Mount {
+        let get = Get { path: format!("sys/internal/ui/mounts/{path}"), version: None };
+        let Ok(reply) = session.ask(get).await else { return Mount::Unknown };
+        let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
+        let data = body.filter(|_| reply.status == 200).and_then(|body| body.data);
+        let Some(told) = data.and_then(|data| serde_json::from_str::<Description>(data.get()).ok()) else {
+            return Mount::Unknown;
+        };
+        let version = told.options.and_then(|options| options.version);
+        match below(path, told.path.trim_matches('/')) {
+            None => Mount::Unknown,
+            Some(longer) if version.as_deref() == Some("2") => {
+                if longer != path {
+                    self.add(told.path.trim_matches('/'));
+                }
+                Mount::Versioned(longer)
+            }
+            Some(_) => Mount::Other,
+        }
+    }
+}
+
+/// The path of version 2's document that is meant by `path` in `mount`; nothing where it does not lie there.
+fn below(path: &str, mount: &str) -> Option<String> {
+    let rest = path.strip_prefix(mount)?.strip_prefix('/')?;
+    Some(if rest.starts_with("data/") { path.to_owned() } else { format!("{mount}/data/{rest}") })
+}
+
+/// Whether a path may be one as the CLI writes it: no segment after the first is `data`.
+pub(super) fn lacks_data_segment(path: &str) -> bool {
+    !path.contains("/data/")
+}
+
+/// Every mount that is possible for a path without `data/`, with the path that is meant then; the shortest first.
+pub(super) fn candidates(path: &str) -> Vec<(&str, String)> {
+    let splits = path.match_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
+    splits.map(|(mount, rest)| (mount, format!("{mount}/data/{rest}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_possible_begins_with_the_shortest_mount() {
+        assert_eq!(candidates("secret/app"), [("secret", "secret/data/app".to_owned())]);
+        let deep = [("a", "a/data/b/c".to_owned()), ("a/b", "a/b/data/c".to_owned())];
+        assert_eq!(candidates("a/b/c"), deep);
+        assert!(candidates("alone").is_empty());
+    }
+
+    #[test]
+    fn a_mount_that_was_found_serves_its_other_paths_and_no_others() {
+        let mounts = Mounts::default();
+        mounts.add("team/kv");
+        mounts.add("team");
+        assert_eq!(mounts.correct("team/kv/other/b"), "team/kv/data/other/b");
+        assert_eq!(mounts.correct("team/x"), "team/data/x");
+        for unchanged in ["team/kv/data/app", "team/data/x", "teams/kv/app", "team"] {
+            assert_eq!(mounts.correct(unchanged), unchanged);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Whose a 404 is, and what it says: only Vault's own word that nothing is there is an absence.
+//!
+//! An ingress without a route, a proxy, a web server answer 404 too, and would make of an optional secret none at all.
+//! What a Vault answers is recorded in `tests/vault_fake/`: `{"errors":[]}`, `{"errors":["…"]}`, or its envelope
+//! with warnings or with a version that is gone. `RustyVault`'s has no body, which the session confirms otherwise.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::provider::Failure;
+
+use super::reply::{self, Body, Known};
+use super::versioned::Versioned;
+
+/// What a 404 is.
+pub(super) enum NotFound<'a> {
+    /// Nothing is there.
+    Nothing,
+    /// It says nothing, as `RustyVault` does where nothing is there, and as anybody may.
+    Mute,
+    /// Vault's own envelope.
+    Envelope(Body<'a>),
+    /// Vault refuses the path; why, where kz knows the words.
+    Refused(Option<Known>),
+    /// Another service's.
+    Foreign,
+}
+
+/// What there may be in a 404 of Vault's family.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    errors: Option<Vec<String>>,
+    error: Option<String>,
+    request_id: Option<String>,
+    warnings: Option<Vec<String>>,
+}
+
+impl<'a> NotFound<'a> {
+    /// What this body of a 404 is.
+    pub(super) fn of(body: &'a [u8]) -> Self {
+        if body.trim_ascii().is_empty() {
+            return Self::Mute;
+        }
+        let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else { return Self::Foreign };
+        let is_version = |data: &RawValue| {
+            serde_json::from_str::<Versioned<'_>>(data.get()).is_ok_and(|v| v.data.is_none())
+        };
+        if members.request_id.is_some() || members.warnings.is_some() || members.data.is_some_and(is_version)
+        {
+            return serde_json::from_slice(body).map_or(Self::Foreign, Self::Envelope);
+        }
+        match (members.errors, members.error) {
+            (Some(errors), None) if errors.is_empty() => Self::Nothing,
+            (Some(_), None) => Self::Refused(reply::known(body)),
+            // Many services spell an error so: only what is known to be RustyVault's is taken for Vault's.
+            (None, Some(_)) => match reply::known(body) {
+                Some(Known::NoRoute) => Self::Refused(Some(Known::NoRoute)),
+                _ => Self::Foreign,
+            },
+            _ => Self::Foreign,
+        }
+    }
+
+    /// Whether it says that the path lacks version 2's `data/`.
+    pub(super) fn wants_data_segment(&self) -> bool {
+        matches!(self, Self::Envelope(body) if body.warns("versioned K/V"))
+    }
+}
+
+/// The namespace is none of the server's, whatever was asked for in it.
+pub(super) fn no_namespace() -> Failure {
+    Failure::misconfigured(
+        "the server has no such namespace",
+        "correct `namespace` in the section, or VAULT_NAMESPACE: `vault namespace list` names them",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vaults_own_404s_are_told_from_everybody_elses() {
+        assert!(matches!(NotFound::of(br#"{"errors":[]}"#), NotFound::Nothing));
+        assert!(matches!(NotFound::of(b"\n"), NotFound::Mute));
+        let route: &[u8] = br#"{"errors":["no handler for route \"x/y\". route entry not found."]}"#;
+        assert!(matches!(NotFound::of(route), NotFound::Refused(Some(Known::NoRoute))));
+        assert!(matches!(NotFound::of(br#"{"errors":["something new"]}"#), NotFound::Refused(None)));
+        let rusty: &[u8] = br#"{"error":"Router mount not found."}"#;
+        assert!(matches!(NotFound::of(rusty), NotFound::Refused(Some(Known::NoRoute))));
+        let versioned: &[u8] = br#"{"request_id":"r","data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#;
+        assert!(NotFound::of(versioned).wants_data_segment());
+        let gone: &[u8] = br#"{"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
+        assert!(matches!(NotFound::of(gone), NotFound::Envelope(_)));
+        for foreign in [
+            "404 page not found\n",
+            "<html><head><title>404 Not Found</title></head></html>",
+            "default backend - 404",
+            r#"<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>"#,
+            r#"{"error":"not found"}"#,
+            r#"{"message":"no Route matched with those values"}"#,
+            r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#,
+            r#"{"status":404,"message":"not found"}"#,
+            r#"{"data":null}"#,
+            "{}",
+            "[]",
+            "null",
+        ] {
+            assert!(matches!(NotFound::of(foreign.as_bytes()), NotFound::Foreign), "{foreign}");
+        }
+    }
+}
