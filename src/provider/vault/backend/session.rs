@@ -50,7 +50,7 @@ impl<'a> Session<'a> {
                 HeaderValue::from_str(namespace.trim_matches('/')).map_err(|_| unfit("the namespace"))?;
             headers.insert(HeaderName::from_static("x-vault-namespace"), value);
         }
-        Ok(Self { client, terms, headers, lanes: Lanes::new(terms) })
+        Ok(Self { client, terms, headers, lanes: Lanes::new(terms, client) })
     }
 
     /// The same with this token.
@@ -65,6 +65,7 @@ impl<'a> Session<'a> {
     /// Ends when a connection stands.
     pub(super) async fn stands(&self) {
         self.client.stands().await;
+        self.lanes.widen(self.client.connections());
     }
 
     /// A turn to ask. Held until there is an answer.
@@ -101,6 +102,7 @@ impl<'a> Session<'a> {
 
     fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
         self.lanes.learn(reply.protocol);
+        self.lanes.widen(self.client.connections());
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
