@@ -1,15 +1,20 @@
-//! Where a server is: scheme, host, port, and a path before the API's own.
+//! Where a server is: scheme, host, port, and a path before the API's own; or a socket of this machine.
 //!
 //! Invariant: what is printed of an address holds no user and no password; an address with either is refused.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-use reqwest::Url;
 use thiserror::Error;
+use url::Url;
 
 /// The address of a server. `Display` is what may be printed: without credentials, query and fragment.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Address(Url);
+pub struct Address {
+    /// For a socket it is what requests name: `http://localhost`.
+    url: Url,
+    socket: Option<PathBuf>,
+}
 
 /// Why a text is no address. Never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -20,15 +25,21 @@ pub enum Invalid {
     /// Credentials would be seen in every log on the way.
     #[error("has credentials in it")]
     Credentials,
+    /// `unix://` and no path from the root on.
+    #[error("does not name a socket such as `unix:///run/vault-agent.sock`")]
+    Socket,
     /// Not a URL, or more than an address.
     #[error("is not an address such as `https://vault.internal:8200`")]
     Form,
 }
 
 impl Address {
-    /// Reads `https://host[:port][/prefix]`.
+    /// Reads `https://host[:port][/prefix]`, or `unix:///path`, as Vault's own client does.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
+        if let Some(path) = text.strip_prefix("unix://") {
+            return Self::of_socket(path);
+        }
         if !(text.starts_with("https://") || text.starts_with("http://")) {
             return Err(Invalid::Scheme);
         }
@@ -39,50 +50,70 @@ impl Address {
         if url.host_str().is_none() || url.query().is_some() || url.fragment().is_some() {
             return Err(Invalid::Form);
         }
-        Ok(Self(url))
+        Ok(Self { url, socket: None })
     }
 
-    /// `https://host:port`, without a path.
+    /// The path is taken as it is written: nothing in it is decoded.
+    fn of_socket(path: &str) -> Result<Self, Invalid> {
+        if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+            return Err(Invalid::Socket);
+        }
+        let url = Url::parse("http://localhost").map_err(|_| Invalid::Form)?;
+        Ok(Self { url, socket: Some(PathBuf::from(path)) })
+    }
+
+    /// What requests name: `https://host:port`, without a path; `http://localhost` where it is a socket.
     pub fn origin(&self) -> String {
-        self.0.origin().ascii_serialization()
+        self.url.origin().ascii_serialization()
     }
 
     /// The path before the API's own: nothing, or `/prefix`.
     pub fn prefix(&self) -> &str {
-        self.0.path().trim_end_matches('/')
+        self.url.path().trim_end_matches('/')
     }
 
     /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+        self.url.host_str().unwrap_or_default()
     }
 
     /// The port, also where it is the scheme's own.
     pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().unwrap_or(443)
+        self.url.port_or_known_default().unwrap_or(443)
     }
 
-    /// `host:port`: whom kz waits for.
+    /// `host:port`, or the socket: whom kz waits for.
     pub fn authority(&self) -> String {
-        format!("{}:{}", self.host(), self.port())
+        match &self.socket {
+            Some(path) => format!("unix://{}", path.display()),
+            None => format!("{}:{}", self.host(), self.port()),
+        }
     }
 
     /// Whether it is TLS that is spoken there.
     pub fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
+        self.url.scheme() == "https"
+    }
+
+    /// The socket of this machine that it is.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// The same address with another host, to which the name of a certificate belongs.
     pub(super) fn with_host(&self, host: &str) -> Option<Self> {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
         url.set_host(Some(host)).ok()?;
-        Some(Self(url))
+        Some(Self { url, socket: self.socket.clone() })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}{}", self.origin(), self.prefix())
+        match &self.socket {
+            Some(_) => formatter.write_str(&self.authority()),
+            None => write!(formatter, "{}{}", self.origin(), self.prefix()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong between kz and an HTTPS server, in kz's own words.
 //!
-//! Invariant: no URL, header or body of a request or reply is in it. The errors of reqwest, hyper, rustls and
-//! the system are looked through here, where they enter, and nothing of their text is kept.
+//! Invariant: no URL, header or body of a request or reply is in it. The errors of hyper, h2, rustls and the
+//! system are looked through here, where they enter, and nothing of their text is kept.
 
 use std::error::Error as StdError;
 use std::io;
@@ -25,6 +25,21 @@ pub enum Error {
     /// The network does not lead there.
     #[error("{0}")]
     Network(&'static str),
+    /// No descriptor is left for a connection.
+    #[error("too many open files: no connection can be opened")]
+    Descriptors,
+    /// There is no socket of that path, or it is none.
+    #[error("{0}")]
+    Socket(&'static str),
+    /// The proxy wants to know who kz is; `true` where it was told.
+    #[error("{}", wants(*.1))]
+    ProxyWants(Named, bool),
+    /// The proxy does not connect kz to the server.
+    #[error("{}", refuses(*.0))]
+    ProxyRefuses(u16),
+    /// The proxy itself is not reached: `host:port`, and why.
+    #[error("the proxy {0}: {1}")]
+    Proxy(String, Box<Error>),
     /// No connection, TLS included, within the limit.
     #[error("no connection within {0} s")]
     ConnectTime(u64),
@@ -66,6 +81,32 @@ pub enum Error {
     Other,
 }
 
+/// Which variable names the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// `HTTPS_PROXY`
+    Https,
+    /// `HTTP_PROXY`
+    Http,
+}
+
+fn wants(was_told: bool) -> &'static str {
+    if was_told {
+        "the proxy does not accept the user and the password (status 407)"
+    } else {
+        "the proxy wants a user and a password (status 407)"
+    }
+}
+
+fn refuses(status: u16) -> String {
+    let words = match status {
+        500.. => "does not reach the server",
+        408 | 429 => "has no time",
+        _ => "refuses to connect kz to this host",
+    };
+    format!("the proxy {words} (status {status})")
+}
+
 impl Error {
     /// Whether it may pass: what a server that is still starting causes.
     pub fn is_transient(&self) -> bool {
@@ -78,7 +119,12 @@ impl Error {
             | Self::Silent(_)
             | Self::Truncated
             | Self::Other => true,
-            Self::Certificate(_)
+            Self::Socket(words) => *words == NO_SOCKET,
+            Self::ProxyRefuses(status) => matches!(status, 408 | 429 | 500..),
+            Self::Proxy(_, cause) => cause.is_transient(),
+            Self::Descriptors
+            | Self::ProxyWants(..)
+            | Self::Certificate(_)
             | Self::Rejected(_)
             | Self::Tls(_)
             | Self::NotTls
@@ -95,38 +141,44 @@ impl Error {
         match self {
             Self::NotTls => Some("is the address to begin with `http://`?"),
             Self::NotHttp => Some("is the address to begin with `https://`?"),
+            Self::Descriptors => Some("raise the limit: `ulimit -n`"),
+            Self::ProxyWants(Named::Https, _) => {
+                Some("write them into HTTPS_PROXY: `http://user:password@host:port`")
+            }
+            Self::ProxyWants(Named::Http, _) => {
+                Some("write them into HTTP_PROXY: `http://user:password@host:port`")
+            }
+            Self::ProxyRefuses(status) if !matches!(status, 408 | 429 | 500..) => {
+                Some("allow the host in the proxy, or name it in NO_PROXY")
+            }
+            Self::Proxy(_, cause) => cause.hint(),
             _ => None,
         }
     }
 }
+
+/// A socket that an agent may still make.
+pub(super) const NO_SOCKET: &str = "there is no such socket";
 
 /// What our resolver says; its source says nothing more.
 #[derive(Debug, Error)]
 #[error("the name does not resolve")]
 pub(super) struct Unresolved;
 
-/// The limits whose passing reqwest reports in one word.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) connect: u64,
-    pub(super) silence: u64,
+/// Translates an error of a connection that stood, or `otherwise` where nothing is known of it.
+pub(super) fn translate(error: &(dyn StdError + 'static), otherwise: Error) -> Error {
+    chain(error).find_map(known).unwrap_or(otherwise)
 }
 
-/// Translates an error of reqwest's.
-pub(super) fn translate(error: &reqwest::Error, limits: Limits) -> Error {
-    if error.is_builder() {
-        return Error::Request;
-    }
-    if let Some(known) = chain(error).find_map(known) {
-        return known;
-    }
-    match (error.is_timeout(), error.is_connect()) {
-        (true, true) => Error::ConnectTime(limits.connect),
-        (true, false) => Error::Silent(limits.silence),
-        (false, true) => Error::Network("the connection failed"),
-        _ if error.is_body() || error.is_decode() => Error::Truncated,
-        _ => Error::Other,
-    }
+/// Whether a server has certainly not begun with a request: it refused the stream, or ended the connection in
+/// good order before this stream (RFC 9113, 6.8 and 8.7).
+pub(super) fn is_untouched(error: &(dyn StdError + 'static)) -> bool {
+    let error = chain(error).find_map(|error| error.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| {
+        let said = |reason| error.is_remote() && error.reason() == Some(reason);
+        (error.is_reset() && said(h2::Reason::REFUSED_STREAM))
+            || (error.is_go_away() && said(h2::Reason::NO_ERROR))
+    })
 }
 
 /// An error and its causes. What an [`io::Error`] wraps is one, though it does not say so itself.
@@ -150,6 +202,10 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Error> {
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return http(error);
+    }
+    if let Some(error) = error.downcast_ref::<h2::Error>().filter(|error| !error.is_io()) {
+        let is_end = error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        return is_end.then_some(Error::Closed);
     }
     error.downcast_ref::<io::Error>().and_then(system)
 }
@@ -180,7 +236,7 @@ fn system(error: &io::Error) -> Option<Error> {
         Errno::ENETUNREACH => Some(Error::Network("the network is unreachable")),
         Errno::ETIMEDOUT => Some(Error::Network("the connection timed out")),
         Errno::EACCES | Errno::EPERM => Some(Error::Network("connecting is not permitted here")),
-        Errno::EMFILE | Errno::ENFILE => Some(Error::Network("too many open files")),
+        Errno::EMFILE | Errno::ENFILE => Some(Error::Descriptors),
         _ => None,
     }
 }

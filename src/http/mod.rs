@@ -1,14 +1,18 @@
 //! The HTTPS client for Vault, Connect and JWKS: one address, one pool, HTTP/2 where it is offered.
 //!
 //! Invariants: connecting, silence and the size of every reply have limits; replies are not decompressed, so
-//! that no small one becomes a large one; no redirect is followed and nothing is tried again here; the
-//! environment is not read; a body is a [`Secret`] from the first chunk on. Errors are kz's own words.
+//! that no small one becomes a large one; no redirect is followed, and nothing is tried again here but what the
+//! server has certainly not begun with; the environment is not read; a body is a [`Secret`] from the first chunk on. Errors are kz's own words.
 
 mod address;
+mod connection;
+mod dial;
+mod distance;
 mod error;
-mod gate;
+mod pool;
 mod proxy;
 mod resolver;
+mod route;
 mod status;
 #[cfg(test)]
 #[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the tests of Vault use all of it"))]
@@ -16,21 +20,27 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod verifier;
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ::http::{HeaderMap, Request, StatusCode, Uri, Version, header};
+use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use hyper::body::Bytes;
 use thiserror::Error;
-use zeroize::Zeroizing;
+use tokio::time::timeout;
+use url::Url;
 
 use crate::secret::Secret;
 pub use address::{Address, Invalid};
+use connection::{Body, Connection};
+use distance::Distance;
 pub use error::Error;
-use error::{Limits, translate};
-use gate::Gate;
+use pool::{Opening, Pool, Taken};
 pub use proxy::Proxies;
-use resolver::Resolver;
+use proxy::Proxy;
+use route::Route;
 pub use status::concern;
 pub use trust::{Identity, Roots, Untrusted, holds_certificate};
 
@@ -42,6 +52,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub const MOST_CONNECTIONS: usize = 32;
 /// The largest reply, in bytes.
 pub const LARGEST_REPLY: usize = 16 << 20;
+
+/// How often a request is sent again over connections that have carried no reply yet. Over those that have,
+/// there is no limit: each of them has brought somebody on.
+const AGAIN: usize = 3;
+/// Who kz is.
+const USER_AGENT: &str = concat!("kz/", env!("CARGO_PKG_VERSION"));
 
 /// What a client is made of.
 #[derive(Clone, Debug)]
@@ -70,9 +86,6 @@ pub enum Unbuilt {
     /// The name of the certificate.
     #[error("the server's name is not a host name, or a proxy is used, which cannot be told it")]
     ServerName,
-    /// The library refused.
-    #[error("the HTTPS client cannot be set up")]
-    Other,
 }
 
 /// A reply. Its body is not looked at here.
@@ -98,21 +111,24 @@ pub enum Protocol {
 }
 
 /// A client of one server. Connects when it is used, and keeps connections for the next request.
-#[derive(Debug)]
 pub struct Client {
-    address: Address,
+    route: Arc<Route>,
     origin: String,
-    proxy: Option<String>,
-    gate: Gate,
-    inner: reqwest::Client,
+    pool: Pool<Connection>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Client({})", self.address())
+    }
 }
 
 impl Client {
     /// A client with these settings. Reads the system's certificates; contacts nobody.
     pub fn new(settings: &Settings) -> Result<Self, Unbuilt> {
         let Settings { address, roots, identity, server_name, proxies } = settings;
-        let proxy = proxies.on_the_way_to(address);
-        let encrypted = address.is_https() || proxy.is_some_and(|proxy| proxy.starts_with("https://"));
+        let proxy = proxies.on_the_way_to(address).map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy));
+        let proxy = proxy.transpose()?;
         let named = match server_name {
             None => address.clone(),
             Some(name) => {
@@ -120,33 +136,22 @@ impl Client {
                 named.ok_or(Unbuilt::ServerName)?
             }
         };
-        let gate = Gate::new(MOST_CONNECTIONS);
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .connector_layer(gate.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .user_agent(concat!("kz/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Resolver::new(&named, address)))
-            // Handed in also where nothing is encrypted: left to itself, reqwest would look for a provider of its own.
-            .tls_backend_preconfigured(if encrypted {
-                trust::config(roots, identity.as_ref())?
-            } else {
-                trust::config(&Roots::Only(Vec::new()), None)?
-            });
-        if let Some(proxy) = proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| Unbuilt::Proxy)?);
-        }
-        let inner = builder.build().map_err(|_| Unbuilt::Other)?;
-        let proxy = proxy.map(|proxy| host_of(proxy).ok_or(Unbuilt::Proxy)).transpose()?;
-        Ok(Self { address: address.clone(), origin: named.origin(), proxy, gate, inner })
+        let is_encrypted = address.is_https() || proxy.as_ref().is_some_and(|proxy| proxy.is_https);
+        let tls = is_encrypted.then(|| trust::config(roots, identity.as_ref()).map(Arc::new)).transpose()?;
+        let origin = named.origin();
+        let distance = Distance::new(MOST_CONNECTIONS);
+        let route = Arc::new(Route { address: address.clone(), named, proxy, tls, distance });
+        let (opened, measured) = (Arc::clone(&route), Arc::clone(&route));
+        let most = move || measured.distance.connections();
+        let pool = Pool::new(most, move |opening| {
+            tokio::spawn(open(Arc::clone(&opened), opening));
+        });
+        Ok(Self { route, origin, pool })
     }
 
     /// The server's address, as it was given.
     pub fn address(&self) -> &Address {
-        &self.address
+        &self.route.address
     }
 
     /// Where requests go: the address's origin, with the host that the certificate is for.
@@ -157,7 +162,7 @@ impl Client {
     /// Where a redirect of a reply from `from` leads: a URI of this server, or the origin of another. `None`
     /// where it leads nowhere.
     pub fn redirected(&self, from: &str, location: &str) -> Option<Result<Uri, String>> {
-        let target = reqwest::Url::parse(from).ok()?.join(location).ok()?;
+        let target = Url::parse(from).ok()?.join(location).ok()?;
         let origin = target.origin().ascii_serialization();
         if origin != self.origin || !target.username().is_empty() {
             return Some(Err(origin));
@@ -167,77 +172,106 @@ impl Client {
 
     /// Ends when a connection stands, so that further requests need not open another.
     pub async fn stands(&self) {
-        self.gate.stands().await;
+        self.pool.stands().await;
+    }
+
+    /// How many connections there are at most: more where the way is long.
+    pub fn connections(&self) -> usize {
+        self.route.distance.connections()
+    }
+
+    /// Allows so many connections, if that is more than there would be.
+    pub fn allow(&self, connections: usize) {
+        self.route.distance.allow(connections);
     }
 
     /// `host:port` of the proxy on the way.
     pub fn proxy(&self) -> Option<&str> {
-        self.proxy.as_deref()
+        self.route.proxy.as_ref().map(|proxy| proxy.shown.as_str())
     }
 
-    /// Sends a request and reads all of the reply, whatever its status.
+    /// Sends a request and reads all of the reply, whatever its status. One that the server has certainly not
+    /// begun with, since its connection ended before, is sent again over another at once.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
-        let active = self.gate.begin();
-        let result = self.exchange(request).await;
-        match &result {
-            Ok(reply) if reply.protocol == Protocol::Http2 => self.gate.share(),
-            Err(Error::Closed | Error::Truncated | Error::Silent(_) | Error::TooLarge(_) | Error::Other) => {
-                self.gate.closed();
+        let request = request.map(Bytes::from);
+        let mut again = 0;
+        loop {
+            let mut taken = self.pool.take().await?;
+            let line = taken.line().ok_or(Error::Other)?;
+            let ready = self.prepared(&request, line.protocol())?;
+            let sent = Instant::now();
+            let lost = match line.exchange(ready, LARGEST_REPLY).await {
+                Ok(reply) => {
+                    self.route.answered_after(sent.elapsed());
+                    keep(taken);
+                    return self.route.proxy_status(reply.status).map_or(Ok(reply), Err);
+                }
+                Err(lost) => lost,
+            };
+            let has_carried = taken.has_carried();
+            // A connection that was idle: the server ended it when the request was on its way (RFC 9110, 9.2.2).
+            let may_be_repeated = request.method().is_safe() && lost.error == Error::Closed && has_carried;
+            if !(lost.is_untouched || may_be_repeated) || (again >= AGAIN && !has_carried) {
+                return Err(lost.error);
             }
-            Err(Error::ConnectTime(_)) => self.gate.forget(),
-            _ => {}
+            taken.retire();
+            again += 1;
         }
-        active.end();
-        result
     }
 
-    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
-        let limits = Limits { connect: CONNECT.as_secs(), silence: SILENCE.as_secs() };
-        let request = reqwest::Request::try_from(request).map_err(|_| Error::Request)?;
-        let sent = self.inner.execute(request).await;
-        let mut response = sent.map_err(|error| translate(&error, limits))?;
-        let plain = |value: &::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-        if response.headers().get(header::CONTENT_ENCODING).is_some_and(|value| !plain(value)) {
-            return Err(Error::Compressed);
+    /// A request as it goes over a connection of this protocol.
+    fn prepared(&self, request: &Request<Bytes>, protocol: Protocol) -> Result<Request<Body>, Error> {
+        let mut request = request.clone().map(Body::new);
+        let authority = request.uri().authority().cloned().ok_or(Error::Request)?;
+        let default = |name, value| (name, HeaderValue::from_static(value));
+        for (name, value) in [default(header::USER_AGENT, USER_AGENT), default(header::ACCEPT, "*/*")] {
+            request.headers_mut().entry(name).or_insert(value);
         }
-        let too_large = Error::TooLarge(LARGEST_REPLY >> 20);
-        let announced = response.content_length().unwrap_or(0);
-        if announced > LARGEST_REPLY as u64 {
-            return Err(too_large);
+        if protocol == Protocol::Http2 {
+            return Ok(request);
         }
-        let mut body = Zeroizing::new(Vec::with_capacity(usize::try_from(announced).unwrap_or(0)));
-        while let Some(chunk) = response.chunk().await.map_err(|error| translate(&error, limits))? {
-            if body.len() + chunk.len() > LARGEST_REPLY {
-                return Err(too_large);
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::Request)?;
+        request.headers_mut().entry(header::HOST).or_insert(host);
+        if let Some(proxy) = self.route.proxy.as_ref().filter(|_| self.route.is_read_by_proxy()) {
+            if let Some(authorization) = &proxy.authorization {
+                request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
             }
-            body.extend_from_slice(&chunk);
+        } else {
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            *request.uri_mut() = path.parse().map_err(|_| Error::Request)?;
         }
-        if is_last(response.version(), response.headers()) {
-            self.gate.closed();
-        }
-        Ok(Reply {
-            status: response.status(),
-            protocol: if response.version() == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 },
-            headers: std::mem::take(response.headers_mut()),
-            body: Secret::new(std::mem::take(&mut *body)),
-        })
+        Ok(request)
     }
 }
 
-/// Whether the server ends the connection after this reply: when it says so, and before HTTP/1.1 unless it says
-/// otherwise (RFC 9112, 9.3).
-fn is_last(version: Version, headers: &HeaderMap) -> bool {
-    let says = |option: &str| {
-        let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(option))
+/// Opens a connection and lets it live.
+async fn open(route: Arc<Route>, opening: Opening<Connection>) {
+    let begun = async {
+        let (stream, protocol) = route.open().await?;
+        Connection::begin(stream, protocol).await
     };
-    says("close") || (version < Version::HTTP_11 && !says("keep-alive"))
+    match timeout(CONNECT, begun).await.unwrap_or(Err(Error::ConnectTime(CONNECT.as_secs()))) {
+        Err(error) => opening.failed(&error),
+        Ok((line, whole_life)) => {
+            let standing = opening.done(line);
+            whole_life.await;
+            drop(standing);
+        }
+    }
 }
 
-fn host_of(proxy: &str) -> Option<String> {
-    let with_scheme = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
-    let url = reqwest::Url::parse(&with_scheme).ok()?;
-    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default().unwrap_or(1080)))
+/// Gives a connection back when it takes the next request.
+fn keep(mut taken: Taken<Connection>) {
+    taken.settle();
+    if taken.line().is_some_and(|line| line.is_ready()) {
+        return taken.give_back();
+    }
+    tokio::spawn(async move {
+        let Some(line) = taken.line() else { return };
+        if line.settles().await {
+            taken.give_back();
+        }
+    });
 }
 
 /// How long a reply asks to stay away: `Retry-After` in seconds (RFC 9110, 10.2.3). The form that is a date

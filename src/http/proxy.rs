@@ -4,6 +4,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ::http::HeaderValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use url::Url;
+
 use super::address::Address;
 
 /// The variables, as far as they are set.
@@ -41,7 +47,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy on the way to `address`. The machine itself is never asked for through one.
+    /// The proxy on the way to `address`. The machine itself is never asked for through one, nor its sockets.
     pub(super) fn on_the_way_to(&self, address: &Address) -> Option<&str> {
         let proxy = if address.is_https() { &self.https } else { &self.http };
         let host = address.host().trim_matches(['[', ']']).to_ascii_lowercase();
@@ -49,7 +55,47 @@ impl Proxies {
         let excepted = self.none.as_deref().is_some_and(|list| {
             list.split(',').map(str::trim).any(|entry| excepts(entry, &host, address.port()))
         });
-        proxy.as_deref().filter(|_| !here && !excepted)
+        proxy.as_deref().filter(|_| !here && !excepted && address.socket().is_none())
+    }
+}
+
+/// A proxy as it is spoken to.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Proxy {
+    /// A name, or an address without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// `host:port`, as messages say it.
+    pub(super) shown: String,
+    /// Whether TLS is spoken with the proxy itself.
+    pub(super) is_https: bool,
+    /// Who kz is to it: `Proxy-Authorization` (RFC 9110, 11.7.2).
+    pub(super) authorization: Option<HeaderValue>,
+}
+
+impl Proxy {
+    /// Reads `[http[s]://][user[:password]@]host[:port]`; other kinds of proxies are not spoken to.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        let (shown, port) = (url.host_str()?, url.port_or_known_default()?);
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        let authorization = has_user.then(|| {
+            let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+            let (user, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
+            let encoded = STANDARD.encode([user.as_slice(), b":", &password].concat());
+            let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        });
+        Some(Self {
+            host: shown.trim_matches(['[', ']']).to_owned(),
+            port,
+            shown: format!("{shown}:{port}"),
+            is_https: url.scheme() == "https",
+            authorization: authorization.flatten(),
+        })
     }
 }
 

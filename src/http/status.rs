@@ -23,6 +23,7 @@ impl Error {
             Self::Refused | Self::Unresolved | Self::Network(_) | Self::ConnectTime(_) | Self::Closed => {
                 Some(Concern::Way)
             }
+            Self::Proxy(_, cause) => cause.concern(),
             other => other.is_transient().then_some(Concern::Request),
         }
     }

@@ -2,7 +2,9 @@
 //! or not. Requests, connections and what was sent are counted.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +15,7 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// What a server does with a request.
@@ -90,6 +93,20 @@ impl Server {
         answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
         Self::start(any_port(), Some(Arc::new(config)), Arc::new(answer))
+    }
+
+    /// On a socket of this machine.
+    pub(crate) fn socket(path: &Path, answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let counts = Arc::new(Counts::default());
+        let server = Self { port: 0, scheme: "unix", counts: Arc::clone(&counts) };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                counts.connections.fetch_add(1, Ordering::SeqCst);
+                serve(stream, &counts, &answer);
+            }
+        });
+        server
     }
 
     fn start(listener: TcpListener, config: Option<Arc<ServerConfig>>, answer: Arc<Handler>) -> Self {
@@ -275,6 +292,39 @@ impl Authority {
         };
         builder.with_single_cert(chain, key).unwrap()
     }
+}
+
+/// The TLS of a server with this certificate and key, which need not fit together. Texts in PEM.
+pub(crate) fn serving(certificate: &str, key: &str) -> ServerConfig {
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let signing = provider.key_provider.load_private_key(key).unwrap();
+    let certified = Arc::new(CertifiedKey::new(chain, signing));
+    ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+}
+
+/// A proxy that leads every `CONNECT` to this port, and its own port.
+pub(crate) fn tunnel(port: u16) -> u16 {
+    let listener = any_port();
+    let own = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                request(&mut client).unwrap();
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+                let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                let (mut to, mut from) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                std::thread::spawn(move || io::copy(&mut from, &mut to));
+                io::copy(&mut server, &mut client)
+            });
+        }
+    });
+    own
 }
 
 /// Runs a future that does I/O.

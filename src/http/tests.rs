@@ -133,17 +133,6 @@ fn after_a_reply_of_http_1_0_the_next_request_has_a_connection_of_its_own() {
 }
 
 #[test]
-fn what_keeps_a_connection() {
-    let said = |version, value: &'static str| {
-        let headers = [(header::CONNECTION, ::http::HeaderValue::from_static(value))];
-        is_last(version, &headers.into_iter().filter(|_| !value.is_empty()).collect())
-    };
-    assert!(said(Version::HTTP_11, "close") && said(Version::HTTP_11, "foo, Close"));
-    assert!(said(Version::HTTP_10, "") && !said(Version::HTTP_10, "Keep-Alive"));
-    assert!(!said(Version::HTTP_11, "") && !said(Version::HTTP_2, ""));
-}
-
-#[test]
 fn a_body_that_ends_early_is_no_reply() {
     let error = answered(|| Answer::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"da".to_vec()));
     assert!(matches!(error.unwrap_err(), Error::Truncated | Error::Closed));
@@ -218,6 +207,180 @@ fn a_proxy_gets_the_request_and_its_password_is_in_no_message() {
     assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy);
 }
 
+/// A client of a server that can be asked several times.
+fn client(settings: &Settings) -> Client {
+    Client::new(settings).unwrap()
+}
+
+fn get(client: &Client) -> Request<Vec<u8>> {
+    Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap()
+}
+
+/// A server that answers each connection's first request and ends at the second, as one does that closed an idle
+/// connection while a request was on its way.
+fn ends_at_the_second() -> Server {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    Server::plain(move |_| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        1 => Answer::Close,
+        _ => Answer::json(200, "{}"),
+    })
+}
+
+#[test]
+fn a_read_that_meets_the_end_of_an_idle_connection_is_sent_again_at_once() {
+    let server = ends_at_the_second();
+    let client = client(&settings(&server.address(), None));
+    run(async {
+        for _ in 0..2 {
+            assert_eq!(client.send(get(&client)).await.unwrap().status, StatusCode::OK);
+        }
+    });
+    assert_eq!((server.lines().len(), server.connections()), (3, 2));
+}
+
+#[test]
+fn a_write_that_may_have_been_done_is_not_sent_again() {
+    let server = ends_at_the_second();
+    let client = client(&settings(&server.address(), None));
+    let post = || Request::post(format!("{}/v1/x", client.origin())).body(b"{}".to_vec()).unwrap();
+    run(async {
+        client.send(post()).await.unwrap();
+        assert_eq!(client.send(post()).await.unwrap_err(), Error::Closed);
+    });
+    assert_eq!(server.lines().len(), 2);
+}
+
+#[test]
+fn a_first_request_that_is_not_answered_is_not_sent_again() {
+    let server = Server::plain(|_| Answer::Close);
+    assert_eq!(send(&settings(&server.address(), None)).unwrap_err(), Error::Closed);
+    assert_eq!(server.lines().len(), 1);
+}
+
+#[test]
+fn many_requests_get_through_where_each_connection_ends_unannounced_after_one_reply() {
+    for reply in ["HTTP/1.1 200 OK\r\n\r\n{}", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"] {
+        let server = Server::plain(move |_| Answer::Bytes(reply.as_bytes().to_vec()));
+        let client = client(&settings(&server.address(), None));
+        let all = run(futures_util::future::join_all((0..100).map(|_| client.send(get(&client)))));
+        assert!(all.iter().all(Result::is_ok), "{reply:?}");
+        assert!(server.connections() >= 100);
+    }
+}
+
+#[test]
+fn requests_one_after_another_share_a_connection() {
+    let server = Server::plain(ok());
+    let client = client(&settings(&server.address(), None));
+    run(async {
+        for _ in 0..20 {
+            client.send(get(&client)).await.unwrap();
+        }
+    });
+    assert_eq!((server.lines().len(), server.connections()), (20, 1));
+}
+
+#[test]
+fn a_proxy_that_refuses_is_told_with_its_status_and_only_what_may_pass_is_waited_for() {
+    for (status, user, words, passes) in [
+        (407, "", "the proxy wants a user and a password (status 407)", false),
+        (407, "u:p@", "the proxy does not accept the user and the password (status 407)", false),
+        (403, "", "the proxy refuses to connect kz to this host (status 403)", false),
+        (502, "", "the proxy does not reach the server (status 502)", true),
+        (429, "", "the proxy has no time (status 429)", true),
+    ] {
+        let proxy = Server::plain(move |_| Answer::Reply(status, "", String::new()));
+        let mut settings = settings("https://vault.test:8200", None);
+        settings.proxies.https = Some(format!("http://{user}127.0.0.1:{}", proxy.port));
+        let error = send(&settings).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.is_transient()), (words, passes));
+        assert_eq!(error.hint().is_some(), !passes, "{words}");
+        assert_eq!(proxy.lines(), ["CONNECT vault.test:8200"]);
+        assert_eq!(proxy.seen()[0].header("host"), Some("vault.test:8200"));
+        let told = proxy.seen()[0].header("proxy-authorization").map(str::to_owned);
+        assert_eq!(told.as_deref(), (!user.is_empty()).then_some("Basic dTpw"));
+    }
+}
+
+#[test]
+fn a_proxy_that_reads_requests_wants_its_password_in_each_and_its_407_is_no_answer() {
+    let proxy = Server::plain(|_| Answer::Reply(407, "", String::new()));
+    let mut settings = settings("http://vault.test:8200", None);
+    settings.proxies.http = Some(format!("http://u%40x:p%3a@127.0.0.1:{}", proxy.port));
+    let error = send(&settings).unwrap_err();
+    assert_eq!(error, Error::ProxyWants(error::Named::Http, true));
+    assert_eq!(proxy.seen()[0].header("proxy-authorization"), Some("Basic dUB4OnA6"));
+}
+
+#[test]
+fn a_proxy_that_is_not_there_or_has_no_name_is_told_as_the_proxy() {
+    let port = free_port();
+    for (proxy, words) in [
+        (format!("http://127.0.0.1:{port}"), format!("the proxy 127.0.0.1:{port}: connection refused")),
+        (
+            "http://user:hunter2@proxy.invalid:3128".to_owned(),
+            "the proxy proxy.invalid:3128: the name does not resolve".to_owned(),
+        ),
+    ] {
+        for address in ["https://vault.test:8200", "http://vault.test:8200"] {
+            let mut settings = settings(address, None);
+            settings.proxies = Proxies { https: Some(proxy.clone()), http: Some(proxy.clone()), none: None };
+            let error = send(&settings).unwrap_err();
+            assert_eq!((error.to_string(), error.is_transient()), (words.clone(), true));
+        }
+    }
+}
+
+#[test]
+fn other_kinds_of_proxies_are_refused() {
+    for proxy in ["socks5://127.0.0.1:1080", "socks5h://u:hunter2@proxy", "ftp://proxy"] {
+        let mut settings = settings("https://vault.test:8200", None);
+        settings.proxies.https = Some(proxy.to_owned());
+        assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy, "{proxy}");
+    }
+}
+
+#[test]
+fn a_tunnel_through_a_proxy_leads_to_the_servers_own_certificate() {
+    let authority = Authority::new();
+    let server = Server::tls(authority.server(Fault::None), ok());
+    let proxy = testing::tunnel(server.port);
+    let mut settings = settings("https://localhost.:8200", Some(&authority));
+    settings.proxies.https = Some(format!("127.0.0.1:{proxy}"));
+    assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
+    assert_eq!(server.seen()[0].header("host"), Some("localhost.:8200"));
+}
+
+#[test]
+fn a_socket_is_spoken_to_as_localhost_and_through_no_proxy() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("an agent.sock");
+    let server = Server::socket(&path, ok());
+    let mut settings = settings(&format!("unix://{}", path.display()), None);
+    settings.proxies.http = Some("http://proxy.invalid:3128".to_owned());
+    assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
+    assert_eq!(server.lines(), ["GET /v1/x"]);
+    assert_eq!(server.seen()[0].header("host"), Some("localhost"));
+}
+
+#[test]
+fn what_is_no_socket_is_told_and_only_one_that_is_missing_or_silent_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    drop(std::os::unix::net::UnixListener::bind(path("left")).unwrap());
+    let long = "x".repeat(120);
+    for (name, words, passes) in [
+        ("missing", "there is no such socket", true),
+        ("left", "connection refused", true),
+        (".", "the path names no socket", false),
+        ("left/below", "the path leads through a file that is no directory", false),
+        (long.as_str(), "there is no such socket", true),
+    ] {
+        let error = send(&settings(&format!("unix://{}", path(name).display()), None)).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.is_transient()), (words, passes));
+    }
+}
+
 #[test]
 fn certificates_and_keys_that_are_none_are_named() {
     let mut settings = settings("https://vault.test:8200", None);
@@ -268,12 +431,17 @@ fn addresses_are_checked_and_shown_without_what_could_be_secret() {
         ("https://vault.internal:8200", "https://vault.internal:8200"),
         (" https://vault.internal/ ", "https://vault.internal"),
         ("http://[::1]:8200/prefix/", "http://[::1]:8200/prefix"),
+        ("unix:///run/a agent%20.sock", "unix:///run/a agent%20.sock"),
     ] {
         assert_eq!(Address::parse(text).unwrap().to_string(), shown);
     }
     for (text, invalid) in [
         ("vault:8200", Invalid::Scheme),
-        ("unix:///run/vault.sock", Invalid::Scheme),
+        ("ftp://vault", Invalid::Scheme),
+        ("unix://", Invalid::Socket),
+        ("unix://run/vault.sock", Invalid::Socket),
+        ("unix:///run/", Invalid::Socket),
+        ("unix:/run/vault.sock", Invalid::Scheme),
         ("https://user:hunter2@vault", Invalid::Credentials),
         ("https://vault?token=x", Invalid::Form),
         ("https://vault#x", Invalid::Form),

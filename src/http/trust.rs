@@ -7,11 +7,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
+use super::verifier::Verifier;
 use crate::secret::Secret;
 
 /// Where distributions keep the certificates that the system trusts.
@@ -67,10 +69,18 @@ pub enum Untrusted {
 /// The TLS of one client.
 pub(super) fn config(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Untrusted> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|_| Untrusted::Mismatch)?
-        .with_root_certificates(store(roots)?);
+        .map_err(|_| Untrusted::Mismatch)?;
+    let (store, trusted) = store(roots)?;
+    let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
+    let builder = match chains {
+        Ok(chains) => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::new(chains, trusted)))
+        }
+        // Without a single root: nobody is believed.
+        Err(_) => builder.with_root_certificates(RootCertStore::empty()),
+    };
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
@@ -91,36 +101,42 @@ fn read_identity(
     Ok((chain, key))
 }
 
-fn store(roots: &Roots) -> Result<RootCertStore, Untrusted> {
+/// Those who are believed, and their certificates where they are from a file.
+fn store(roots: &Roots) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Untrusted> {
     let mut store = RootCertStore::empty();
+    let mut trusted = Vec::new();
     match roots {
         Roots::Only(texts) => {
             for (name, text) in texts {
                 for certificate in certificates(name, text)? {
-                    store.add(certificate).map_err(|_| Untrusted::BadCertificate(name.clone()))?;
+                    let added = store.add(certificate.clone());
+                    added.map_err(|_| Untrusted::BadCertificate(name.clone()))?;
+                    trusted.push(certificate);
                 }
             }
         }
         Roots::System(Some(named)) => {
             let name = named.display().to_string();
             let text = std::fs::read(named).map_err(|_| Untrusted::Unreadable(name.clone()))?;
-            store.add_parsable_certificates(certificates(&name, &text)?);
+            trusted = certificates(&name, &text)?;
+            store.add_parsable_certificates(trusted.iter().cloned());
         }
         Roots::System(None) => match SYSTEM_FILES.iter().find_map(|file| system(Path::new(file))) {
-            Some(found) => store = found,
+            Some(found) => (store, trusted) = found,
             None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         },
     }
-    Ok(store)
+    Ok((store, trusted))
 }
 
 /// The system's list in one of its places, unless there is nothing to be had from it.
-fn system(file: &Path) -> Option<RootCertStore> {
+fn system(file: &Path) -> Option<(RootCertStore, Vec<CertificateDer<'static>>)> {
     let text = std::fs::read(file).ok()?;
     let mut store = RootCertStore::empty();
     // A list of a hundred may hold one that this library does not take; that one is not trusted.
-    store.add_parsable_certificates(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok));
-    (!store.is_empty()).then_some(store)
+    let trusted: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
+    store.add_parsable_certificates(trusted.iter().cloned());
+    (!store.is_empty()).then_some((store, trusted))
 }
 
 fn certificates(name: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Untrusted> {

@@ -1,10 +1,12 @@
 //! How many requests go to one server at once: as many as the user said, or else as connections carry.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::http::{MOST_CONNECTIONS, Protocol};
+#[cfg(test)]
+use crate::http::MOST_CONNECTIONS;
+use crate::http::{Client, Protocol};
 
 use super::Terms;
 
@@ -18,28 +20,28 @@ pub(super) struct Lanes {
     free: Semaphore,
     /// How many there are, where the user said.
     fixed: Option<usize>,
-    widened: AtomicBool,
+    /// How many there are now.
+    width: AtomicUsize,
 }
 
 impl Lanes {
-    /// As many as connections, unless the user said.
-    pub(super) fn new(terms: &Terms) -> Self {
-        Self::of(terms.concurrency)
+    /// As many as connections to `client`'s server, unless the user said: then there may be as many connections.
+    pub(super) fn new(terms: &Terms, client: &Client) -> Self {
+        if let Some(fixed) = terms.concurrency {
+            client.allow(fixed);
+        }
+        Self::of(terms.concurrency, client.connections())
     }
 
-    fn of(fixed: Option<usize>) -> Self {
-        let free = Semaphore::new(fixed.unwrap_or(MOST_CONNECTIONS));
-        Self { free, fixed, widened: AtomicBool::new(false) }
+    fn of(fixed: Option<usize>, width: usize) -> Self {
+        let free = Semaphore::new(fixed.unwrap_or(width));
+        Self { free, fixed, width: AtomicUsize::new(width) }
     }
 
     /// Others to the same server, all of them free: what these have learnt is true of them too.
     #[cfg(feature = "provider-vault")]
     pub(super) fn alike(&self) -> Self {
-        let lanes = Self::of(self.fixed);
-        if self.widened.load(Ordering::Relaxed) {
-            lanes.learn(Protocol::Http2);
-        }
-        lanes
+        Self::of(self.fixed, self.width.load(Ordering::Relaxed))
     }
 
     /// A turn to ask. Held until there is an answer.
@@ -50,9 +52,16 @@ impl Lanes {
 
     /// Widens the road where one connection carries many requests, unless the user said how wide it is.
     pub(super) fn learn(&self, protocol: Protocol) {
-        if protocol == Protocol::Http2 && !self.widened.swap(true, Ordering::Relaxed) && self.fixed.is_none()
-        {
-            self.free.add_permits(STREAMS - MOST_CONNECTIONS);
+        if protocol == Protocol::Http2 {
+            self.widen(STREAMS);
+        }
+    }
+
+    /// Widens the road to so many connections, unless the user said how wide it is. It does not become narrower.
+    pub(super) fn widen(&self, width: usize) {
+        let before = self.width.fetch_max(width, Ordering::Relaxed);
+        if self.fixed.is_none() {
+            self.free.add_permits(width.saturating_sub(before));
         }
     }
 }
@@ -62,10 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_road_is_widened_once_and_for_http_2_only() {
-        let lanes = Lanes::new(&Terms::default());
+    fn a_road_is_widened_once_and_by_http_2_or_by_more_connections() {
+        let lanes = Lanes::of(None, MOST_CONNECTIONS);
         lanes.learn(Protocol::Http1);
+        lanes.widen(MOST_CONNECTIONS);
         assert_eq!(lanes.free.available_permits(), MOST_CONNECTIONS);
+        lanes.widen(50);
+        lanes.widen(MOST_CONNECTIONS);
+        assert_eq!(lanes.free.available_permits(), 50);
         for _ in 0..2 {
             lanes.learn(Protocol::Http2);
             assert_eq!(lanes.free.available_permits(), STREAMS);
@@ -74,15 +87,16 @@ mod tests {
 
     #[test]
     fn what_the_user_said_stays() {
-        let lanes = Lanes::new(&Terms { concurrency: Some(3), ..Terms::default() });
+        let lanes = Lanes::of(Some(3), MOST_CONNECTIONS);
         lanes.learn(Protocol::Http2);
+        lanes.widen(50);
         assert_eq!(lanes.free.available_permits(), 3);
     }
 
     #[cfg(feature = "provider-vault")]
     #[test]
     fn others_begin_as_wide_as_these_have_become() {
-        let lanes = Lanes::new(&Terms::default());
+        let lanes = Lanes::of(None, MOST_CONNECTIONS);
         assert_eq!(lanes.alike().free.available_permits(), MOST_CONNECTIONS);
         lanes.learn(Protocol::Http2);
         let alike = lanes.alike();

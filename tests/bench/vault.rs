@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::fake::{Transport, Vault};
 use crate::fake_server::Fake;
-use crate::scene::{Scene, head};
+use crate::scene::{FAR_TRIP, Scene, head, head_at};
 
 fn variables(fake: &Fake<Vault>, url: String) -> Vec<(&'static str, String)> {
     let token = fake.configure(|vault| vault.root());
@@ -51,4 +51,6 @@ pub(crate) fn measure() {
         }
         fields(transport, 100).row(&format!("{protocol}, 100 fields of one document"), "1 request");
     }
+    head_at(FAR_TRIP, "Vault in plain HTTP, far away");
+    documents(Transport::Plain, 100).distant_row("HTTP/1.1, documents: 100", "<= 4 RTT");
 }

@@ -1,11 +1,13 @@
 //! What reading from Vault costs, in counts: requests, connections, and waves of requests that wait for one another.
 //! No time is measured here; `make bench` does that.
 
+use std::process::Child;
+
 use serde_json::json;
 
-use crate::fake::{Protocol, Transport};
+use crate::fake::{Fake, Protocol, Transport};
 use crate::vault_stage::Stage;
-use crate::waves::waves;
+use crate::waves::{distant_waves, waves};
 
 const EXPORT: &[&str] = &["export", "--format", "env", "--output", "out"];
 
@@ -104,14 +106,22 @@ fn three_failing_secrets_among_ten_are_all_reported_and_nothing_is_written() {
 }
 
 fn waves_of_a_hundred(transport: Transport) -> (Vec<usize>, usize) {
+    waves_of(100, transport, waves)
+}
+
+fn waves_of(
+    count: usize,
+    transport: Transport,
+    waves: fn(&Fake, &mut Child) -> Vec<usize>,
+) -> (Vec<usize>, usize) {
     let stage = Stage::new(transport);
-    stage.documents(100);
+    stage.documents(count);
     stage.fake.hold();
     let mut kz =
         stage.spawn(&["--timeout", "600s", "--quiet", "export", "--format", "env", "--output", "out"]);
     let waves = waves(&stage.fake, &mut kz);
     assert!(kz.wait().expect("kz").success());
-    assert_eq!(waves.iter().sum::<usize>(), 100);
+    assert_eq!(waves.iter().sum::<usize>(), count);
     (waves, stage.fake.connections())
 }
 
@@ -127,4 +137,20 @@ fn a_hundred_documents_are_at_most_6_round_trips_of_http2() {
 fn a_hundred_documents_are_at_most_9_round_trips_of_http1() {
     let (waves, connections) = waves_of_a_hundred(Transport::Http1);
     assert!(waves.len() + 4 <= 9 && connections <= 32, "{waves:?} on {connections} connections");
+}
+
+/// Before the first wave stands one round trip for TCP, and one more before what goes over further connections.
+#[test]
+fn a_hundred_documents_far_away_are_at_most_4_round_trips_of_plain_http() {
+    let (waves, connections) = waves_of(100, Transport::Plain, distant_waves);
+    assert!(waves.len() + 2 <= 4, "{waves:?} on {connections} connections");
+    assert!((33..=100).contains(&connections), "{waves:?} on {connections} connections");
+}
+
+#[test]
+fn no_more_than_a_hundred_connections_go_anywhere_and_few_documents_need_few() {
+    let (waves, connections) = waves_of(300, Transport::Plain, distant_waves);
+    assert!(connections <= 100 && waves.iter().all(|wave| *wave <= 100), "{waves:?} on {connections}");
+    let (waves, connections) = waves_of(5, Transport::Plain, distant_waves);
+    assert!(connections <= 5, "{waves:?} on {connections} connections");
 }

@@ -15,6 +15,16 @@ fn sleeps(stat: &str) -> bool {
 /// Holds all requests until neither kz nor the fake has anything to do, then answers them: a wave. Returns their
 /// sizes. The fake has to hold from before kz was started.
 pub(crate) fn waves<B: Backend>(fake: &Fake<B>, kz: &mut Child) -> Vec<usize> {
+    waves_after(25, fake, kz)
+}
+
+/// The same of a server that is far away: each wave is held for so long that kz has to take the way for long.
+pub(crate) fn distant_waves<B: Backend>(fake: &Fake<B>, kz: &mut Child) -> Vec<usize> {
+    waves_after(150, fake, kz)
+}
+
+/// Looks every 2 ms, and releases a wave when nobody had anything to do so many times.
+fn waves_after<B: Backend>(looks: usize, fake: &Fake<B>, kz: &mut Child) -> Vec<usize> {
     let (client, server) = (format!("/proc/{}/stat", kz.id()), fake.stat());
     let mut waves = Vec::new();
     let mut quiet = 0;
@@ -22,7 +32,7 @@ pub(crate) fn waves<B: Backend>(fake: &Fake<B>, kz: &mut Child) -> Vec<usize> {
         std::thread::sleep(Duration::from_millis(2));
         let still = fake.held() > 0 && sleeps(&client) && sleeps(&server);
         quiet = if still { quiet + 1 } else { 0 };
-        if quiet == 25 {
+        if quiet == looks {
             waves.push(fake.release());
             quiet = 0;
         }

@@ -3,8 +3,7 @@
 //!
 //! Invariants: `/etc/hosts` comes first; nobody is asked but the name servers of `/etc/resolv.conf`, or, where it names
 //! none, this machine's own (resolv.conf(5)); `localhost` leads to this machine and is asked of nobody; what is looked
-//! up is looked up anew each time, since both files may come late. A server can be asked for by the name in its
-//! certificate, though it is reached by another.
+//! up is looked up anew each time, since both files may come late.
 
 mod name_server;
 mod search;
@@ -12,39 +11,10 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-
-use super::address::Address;
 use super::error::Unresolved;
 use system::System;
-
-/// Looks names up; one of them by another.
-pub(super) struct Resolver {
-    instead: Option<(String, String)>,
-}
-
-impl Resolver {
-    /// Looks `reached`'s host up where `named`'s is asked for.
-    pub(super) fn new(named: &Address, reached: &Address) -> Self {
-        let (named, reached) = (named.host().to_owned(), reached.host().trim_matches(['[', ']']).to_owned());
-        Self { instead: (named != reached).then_some((named, reached)) }
-    }
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = match &self.instead {
-            Some((named, reached)) if named == name.as_str() => reached.clone(),
-            _ => name.as_str().to_owned(),
-        };
-        Box::pin(async move {
-            let addresses = lookup(&host).await?;
-            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
-        })
-    }
-}
 
 /// The addresses of a host, the better ones first: never none.
 pub(super) async fn lookup(host: &str) -> Result<Vec<IpAddr>, Unresolved> {

@@ -53,13 +53,14 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(client: Client, identity: Identity, terms: &Terms) -> Self {
-        let lanes = Lanes::new(terms);
+        let lanes = Lanes::new(terms, &client);
         Self { client, identity, terms: terms.clone(), lanes, said: AtomicBool::new(false) }
     }
 
     /// Ends when a connection stands.
     pub(super) async fn stands(&self) {
         self.client.stands().await;
+        self.lanes.widen(self.client.connections());
     }
 
     /// One version.
@@ -100,6 +101,7 @@ impl Place {
             Err(error) => return wire::unreached(error),
         };
         self.lanes.learn(reply.protocol);
+        self.lanes.widen(self.client.connections());
         match wire::judge(reply) {
             Attempt::Done(reply) => match answer::document(&reply.body, resource) {
                 Ok(document) => Attempt::Done(document),

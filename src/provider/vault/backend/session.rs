@@ -72,7 +72,7 @@ impl<'a> Session<'a> {
     fn plain(client: &'a http::Client, terms: &'a Terms) -> Self {
         // Agents refuse requests without it, against requests that a browser was tricked into.
         let mark = (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
-        let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms));
+        let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms, client));
         Self { client, terms, headers, lanes, bearer: Bearer::Nobody, vault: Arc::default() }
     }
 
@@ -110,6 +110,7 @@ impl<'a> Session<'a> {
     /// Ends when a connection stands.
     pub(super) async fn stands(&self) {
         self.client.stands().await;
+        self.lanes.widen(self.client.connections());
     }
 
     /// A turn to ask. Held until there is an answer.
@@ -202,6 +203,7 @@ impl<'a> Session<'a> {
 
     fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
         self.lanes.learn(reply.protocol);
+        self.lanes.widen(self.client.connections());
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }

@@ -78,7 +78,9 @@ impl Trouble {
                 };
                 let hint = match last {
                     // What speaks TLS hangs up on whoever does not.
-                    Some(Self::Connection(http::Error::Closed)) if !address.is_https() => {
+                    Some(Self::Connection(http::Error::Closed))
+                        if !address.is_https() && address.socket().is_none() =>
+                    {
                         http::Error::NotHttp.hint().map(str::to_owned)
                     }
                     last => last.as_ref().and_then(Self::hint),
