@@ -7,6 +7,8 @@ use std::fmt;
 use reqwest::Url;
 use thiserror::Error;
 
+use crate::literal;
+
 /// The address of a server. `Display` is what may be printed: without credentials, query and fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(Url);
@@ -31,6 +33,9 @@ impl Address {
         let text = text.trim();
         if !(text.starts_with("https://") || text.starts_with("http://")) {
             return Err(Invalid::Scheme);
+        }
+        if literal::looks_like_credential(text) {
+            return Err(Invalid::Credentials);
         }
         let url = Url::parse(text).map_err(|_| Invalid::Form)?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
+use crate::reading;
 use crate::secret::Secret;
 
 /// Where distributions keep the certificates that the system trusts.
@@ -22,6 +23,9 @@ const SYSTEM_FILES: &[&str] = &[
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 ];
+
+/// A list of certificates is some hundred KiB.
+const LARGEST: u64 = 16 << 20;
 
 /// Whom to believe.
 #[derive(Clone, Debug)]
@@ -103,8 +107,8 @@ fn store(roots: &Roots) -> Result<RootCertStore, Untrusted> {
         }
         Roots::System(Some(named)) => {
             let name = named.display().to_string();
-            let text = std::fs::read(named).map_err(|_| Untrusted::Unreadable(name.clone()))?;
-            store.add_parsable_certificates(certificates(&name, &text)?);
+            let text = reading::read(named, LARGEST).map_err(|_| Untrusted::Unreadable(name.clone()))?;
+            store.add_parsable_certificates(certificates(&name, text.expose())?);
         }
         Roots::System(None) => match SYSTEM_FILES.iter().find_map(|file| system(Path::new(file))) {
             Some(found) => store = found,
@@ -116,10 +120,10 @@ fn store(roots: &Roots) -> Result<RootCertStore, Untrusted> {
 
 /// The system's list in one of its places, unless there is nothing to be had from it.
 fn system(file: &Path) -> Option<RootCertStore> {
-    let text = std::fs::read(file).ok()?;
+    let text = reading::read(file, LARGEST).ok()?;
     let mut store = RootCertStore::empty();
     // A list of a hundred may hold one that this library does not take; that one is not trusted.
-    store.add_parsable_certificates(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok));
+    store.add_parsable_certificates(CertificateDer::pem_slice_iter(text.expose()).filter_map(Result::ok));
     (!store.is_empty()).then_some(store)
 }
 
