@@ -3,9 +3,12 @@
 
 pub mod calendar;
 pub mod json;
+mod literal;
 pub mod log;
 pub mod patience;
+pub mod reading;
 pub mod secret;
+pub mod signals;
 
 pub mod doctor;
 pub mod exec;

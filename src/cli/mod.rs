@@ -43,14 +43,12 @@ pub fn main() -> ExitCode {
     exec::forbid_core_dumps();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let format = format(&typed);
-    std::panic::set_hook(Box::new(move |panic| {
-        crate::log::line(format, "error", &panic_words(panic.location()));
-    }));
+    let style = style(&typed);
+    end_on_panics(style, format);
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error, style(&typed), format),
+        Err(error) => return not_understood(&error, style, format),
     };
-    let style = if matches!(arguments.command, Command::Run(_)) { Style::Run } else { Style::Plain };
     match run(&arguments) {
         Ok(code) => code,
         Err(failure) => report(&failure, style, format),
@@ -60,6 +58,17 @@ pub fn main() -> ExitCode {
 /// What can be typed, for the manual pages. Its version is the number alone.
 pub fn command() -> clap::Command {
     Arguments::command().version(env!("CARGO_PKG_VERSION"))
+}
+
+/// A panic, of kz's or of a library's, is a failure of kz's like any other: said in words, with an exit code, and with
+/// nothing left running. Without this it would be SIGABRT.
+fn end_on_panics(style: Style, format: Format) {
+    std::panic::set_hook(Box::new(move |panic| {
+        crate::log::line(format, "error", &panic_words(panic.location()));
+        crate::signals::end_groups();
+        #[expect(clippy::exit, reason = "nothing can be returned from a panic")]
+        std::process::exit(report::exit_code(Code::Internal, style).into());
+    }));
 }
 
 /// The place of a panic and nothing of its message, which quotes what a slice or a conversion was given.

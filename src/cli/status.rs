@@ -3,6 +3,7 @@
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
 use crate::json::quoted;
+use crate::literal::redacted;
 use crate::log::escape;
 use crate::plan::{Declaration, Plan, Source};
 use crate::provider::FailureKind;
@@ -112,8 +113,10 @@ fn json(rows: &[Row<'_>]) -> String {
             ("state", row.state),
         ];
         members.extend(row.cause.as_deref().map(|cause| ("cause", cause)));
-        let members: Vec<String> =
-            members.iter().map(|(key, text)| format!("{}:{}", quoted(key), quoted(text))).collect();
+        let members: Vec<String> = members
+            .iter()
+            .map(|(key, text)| format!("{}:{}", quoted(key), quoted(&redacted(text))))
+            .collect();
         format!("  {{{}}}", members.join(","))
     };
     if rows.is_empty() {

@@ -15,7 +15,6 @@ pub mod variables;
 mod check;
 mod files;
 mod keys;
-pub(crate) mod literal;
 mod provider;
 mod scope;
 mod table;
@@ -25,6 +24,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use crate::literal;
 use crate::plan::Declaration;
 use locate::Found;
 use output::Output;
@@ -124,9 +124,11 @@ pub fn load(request: &Request, process: &Process) -> Result<Loaded, Error> {
     match check_sources(&mut sources, &path, environment, process) {
         Ok(config) => match &config.environment {
             // Falling back to `[secrets]` could hand production's values to a test.
-            Some(wanted) if !config.environments.contains(wanted) => {
-                Err(Error::UnknownEnvironment { path, wanted: wanted.clone(), known: config.environments })
-            }
+            Some(wanted) if !config.environments.contains(wanted) => Err(Error::UnknownEnvironment {
+                path,
+                wanted: literal::shown(wanted).to_owned(),
+                known: config.environments,
+            }),
             _ => Ok(Loaded { config, path, local }),
         },
         Err(problems) => Err(Error::Problems { sources, problems }),

@@ -139,7 +139,7 @@ impl Problems {
 
 /// A word of a file as a message may show it: nothing that could be a credential in the wrong place.
 pub fn shown(word: &str) -> String {
-    if word.len() > 64 || super::literal::may_be_credential(word) {
+    if word.len() > 64 || crate::literal::may_be_credential(word) {
         "***".to_owned()
     } else {
         word.to_owned()

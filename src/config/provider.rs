@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::literal;
 use crate::provider::registry::{self, Address, Descriptor};
 use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
 
-use super::problem::{self, Mistake, Problems};
+use super::problem::{self, Mistake, Place, Problems};
 use super::table::{Entry, Node};
 use super::variables::Process;
 
@@ -84,9 +85,9 @@ impl Reader<'_> {
 
     fn value(&self, setting: &Setting, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
         match setting.kind {
-            Kind::Text => node.text(setting.name, problems).map(|text| Value::Text(text.to_owned())),
+            Kind::Text => place_of(setting.name, node, problems).map(|text| Value::Text(text.to_owned())),
             Kind::Address => {
-                let address = node.text(setting.name, problems)?;
+                let address = place_of(setting.name, node, problems)?;
                 match check_address(address) {
                     Ok(()) => Some(Value::Text(address.trim_end_matches('/').to_owned())),
                     Err(message) => {
@@ -97,12 +98,15 @@ impl Reader<'_> {
                 }
             }
             Kind::Path => {
-                let path = node.text(setting.name, problems)?;
+                let path = place_of(setting.name, node, problems)?;
                 Some(Value::Paths(vec![self.path(path, node, problems)?]))
             }
             Kind::Paths => {
                 let texts = node.texts(setting.name, problems);
-                let paths = texts.into_iter().filter_map(|(text, _)| self.path(text, node, problems));
+                let paths = texts.into_iter().filter_map(|(text, place)| {
+                    let text = checked(setting.name, text, place, problems)?;
+                    self.path(text, node, problems)
+                });
                 Some(Value::Paths(paths.collect()))
             }
             Kind::Boolean => node.boolean(setting.name, problems).map(Value::Boolean),
@@ -222,6 +226,21 @@ fn descriptor(
         }
         _ => Some(descriptor),
     }
+}
+
+/// The text of a setting, which names a thing and is none of kz's credentials.
+fn place_of<'a>(name: &str, node: Node<'a>, problems: &mut Problems) -> Option<&'a str> {
+    checked(name, node.text(name, problems)?, node.place(), problems)
+}
+
+fn checked<'a>(name: &str, text: &'a str, place: Place, problems: &mut Problems) -> Option<&'a str> {
+    if !literal::looks_like_credential(text) {
+        return Some(text);
+    }
+    let message = format!("`{name}` holds what looks like a credential: it takes no credential itself");
+    let hint = "put the credential into a file that kz's user alone can read, and name the file where a path is taken";
+    problems.add_with_hint(place, Mistake::Credential, message, hint);
+    None
 }
 
 fn check_address(address: &str) -> Result<(), &'static str> {

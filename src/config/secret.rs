@@ -1,5 +1,6 @@
 //! One secret of `[secrets]`: a table of keys, perhaps laid over by an environment and by the local file.
 
+use crate::literal;
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Delivery, Reference, Scope, Source, WhenAbsent};
 use crate::provider::DocumentRef;
@@ -8,7 +9,6 @@ use crate::publish::RelativePath;
 use crate::resolve::template::Template;
 
 use super::keys::{self, Group};
-use super::literal;
 use super::problem::{self, Mistake, Place, Problems};
 use super::provider::Instances;
 use super::scope;

@@ -159,7 +159,7 @@ fn key_length(line: &str) -> usize {
         None => 0,
     };
     let edge = line.floor_char_boundary(shown);
-    if super::literal::may_be_credential(&line[..edge]) { 0 } else { edge }
+    if crate::literal::may_be_credential(&line[..edge]) { 0 } else { edge }
 }
 
 /// Collects the spans of all strings that are not harmless, and of everything in which `#` begins no comment.
@@ -179,7 +179,7 @@ fn hide_in(
     match value.get_ref() {
         DeValue::Table(table) => return hide_strings(table, hidden, leaves),
         DeValue::Array(items) => return items.iter().for_each(|item| hide_in(key, item, hidden, leaves)),
-        DeValue::String(text) if HARMLESS.contains(&key) && !super::literal::may_be_credential(text) => {}
+        DeValue::String(text) if HARMLESS.contains(&key) && !crate::literal::may_be_credential(text) => {}
         DeValue::Boolean(_) => {}
         _ => hidden.push(value.span()),
     }

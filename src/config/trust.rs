@@ -14,11 +14,13 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
+use crate::reading::quoted;
+
 /// Why a file is not obeyed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is not there.
-    #[error("`{}` does not exist", .0.display())]
+    #[error("{} does not exist", quoted(.0))]
     Missing(PathBuf),
     /// Docker makes an empty directory when the source of a bind mount is missing.
     #[error("`{}` is a directory", .0.display())]

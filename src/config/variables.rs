@@ -1,8 +1,6 @@
 //! The process that kz runs in: environment, working directory, ids. The one file that reads them.
 //!
-//! What the AWS SDK reads besides, by itself: `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` with `HOME`;
-//! `AWS_CONTAINER_CREDENTIALS_*` and `AWS_CONTAINER_AUTHORIZATION_TOKEN[_FILE]`; `AWS_EC2_METADATA_*`;
-//! `AWS_ENDPOINT_URL[_*]` and `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`; `AWS_USE_FIPS_ENDPOINT` and
+//! What the AWS SDK reads besides, by itself: `HOME` and `AWS_ENDPOINT_URL_SSO` for the portal; `AWS_USE_FIPS_ENDPOINT` and
 //! `AWS_USE_DUALSTACK_ENDPOINT`; further settings of its own that change nothing of who kz is.
 //!
 //! What providers read of it through [`Surroundings`] stands in their own files; of Google's variables they are
@@ -53,13 +51,13 @@ impl Process {
         })
     }
 
-    /// The variable `name`, unless it is unset or empty: Compose sets what it cannot find to nothing.
+    /// The variable `name`, unless it is unset, empty or blank: Compose sets what it cannot find to nothing.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables
             .iter()
             .rev()
-            .find(|(known, value)| known == name && !value.is_empty())
-            .map(|(_, value)| value.as_os_str())
+            .find(|(known, value)| known == name && !value.as_bytes().trim_ascii().is_empty())
+            .map(|(_, value)| OsStr::from_bytes(value.as_bytes().trim_ascii()))
     }
 
     /// Like [`Self::variable`], for what has to be text.
@@ -88,6 +86,11 @@ impl Surroundings for View<'_> {
         let value =
             self.process.variables.iter().rev().find(|(known, _)| known.as_bytes() == name.as_bytes());
         value.map(|(_, value)| Secret::new(value.clone().into_vec()))
+    }
+
+    fn variables(&self) -> Vec<Secret> {
+        let values = self.process.variables.iter().map(|(_, value)| value);
+        values.map(|value| Secret::new(value.clone().into_vec())).collect()
     }
 
     fn base(&self) -> &Path {

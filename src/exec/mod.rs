@@ -1,8 +1,8 @@
 //! Becoming CMD: its environment, its arguments, and execve; and the program that kz itself is.
 //!
 //! Invariants: kz does not stay behind, so CMD has kz's process id and gets its signals itself; the
-//! signal dispositions and the core-dump protection that kz set for itself are not passed on; the only
-//! `unsafe` of kz is in this module.
+//! signal dispositions and the core-dump protection that kz set for itself are not passed on; beside
+//! `signals`, `unsafe` is in this module alone.
 
 pub mod env_file;
 pub mod environment;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use url::Url;
 
+use crate::literal;
+
 /// The address of a server. `Display` is what may be printed: without credentials, query and fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
@@ -42,6 +44,9 @@ impl Address {
         }
         if !(text.starts_with("https://") || text.starts_with("http://")) {
             return Err(Invalid::Scheme);
+        }
+        if literal::looks_like_credential(text) {
+            return Err(Invalid::Credentials);
         }
         let url = Url::parse(text).map_err(|_| Invalid::Form)?;
         if !url.username().is_empty() || url.password().is_some() {

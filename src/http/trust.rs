@@ -14,6 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
 use super::verifier::Verifier;
+use crate::reading;
 use crate::secret::Secret;
 
 /// Where distributions keep the certificates that the system trusts.
@@ -24,6 +25,9 @@ const SYSTEM_FILES: &[&str] = &[
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 ];
+
+/// A list of certificates is some hundred KiB.
+const LARGEST: u64 = 16 << 20;
 
 /// Whom to believe.
 #[derive(Clone, Debug)]
@@ -117,8 +121,8 @@ fn store(roots: &Roots) -> Result<(RootCertStore, Vec<CertificateDer<'static>>),
         }
         Roots::System(Some(named)) => {
             let name = named.display().to_string();
-            let text = std::fs::read(named).map_err(|_| Untrusted::Unreadable(name.clone()))?;
-            trusted = certificates(&name, &text)?;
+            let text = reading::read(named, LARGEST).map_err(|_| Untrusted::Unreadable(name.clone()))?;
+            trusted = certificates(&name, text.expose())?;
             store.add_parsable_certificates(trusted.iter().cloned());
         }
         Roots::System(None) => match SYSTEM_FILES.iter().find_map(|file| system(Path::new(file))) {
@@ -131,10 +135,10 @@ fn store(roots: &Roots) -> Result<(RootCertStore, Vec<CertificateDer<'static>>),
 
 /// The system's list in one of its places, unless there is nothing to be had from it.
 fn system(file: &Path) -> Option<(RootCertStore, Vec<CertificateDer<'static>>)> {
-    let text = std::fs::read(file).ok()?;
+    let text = reading::read(file, LARGEST).ok()?;
     let mut store = RootCertStore::empty();
     // A list of a hundred may hold one that this library does not take; that one is not trusted.
-    let trusted: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
+    let trusted: Vec<_> = CertificateDer::pem_slice_iter(text.expose()).filter_map(Result::ok).collect();
     store.add_parsable_certificates(trusted.iter().cloned());
     (!store.is_empty()).then_some((store, trusted))
 }

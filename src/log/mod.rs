@@ -1,7 +1,7 @@
 //! What kz says while it works: lines on stderr, for people (`kz: …`) or for programs (one JSON object a line).
 //!
-//! Invariants: stdout is never touched; control characters are escaped, so that no text from
-//! outside can forge a line or move the cursor; no line holds a value. A closed stderr is no reason
+//! Invariants: stdout is never touched; every text for people goes through [`escape`], on stdout too, so that none from
+//! outside can forge a line or move the cursor, or holds what looks like a credential; no line holds a value. A closed stderr is no reason
 //! to fail a delivery.
 
 mod wait;
@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use crate::calendar;
 use crate::json::quoted;
+use crate::literal::redacted;
 pub use wait::Wait;
 
 /// How much is said.
@@ -113,8 +114,9 @@ pub fn say(lines: &str) {
     let _ = std::io::stderr().write_all(format!("{lines}\n").as_bytes());
 }
 
-/// `text` with control characters made visible; line breaks become `\n`.
+/// `text` with control characters made visible, line breaks as `\n`, and without credentials that got into it.
 pub fn escape(text: &str) -> String {
+    let text = redacted(text);
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || is_bidirectional_control(character) {
@@ -138,6 +140,13 @@ mod tests {
     #[test]
     fn control_characters_cannot_forge_a_line() {
         assert_eq!(escape("a\nkz: wrote\u{1b}[2J\u{202e}é"), "a\\nkz: wrote\\u{1b}[2J\\u{202e}é");
+    }
+
+    #[test]
+    fn a_credential_that_got_into_a_text_does_not_get_out() {
+        let token = "hvs.CAESIJabcdefghijk";
+        assert_eq!(escape(&format!("`/app/{token}` is no file\n")), "`/app/***` is no file\\n");
+        assert!(!record("error", token, &[]).contains(token));
     }
 
     #[test]

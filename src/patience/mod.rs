@@ -212,6 +212,11 @@ impl Patience {
         }
     }
 
+    /// When nothing is begun any more.
+    pub fn deadline(&self) -> Instant {
+        self.0.deadline
+    }
+
     /// Where to say what happens meanwhile.
     pub fn log(&self) -> Log {
         self.0.log

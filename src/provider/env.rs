@@ -1,6 +1,7 @@
 //! `env`: a variable of kz's own environment is one document, byte for byte.
 //!
-//! Invariants: unset is absent, empty is a value, and no name is guessed at or folded in case.
+//! Invariants: unset is absent; what is set to nothing, as Compose sets what it cannot find, is blank: absent where a
+//! default or `optional` says what then; white space is a value; no name is guessed at or folded in case.
 
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
@@ -51,8 +52,10 @@ impl Variables<'_> {
         }
         match self.surroundings.variable(&document.path) {
             Some(content) => {
+                let is_blank = content.expose().is_empty();
                 let shape = shape_of(&document.path, content.expose());
-                Outcome::Found(Document { content, shape, version: None, lease: None })
+                let document = Document { content, shape, version: None, lease: None };
+                if is_blank { Outcome::Blank(document) } else { Outcome::Found(document) }
             }
             None => Outcome::Absent,
         }
@@ -66,13 +69,17 @@ mod tests {
     use crate::provider::fixture::{Fixture, fetch};
 
     #[test]
-    fn bytes_come_as_they_are_and_empty_is_not_unset() {
-        let fixture = Fixture::new().with_variable("RAW", b"\xff\n").with_variable("EMPTY", b"");
+    fn bytes_come_as_they_are_white_space_too_and_empty_is_blank() {
+        let fixture = Fixture::new()
+            .with_variable("RAW", b"\xff\n")
+            .with_variable("EMPTY", b"")
+            .with_variable("BLANK", b" ");
         let provider = build(&Settings::default(), &fixture);
-        let outcomes = fetch(&*provider, &["RAW", "EMPTY", "raw"]);
+        let outcomes = fetch(&*provider, &["RAW", "EMPTY", "raw", "BLANK"]);
         assert!(matches!(&outcomes[0], Outcome::Found(found) if found.content.expose() == b"\xff\n"));
-        assert!(matches!(&outcomes[1], Outcome::Found(found) if found.content.expose().is_empty()));
+        assert!(matches!(&outcomes[1], Outcome::Blank(_)));
         assert!(matches!(&outcomes[2], Outcome::Absent));
+        assert!(matches!(&outcomes[3], Outcome::Found(found) if found.content.expose() == b" "));
     }
 
     #[test]

@@ -45,6 +45,10 @@ impl Surroundings for Fixture {
         self.variables.get(name).cloned()
     }
 
+    fn variables(&self) -> Vec<Secret> {
+        self.variables.values().cloned().collect()
+    }
+
     fn base(&self) -> &Path {
         self.directory.path()
     }

@@ -9,6 +9,7 @@ pub mod age;
 pub mod aws;
 #[cfg(feature = "https")]
 mod certificates;
+mod discreet;
 pub mod env;
 pub mod file;
 #[cfg(test)]
@@ -23,6 +24,8 @@ mod local_file;
 pub mod onepassword;
 #[cfg(any(feature = "provider-1password", feature = "provider-gcp"))]
 mod percent;
+#[cfg(any(feature = "provider-1password", feature = "provider-aws"))]
+mod program;
 pub mod registry;
 pub mod settings;
 mod shape;
@@ -120,6 +123,8 @@ pub struct Absence {
 pub enum Outcome {
     /// It is there.
     Found(Document),
+    /// It is there and holds nothing, which is as good as absent where something else is to be used then.
+    Blank(Document),
     /// The backend answered that there is no such document.
     Absent,
     /// The same, and it can be said why.
@@ -175,9 +180,15 @@ impl Default for Terms {
 pub trait Surroundings: Sync {
     /// The environment variable `name`, byte for byte, when it is set.
     fn variable(&self, name: &str) -> Option<Secret>;
-    /// The same, unless it is set to nothing: Compose sets what it cannot find to nothing.
+    /// What all variables hold, so that none of it is repeated.
+    fn variables(&self) -> Vec<Secret>;
+    /// One of kz's own variables: without a byte order mark or white space around what it holds, and unless that is
+    /// nothing, which Compose makes of what it cannot find.
     fn given(&self, name: &str) -> Option<Secret> {
-        self.variable(name).filter(|value| !value.expose().is_empty())
+        let value = self.variable(name)?;
+        let bytes = value.expose();
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+        (!bytes.is_empty()).then(|| Secret::new(bytes.to_vec()))
     }
     /// The same, where it is text.
     fn given_text(&self, name: &str) -> Option<String> {

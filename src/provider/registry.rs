@@ -4,6 +4,7 @@
 //! Invariant: nothing else in kz names a provider. One that this version does not contain is
 //! listed all the same, so that its configuration is checked today; using it says so.
 
+use super::discreet::{Discreet, Suspects};
 use super::forecast::{Forecast, Foresee};
 use super::settings::{RefForm, Setting, Settings};
 use super::{
@@ -73,7 +74,10 @@ impl Descriptor {
         surroundings: &'a dyn Surroundings,
     ) -> Result<Box<dyn Provider + 'a>, Failure> {
         match self.build {
-            Some(build) => Ok(build(settings, surroundings)),
+            Some(build) => {
+                let suspects = Suspects::of(settings, surroundings);
+                Ok(Box::new(Discreet::new(build(settings, surroundings), suspects)))
+            }
             None => Err(Failure::misconfigured(
                 format!("the provider `{}` is not built into this version of kz", self.name),
                 format!("this version reads {}", built().join(", ")),
@@ -89,6 +93,8 @@ impl Descriptor {
         surroundings: &dyn Surroundings,
     ) -> Forecast {
         let mut forecast = (self.foresee)(settings, documents, surroundings);
+        let suspects = Suspects::of(settings, surroundings);
+        forecast.notes.iter_mut().for_each(|note| *note = suspects.hide(note));
         if self.build.is_none() {
             forecast.notes.push(format!("the provider `{}` is not built into this version of kz", self.name));
         }

@@ -92,6 +92,17 @@ impl Settings {
         self.0.contains_key(name)
     }
 
+    /// Every text in them, of methods too.
+    pub fn texts(&self) -> Vec<String> {
+        let of = |value: &Value| match value {
+            Value::Text(text) => vec![text.clone()],
+            Value::Paths(paths) => paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            Value::Auth(_, settings) => settings.texts(),
+            Value::Boolean(_) | Value::Integer(_) => Vec::new(),
+        };
+        self.0.values().flat_map(of).collect()
+    }
+
     /// The text or address under `name`.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {

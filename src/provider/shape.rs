@@ -12,9 +12,14 @@ pub(super) fn shape_of(name: &str, content: &[u8]) -> Shape {
     match extension(name).as_deref() {
         Some("json") => Shape::Json,
         Some("toml") => Shape::Toml,
-        _ if content.trim_ascii_start().starts_with(b"{") => Shape::Json,
+        _ if unmarked(content).trim_ascii_start().starts_with(b"{") => Shape::Json,
         _ => Shape::Dotenv,
     }
+}
+
+/// Without a byte order mark.
+fn unmarked(content: &[u8]) -> &[u8] {
+    content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)
 }
 
 /// The extension of the plaintext's name, in lower case.
@@ -43,6 +48,7 @@ mod tests {
     fn a_name_that_says_nothing_leaves_it_to_the_first_byte() {
         assert_eq!(shape_of("prod.age", b" \r\n{\"a\": 1}"), Shape::Json);
         assert_eq!(shape_of("APP_CONFIG", b"{}"), Shape::Json);
+        assert_eq!(shape_of("APP_CONFIG", b"\xef\xbb\xbf{}"), Shape::Json);
         assert_eq!(shape_of("prod.age", b"A={}"), Shape::Dotenv);
         assert_eq!(shape_of("", b""), Shape::Dotenv);
     }

@@ -28,7 +28,7 @@ impl Way {
     /// The certificates that are named, and no others; else the system's.
     pub(super) fn roots(&self, named: Option<&Path>, places: &Places) -> Result<Roots, Failure> {
         match named {
-            Some(path) => Ok(Roots::Only(certificates::read(&places.locate(path)?)?)),
+            Some(path) => Ok(Roots::Only(certificates::read(&places.locate(path)?, places)?)),
             None => Ok(Roots::System(self.system_roots.clone())),
         }
     }

@@ -64,11 +64,15 @@ pub enum Fields<'a> {
 impl<'a> Fields<'a> {
     /// Reads a document by its shape.
     pub fn of(document: &'a Document) -> Result<Self, FieldError> {
-        let text = document.content.expose_text();
+        // A byte order mark is of the value where that is the whole document, and of no field.
+        let text = document.content.expose_text().map(|text| text.trim_start_matches('\u{feff}'));
         match document.shape {
             Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?),
             Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?),
-            Shape::Dotenv => dotenv_entries(&document.content),
+            Shape::Dotenv => match document.content.expose().strip_prefix(b"\xef\xbb\xbf") {
+                Some(rest) => dotenv_entries(&Secret::new(rest.to_vec())),
+                None => dotenv_entries(&document.content),
+            },
         }
     }
 

@@ -95,6 +95,8 @@ impl<'a> Documents<'a> {
         };
         let document = match self.outcomes.get(&key) {
             Some(Outcome::Found(document)) => document,
+            Some(Outcome::Blank(document)) if declaration.when_absent == WhenAbsent::Fail => document,
+            Some(Outcome::Blank(_)) => return absent(declaration, "it is set to nothing".to_owned()),
             Some(Outcome::Absent) => return self.absent(declaration, reference),
             Some(Outcome::AbsentBecause(absence)) => {
                 return absent_because(declaration, absence.cause.clone(), absence.hint.as_deref());

@@ -37,6 +37,8 @@ mod connect_fake;
 mod connect_server;
 /// One contract for all providers, and the rows of each.
 mod contract;
+/// What stands in a variable or a setting, and what kz does with it before any library has it.
+mod credentials;
 mod delivery;
 /// Values in open files that lie nowhere.
 mod descriptors;

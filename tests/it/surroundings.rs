@@ -15,6 +15,10 @@ impl Surroundings for Directory {
         None
     }
 
+    fn variables(&self) -> Vec<Secret> {
+        Vec::new()
+    }
+
     fn base(&self) -> &Path {
         &self.0
     }

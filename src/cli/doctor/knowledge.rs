@@ -6,8 +6,8 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use toml::de::{DeTable, DeValue};
 
-use crate::config::literal;
 use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Run};
+use crate::literal;
 
 use super::super::args::{Arguments, Command, deliver};
 use super::read;

@@ -59,8 +59,7 @@ fn ends(code: Code) -> &'static str {
     match (code, code.class()) {
         (Code::NotFound, _) => "Exit code: 127.",
         (Code::NotExecutable, _) => "Exit code: 126.",
-        (_, 0) => "Ends by SIGABRT: exit code 134 in a container.",
-        (_, 1) => "Exit code: 1; for `kz run` 125.",
+        (_, 0 | 1) => "Exit code: 1; for `kz run` 125.",
         (_, 2) => "Exit code: 2; for `kz run` 125.",
         (_, 3) => "Exit code: 3; for `kz run` 125.",
         (_, 4) => "Exit code: 4; for `kz run` 125.",

@@ -115,12 +115,13 @@ pub(super) fn report(failure: &Failure, style: Style, format: Format) -> ExitCod
     ExitCode::from(exit_code(words.code(), style))
 }
 
-fn exit_code(code: Code, style: Style) -> u8 {
+/// The exit code that goes with an error's.
+pub(super) fn exit_code(code: Code, style: Style) -> u8 {
     match (code, code.class(), style) {
         (Code::NotFound, ..) => 127,
         (Code::NotExecutable, ..) => 126,
         (_, 5, _) | (.., Style::Run) => 125,
-        (_, 1, _) => 1,
+        (_, 0 | 1, _) => 1,
         (_, 3, _) => 3,
         (_, 4, _) => 4,
         _ => 2,

@@ -134,7 +134,7 @@ impl Message {
     fn object(&self) -> String {
         let mut more = vec![("code", quoted(&self.code.id()))];
         if let Some(Place { file, line, column, .. }) = &self.place {
-            let place = format!("{{\"file\":{},\"line\":{line},\"column\":{column}}}", quoted(file));
+            let place = format!("{{\"file\":{},\"line\":{line},\"column\":{column}}}", quoted(&escape(file)));
             more.push(("place", place));
         }
         if !self.causes.is_empty() {

@@ -8,6 +8,7 @@ use crate::provider::forecast::{Call, Forecast, Foresee, Policy, Price};
 use crate::provider::settings::Settings;
 
 use super::calls::{self, Operation};
+use super::name::is_region;
 use super::permissions::statements;
 
 /// Of `aws-sm`.
@@ -88,10 +89,11 @@ fn assumption(settings: &Settings) -> Option<&'static str> {
 
 /// The region as the backend finds it, as far as that is said without reading a file or asking the instance.
 fn home(settings: &Settings, surroundings: &dyn Surroundings) -> Option<String> {
-    let written = settings.text("region").map(str::to_owned);
+    let written = settings.text("region").map(|region| region.trim().to_owned());
     written
         .or_else(|| surroundings.given_text("AWS_REGION"))
         .or_else(|| surroundings.given_text("AWS_DEFAULT_REGION"))
+        .filter(|region| is_region(region))
 }
 
 #[cfg(test)]

@@ -13,6 +13,13 @@ pub(super) struct Name {
     pub(super) region: Option<String>,
 }
 
+/// Whether a text can be the label of a host's name, which it becomes.
+pub(super) fn is_region(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
 /// A secret's name or ARN, without `sm://`.
 pub(super) fn secret(document: &DocumentRef) -> Name {
     name(document.path.strip_prefix("sm://").unwrap_or(&document.path))

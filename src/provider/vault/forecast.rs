@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::literal::shown;
 use crate::provider::forecast::{Call, Forecast, PathRule, Policy};
 use crate::provider::settings::Settings;
 use crate::provider::{DocumentRef, Surroundings, Tokens};
@@ -129,7 +130,8 @@ fn policy(
     }
     let namespace = settings.text("namespace").map(str::to_owned);
     let inherited = || surroundings.given_text("VAULT_NAMESPACE").filter(|_| belongs(settings, surroundings));
-    Policy::Vault { namespace: namespace.or_else(inherited), rules: rules.into_values().collect() }
+    let namespace = namespace.or_else(inherited).map(|named| shown(&named).to_owned());
+    Policy::Vault { namespace, rules: rules.into_values().collect() }
 }
 
 /// What the rule for a path may lack, or allow beside it.

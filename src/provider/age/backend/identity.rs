@@ -172,7 +172,7 @@ mod tests {
     const HYBRID: &str = "AGE-SECRET-KEY-PQ-1HZLGZUPT4ETPKDEV8HSGFDCYZ4E522W0A7PU2LHT8EH9W6YLNC3SW78XKG";
 
     fn parsed(content: &str) -> Result<usize, Failure> {
-        let settings = Settings { file: None, max_work_factor: 20 };
+        let settings = Settings { file: None, max_work_factor: 20, until: std::time::Instant::now() };
         let content = Secret::new(content.as_bytes().to_vec());
         parse(&content, "`key`", &Passphrase::new(&settings)).map(|held| held.len())
     }

@@ -11,7 +11,7 @@ use super::identity::{self, Held};
 use super::passphrase::{self, Passphrase};
 use super::sealed::{Refusal, Sealed};
 use crate::provider::age::settings::IDENTITY_VARIABLE;
-use crate::provider::local_file::{self, Places, Unreadable, path_of};
+use crate::provider::local_file::{self, Places, Unreadable, path_of, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind, Surroundings};
 use crate::secret::Secret;
@@ -51,9 +51,8 @@ impl Source {
 
     /// In words, for what is said of the identities.
     fn words(&self) -> String {
-        let quoted = |path: &PathBuf| format!("`{}`", path.display());
         match self {
-            Self::Files(paths) => paths.iter().map(quoted).collect::<Vec<_>>().join(", "),
+            Self::Files(paths) => paths.iter().map(|path| quoted(path)).collect::<Vec<_>>().join(", "),
             Self::FileOfVariable(path) => quoted(path),
             Self::Variable(_) => format!("`{IDENTITY_VARIABLE}`"),
             Self::Mounted => format!("`{MOUNTED}`"),
@@ -116,15 +115,23 @@ impl<'a> Keyring<'a> {
     }
 
     fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Held>, Failure> {
-        let content = local_file::read(path, LIMIT).map_err(|unreadable| Failure {
-            cause: format!("`{}`, which `{named_by}` names, {unreadable}", path.display()),
-            ..unreadable.failure(path)
+        let content = self.places.try_credential(path, LIMIT).map_err(|unreadable| {
+            if local_file::may_be_credential(path) {
+                return Failure {
+                    cause: format!("`{named_by}` names no file; it holds what looks like a credential"),
+                    ..unreadable.failure(path)
+                };
+            }
+            Failure {
+                cause: format!("`{}`, which `{named_by}` names, {unreadable}", path.display()),
+                ..unreadable.failure(path)
+            }
         })?;
-        identity::parse(&content, &format!("`{}`", path.display()), &self.passphrase)
+        identity::parse(&content, &quoted(path), &self.passphrase)
     }
 
     fn load_mounted(&self, path: &Path) -> Result<Vec<Held>, Failure> {
-        match local_file::read(path, LIMIT) {
+        match self.places.try_credential(path, LIMIT) {
             Ok(content) => identity::parse(&content, &self.source.words(), &self.passphrase),
             Err(Unreadable::Absent) => Err(none_found()),
             Err(unreadable) => Err(unreadable.failure(path)),
@@ -175,8 +182,10 @@ mod tests {
     #[test]
     fn without_any_identity_every_place_that_was_looked_at_is_listed() {
         let fixture = Fixture::new();
-        let (places, passphrase) =
-            (Places::of(&fixture), passphrase::Settings { file: None, max_work_factor: 20 });
+        let (places, passphrase) = (
+            Places::of(&fixture),
+            passphrase::Settings { file: None, max_work_factor: 20, until: std::time::Instant::now() },
+        );
         let keyring = Keyring::new(&Source::Mounted, &places, &passphrase);
         let failure = keyring.load_mounted(&fixture.path("age-identity")).err().unwrap();
         assert_eq!(failure.kind, FailureKind::Misconfigured);

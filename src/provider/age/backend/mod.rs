@@ -10,7 +10,7 @@ mod keyring;
 mod passphrase;
 mod sealed;
 
-use crate::provider::local_file::{self, Places, Unreadable};
+use crate::provider::local_file::{self, Places, Unreadable, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::shape::shape_of;
 use crate::provider::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
@@ -28,6 +28,7 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         passphrase: passphrase::Settings {
             file: settings.path("passphrase_file").map(Into::into),
             max_work_factor: max_work_factor.unwrap_or(passphrase::DEFAULT_WORK_FACTOR),
+            until: surroundings.terms().patience.deadline(),
         },
     })
 }
@@ -66,7 +67,7 @@ impl Age {
             Err(Unreadable::Absent) => return Ok(Outcome::AbsentBecause(local_file::absence(&path))),
             Err(unreadable) => return Err(unreadable.failure(&path)),
         };
-        let content = keyring.open(&sealed, &format!("`{}`", path.display()))?;
+        let content = keyring.open(&sealed, &quoted(&path))?;
         let shape = shape_of(&document.path, content.expose());
         Ok(Outcome::Found(Document { content, shape, version: None, lease: None }))
     }

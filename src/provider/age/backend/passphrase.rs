@@ -5,11 +5,13 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use age::secrecy::SecretString;
 
-use crate::provider::local_file;
+use crate::provider::local_file::quoted;
 use crate::provider::{Failure, FailureKind};
+use crate::reading::read_credential;
 
 /// The highest scrypt work factor by default. `age` writes 18 (256 MiB, about a second), `rage` what takes a
 /// second on the machine that encrypts, 18 to 20 today. 20 takes 1 GiB, which the smallest containers do not
@@ -24,6 +26,8 @@ const LIMIT: u64 = 64 << 10;
 pub(super) struct Settings {
     pub(super) file: Option<PathBuf>,
     pub(super) max_work_factor: u8,
+    /// How long a pipe is waited for.
+    pub(super) until: Instant,
 }
 
 /// A passphrase that is read when it is needed.
@@ -40,7 +44,7 @@ impl<'a> Passphrase<'a> {
     /// The passphrase for `subject`, which cannot be had without one.
     pub(super) fn for_subject(&self, subject: &str) -> Result<SecretString, Failure> {
         let file = self.settings.file.as_deref().ok_or_else(|| missing(subject))?;
-        self.read.get_or_init(|| read(file)).clone()
+        self.read.get_or_init(|| read(file, self.settings.until)).clone()
     }
 
     /// The same, as the identity that opens files encrypted with it.
@@ -59,11 +63,11 @@ fn missing(subject: &str) -> Failure {
     }
 }
 
-fn read(file: &Path) -> Result<SecretString, Failure> {
-    let content = local_file::read(file, LIMIT).map_err(|unreadable| unreadable.failure(file))?;
+fn read(file: &Path, until: Instant) -> Result<SecretString, Failure> {
+    let content = read_credential(file, LIMIT, until).map_err(|unreadable| unreadable.failure(file))?;
     let malformed = |fault: &str| Failure {
         kind: FailureKind::Malformed,
-        cause: format!("`{}` {fault}", file.display()),
+        cause: format!("{} {fault}", quoted(file)),
         hint: None,
     };
     let text = content.expose_text().ok_or_else(|| malformed("is not UTF-8, so it is no passphrase"))?;
@@ -86,7 +90,7 @@ mod tests {
 
     fn of_file(content: &[u8]) -> Result<SecretString, Failure> {
         let fixture = Fixture::new();
-        read(&fixture.file("passphrase", content))
+        read(&fixture.file("passphrase", content), Instant::now())
     }
 
     #[test]
@@ -107,7 +111,7 @@ mod tests {
 
     #[test]
     fn none_configured_says_what_to_set() {
-        let settings = Settings { file: None, max_work_factor: 20 };
+        let settings = Settings { file: None, max_work_factor: 20, until: std::time::Instant::now() };
         let failure = Passphrase::new(&settings).for_subject("`x.age`").unwrap_err();
         assert_eq!(failure.cause, "`x.age` is encrypted with a passphrase, and no `passphrase_file` is set");
     }

@@ -4,11 +4,17 @@
 //! and the rest when its connection stands; a batch that is not let through, or that leaves a member out, is asked
 //! for one by one; each document has its own outcome. The SDK's retries are off: patience is kz's own.
 
+mod container;
+mod endpoints;
 mod identity;
+mod keys;
+mod links;
 mod parameters;
 mod profiles;
+mod refused;
 mod secrets;
 mod session;
+mod sources;
 mod trouble;
 mod variables;
 mod wire;

@@ -3,8 +3,6 @@
 use std::future::Future;
 
 use aws_config::identity::IdentityCache;
-use aws_config::meta::region::ProvideRegion as _;
-use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,8 +16,9 @@ use crate::provider::way::Way;
 use crate::provider::{DocumentRef, Failure, Surroundings, Terms};
 
 use super::Answer;
-use super::identity::{self, Chain};
-use super::profiles::Profiles;
+use super::endpoints::Endpoints;
+use super::profiles::{Held, Profiles};
+use super::sources::{self, Chain, region_of};
 use super::trouble::Trouble;
 use super::variables::Variables;
 use super::wire::Wire;
@@ -84,16 +83,21 @@ impl Opener {
             "asking AWS",
             " for an identity",
         );
+        let held = self.profiles.read(&self.places).await;
+        let nothing = Held::nothing();
+        let known = held.as_ref().unwrap_or(&nothing);
         let (fips, dual_stack) = (self.settings.boolean("fips"), self.settings.boolean("dual_stack"));
-        let config = identity::config(&wire, None, fips, dual_stack);
-        let region = self.region(&config).await;
-        let sdk = self.load(&wire, region.clone()).await;
+        let region = self.region(known)?;
+        // STS is asked where the section is, or else where it always is.
+        let asked = region.clone().unwrap_or(Region::from_static("us-east-1"));
+        let sdk = self.load(&wire, asked.clone(), known).await?;
         let chain = Chain {
             settings: &self.settings,
             variables: &self.variables,
             profiles: &self.profiles,
-            // STS is asked where the section is, or else where it always is.
-            config: config.with_region(Some(region.clone().unwrap_or(Region::from_static("us-east-1")))),
+            held: &held,
+            places: &self.places,
+            config: sources::config(&wire, Some(asked), fips, dual_stack),
             sdk: sdk.clone(),
             wire: &wire,
             patience,
@@ -113,43 +117,38 @@ impl Opener {
     }
 
     /// The section's, the environment's, or the profile's.
-    async fn region(&self, config: &aws_config::provider_config::ProviderConfig) -> Option<Region> {
-        let written = self.settings.text("region").or_else(|| self.variables.text("AWS_REGION"));
-        if let Some(region) = written.or_else(|| self.variables.text("AWS_DEFAULT_REGION")) {
-            return Some(Region::new(region.to_owned()));
-        }
-        let mut profile = ProfileFileRegionProvider::builder().configure(config);
-        if let Some(name) = self.profiles.name() {
-            profile = profile.profile_name(name);
-        }
-        if let Some(files) = self.profiles.files() {
-            profile = profile.profile_files(files);
-        }
-        profile.build().region().await
+    fn region(&self, held: &Held) -> Result<Option<Region>, Failure> {
+        let named = [
+            ("`region`", self.settings.text("region")),
+            ("AWS_REGION", self.variables.text("AWS_REGION")),
+            ("AWS_DEFAULT_REGION", self.variables.text("AWS_DEFAULT_REGION")),
+            ("`region` of the profile", held.text("region")),
+        ];
+        let found = named.into_iter().find_map(|(place, text)| Some((place, text?)));
+        found.map(|(place, text)| region_of(place, text)).transpose()
     }
 
-    /// What the SDK makes of variables and profiles: FIPS, dual stack, service endpoints.
-    async fn load(&self, wire: &Wire, region: Option<Region>) -> SdkConfig {
+    /// What variables and profiles say of FIPS, dual stack and the services' addresses, for the SDK.
+    async fn load(&self, wire: &Wire, region: Region, held: &Held) -> Result<SdkConfig, Failure> {
+        let endpoints = Endpoints::of(&self.variables, held)?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region)
             .no_credentials()
             .http_client(wire.clone())
             .retry_config(RetryConfig::disabled())
             .identity_cache(IdentityCache::no_cache())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(name) = self.profiles.name() {
-            loader = loader.profile_name(name);
-        }
-        if let Some(files) = self.profiles.files() {
-            loader = loader.profile_files(files);
-        }
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .profile_name(self.profiles.name().unwrap_or("default"))
+            .profile_files(held.files.clone());
         if let Some(fips) = self.settings.boolean("fips") {
             loader = loader.use_fips(fips);
         }
         if let Some(dual_stack) = self.settings.boolean("dual_stack") {
             loader = loader.use_dual_stack(dual_stack);
         }
-        loader.load().await
+        let mut builder = loader.load().await.into_builder();
+        builder.set_endpoint_url(endpoints.of_all());
+        Ok(builder.service_config(endpoints).build())
     }
 }
 
@@ -161,8 +160,8 @@ impl Session {
 
     /// A client in this region, or in the configured one.
     pub(super) fn regional<S: Service>(&self, region: Option<&str>) -> Result<Regional<S>, Failure> {
-        let region =
-            region.map(|region| Region::new(region.to_owned())).or_else(|| self.sdk.region().cloned());
+        let region = region.map(|region| region_of("the ref", region)).transpose()?;
+        let region = region.or_else(|| self.sdk.region().cloned());
         let region = region.ok_or_else(|| {
             Failure::misconfigured(
                 "there is no region: looked for `region`, AWS_REGION, AWS_DEFAULT_REGION and the profile's",

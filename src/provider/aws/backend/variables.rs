@@ -1,5 +1,5 @@
-//! What the environment says of AWS, and what of it kz reads itself. The SDK reads further variables when it reads
-//! profiles, service endpoints and container credentials; `src/config/variables.rs` lists them.
+//! What the environment says of AWS. kz reads it itself, without the white space around it, so that the SDK is handed
+//! what is set and fit; `src/config/variables.rs` lists what the SDK reads besides.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,18 +11,30 @@ use crate::secret::Secret;
 const READ: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_DEFAULT_REGION",
     "AWS_EC2_METADATA_DISABLED",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
     "AWS_REGION",
     "AWS_ROLE_ARN",
     "AWS_ROLE_SESSION_NAME",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "HOME",
 ];
 
 /// The variables that are set, and not to nothing: Compose sets what it cannot find to nothing.

@@ -104,7 +104,8 @@ impl Wire {
         Ok(client)
     }
 
-    async fn exchange(
+    /// Sends a request, of the SDK's or of kz's own, and notes what it came to.
+    pub(super) async fn exchange(
         self,
         request: HttpRequest,
         limit: Option<Duration>,

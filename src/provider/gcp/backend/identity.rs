@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::http::{self, Reply};
 use crate::patience::{GaveUp, seconds};
-use crate::provider::local_file::{self, Places};
+use crate::provider::local_file::{Places, quoted};
 use crate::provider::percent::encoded;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
@@ -158,9 +158,7 @@ impl Asker<'_> {
     async fn subject(&self, subject: &Subject, format: &Format) -> Result<Secret, Failure> {
         let (content, place) = match subject {
             Subject::File(file) => {
-                let path = self.places.locate(file)?;
-                let read = local_file::read(&path, LARGEST_SUBJECT);
-                (read.map_err(|unreadable| unreadable.failure(&path))?, format!("`{}`", path.display()))
+                (self.places.credential(file, LARGEST_SUBJECT)?, quoted(&self.places.locate(file)?))
             }
             Subject::Url(endpoint, headers) => {
                 (self.subject_at(endpoint, headers).await?, endpoint.address.authority())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::http::{Address, Roots};
 use crate::provider::gcp::resource::{is_location, is_project};
-use crate::provider::local_file::{self, Places, Unreadable, path_of};
+use crate::provider::local_file::{self, Places, Unreadable, path_of, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
 use crate::provider::{Failure, Surroundings};
@@ -83,7 +83,7 @@ impl Opener {
             ));
         }
         if let Some(file) = self.named.as_ref().or(self.variable.as_ref()) {
-            return Source::file(&self.places.locate(file)?);
+            return Source::file(&self.places.locate(file)?, &self.places);
         }
         if let Some(value) = &self.token {
             let token = token(value.expose().to_vec());
@@ -93,14 +93,14 @@ impl Opener {
             });
         }
         if let Some(file) = self.gcloud.as_ref().filter(|file| is_there(file)) {
-            return Source::file(file);
+            return Source::file(file, &self.places);
         }
         self.metadata.clone()?.map(Source::Metadata).ok_or_else(|| self.nobody())
     }
 
     /// That there is no identity, and where kz looked for one.
     pub(super) fn nobody(&self) -> Failure {
-        let gcloud = self.gcloud.as_ref().map(|file| format!(", `{}`", file.display())).unwrap_or_default();
+        let gcloud = self.gcloud.as_ref().map(|file| format!(", {}", quoted(file))).unwrap_or_default();
         let metadata = match &self.metadata {
             Ok(None) => "the metadata server (NO_GCE_CHECK)",
             _ => "the metadata server",
@@ -191,9 +191,9 @@ impl Opener {
 }
 
 impl Source {
-    fn file(path: &Path) -> Result<Self, Failure> {
-        let name = format!("`{}`", path.display());
-        let text = local_file::read(path, LIMIT).map_err(|unreadable| unreadable.failure(path))?;
+    fn file(path: &Path, places: &Places) -> Result<Self, Failure> {
+        let name = quoted(path);
+        let text = places.credential(path, LIMIT)?;
         let credentials = Box::new(credentials::read(&text, &name)?);
         Ok(Self::File { name, credentials })
     }

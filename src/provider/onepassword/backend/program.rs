@@ -11,23 +11,19 @@ use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::Command;
 use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
 
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Part, Reference};
+use crate::provider::program::{self, Limits, Unended};
 use crate::provider::{Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
 
 use super::item::never_filled;
 
 /// The most that it may print, in bytes.
-const LARGEST: usize = 16 << 20;
-/// The most that is read of what it complains of, in bytes.
-const COMPLAINT: usize = 64 << 10;
+const LARGEST: u64 = 16 << 20;
 /// How long one call may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -147,13 +143,12 @@ impl Program {
     /// One call: the values of these references, in their order.
     async fn inject(&self, references: &[&Reference<'_>]) -> Result<Vec<Secret>, GaveUp<Complaint>> {
         let once = || async {
-            match tokio::time::timeout(LIMIT, self.call(references)).await {
-                Ok(Ok(values)) => Attempt::Done(values),
-                Ok(Err(complaint @ (Complaint::Limited | Complaint::Network))) => {
+            match self.call(references).await {
+                Ok(values) => Attempt::Done(values),
+                Err(complaint @ (Complaint::Limited | Complaint::Network)) => {
                     Attempt::Again(complaint, Concern::Server, None)
                 }
-                Ok(Err(complaint)) => Attempt::Final(complaint),
-                Err(_) => Attempt::Final(Complaint::Hangs),
+                Err(complaint) => Attempt::Final(complaint),
             }
         };
         self.terms.patience.attempt("1Password", once).await
@@ -176,25 +171,17 @@ impl Program {
                 command.env(name, OsStr::from_bytes(value.expose()));
             }
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|_| Complaint::NotRun)?;
-        let (Some(mut input), Some(output), Some(complaints)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(Complaint::NotRun);
-        };
-        let feed = async {
-            // Whether it read all of it shows in what it prints.
-            let _ = input.write_all(template.as_bytes()).await;
-            drop(input);
-        };
-        let ((), output, complaint) =
-            futures_util::future::join3(feed, drain(output, LARGEST), drain(complaints, COMPLAINT)).await;
-        let status = child.wait().await.map_err(|_| Complaint::NotRun)?;
-        if !status.success() {
-            return Err(understand(complaint.expose()));
+        let limits = Limits { output: LARGEST, time: LIMIT };
+        let ended =
+            program::run(command, template.as_bytes(), limits).await.map_err(|unended| match unended {
+                Unended::NotStarted(_) => Complaint::NotRun,
+                Unended::TooMuch => Complaint::Output,
+                Unended::Hangs => Complaint::Hangs,
+            })?;
+        if !ended.success {
+            return Err(understand(ended.complaint.expose()));
         }
-        let values = values(output.expose(), &mark, references.len()).ok_or(Complaint::Output)?;
+        let values = values(ended.output.expose(), &mark, references.len()).ok_or(Complaint::Output)?;
         if values.iter().any(|value| is_reference(value.expose(), references)) {
             return Err(Complaint::Reference);
         }
@@ -216,15 +203,6 @@ fn is_reference(value: &[u8], references: &[&Reference<'_>]) -> bool {
     let text = text.trim();
     let inside = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text).trim();
     inside.starts_with("op://") && references.iter().any(|reference| written(reference) == inside)
-}
-
-async fn drain(mut from: impl tokio::io::AsyncRead + Unpin, most: usize) -> Secret {
-    let mut read = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX);
-    let _ = (&mut from).take(limit + 1).read_to_end(&mut read).await;
-    // What is more is not asked for; the program is not to wait for a reader.
-    let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
-    Secret::new(read)
 }
 
 fn mark() -> String {

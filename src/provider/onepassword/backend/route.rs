@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::http::{self, Address, Client};
-use crate::provider::local_file::{self, Places};
+use crate::provider::local_file::{Places, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
 use crate::provider::{Failure, Surroundings, Terms};
@@ -51,16 +51,13 @@ impl Token {
     }
 
     fn source(&self) -> String {
-        self.file.as_ref().map_or_else(|| self.variable.to_owned(), |file| format!("`{}`", file.display()))
+        self.file.as_ref().map_or_else(|| self.variable.to_owned(), |file| quoted(file))
     }
 
     /// Without the white space around it: editors end a file with a line break.
     fn read(&self, places: &Places) -> Result<Secret, Failure> {
         let text = match (&self.file, &self.value) {
-            (Some(file), _) => {
-                let path = places.locate(file)?;
-                local_file::read(&path, LIMIT).map_err(|unreadable| unreadable.failure(&path))?
-            }
+            (Some(file), _) => places.credential(file, LIMIT)?,
             (None, Some(value)) => value.clone(),
             (None, None) => Secret::new(Vec::new()),
         };

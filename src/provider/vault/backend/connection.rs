@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::http::{self, Address, Client, Identity};
 use crate::provider::certificates;
-use crate::provider::local_file::{self, Places};
+use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
 use crate::provider::{Failure, FailureKind, Surroundings};
@@ -101,10 +101,7 @@ impl Connection {
                 ));
             }
         };
-        let read = |path: &Path| {
-            let path = places.locate(path)?;
-            local_file::read(&path, certificates::LIMIT).map_err(|unreadable| unreadable.failure(&path))
-        };
+        let read = |path: &Path| places.credential(path, certificates::LIMIT);
         Ok(Some(Identity { certificate: read(certificate)?.expose().to_vec(), key: read(key)? }))
     }
 }

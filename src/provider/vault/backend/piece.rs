@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::provider::local_file::{self, Places};
+use crate::provider::local_file::{Places, quoted};
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
@@ -28,7 +28,7 @@ pub(super) enum Piece {
 impl fmt::Display for Piece {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => write!(formatter, "`{}`", path.display()),
+            Self::File(path) => formatter.write_str(&quoted(path)),
             Self::Variable(name, _) => formatter.write_str(name),
             Self::Written(_) => formatter.write_str("the configuration"),
         }
@@ -39,10 +39,7 @@ impl Piece {
     /// The piece itself.
     pub(super) fn read(&self, places: &Places) -> Result<Secret, Failure> {
         let raw = match self {
-            Self::File(path) => {
-                let path = places.locate(path)?;
-                local_file::read(&path, LIMIT).map_err(|unreadable| unreadable.failure(&path))?
-            }
+            Self::File(path) => places.credential(path, LIMIT)?,
             Self::Variable(_, value) => value.clone(),
             Self::Written(text) => Secret::new(text.clone().into_bytes()),
         };

@@ -79,7 +79,7 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
                 return outcome;
             }
             Outcome::Absent => absent = Some(Outcome::Absent),
-            Outcome::Found(_) | Outcome::Failed(_) => {}
+            Outcome::Found(_) | Outcome::Blank(_) | Outcome::Failed(_) => {}
         }
     }
     absent.or(denied).unwrap_or_else(|| lacks_segment(path))
