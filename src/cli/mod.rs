@@ -31,6 +31,7 @@ use crate::config::variables::Process;
 use crate::log::{Format, Level, Log, Stderr};
 use crate::{config, exec};
 use args::{Arguments, Command, Common, LogFormat};
+pub use completions::script as completion_script;
 use doctor::Health;
 use explain::Code;
 pub use explain::{findings_page, page as errors_page};

@@ -16,6 +16,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{Absence, Failure, FailureKind, Surroundings};
+use crate::log::typed;
 use crate::secret::Secret;
 
 /// Where relative paths and `~/` lead.
@@ -103,7 +104,7 @@ impl Unreadable {
                 "run kz with `user: \"{}\"`, or as root with `cap_add: [DAC_READ_SEARCH]`",
                 owner.uid
             )),
-            Self::Denied { owner: Some(_), .. } => Some(format!("`chmod u+r {}`", path.display())),
+            Self::Denied { owner: Some(_), .. } => Some(format!("`chmod u+r {}`", typed::path(path))),
             Self::Denied { .. } => Some("run kz as root with `cap_add: [DAC_READ_SEARCH]`".into()),
             Self::Directory => {
                 Some("Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`".into())

@@ -119,8 +119,8 @@ impl ValueEnum for Shell {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let command = match self {
-            Self::Sh => "Any POSIX shell: `eval \"$(kz export --format shell)\"`",
-            Self::Fish => "fish: `kz export --format shell --shell fish | source`",
+            Self::Sh => "Any POSIX shell, by `eval`",
+            Self::Fish => "fish, by `source`",
         };
         Some(PossibleValue::new(self.word()).help(command))
     }
