@@ -6,6 +6,7 @@ mod args;
 mod completions;
 mod deadline;
 mod doctor;
+mod evaluated;
 mod explain;
 mod export;
 mod init;
@@ -33,6 +34,7 @@ use crate::{config, exec};
 use args::{Arguments, Command, Common, LogFormat};
 pub use completions::script as completion_script;
 use doctor::Health;
+use evaluated::Evaluated;
 use explain::Code;
 pub use explain::{findings_page, page as errors_page};
 use report::{Failure, Style, report};
@@ -44,17 +46,25 @@ pub fn main() -> ExitCode {
     exec::forbid_core_dumps();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let format = format(&typed);
+    let evaluated = Evaluated::of(&typed, || command_word(&typed));
     std::panic::set_hook(Box::new(move |panic| {
+        evaluated.fail();
         crate::log::line(format, "error", &panic_words(panic.location()));
     }));
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error, style(&typed), format),
+        Err(error) => return not_understood(&error, style(&typed), format, evaluated),
     };
     let style = if matches!(arguments.command, Command::Run(_)) { Style::Run } else { Style::Plain };
     match run(&arguments) {
         Ok(code) => code,
-        Err(failure) => report(&failure, style, format),
+        Err(failure) => {
+            // What is there of stdout cannot be taken back, and no more of it can be written.
+            if !matches!(failure, Failure::Stdout(_)) {
+                evaluated.fail();
+            }
+            report(&failure, style, format)
+        }
     }
 }
 
@@ -128,17 +138,21 @@ fn format(typed: &[OsString]) -> Format {
     if is_apart || words().any(|word| word == "--log-format=json") { Format::Json } else { Format::Text }
 }
 
-/// Which exit codes apply is known before the rest is understood: the first word is the command.
+/// Which exit codes apply is known before the rest is understood.
 fn style(typed: &[OsString]) -> Style {
+    if command_word(typed).is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
+}
+
+/// The first word that is a command.
+fn command_word(typed: &[OsString]) -> Option<String> {
     let commands = Arguments::command();
-    let is_command =
-        |word: &&OsString| commands.get_subcommands().any(|command| command.get_name() == **word);
-    let mut words = typed.iter().skip(1).take_while(|word| *word != "--").filter(is_command);
-    if words.next().is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
+    let names = |word: &OsString| commands.get_subcommands().any(|command| command.get_name() == *word);
+    let word = typed.iter().skip(1).take_while(|word| *word != "--").find(|word| names(word))?;
+    Some(word.to_string_lossy().into_owned())
 }
 
 /// Help and version on stdout; anything else is a usage error in kz's own words.
-fn not_understood(error: &clap::Error, style: Style, format: Format) -> ExitCode {
+fn not_understood(error: &clap::Error, style: Style, format: Format, evaluated: Evaluated) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match std::io::stdout().write_all(text.as_bytes()) {
@@ -146,6 +160,7 @@ fn not_understood(error: &clap::Error, style: Style, format: Format) -> ExitCode
             Err(error) => report(&Failure::Stdout(error), style, format),
         };
     }
+    evaluated.fail();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = std::io::stderr().write_all(text.as_bytes());
         return ExitCode::from(2);
