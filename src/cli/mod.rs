@@ -13,6 +13,7 @@ mod init;
 mod install;
 mod owner;
 mod plan;
+mod remarks;
 mod report;
 mod run;
 mod session;

@@ -66,6 +66,20 @@ pub struct Reference {
     pub field: Option<FieldPath>,
     /// How the backend's text stands for bytes.
     pub encoding: Option<Encoding>,
+    /// What becomes of line breaks at the value's end.
+    pub ending: Ending,
+}
+
+/// What becomes of line breaks at a value's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// They stay, and where the value becomes a part of a line, that is worth a word.
+    #[default]
+    Unsaid,
+    /// They are meant.
+    Kept,
+    /// They are taken off.
+    Trimmed,
 }
 
 /// How a backend's text stands for bytes.
@@ -190,6 +204,12 @@ impl<'a> Plan<'a> {
             .collect();
         Self { batches: batches(&steps), steps }
     }
+
+    /// The names of secrets that are read for templates alone.
+    pub fn inputs(&self) -> impl Iterator<Item = &'a str> {
+        let inputs = self.steps.iter().filter(|step| step.usage == Use::Input);
+        inputs.map(|step| step.declaration.name.as_str())
+    }
 }
 
 fn find<'a>(declarations: &'a [Declaration], name: &str) -> Option<&'a Declaration> {
@@ -249,6 +269,7 @@ mod tests {
                 document,
                 field: FieldPath::parse(field).ok(),
                 encoding: None,
+                ending: Ending::Unsaid,
             }),
         )
     }

@@ -119,6 +119,11 @@ impl Loaded {
         self.template.inputs().iter().map(|input| input.name.as_str())
     }
 
+    /// Whether it takes the line break at the end of this secret's value.
+    pub(super) fn takes_line_break(&self, name: &str) -> bool {
+        self.template.takes_line_break(name)
+    }
+
     /// What it names that is no secret, in the order of its lines.
     fn unknown(&self, declarations: &[Declaration]) -> Vec<Trouble> {
         let is_known = |input: &&Input| declarations.iter().any(|declaration| declaration.name == input.name);

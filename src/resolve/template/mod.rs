@@ -68,6 +68,11 @@ impl Template {
         &self.inputs
     }
 
+    /// [`takes_line_break`], of this template.
+    pub fn takes_line_break(&self, name: &str) -> bool {
+        takes_line_break(&self.text, name)
+    }
+
     /// The text with these values in it. `absent` names inputs that are optional and were not there.
     pub fn render(&self, values: &[(&str, &Secret)], absent: &[&str]) -> Result<Secret, TemplateError> {
         render(&self.text, values, absent)
@@ -83,6 +88,12 @@ pub fn render(text: &str, values: &[(&str, &Secret)], absent: &[&str]) -> Result
     let values = values.iter().map(|(name, secret)| ((*name).to_owned(), value(secret))).collect();
     let rendered = template.render(context(values)).map_err(|error| translate(&error, absent))?;
     Ok(Secret::new(rendered.into_bytes()))
+}
+
+/// Whether a template takes the line break at the end of a value: it names the secret somewhere without `trim`, and
+/// without `raw`, whose writer vouches for it.
+pub fn takes_line_break(text: &str, name: &str) -> bool {
+    scan::takes_line_break(text, name)
 }
 
 /// A name that stands free in the text; a function when it is called, and kz has none.

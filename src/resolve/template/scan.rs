@@ -107,6 +107,19 @@ pub(super) fn mentions(text: &str) -> BTreeMap<&str, Mention> {
     mentions
 }
 
+/// Whether a secret of this name is used where neither `trim` nor `raw` follows, nor the question whether it is there.
+pub(super) fn takes_line_break(text: &str, name: &str) -> bool {
+    Tags::of(text).any(|tag| {
+        let words: Vec<Word<'_>> = words(&tag).collect();
+        words.iter().enumerate().any(|(index, word)| {
+            let is_it = word.text == name && !matches!(word.before, Some('.' | '|'));
+            let next = words.get(index + 1).map(|next| (word.after, next.text));
+            let is_safe = matches!(next, Some((Some('|'), filter::TRIM | filter::RAW) | (Some('i'), "is")));
+            is_it && !is_safe
+        })
+    })
+}
+
 fn line(text: &str, at: usize) -> usize {
     text.as_bytes()[..at].split(|&byte| byte == b'\n').count()
 }
@@ -261,6 +274,24 @@ mod tests {
         let text = "X {# X #}\n{{ 'X' }}{{ A.X }}{{ A | X }}\n\n{{ AX }}{{ X }}";
         assert_eq!(mentions(text)["X"], Mention { line: 4, is_called: false });
         assert_eq!(mentions("\n{{ debug () }}")["debug"], Mention { line: 2, is_called: true });
+    }
+
+    #[test]
+    fn a_line_break_is_taken_where_no_filter_takes_it_off_or_vouches_for_it() {
+        for (text, takes) in [
+            ("{{ X }}", true),
+            ("{{ X | urlencode }}", true),
+            ("{{ X | urlencode | trim }}", true),
+            ("{{ X | trim }}{{ X | sh }}", true),
+            ("{{ X | trim | urlencode }}", false),
+            ("{{X|trim}}", false),
+            ("{{ X | raw }}", false),
+            ("{% if X is defined %}{{ X | trim }}{% endif %}", false),
+            ("{{ Y }} {# {{ X }} #}", false),
+            ("{{ 'X' }}{{ Y.X }}", false),
+        ] {
+            assert_eq!(takes_line_break(text, "X"), takes, "{text}");
+        }
     }
 
     #[test]
