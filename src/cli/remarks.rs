@@ -23,15 +23,12 @@ pub(super) fn absent(absent: &[Absent]) -> Option<String> {
 pub(super) fn line_breaks(lines: &[Line], is_delivered_in_a_line: impl Fn(&str) -> bool) -> Option<String> {
     let goes_along = |line: &&Line| line.is_in_a_template || is_delivered_in_a_line(&line.name);
     let names: Vec<&str> = lines.iter().filter(goes_along).map(|line| line.name.as_str()).collect();
-    let (verb, hint) = match names.len() {
+    let said = match names.len() {
         0 => return None,
-        1 => ("ends in a line break, which goes along", "it is"),
-        _ => ("end in a line break, which goes along", "they are"),
+        1 => "ends in a line break, which is delivered with it",
+        _ => "end in a line break, which is delivered with them",
     };
-    Some(format!(
-        "{} {verb}: `trim = true` leaves it out, `trim = false` says that {hint} right so",
-        named(&names)
-    ))
+    Some(format!("{} {said}: write `trim = true` to leave it out, `trim = false` to keep it", named(&names)))
 }
 
 /// Names, the first of them.

@@ -11,11 +11,12 @@ mod longer;
 pub mod template;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::plan::order::Order;
 use crate::plan::{Batch, Declaration, Delivery, Ending, Plan, Source, Use};
 use crate::provider::{Failure, FailureKind, Outcome, Provider};
 use crate::publish::Origin;
@@ -157,26 +158,19 @@ async fn ask(batch: &Batch, providers: &Providers<'_>) -> Vec<Outcome> {
 
 /// Renders every template of the plan, inputs first.
 fn render_templates<'a>(plan: &Plan<'a>, verdicts: &mut Verdicts<'a>) {
-    let mut open: Vec<&'a Declaration> = plan.steps.iter().map(|step| step.declaration).collect();
-    open.retain(|declaration| matches!(declaration.source, Source::Template { .. }));
-    while !open.is_empty() {
-        let before = open.len();
-        open.retain(|declaration| {
-            let Source::Template { text, inputs } = &declaration.source else { return false };
-            if !inputs.iter().all(|input| verdicts.contains_key(input.as_str())) {
-                return true;
-            }
-            let verdict = render(declaration, text, inputs, verdicts);
-            verdicts.insert(&declaration.name, verdict);
-            false
-        });
-        if open.len() == before {
-            // `config` refuses cycles and unknown names; a plan made otherwise still ends here.
-            verdicts.extend(open.drain(..).map(|declaration| {
-                let cause = "the template names what is not there";
-                (declaration.name.as_str(), Verdict::Failed(failed(declaration, Class::Template, cause)))
-            }));
-        }
+    let declarations: Vec<&'a Declaration> = plan.steps.iter().map(|step| step.declaration).collect();
+    let Order { inputs_first, stuck } = Order::of(declarations.iter().copied());
+    for index in inputs_first.into_iter().chain(stuck) {
+        let declaration = declarations[index];
+        let Source::Template { text, inputs } = &declaration.source else { continue };
+        let verdict = if inputs.iter().all(|input| verdicts.contains_key(input.as_str())) {
+            render(declaration, text, inputs, verdicts)
+        } else {
+            // `config` refuses circles and unknown names; a plan made otherwise still ends here.
+            let cause = "the template names what is not there";
+            Verdict::Failed(failed(declaration, Class::Template, cause))
+        };
+        verdicts.insert(&declaration.name, verdict);
     }
 }
 
@@ -250,17 +244,19 @@ fn lines(plan: &Plan<'_>, verdicts: &Verdicts<'_>) -> Vec<Line> {
         };
         reference.ending == Ending::Unsaid && ending::is_line(value.expose())
     };
-    let takes = |declaration: &Declaration, name: &str| match &declaration.source {
-        Source::Template { text, .. } => template::takes_line_break(text, name),
-        Source::Reference(_) => false,
-    };
     let declarations = || plan.steps.iter().map(|step| step.declaration);
-    let line = |declaration: &Declaration| {
-        let name = declaration.name.clone();
-        let is_in_a_template = declarations().any(|other| takes(other, &name));
-        Line { name, is_in_a_template }
+    let lines: Vec<&Declaration> = declarations().filter(is_line).collect();
+    let mut taken = BTreeSet::new();
+    for declaration in declarations().filter(|_| !lines.is_empty()) {
+        if let Source::Template { text, .. } = &declaration.source {
+            taken.extend(template::line_breaks(text));
+        }
+    }
+    let line = |Declaration { name, .. }: &Declaration| Line {
+        name: name.clone(),
+        is_in_a_template: taken.contains(name.as_str()),
     };
-    declarations().filter(is_line).map(line).collect()
+    lines.into_iter().map(line).collect()
 }
 
 fn origin(source: &Source, version: Option<String>) -> Option<Origin> {

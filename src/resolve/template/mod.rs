@@ -9,7 +9,7 @@ mod error;
 mod filter;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
@@ -68,9 +68,9 @@ impl Template {
         &self.inputs
     }
 
-    /// [`takes_line_break`], of this template.
-    pub fn takes_line_break(&self, name: &str) -> bool {
-        takes_line_break(&self.text, name)
+    /// [`line_breaks`], of this template.
+    pub fn line_breaks(&self) -> BTreeSet<&str> {
+        line_breaks(&self.text)
     }
 
     /// The text with these values in it. `absent` names inputs that are optional and were not there.
@@ -90,10 +90,10 @@ pub fn render(text: &str, values: &[(&str, &Secret)], absent: &[&str]) -> Result
     Ok(Secret::new(rendered.into_bytes()))
 }
 
-/// Whether a template takes the line break at the end of a value: it names the secret somewhere without `trim`, and
-/// without `raw`, whose writer vouches for it.
-pub fn takes_line_break(text: &str, name: &str) -> bool {
-    scan::takes_line_break(text, name)
+/// The secrets of which a template takes the line break at the end: it names them somewhere without `trim`, and without
+/// `raw`, whose writer vouches for it. Other words stand among them.
+pub fn line_breaks(text: &str) -> BTreeSet<&str> {
+    scan::line_breaks(text)
 }
 
 /// A name that stands free in the text; a function when it is called, and kz has none.

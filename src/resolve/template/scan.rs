@@ -4,7 +4,7 @@
 //! no tag which the engine parses has escaped the limits. The engine descends into an expression once for each
 //! link of a chain such as `A ~ A ~ A`, and once for each `elif`, without a limit of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Fault, TemplateError};
 use super::filter;
@@ -107,17 +107,21 @@ pub(super) fn mentions(text: &str) -> BTreeMap<&str, Mention> {
     mentions
 }
 
-/// Whether a secret of this name is used where neither `trim` nor `raw` follows, nor the question whether it is there.
-pub(super) fn takes_line_break(text: &str, name: &str) -> bool {
-    Tags::of(text).any(|tag| {
-        let words: Vec<Word<'_>> = words(&tag).collect();
-        words.iter().enumerate().any(|(index, word)| {
-            let is_it = word.text == name && !matches!(word.before, Some('.' | '|'));
-            let next = words.get(index + 1).map(|next| (word.after, next.text));
+/// The words that may be variables and are used where neither `trim` nor `raw` follows, nor the question whether it
+/// is there.
+pub(super) fn line_breaks(text: &str) -> BTreeSet<&str> {
+    let mut taken = BTreeSet::new();
+    for tag in Tags::of(text) {
+        let mut words = words(&tag).peekable();
+        while let Some(word) = words.next() {
+            let next = words.peek().map(|next| (word.after, next.text));
             let is_safe = matches!(next, Some((Some('|'), filter::TRIM | filter::RAW) | (Some('i'), "is")));
-            is_it && !is_safe
-        })
-    })
+            if !is_safe && !matches!(word.before, Some('.' | '|')) {
+                taken.insert(word.text);
+            }
+        }
+    }
+    taken
 }
 
 fn line(text: &str, at: usize) -> usize {
@@ -290,7 +294,7 @@ mod tests {
             ("{{ Y }} {# {{ X }} #}", false),
             ("{{ 'X' }}{{ Y.X }}", false),
         ] {
-            assert_eq!(takes_line_break(text, "X"), takes, "{text}");
+            assert_eq!(line_breaks(text).contains("X"), takes, "{text}");
         }
     }
 
