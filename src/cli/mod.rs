@@ -6,12 +6,14 @@ mod args;
 mod completions;
 mod deadline;
 mod doctor;
+mod evaluated;
 mod explain;
 mod export;
 mod init;
 mod install;
 mod owner;
 mod plan;
+mod remarks;
 mod report;
 mod run;
 mod session;
@@ -31,7 +33,9 @@ use crate::config::variables::Process;
 use crate::log::{Format, Level, Log, Stderr};
 use crate::{config, exec};
 use args::{Arguments, Command, Common, LogFormat};
+pub use completions::script as completion_script;
 use doctor::Health;
+use evaluated::Evaluated;
 use explain::Code;
 pub use explain::{findings_page, page as errors_page};
 use report::{Failure, Style, report};
@@ -44,14 +48,21 @@ pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let format = format(&typed);
     let style = style(&typed);
-    end_on_panics(style, format);
+    let evaluated = Evaluated::of(&typed, || command_word(&typed));
+    end_on_panics(style, format, evaluated);
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error, style, format),
+        Err(error) => return not_understood(&error, style, format, evaluated),
     };
     match run(&arguments) {
         Ok(code) => code,
-        Err(failure) => report(&failure, style, format),
+        Err(failure) => {
+            // What is there of stdout cannot be taken back, and no more of it can be written.
+            if !matches!(failure, Failure::Stdout(_)) {
+                evaluated.fail();
+            }
+            report(&failure, style, format)
+        }
     }
 }
 
@@ -62,8 +73,9 @@ pub fn command() -> clap::Command {
 
 /// A panic, of kz's or of a library's, is a failure of kz's like any other: said in words, with an exit code, and with
 /// nothing left running. Without this it would be SIGABRT.
-fn end_on_panics(style: Style, format: Format) {
+fn end_on_panics(style: Style, format: Format, evaluated: Evaluated) {
     std::panic::set_hook(Box::new(move |panic| {
+        evaluated.fail();
         crate::log::line(format, "error", &panic_words(panic.location()));
         crate::signals::end_groups();
         #[expect(clippy::exit, reason = "nothing can be returned from a panic")]
@@ -136,17 +148,21 @@ fn format(typed: &[OsString]) -> Format {
     if is_apart || words().any(|word| word == "--log-format=json") { Format::Json } else { Format::Text }
 }
 
-/// Which exit codes apply is known before the rest is understood: the first word is the command.
+/// Which exit codes apply is known before the rest is understood.
 fn style(typed: &[OsString]) -> Style {
+    if command_word(typed).is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
+}
+
+/// The first word that is a command.
+fn command_word(typed: &[OsString]) -> Option<String> {
     let commands = Arguments::command();
-    let is_command =
-        |word: &&OsString| commands.get_subcommands().any(|command| command.get_name() == **word);
-    let mut words = typed.iter().skip(1).take_while(|word| *word != "--").filter(is_command);
-    if words.next().is_some_and(|word| word == "run") { Style::Run } else { Style::Plain }
+    let names = |word: &OsString| commands.get_subcommands().any(|command| command.get_name() == *word);
+    let word = typed.iter().skip(1).take_while(|word| *word != "--").find(|word| names(word))?;
+    Some(word.to_string_lossy().into_owned())
 }
 
 /// Help and version on stdout; anything else is a usage error in kz's own words.
-fn not_understood(error: &clap::Error, style: Style, format: Format) -> ExitCode {
+fn not_understood(error: &clap::Error, style: Style, format: Format, evaluated: Evaluated) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match std::io::stdout().write_all(text.as_bytes()) {
@@ -154,6 +170,7 @@ fn not_understood(error: &clap::Error, style: Style, format: Format) -> ExitCode
             Err(error) => report(&Failure::Stdout(error), style, format),
         };
     }
+    evaluated.fail();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = std::io::stderr().write_all(text.as_bytes());
         return ExitCode::from(2);

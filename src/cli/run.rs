@@ -56,7 +56,8 @@ pub(super) fn run(
 
 fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
     let session = Session::open(common, process, log)?;
-    let resolved = session.resolve(&session.plan(&arguments.only)?)?;
+    let is_variable = |name: &str| file_variable(&session, name).is_none();
+    let resolved = session.resolve(&session.plan(&arguments.only)?, is_variable)?;
     let mut delivery = Delivery { credentials: session.credential_variables(), ..Delivery::default() };
     for secret in resolved {
         match file_variable(&session, &secret.name) {

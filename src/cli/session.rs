@@ -1,6 +1,6 @@
 //! What every command begins with: the configuration, a plan, the providers, and the values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,11 +14,12 @@ use crate::patience::Patience;
 use crate::plan::{Batch, Plan, Source};
 use crate::provider::{Provider, Terms, Tokens};
 use crate::publish::Turn;
-use crate::resolve::{Providers, Resolved, Verdicts};
+use crate::resolve::{Providers, Resolution, Resolved, Verdicts};
 
 use super::args::Common;
 use super::deadline::Punctual;
 use super::plan::Foreseen;
+use super::remarks;
 use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
@@ -75,14 +76,27 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The values of a plan.
-    pub(super) fn resolve(&self, plan: &Plan<'_>) -> Result<Vec<Resolved>, Failure> {
+    /// The values of a plan, of which some are `delivered_in_a_line`: as a variable, or a part of one.
+    pub(super) fn resolve(
+        &self,
+        plan: &Plan<'_>,
+        delivered_in_a_line: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Resolved>, Failure> {
         let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
         let resolved = self.by_the_deadline(crate::resolve::resolve(plan, &providers))?;
-        let resolved = resolved.map_err(Failure::Resolve)?;
-        self.warn_of_leases(&resolved);
-        Ok(resolved)
+        let Resolution { secrets, absent, lines } = resolved.map_err(Failure::Resolve)?;
+        if let Some(line) = remarks::absent(&absent) {
+            self.log.note(&line);
+        }
+        let inputs: BTreeSet<&str> = plan.inputs().collect();
+        if let Some(line) =
+            remarks::line_breaks(&lines, |name| !inputs.contains(name) && delivered_in_a_line(name))
+        {
+            self.log.warn(&line);
+        }
+        self.warn_of_leases(&secrets);
+        Ok(secrets)
     }
 
     /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and

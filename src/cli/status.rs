@@ -64,8 +64,10 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
 fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
     match verdict {
         Some(Verdict::Present { .. }) => ("ok", None),
-        Some(Verdict::Assumed(_)) => ("default", Some("absent, so its default is used".to_owned())),
-        Some(Verdict::Omitted) => ("optional", Some("absent, which is allowed".to_owned())),
+        Some(Verdict::Assumed { cause, .. }) => {
+            ("default", Some(format!("absent, so its default is used: {cause}")))
+        }
+        Some(Verdict::Omitted { cause }) => ("optional", Some(format!("absent, which is allowed: {cause}"))),
         Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),
         Some(Verdict::Blocked(input)) => ("blocked", Some(format!("it needs {input}"))),
         None => ("malformed", Some("the provider gave no answer".to_owned())),
@@ -148,7 +150,11 @@ mod tests {
         let secret = || Secret::new(b"v".to_vec());
         let mut all: Vec<Option<Verdict>> = classes.map(|class| Some(failed(class))).collect();
         all.push(Some(Verdict::Present { value: secret(), version: None, lease: None }));
-        all.extend([Verdict::Assumed(secret()), Verdict::Omitted, Verdict::Blocked("B".into())].map(Some));
+        let cause = || "c".to_owned();
+        let absent =
+            [Verdict::Assumed { value: secret(), cause: cause() }, Verdict::Omitted { cause: cause() }];
+        all.extend(absent.map(Some));
+        all.push(Some(Verdict::Blocked("B".into())));
         all.push(None);
         all
     }
@@ -167,8 +173,10 @@ mod tests {
     #[test]
     fn what_could_not_be_delivered_is_never_ready() {
         for verdict in all() {
-            let delivers =
-                matches!(verdict, Some(Verdict::Present { .. } | Verdict::Assumed(_) | Verdict::Omitted));
+            let delivers = matches!(
+                verdict,
+                Some(Verdict::Present { .. } | Verdict::Assumed { .. } | Verdict::Omitted { .. })
+            );
             let (state, cause) = state(verdict.as_ref());
             assert_eq!(READY.contains(&state), delivers, "{state}");
             assert_eq!(cause.is_none(), state == "ok", "{state} says why");

@@ -3,12 +3,13 @@
 //! Every environment is checked, not only the chosen one: a mistake in `[production.secrets]` is
 //! found on the developer's machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use toml::de::DeTable;
 
+use crate::plan::order::Order;
 use crate::plan::{Declaration, Source};
 
 use super::output;
@@ -236,12 +237,12 @@ fn declare(
     let names: Vec<&str> = secrets.iter().map(|secret| secret.name).collect();
     output::check_names(outputs, &names, problems);
     files::check_outputs(outputs, &declarations, problems);
-    match inputs_first(&declarations) {
-        Ok(order) => scope::inherit(&mut declarations, &order, &places, problems),
-        Err(index) => {
-            let message = "this template needs itself, through the secrets that it names";
-            problems.add(places[index].clone(), Mistake::Circle, message);
-        }
+    let order = Order::of(&declarations);
+    if let Some(index) = order.circle(&declarations) {
+        let message = "this template needs itself, through the secrets that it names";
+        problems.add(places[index].clone(), Mistake::Circle, message);
+    } else {
+        scope::inherit(&mut declarations, &order.inputs_first, &places, problems);
     }
     declarations
 }
@@ -253,9 +254,10 @@ fn check_inputs(
     places: &[Place],
     problems: &mut Problems,
 ) {
+    let names: BTreeSet<&str> = secrets.iter().map(|secret| secret.name).collect();
     for (declaration, place) in declarations.iter().zip(places) {
         let Source::Template { inputs, .. } = &declaration.source else { continue };
-        for input in inputs.iter().filter(|input| !secrets.iter().any(|secret| secret.name == **input)) {
+        for input in inputs.iter().filter(|input| !names.contains(input.as_str())) {
             let known = secrets.iter().map(|secret| secret.name);
             problems.add_unknown(
                 place.clone(),
@@ -270,9 +272,10 @@ fn check_inputs(
 
 /// No secret has the name of the variable that says where another one's file is.
 fn check_descriptors(declarations: &[Declaration], places: &[Place], problems: &mut Problems) {
+    let names: BTreeSet<&str> = declarations.iter().map(|declaration| declaration.name.as_str()).collect();
     for (declaration, place) in declarations.iter().zip(places) {
         let Some(variable) = declaration.file_variable() else { continue };
-        if declarations.iter().any(|other| other.name == variable) {
+        if names.contains(variable.as_str()) {
             let message = format!(
                 "`{}` is delivered by the variable `{variable}`, which is a secret too",
                 declaration.name
@@ -280,25 +283,4 @@ fn check_descriptors(declarations: &[Declaration], places: &[Place], problems: &
             problems.add_with_hint(place.clone(), Mistake::Excluded, message, "rename one of them");
         }
     }
-}
-
-/// All declarations, each after what its template names; or one that needs itself.
-fn inputs_first(declarations: &[Declaration]) -> Result<Vec<usize>, usize> {
-    let mut order: Vec<usize> = Vec::new();
-    let mut open: Vec<usize> = (0..declarations.len()).collect();
-    while !open.is_empty() {
-        let ready = |index: &usize| match &declarations[*index].source {
-            Source::Reference(_) => true,
-            Source::Template { inputs, .. } => {
-                open.iter().all(|other| !inputs.contains(&declarations[*other].name))
-            }
-        };
-        let (now, later): (Vec<usize>, Vec<usize>) = open.iter().copied().partition(ready);
-        match (now.is_empty(), later.first()) {
-            (true, Some(&stuck)) => return Err(stuck),
-            _ => order.extend(now),
-        }
-        open = later;
-    }
-    Ok(order)
 }

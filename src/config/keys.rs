@@ -174,6 +174,13 @@ pub(super) const SECRET: &[Key] = &[
         "how the backend's text stands for bytes; it is decoded",
     ),
     key(
+        "trim",
+        Group::Source,
+        Takes::Boolean,
+        "true",
+        "leave out the line breaks at the value's end (LF, CRLF), after decoding; `false` says that they are meant",
+    ),
+    key(
         "optional",
         Group::Source,
         Takes::Boolean,

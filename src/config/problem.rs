@@ -120,10 +120,10 @@ impl Problems {
         known: impl Iterator<Item = &'a str>,
     ) {
         let known: Vec<&str> = known.collect();
-        let hint = match nearest(word, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "there is none here".to_owned(),
-            None => format!("known here: {}", list(known.into_iter())),
+        let hint = if known.is_empty() {
+            "there is none here".to_owned()
+        } else {
+            instead(word, &known, "known here:")
         };
         self.add_with_hint(place, mistake, format!("unknown {what} `{}`", shown(word)), hint);
     }
@@ -149,11 +149,44 @@ pub fn shown(word: &str) -> String {
 /// The known word that `word` was most likely meant to be.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    // No word that is longer or shorter by more is nearer than that.
+    let may_be_near = |candidate: &&str| {
+        let (ours, theirs) = (lower.chars().count(), candidate.chars().count());
+        ours.abs_diff(theirs) <= 1 + theirs.min(lower.len()) / 4
+    };
     known
+        .filter(may_be_near)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(lower.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// So many words are listed whole.
+const MOST: usize = 20;
+
+/// So many of more.
+const FEW: usize = 5;
+
+/// What to write instead of `word`: the known one that was most likely meant, or `intro` and all of them, or the nearest
+/// of them where they are many.
+pub fn instead(word: &str, known: &[&str], intro: &str) -> String {
+    if let Some(near) = nearest(word, known.iter().copied()) {
+        return format!("did you mean `{near}`?");
+    }
+    if known.len() <= MOST {
+        return format!("{intro} {}", list(known.iter().copied()));
+    }
+    // Of many names those of the same beginning, then of the same length, are looked for: distances would take long.
+    let likeness = |candidate: &&str| {
+        let same = word.bytes().zip(candidate.bytes()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+        (std::cmp::Reverse(same), candidate.len().abs_diff(word.len()))
+    };
+    let mut few: Vec<&str> = known.to_vec();
+    few.select_nth_unstable_by_key(FEW, |candidate| (likeness(candidate), *candidate));
+    few.truncate(FEW);
+    few.sort_by_key(|candidate| (likeness(candidate), *candidate));
+    format!("{intro} {} and {} more", list(few.into_iter()), known.len() - FEW)
 }
 
 /// "`a`, `b`, `c`".
@@ -171,6 +204,21 @@ mod tests {
         assert_eq!(nearest("vualt", known.into_iter()), Some("vault"));
         assert_eq!(nearest("AWS_SM", known.into_iter()), Some("aws-sm"));
         assert_eq!(nearest("kubernetes", known.into_iter()), None);
+    }
+
+    #[test]
+    fn of_many_words_the_nearest_few_are_named() {
+        let names: Vec<String> = (0..10_000).map(|number| format!("SECRET_{number}")).collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(
+            instead("SECRET_PASSWORD", &known, "known here:"),
+            "known here: `SECRET_1000`, `SECRET_1001`, `SECRET_1002`, `SECRET_1003`, `SECRET_1004` and 9995 more"
+        );
+        assert_eq!(instead("SECRET_5555x", &known, ""), "did you mean `SECRET_5555`?");
+        assert_eq!(instead("zzz", &known[..3], "there are"), "there are `SECRET_0`, `SECRET_1`, `SECRET_2`");
+        assert!(instead("zzz", &known[..21], "there are").ends_with(" and 16 more"));
+        let hints: usize = (0..500).map(|n| instead(&format!("NOPE{n}"), &known, "").len()).sum();
+        assert!(hints < 500 * 200, "{hints} bytes for 500 mistakes");
     }
 
     #[test]

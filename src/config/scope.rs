@@ -3,6 +3,8 @@
 //! Rule (design.md §2): a template has the intersection of its inputs' scopes and may only narrow it.
 //! A secret without hosts goes nowhere, so a template of it goes nowhere either.
 
+use std::collections::BTreeMap;
+
 use crate::plan::{Declaration, Scope, Source};
 
 use super::problem::{Mistake, Place, Problems};
@@ -76,12 +78,14 @@ pub(super) fn inherit(
     places: &[Place],
     problems: &mut Problems,
 ) {
+    let by_name: BTreeMap<String, usize> =
+        declarations.iter().enumerate().map(|(index, other)| (other.name.clone(), index)).collect();
     for &index in order {
         let Source::Template { inputs, .. } = &declarations[index].source else { continue };
         let scopes: Vec<&Scope> = inputs
             .iter()
-            .filter_map(|input| declarations.iter().find(|other| other.name == *input))
-            .map(|other| &other.scope)
+            .filter_map(|input| by_name.get(input))
+            .map(|&other| &declarations[other].scope)
             .collect();
         let own = &declarations[index].scope;
         match narrow(own, &scopes) {

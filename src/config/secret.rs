@@ -2,7 +2,7 @@
 
 use crate::literal;
 use crate::plan::field::FieldPath;
-use crate::plan::{Declaration, Delivery, Reference, Scope, Source, WhenAbsent};
+use crate::plan::{Declaration, Delivery, Ending, Reference, Scope, Source, WhenAbsent};
 use crate::provider::DocumentRef;
 use crate::provider::registry::{self, LastSegment};
 use crate::publish::RelativePath;
@@ -189,6 +189,7 @@ impl<'a> Raw<'a> {
             document,
             field,
             encoding,
+            ending: self.ending(problems),
         })
     }
 
@@ -247,6 +248,14 @@ impl<'a> Raw<'a> {
         match node.value.get_ref() {
             toml::de::DeValue::Integer(number) => Some(number.as_str().to_owned()),
             _ => node.text("version", problems).map(str::to_owned),
+        }
+    }
+
+    fn ending(&self, problems: &mut Problems) -> Ending {
+        match self.get("trim").and_then(|entry| entry.node.boolean("trim", problems)) {
+            None => Ending::Unsaid,
+            Some(false) => Ending::Kept,
+            Some(true) => Ending::Trimmed,
         }
     }
 

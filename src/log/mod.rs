@@ -4,6 +4,7 @@
 //! outside can forge a line or move the cursor, or holds what looks like a credential; no line holds a value. A closed stderr is no reason
 //! to fail a delivery.
 
+pub mod typed;
 mod wait;
 
 use std::fmt::Write as _;

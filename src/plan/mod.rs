@@ -4,8 +4,9 @@
 //! template needs is fetched though it is not delivered; the order of the configuration is kept.
 
 pub mod field;
+pub mod order;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::provider::DocumentRef;
 use crate::publish::{InvalidPath, RelativePath};
@@ -66,6 +67,20 @@ pub struct Reference {
     pub field: Option<FieldPath>,
     /// How the backend's text stands for bytes.
     pub encoding: Option<Encoding>,
+    /// What becomes of line breaks at the value's end.
+    pub ending: Ending,
+}
+
+/// What becomes of line breaks at a value's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// They stay, and where the value becomes a part of a line, that is worth a word.
+    #[default]
+    Unsaid,
+    /// They are meant.
+    Kept,
+    /// They are taken off.
+    Trimmed,
 }
 
 /// How a backend's text stands for bytes.
@@ -170,11 +185,12 @@ pub struct UnknownSecret(pub String);
 impl<'a> Plan<'a> {
     /// A plan for `only` these secrets and what their templates need; for all when `only` is empty.
     pub fn new(declarations: &'a [Declaration], only: &[String]) -> Result<Self, UnknownSecret> {
-        if let Some(unknown) = only.iter().find(|name| find(declarations, name).is_none()) {
+        let known: BTreeSet<&str> = names(declarations).collect();
+        if let Some(unknown) = only.iter().find(|name| !known.contains(name.as_str())) {
             return Err(UnknownSecret(unknown.clone()));
         }
         let wanted: BTreeSet<&str> = match only {
-            [] => declarations.iter().map(|declaration| declaration.name.as_str()).collect(),
+            [] => known,
             names => names.iter().map(String::as_str).collect(),
         };
         Ok(Self::of(declarations, &wanted))
@@ -190,10 +206,16 @@ impl<'a> Plan<'a> {
             .collect();
         Self { batches: batches(&steps), steps }
     }
+
+    /// The names of secrets that are read for templates alone.
+    pub fn inputs(&self) -> impl Iterator<Item = &'a str> {
+        let inputs = self.steps.iter().filter(|step| step.usage == Use::Input);
+        inputs.map(|step| step.declaration.name.as_str())
+    }
 }
 
-fn find<'a>(declarations: &'a [Declaration], name: &str) -> Option<&'a Declaration> {
-    declarations.iter().find(|declaration| declaration.name == name)
+fn names(declarations: &[Declaration]) -> impl Iterator<Item = &str> {
+    declarations.iter().map(|declaration| declaration.name.as_str())
 }
 
 fn usage(wanted: &BTreeSet<&str>, declaration: &Declaration) -> Use {
@@ -202,6 +224,7 @@ fn usage(wanted: &BTreeSet<&str>, declaration: &Declaration) -> Use {
 
 /// `wanted` and everything that its templates name, however deep.
 fn with_inputs<'a>(declarations: &'a [Declaration], wanted: &BTreeSet<&str>) -> BTreeSet<&'a str> {
+    let by_name: BTreeMap<&str, &Declaration> = names(declarations).zip(declarations).collect();
     let mut needed = BTreeSet::new();
     let mut open: Vec<&Declaration> =
         declarations.iter().filter(|declaration| wanted.contains(declaration.name.as_str())).collect();
@@ -210,7 +233,7 @@ fn with_inputs<'a>(declarations: &'a [Declaration], wanted: &BTreeSet<&str>) -> 
             continue;
         }
         if let Source::Template { inputs, .. } = &declaration.source {
-            open.extend(inputs.iter().filter_map(|name| find(declarations, name)));
+            open.extend(inputs.iter().filter_map(|name| by_name.get(name.as_str()).copied()));
         }
     }
     needed
@@ -249,6 +272,7 @@ mod tests {
                 document,
                 field: FieldPath::parse(field).ok(),
                 encoding: None,
+                ending: Ending::Unsaid,
             }),
         )
     }

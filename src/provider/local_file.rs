@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::{Absence, Failure, FailureKind, Surroundings};
 use crate::literal;
+use crate::log::typed;
 pub(super) use crate::reading::{Unreadable, may_be_credential, quoted, read};
 use crate::secret::Secret;
 
@@ -87,7 +88,7 @@ impl Unreadable {
                 "run kz with `user: \"{}\"`, or as root with `cap_add: [DAC_READ_SEARCH]`",
                 owner.uid
             )),
-            Self::Denied { owner: Some(_), .. } => Some(format!("`chmod u+r {}`", path.display())),
+            Self::Denied { owner: Some(_), .. } => Some(format!("`chmod u+r {}`", typed::path(path))),
             Self::Denied { .. } => Some("run kz as root with `cap_add: [DAC_READ_SEARCH]`".into()),
             Self::Directory => {
                 Some("Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`".into())

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use thiserror::Error;
 
+use crate::log::typed;
+
 use super::readers::Audience;
 
 /// A failed publication. [`Error::hint`] says what to do about it.
@@ -220,7 +222,7 @@ impl Error {
         Some(match self {
             Self::DirectoryMissing { path } => format!(
                 "is the volume mounted? kz does not create the output directory: mount a volume there, or `mkdir -p {}`",
-                path.display()
+                typed::path(path)
             ),
             Self::NotADirectory { .. } => "correct the path: only a directory can have something below it".to_owned(),
             Self::LinkNotFollowed { path } => {
@@ -228,11 +230,11 @@ impl Error {
             }
             Self::TargetIsDirectory { path } => format!(
                 "add a file name, such as `--output {}/.env`, or write one file per secret with `--format files`",
-                path.display()
+                typed::path(path)
             ),
             Self::TargetKind { path, .. } => standard_output(path)
                 .unwrap_or_else(|| "name a file in a mounted directory; `--output -` is stdout".to_owned()),
-            Self::Exists { path } => format!("move it away: `mv {0} {0}.old`", path.display()),
+            Self::Exists { path } => format!("move it away: `mv {0} {0}.old`", typed::path(path)),
             Self::Reserved { .. } => "choose another file name, such as `.env`".to_owned(),
             Self::MountPoint { path } => format!(
                 "mount a directory instead and write into it: `-v secrets:/secrets`, `--output /secrets/{}`",
@@ -254,7 +256,7 @@ impl Error {
                 format!("run kz as `user: \"{theirs}\"`, or use a directory of its own for each exporter")
             }
             Self::StateKind { path, .. } | Self::NameTaken { path, .. } => {
-                format!("look at it and remove it: `rm -r {}`, or use another directory", path.display())
+                format!("look at it and remove it: `rm -r {}`, or use another directory", typed::path(path))
             }
             Self::Conflict { .. } => "give each secret a `file =` of its own".to_owned(),
             Self::Sticky { uid, .. } => {

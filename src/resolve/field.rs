@@ -1,7 +1,8 @@
 //! One field out of a document: JSON, TOML or dotenv.
 //!
 //! Rules (design.md §2): a string is taken as it is, any other JSON value as compact JSON, with
-//! numbers digit for digit as they were written. Invariant: errors name fields, never values.
+//! numbers digit for digit as they were written; `null` is no value, so a field that is null is absent.
+//! Invariant: errors name fields, never values.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,9 @@ pub enum FieldError {
         /// What stands in its place.
         fields: Vec<String>,
     },
+    /// It is there and holds nothing.
+    #[error("`{0}` is null")]
+    Null(String),
     /// The path goes on where the document does not.
     #[error("`{0}` holds a value, not an object with fields")]
     NotAnObject(String),
@@ -142,7 +146,11 @@ fn descend_json(from: &RawValue, name: &str, segments: &[String]) -> Result<Secr
         current = step(current, segment, above)?;
         above = segment;
     }
-    json_value(current)
+    if is_null(current) { Err(FieldError::Null(above.to_owned())) } else { json_value(current) }
+}
+
+fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
 }
 
 fn step<'a>(current: &'a RawValue, segment: &str, above: &str) -> Result<&'a RawValue, FieldError> {
@@ -157,6 +165,7 @@ fn step<'a>(current: &'a RawValue, segment: &str, above: &str) -> Result<&'a Raw
             let item = index(segment).and_then(|index| items.get(index).copied());
             item.ok_or_else(|| missing(segment, [elements(items.len())]))
         }
+        _ if is_null(current) => Err(FieldError::Null(above.to_owned())),
         _ => Err(FieldError::NotAnObject(above.to_owned())),
     }
 }
@@ -304,7 +313,6 @@ mod tests {
             ("big", "12345678901234567890123"),
             ("l", r#"[1,{"k":"v w\" ]"}]"#),
             ("l.1.k", "v w\" ]"),
-            ("z", "null"),
         ] {
             assert_eq!(get(Shape::Json, text, field).as_deref(), Ok(value), "{field}");
         }
@@ -319,6 +327,27 @@ mod tests {
             Err(FieldError::NotAnObject("a".to_owned()))
         );
         assert!(get(Shape::Json, "{\"a\": hunter2}", "a").unwrap_err().to_string().ends_with("JSON: line 1"));
+    }
+
+    #[test]
+    fn null_is_no_value_wherever_it_stands() {
+        let text = r#"{"a":null,"b":{"c": null,"d.e":null},"l":[null],"s":"null","o":{"k":null}}"#;
+        for (field, named) in [
+            ("a", "a"),
+            ("a.x", "a"),
+            ("/a/x/y", "a"),
+            ("b.c", "c"),
+            ("/b/c", "c"),
+            (r"b.d\.e", "d.e"),
+            ("l.0", "0"),
+            ("/l/0", "0"),
+        ] {
+            assert_eq!(get(Shape::Json, text, field), Err(FieldError::Null(named.to_owned())), "{field}");
+        }
+        assert_eq!(get(Shape::Json, "null", "a"), Err(FieldError::Null("the document".to_owned())));
+        // A text is a text, and what is taken whole is taken as it is.
+        assert_eq!(get(Shape::Json, text, "s").as_deref(), Ok("null"));
+        assert_eq!(get(Shape::Json, text, "o").as_deref(), Ok(r#"{"k":null}"#));
     }
 
     #[test]

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::patience::testing::run;
     use crate::plan::field::FieldPath;
-    use crate::plan::{Delivery, Scope};
+    use crate::plan::{Delivery, Ending, Scope};
     use crate::provider::{Absence, Document, Fetch, Provider, Shape};
     use crate::resolve::{Failed, Resolved, resolve};
     use crate::secret::Secret;
@@ -110,6 +110,7 @@ mod tests {
             document: DocumentRef { path: path.to_owned(), version: None },
             field: FieldPath::parse(field).ok(),
             encoding: None,
+            ending: Ending::Unsaid,
         });
         let (delivery, scope) = (Delivery::default(), Scope::default());
         Declaration { name: "S".to_owned(), source, when_absent, delivery, scope }
@@ -121,7 +122,8 @@ mod tests {
         let provider: Box<dyn Provider + '_> = Box::new(&store);
         let providers = BTreeMap::from([("store".to_owned(), Ok(provider))]);
         let plan = Plan::new(declarations, &[]).unwrap();
-        let result = run(resolve(&plan, &providers)).map_err(|failures| failures.0);
+        let result = run(resolve(&plan, &providers));
+        let result = result.map(|resolution| resolution.secrets).map_err(|failures| failures.0);
         drop(providers);
         (result, store.0.into_inner().unwrap())
     }

@@ -5,17 +5,19 @@
 //! provider and ref, never a value.
 
 mod encoding;
+mod ending;
 pub mod field;
 mod longer;
 pub mod template;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::plan::{Batch, Declaration, Delivery, Plan, Source, Use};
+use crate::plan::order::Order;
+use crate::plan::{Batch, Declaration, Delivery, Ending, Plan, Source, Use};
 use crate::provider::{Failure, FailureKind, Outcome, Provider};
 use crate::publish::Origin;
 use crate::secret::Secret;
@@ -35,6 +37,46 @@ pub struct Resolved {
     pub origin: Option<Origin>,
     /// How long it is valid, where it, or what it is made of, is lent.
     pub lease: Option<Duration>,
+}
+
+/// What a plan came to.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// What is delivered.
+    pub secrets: Vec<Resolved>,
+    /// What was absent without being an error, in the configuration's order.
+    pub absent: Vec<Absent>,
+    /// Of these nobody has said whether the line break at their end is meant, in the configuration's order.
+    pub lines: Vec<Line>,
+}
+
+/// A secret of one line, with the line break at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The secret.
+    pub name: String,
+    /// A template of the plan takes it with the line break.
+    pub is_in_a_template: bool,
+}
+
+/// A secret that was absent, and may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// The secret.
+    pub name: String,
+    /// Why it is absent: lower case, no full stop.
+    pub cause: String,
+    /// What is delivered in its place.
+    pub stands_in: StandIn,
+}
+
+/// What is delivered in the place of an absent secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandIn {
+    /// Nothing: it is optional.
+    Nothing,
+    /// Its default.
+    Default,
 }
 
 /// One secret that could not be had.
@@ -74,7 +116,7 @@ pub type Providers<'a> = BTreeMap<String, Result<Box<dyn Provider + 'a>, Failure
 pub type Verdicts<'a> = BTreeMap<&'a str, Verdict>;
 
 /// Reads and assembles everything that the plan wants: all of it, or every failure.
-pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Vec<Resolved>, Failures> {
+pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Resolution, Failures> {
     deliver(plan, assess(plan, providers).await)
 }
 
@@ -116,26 +158,19 @@ async fn ask(batch: &Batch, providers: &Providers<'_>) -> Vec<Outcome> {
 
 /// Renders every template of the plan, inputs first.
 fn render_templates<'a>(plan: &Plan<'a>, verdicts: &mut Verdicts<'a>) {
-    let mut open: Vec<&'a Declaration> = plan.steps.iter().map(|step| step.declaration).collect();
-    open.retain(|declaration| matches!(declaration.source, Source::Template { .. }));
-    while !open.is_empty() {
-        let before = open.len();
-        open.retain(|declaration| {
-            let Source::Template { text, inputs } = &declaration.source else { return false };
-            if !inputs.iter().all(|input| verdicts.contains_key(input.as_str())) {
-                return true;
-            }
-            let verdict = render(declaration, text, inputs, verdicts);
-            verdicts.insert(&declaration.name, verdict);
-            false
-        });
-        if open.len() == before {
-            // `config` refuses cycles and unknown names; a plan made otherwise still ends here.
-            verdicts.extend(open.drain(..).map(|declaration| {
-                let cause = "the template names what is not there";
-                (declaration.name.as_str(), Verdict::Failed(failed(declaration, Class::Template, cause)))
-            }));
-        }
+    let declarations: Vec<&'a Declaration> = plan.steps.iter().map(|step| step.declaration).collect();
+    let Order { inputs_first, stuck } = Order::of(declarations.iter().copied());
+    for index in inputs_first.into_iter().chain(stuck) {
+        let declaration = declarations[index];
+        let Source::Template { text, inputs } = &declaration.source else { continue };
+        let verdict = if inputs.iter().all(|input| verdicts.contains_key(input.as_str())) {
+            render(declaration, text, inputs, verdicts)
+        } else {
+            // `config` refuses circles and unknown names; a plan made otherwise still ends here.
+            let cause = "the template names what is not there";
+            Verdict::Failed(failed(declaration, Class::Template, cause))
+        };
+        verdicts.insert(&declaration.name, verdict);
     }
 }
 
@@ -150,9 +185,9 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
                 lease = lease.into_iter().chain(*lent).min();
                 present.push((input.as_str(), value));
             }
-            Some(Verdict::Assumed(value)) => present.push((input.as_str(), value)),
+            Some(Verdict::Assumed { value, .. }) => present.push((input.as_str(), value)),
             Some(Verdict::Failed(_) | Verdict::Blocked(_)) => return Verdict::Blocked(input.clone()),
-            Some(Verdict::Omitted) | None => absent.push(input.as_str()),
+            Some(Verdict::Omitted { .. }) | None => absent.push(input.as_str()),
         }
     }
     match template::render(text, &present, &absent) {
@@ -165,25 +200,63 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
 }
 
 /// All values, or all failures. A template that only waited for a failed secret is not listed beside it.
-fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Vec<Resolved>, Failures> {
-    let mut resolved = Vec::new();
+fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Resolution, Failures> {
+    let (absent, lines) = (absent(plan, &verdicts), lines(plan, &verdicts));
+    let mut secrets = Vec::new();
     let mut failures = Vec::new();
     for step in &plan.steps {
         let Declaration { name, delivery, source, .. } = step.declaration;
         let (value, origin, lease) = match verdicts.remove(name.as_str()) {
             Some(Verdict::Present { value, version, lease }) => (value, origin(source, version), lease),
-            Some(Verdict::Assumed(value)) => (value, None, None),
+            Some(Verdict::Assumed { value, .. }) => (value, None, None),
             Some(Verdict::Failed(failure)) => {
                 failures.push(failure);
                 continue;
             }
-            Some(Verdict::Omitted | Verdict::Blocked(_)) | None => continue,
+            Some(Verdict::Omitted { .. } | Verdict::Blocked(_)) | None => continue,
         };
         if step.usage == Use::Delivered {
-            resolved.push(Resolved { name: name.clone(), value, delivery: delivery.clone(), origin, lease });
+            secrets.push(Resolved { name: name.clone(), value, delivery: delivery.clone(), origin, lease });
         }
     }
-    if failures.is_empty() { Ok(resolved) } else { Err(Failures(failures)) }
+    if failures.is_empty() { Ok(Resolution { secrets, absent, lines }) } else { Err(Failures(failures)) }
+}
+
+/// What was absent and is no failure, also where only a template names it.
+fn absent(plan: &Plan<'_>, verdicts: &Verdicts<'_>) -> Vec<Absent> {
+    let of = |name: &String| {
+        let (cause, stands_in) = match verdicts.get(name.as_str())? {
+            Verdict::Assumed { cause, .. } => (cause, StandIn::Default),
+            Verdict::Omitted { cause } => (cause, StandIn::Nothing),
+            Verdict::Present { .. } | Verdict::Failed(_) | Verdict::Blocked(_) => return None,
+        };
+        Some(Absent { name: name.clone(), cause: cause.clone(), stands_in })
+    };
+    plan.steps.iter().filter_map(|step| of(&step.declaration.name)).collect()
+}
+
+/// The secrets of one line that end in a line break, of which the configuration does not say that it is meant.
+fn lines(plan: &Plan<'_>, verdicts: &Verdicts<'_>) -> Vec<Line> {
+    let is_line = |declaration: &&Declaration| {
+        let Source::Reference(reference) = &declaration.source else { return false };
+        let Some(Verdict::Present { value, .. }) = verdicts.get(declaration.name.as_str()) else {
+            return false;
+        };
+        reference.ending == Ending::Unsaid && ending::is_line(value.expose())
+    };
+    let declarations = || plan.steps.iter().map(|step| step.declaration);
+    let lines: Vec<&Declaration> = declarations().filter(is_line).collect();
+    let mut taken = BTreeSet::new();
+    for declaration in declarations().filter(|_| !lines.is_empty()) {
+        if let Source::Template { text, .. } = &declaration.source {
+            taken.extend(template::line_breaks(text));
+        }
+    }
+    let line = |Declaration { name, .. }: &Declaration| Line {
+        name: name.clone(),
+        is_in_a_template: taken.contains(name.as_str()),
+    };
+    lines.into_iter().map(line).collect()
 }
 
 fn origin(source: &Source, version: Option<String>) -> Option<Origin> {
@@ -240,6 +313,7 @@ mod tests {
             document: DocumentRef { path: "path".to_owned(), version: None },
             field: None,
             encoding: None,
+            ending: Ending::Unsaid,
         })
     }
 
@@ -251,7 +325,7 @@ mod tests {
         let providers = ["one", "two"].map(|name| (name.to_owned(), Ok(provider()))).into_iter().collect();
         let plan = Plan::new(declarations, &[]).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(resolve(&plan, &providers))
+        runtime.block_on(resolve(&plan, &providers)).map(|resolution| resolution.secrets)
     }
 
     #[test]

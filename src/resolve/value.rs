@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::plan::field::FieldPath;
-use crate::plan::{Declaration, Reference, Source, WhenAbsent};
+use crate::plan::{Declaration, Ending, Reference, Source, WhenAbsent};
 use crate::provider::{Document, DocumentRef, FailureKind, Outcome};
 use crate::secret::Secret;
 
 use super::field::{FieldError, Fields, names};
 use super::longer::Longer;
-use super::{Class, Failed, encoding};
+use super::{Class, Failed, encoding, ending};
 
 /// What a secret came to.
 #[must_use]
@@ -25,10 +25,18 @@ pub enum Verdict {
         /// How long it is valid, where it is lent.
         lease: Option<Duration>,
     },
-    /// It is absent, and this default stands in for it.
-    Assumed(Secret),
+    /// It is absent, and its default stands in for it.
+    Assumed {
+        /// The default.
+        value: Secret,
+        /// Why it is absent.
+        cause: String,
+    },
     /// It is absent, and optional.
-    Omitted,
+    Omitted {
+        /// Why it is absent.
+        cause: String,
+    },
     /// It could not be had.
     Failed(Failed),
     /// A template that could not be rendered because this secret of it could not be had.
@@ -113,18 +121,25 @@ impl<'a> Documents<'a> {
             None => document.content.clone(),
             Some(field) => match get(parsed, key, document, field) {
                 Ok(value) => value,
-                Err(error @ FieldError::Missing { .. }) => return absent(declaration, error.to_string()),
+                Err(error @ (FieldError::Missing { .. } | FieldError::Null(_))) => {
+                    return absent(declaration, error.to_string());
+                }
                 Err(error) => return malformed(error.to_string()),
             },
         };
         let (version, lease) = (document.version.clone(), document.lease);
-        match reference.encoding {
-            None => Verdict::Present { value, version, lease },
-            Some(encoding) => match encoding::decode(&value, encoding) {
-                Some(value) => Verdict::Present { value, version, lease },
-                None => malformed(format!("the value is not {}", encoding::name(encoding))),
-            },
-        }
+        let value = match reference.encoding.map(|encoding| (encoding, encoding::decode(&value, encoding))) {
+            None => value,
+            Some((_, Some(decoded))) => decoded,
+            Some((encoding, None)) => {
+                return malformed(format!("the value is not {}", encoding::name(encoding)));
+            }
+        };
+        let value = match reference.ending {
+            Ending::Unsaid | Ending::Kept => value,
+            Ending::Trimmed => Secret::new(ending::trimmed(value.expose()).to_vec()),
+        };
+        Verdict::Present { value, version, lease }
     }
 }
 
@@ -142,8 +157,10 @@ fn get<'d>(
 
 fn absent(declaration: &Declaration, cause: String) -> Verdict {
     match &declaration.when_absent {
-        WhenAbsent::Default(text) => Verdict::Assumed(Secret::new(text.clone().into_bytes())),
-        WhenAbsent::Omit => Verdict::Omitted,
+        WhenAbsent::Default(text) => {
+            Verdict::Assumed { value: Secret::new(text.clone().into_bytes()), cause }
+        }
+        WhenAbsent::Omit => Verdict::Omitted { cause },
         WhenAbsent::Fail => {
             let mut failed = failed(declaration, Class::Absent, cause);
             failed.hint =

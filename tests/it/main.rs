@@ -48,6 +48,8 @@ mod docs;
 mod doctor;
 /// Every error has a code, an explanation, a page and a case.
 mod errors;
+/// Shells that evaluate an export, and see that it failed.
+mod evaluation;
 /// A Vault in this process.
 #[path = "../vault_fake/mod.rs"]
 mod fake;

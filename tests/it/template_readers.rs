@@ -285,7 +285,7 @@ fn a_filter_refuses_what_its_place_cannot_hold_and_nothing_else() {
 
 #[test]
 fn every_filter_has_a_reader() {
-    for filter in FILTERS {
+    for filter in FILTERS.iter().filter(|filter| filter.is_for_a_place()) {
         assert!(READERS.iter().any(|reader| reader.filter == filter.name), "{}", filter.name);
     }
 }

@@ -21,7 +21,8 @@ Examples:
       for `kz run --env-file /secrets/.env`, or a shell: set -a; . /secrets/.env
   kz export --format env --dialect docker --output app.env
       for `docker run --env-file app.env`; each program reads such files in its own way
-  eval \"$(kz export --format shell)\"
+  eval \"$(kz export --format shell)\" || exit
+      in a script: where kz fails it prints `false`, so that `set -e` stops it too
   kz export --format json | jq -r .DATABASE_URL
   kz export --output /secrets
       everything that [[outputs]] of .keyzero.toml says, read once and written together
@@ -119,8 +120,8 @@ impl ValueEnum for Shell {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let command = match self {
-            Self::Sh => "Any POSIX shell: `eval \"$(kz export --format shell)\"`",
-            Self::Fish => "fish: `kz export --format shell --shell fish | source`",
+            Self::Sh => "Any POSIX shell, by `eval`",
+            Self::Fish => "fish, by `source`",
         };
         Some(PossibleValue::new(self.word()).help(command))
     }

@@ -166,7 +166,9 @@ const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   source <(kz completions bash)                                      this shell; or its line in ~/.bashrc
   kz completions zsh > ~/.zfunc/_kz                                  with ~/.zfunc in fpath
-  kz completions fish > ~/.config/fish/completions/kz.fish";
+  kz completions fish > ~/.config/fish/completions/kz.fish
+  kz completions elvish > ~/.config/elvish/lib/kz-completions.elv    and `use kz-completions` in rc.elv
+  kz completions powershell | Out-String | Invoke-Expression         or its line in $PROFILE";
 
 /// `kz completions`.
 #[derive(Debug, Args)]
@@ -186,4 +188,9 @@ pub(in crate::cli) enum CompletionShell {
     Zsh,
     /// fish
     Fish,
+    /// Elvish
+    Elvish,
+    /// PowerShell
+    #[value(name = "powershell")]
+    PowerShell,
 }

@@ -48,6 +48,14 @@ impl Content {
         }
     }
 
+    /// Whether the line break at the end of this secret's value becomes a part of a line.
+    pub(super) fn takes_line_break(&self, name: &str) -> bool {
+        match self {
+            Self::Form(form) => form.is_of_lines(),
+            Self::Template(template) => template.takes_line_break(name),
+        }
+    }
+
     /// What has to be read for it alone; of a form, `only` these secrets or all.
     pub(super) fn plan<'s>(&self, session: &'s Session<'_>, only: &[String]) -> Result<Plan<'s>, Failure> {
         match self {

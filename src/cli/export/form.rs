@@ -36,6 +36,11 @@ impl Form {
         Self::Shell(arguments.shell.unwrap_or(Shell::Sh))
     }
 
+    /// Whether its values become variables.
+    pub(super) fn is_of_lines(self) -> bool {
+        matches!(self, Self::Env(_) | Self::Shell(_))
+    }
+
     /// The content of the file, or every secret that the form cannot hold.
     pub(super) fn encode(self, secrets: &[Resolved]) -> Result<Secret, Failure> {
         let items: Vec<Item> = secrets

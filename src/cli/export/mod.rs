@@ -44,7 +44,8 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
         Target::Stdout(_) if stdout::is_terminal() && !arguments.reveal => Err(Failure::Terminal),
         Target::Stdout(kind) => {
             let content = Content::open(kind, session)?;
-            let secrets = session.resolve(&content.plan(session, &arguments.only)?)?;
+            let plan = content.plan(session, &arguments.only)?;
+            let secrets = session.resolve(&plan, |name| content.takes_line_break(name))?;
             stdout::print(content.make(&secrets)?.expose())
         }
         Target::File(path, kind) => write_file(session, kind, &arguments.only, path, rules),
@@ -65,7 +66,7 @@ fn write_file(
     if let Some(reader) = reader {
         check_file_reader(path, attributes, reader).map_err(Failure::Publish)?;
     }
-    let secrets = session.resolve(&plan)?;
+    let secrets = session.resolve(&plan, |name| content.takes_line_break(name))?;
     let made = content.make(&secrets)?;
     let directory = path.parent().unwrap_or(Path::new(""));
     let (barred, group) = (check_entry(directory, attributes).err(), readers::group(directory));

@@ -58,6 +58,14 @@ impl<'a> Part<'a> {
         declarations.iter().map(|declaration| declaration.name.as_str()).filter(|name| has(name)).collect()
     }
 
+    /// Whether the line break at the end of this secret's value becomes a part of a line.
+    pub(super) fn takes_line_break(&self, name: &str) -> bool {
+        match &self.making {
+            Making::Files(_) => false,
+            Making::One(_, content) => self.output.has(name) && content.takes_line_break(name),
+        }
+    }
+
     /// The files that it becomes when every secret is there.
     pub(super) fn files(&self) -> Vec<(&RelativePath, Attributes)> {
         match &self.making {

@@ -39,7 +39,8 @@ pub(super) fn write(
         check_set_reader(path, files, rules.directory_mode, reader).map_err(Failure::Publish)?;
     }
     let wanted: BTreeSet<&str> = parts.iter().flat_map(|part| part.names(declarations)).collect();
-    let secrets = session.resolve(&Plan::of(declarations, &wanted))?;
+    let takes = |name: &str| parts.iter().any(|part| part.takes_line_break(name));
+    let secrets = session.resolve(&Plan::of(declarations, &wanted), takes)?;
     let pieces = pieces(&parts, &secrets)?;
     publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
 }

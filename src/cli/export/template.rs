@@ -3,6 +3,7 @@
 //! Invariants: what no values could make render, and a name that is no secret, is refused before a backend is asked. A
 //! template is trusted as a configuration is (`config::trust`): whoever writes it chooses which secrets its readers see.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::trust;
@@ -50,6 +51,8 @@ pub(in crate::cli) enum Trouble {
 pub(super) struct Loaded {
     path: PathBuf,
     template: Template,
+    /// The secrets of which it takes the line break at the end.
+    line_breaks: BTreeSet<String>,
 }
 
 impl<'a> Written<'a> {
@@ -107,7 +110,10 @@ impl Loaded {
         let failed = |troubles| Failure::Templates(troubles, known());
         let text = trust::read(&path, LONGEST).map_err(|error| failed(vec![Trouble::File(error)]))?.text;
         let loaded = match Template::parse(&text) {
-            Ok(template) => Self { path, template },
+            Ok(template) => {
+                let line_breaks = template.line_breaks().into_iter().map(str::to_owned).collect();
+                Self { path, template, line_breaks }
+            }
             Err(error) => return Err(failed(vec![Trouble::Text(path, error)])),
         };
         let unknown = loaded.unknown(declarations);
@@ -117,6 +123,11 @@ impl Loaded {
     /// The secrets that it names.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.template.inputs().iter().map(|input| input.name.as_str())
+    }
+
+    /// Whether it takes the line break at the end of this secret's value.
+    pub(super) fn takes_line_break(&self, name: &str) -> bool {
+        self.line_breaks.contains(name)
     }
 
     /// What it names that is no secret, in the order of its lines.

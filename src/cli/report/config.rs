@@ -5,6 +5,7 @@ use crate::config::locate;
 use crate::config::problem::{self, Mistake, Problem};
 use crate::config::source::Source;
 use crate::config::trust;
+use crate::log::typed;
 
 use super::super::explain::Code;
 use super::system;
@@ -85,7 +86,7 @@ fn locate_words(error: &locate::Error) -> Words {
             "mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE …`",
         ),
         locate::Error::Stranger { path, .. } => Words::error(Code::ConfigStranger, error.to_string())
-            .hint(format!("if you trust it: `kz --config {} …`", path.display())),
+            .hint(format!("if you trust it: `kz --config {} …`", typed::path(path))),
     }
 }
 
@@ -98,10 +99,10 @@ fn file_words(error: &trust::Error) -> Words {
             path.display()
         )),
         trust::Error::Writable { what, .. } => {
-            words.hint(format!("`chmod o-w {}`, or mount it read-only", what.display()))
+            words.hint(format!("`chmod o-w {}`, or mount it read-only", typed::path(what)))
         }
         trust::Error::Read { path, source } => {
-            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", path.display()))
+            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", typed::path(path)))
         }
         trust::Error::NotRegular(_) | trust::Error::TooLarge { .. } | trust::Error::NotText { .. } => {
             words.hint("name a TOML file: `kz --config FILE …`")

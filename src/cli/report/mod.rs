@@ -208,11 +208,7 @@ fn nearest_or(word: &str, known: &[String], intro: &str) -> String {
     if known.is_empty() {
         return "`kz validate` says what the configuration holds".to_owned();
     }
-    let known = || known.iter().map(String::as_str);
-    problem::nearest(word, known()).map_or_else(
-        || format!("{intro} {}", problem::list(known())),
-        |near| format!("did you mean `{near}`?"),
-    )
+    problem::instead(word, &known.iter().map(String::as_str).collect::<Vec<_>>(), intro)
 }
 
 /// What the system said, without the number that Rust adds.

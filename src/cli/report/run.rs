@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::config::problem;
 use crate::exec;
+use crate::log::typed;
 use crate::output::dotenv::DecodeError;
 
 use super::super::explain::Code;
@@ -30,7 +31,7 @@ pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
     match error {
         Error::Missing { path, waited } if waited.is_zero() => words.hint(format!(
             "if an exporter writes it later, wait: `kz run --env-file {} --wait 60s -- …`",
-            path.display()
+            typed::path(path)
         )),
         Error::Missing { .. } => words.hint("look at the exporter's log: `docker compose logs secrets-init`"),
         Error::Read { source, .. } => words
@@ -39,7 +40,7 @@ pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
         Error::Stranger { owner, .. } => {
             words.hint(format!("if that exporter is trusted, add `--from-uid {owner}`"))
         }
-        Error::Writable { path, .. } => words.hint(format!("`chmod go-w {}`", path.display())),
+        Error::Writable { path, .. } => words.hint(format!("`chmod go-w {}`", typed::path(path))),
         Error::NotRegular(_) | Error::TooLarge(_) => {
             words.hint("name the file that `kz export --format env` wrote")
         }
@@ -51,7 +52,7 @@ pub(super) fn env_file_line_words(path: &Path, error: &DecodeError) -> Words {
         .cause(error.to_string())
         .hint(format!(
             "write it with `kz export --format env --output {}`, or with `--format json`",
-            path.display()
+            typed::path(path)
         ))
 }
 
@@ -59,7 +60,7 @@ pub(super) fn dangerous_words(path: &Path, names: &[String]) -> Words {
     let listed = problem::list(names.iter().map(String::as_str));
     let message = format!("`{}` sets {listed}, which makes programs load or run code", path.display());
     Words::error(Code::Dangerous, message)
-        .hint(format!("if that is meant, add `--allow {}`", names.join(",")))
+        .hint(format!("if that is meant, add `--allow {}`", typed::word(&names.join(","))))
 }
 
 pub(super) fn unfit_code(error: &exec::environment::Unfit) -> Code {
@@ -83,7 +84,7 @@ pub(super) fn exec_words(program: &str, refused: exec::Refused) -> Words {
         exec::Refused::NotExecutable(errno) => {
             Words::error(Code::NotExecutable, format!("`{program}` cannot be executed"))
                 .cause(errno.desc().to_lowercase())
-                .hint(format!("`chmod +x {}`; a script needs a `#!` line", Path::new(program).display()))
+                .hint(format!("`chmod +x {}`; a script needs a `#!` line", typed::path(Path::new(program))))
         }
         exec::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::config::{problem, trust};
+use crate::log::typed;
 use crate::resolve::template::TemplateError;
 
 use super::super::explain::Code;
@@ -40,10 +41,10 @@ fn file_words(words: Words, error: &trust::Error) -> Words {
             words.hint("correct the path: after `--template` it starts where kz does, in `[[outputs]]` at the configuration file")
         }
         trust::Error::Writable { what, .. } => {
-            words.hint(format!("`chmod o-w {}`, or mount it read-only", what.display()))
+            words.hint(format!("`chmod o-w {}`, or mount it read-only", typed::path(what)))
         }
         trust::Error::Read { path, source } => {
-            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", path.display()))
+            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", typed::path(path)))
         }
         trust::Error::Directory(_) => words.hint(
             "name a text file; Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`",

@@ -76,11 +76,16 @@ impl Fault {
             }
             Self::Absent(_) => "ask first whether it is there: `{% if NAME is defined %}`".to_owned(),
             Self::Control => {
-                let fitting = filter::list(|filter| filter.name != filter::RAW);
-                format!("say by a filter where it stands: {fitting}; `raw` insists")
+                let fitting = filter::list(|filter| filter.name != filter::RAW && filter.is_for_a_place());
+                format!(
+                    "say by a filter where it stands: {fitting}; `trim` takes line breaks off the end, `raw` insists"
+                )
             }
             Self::NotText => {
-                format!("these filters take any bytes: {}", filter::list(filter::Filter::takes_bytes))
+                format!(
+                    "these filters take any bytes: {}",
+                    filter::list(|filter| filter.takes_bytes() && filter.is_for_a_place())
+                )
             }
             Self::Refused(_) => {
                 "`b64encode` carries any value, where the reader decodes it; `--format files` too".to_owned()

@@ -9,7 +9,7 @@ mod error;
 mod filter;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
@@ -68,6 +68,11 @@ impl Template {
         &self.inputs
     }
 
+    /// [`line_breaks`], of this template.
+    pub fn line_breaks(&self) -> BTreeSet<&str> {
+        line_breaks(&self.text)
+    }
+
     /// The text with these values in it. `absent` names inputs that are optional and were not there.
     pub fn render(&self, values: &[(&str, &Secret)], absent: &[&str]) -> Result<Secret, TemplateError> {
         render(&self.text, values, absent)
@@ -83,6 +88,12 @@ pub fn render(text: &str, values: &[(&str, &Secret)], absent: &[&str]) -> Result
     let values = values.iter().map(|(name, secret)| ((*name).to_owned(), value(secret))).collect();
     let rendered = template.render(context(values)).map_err(|error| translate(&error, absent))?;
     Ok(Secret::new(rendered.into_bytes()))
+}
+
+/// The secrets of which a template takes the line break at the end: it names them somewhere without `trim`, and without
+/// `raw`, whose writer vouches for it. Other words stand among them.
+pub fn line_breaks(text: &str) -> BTreeSet<&str> {
+    scan::line_breaks(text)
 }
 
 /// A name that stands free in the text; a function when it is called, and kz has none.

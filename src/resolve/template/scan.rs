@@ -4,7 +4,7 @@
 //! no tag which the engine parses has escaped the limits. The engine descends into an expression once for each
 //! link of a chain such as `A ~ A ~ A`, and once for each `elif`, without a limit of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Fault, TemplateError};
 use super::filter;
@@ -105,6 +105,23 @@ pub(super) fn mentions(text: &str) -> BTreeMap<&str, Mention> {
         mentions.entry(word.text).or_insert(mention);
     }
     mentions
+}
+
+/// The words that may be variables and are used where neither `trim` nor `raw` follows, nor the question whether it
+/// is there.
+pub(super) fn line_breaks(text: &str) -> BTreeSet<&str> {
+    let mut taken = BTreeSet::new();
+    for tag in Tags::of(text) {
+        let mut words = words(&tag).peekable();
+        while let Some(word) = words.next() {
+            let next = words.peek().map(|next| (word.after, next.text));
+            let is_safe = matches!(next, Some((Some('|'), filter::TRIM | filter::RAW) | (Some('i'), "is")));
+            if !is_safe && !matches!(word.before, Some('.' | '|')) {
+                taken.insert(word.text);
+            }
+        }
+    }
+    taken
 }
 
 fn line(text: &str, at: usize) -> usize {
@@ -261,6 +278,24 @@ mod tests {
         let text = "X {# X #}\n{{ 'X' }}{{ A.X }}{{ A | X }}\n\n{{ AX }}{{ X }}";
         assert_eq!(mentions(text)["X"], Mention { line: 4, is_called: false });
         assert_eq!(mentions("\n{{ debug () }}")["debug"], Mention { line: 2, is_called: true });
+    }
+
+    #[test]
+    fn a_line_break_is_taken_where_no_filter_takes_it_off_or_vouches_for_it() {
+        for (text, takes) in [
+            ("{{ X }}", true),
+            ("{{ X | urlencode }}", true),
+            ("{{ X | urlencode | trim }}", true),
+            ("{{ X | trim }}{{ X | sh }}", true),
+            ("{{ X | trim | urlencode }}", false),
+            ("{{X|trim}}", false),
+            ("{{ X | raw }}", false),
+            ("{% if X is defined %}{{ X | trim }}{% endif %}", false),
+            ("{{ Y }} {# {{ X }} #}", false),
+            ("{{ 'X' }}{{ Y.X }}", false),
+        ] {
+            assert_eq!(line_breaks(text).contains("X"), takes, "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::http;
+use crate::log::typed;
 use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::{Absence, Failure, FailureKind};
 
@@ -143,7 +144,10 @@ impl Trouble {
         let Self::Service(Refusal { deleted: true, .. }) = self else { return None };
         Some(Absence {
             cause: "it is scheduled for deletion".to_owned(),
-            hint: Some(format!("bring it back: `aws secretsmanager restore-secret --secret-id {id}`")),
+            hint: Some(format!(
+                "bring it back: `aws secretsmanager restore-secret --secret-id {}`",
+                typed::word(id)
+            )),
         })
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ::http::StatusCode;
 
 use crate::http::Reply;
+use crate::log::typed;
 use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Outcome, Shape};
 use crate::secret::Secret;
 
@@ -184,6 +185,7 @@ fn gone(metadata: &Metadata, path: &str) -> Outcome {
         let when = metadata.deletion_time.as_deref().filter(|time| is_time(time));
         let when = when.map(|time| format!(" at {time}")).unwrap_or_default();
         let undelete = path.split_once("/data/").map(|(mount, rest)| {
+            let (mount, rest) = (typed::word(mount), typed::word(rest));
             format!("`vault kv undelete -mount={mount} -versions={number} {rest}` brings it back")
         });
         (format!("version {number} was deleted{when}"), undelete)

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
+use super::super::ending;
 use super::error::{Fault, refuse};
 
 /// One filter.
@@ -40,6 +41,8 @@ enum Encode {
     AnyBytes(fn(&[u8]) -> String),
     /// Some bytes; likewise.
     Bytes(fn(&[u8]) -> Result<String, &'static str>),
+    /// A part of any value, which may stand where the value may.
+    Part(fn(&[u8]) -> &[u8]),
 }
 
 /// A filter's refusal of a value.
@@ -53,6 +56,9 @@ pub struct Refused {
 
 /// The filter that changes nothing.
 pub(super) const RAW: &str = "raw";
+
+/// The filter that takes line breaks off the end.
+pub(super) const TRIM: &str = "trim";
 
 /// All of them, in the order in which they are listed.
 pub const FILTERS: &[Filter] = &[
@@ -127,6 +133,13 @@ pub const FILTERS: &[Filter] = &[
         encode: Encode::Bytes(line::redis),
     },
     Filter {
+        name: TRIM,
+        makes: "the value without the line breaks (LF, CRLF) at its end, for a place or another filter: `{{ P | trim | yaml }}`",
+        refuses: "nothing",
+        readers: "compared byte for byte",
+        encode: Encode::Part(ending::trimmed),
+    },
+    Filter {
         name: RAW,
         makes: "the value as it is, line breaks and all: whoever writes it vouches for the place",
         refuses: "nothing",
@@ -138,7 +151,12 @@ pub const FILTERS: &[Filter] = &[
 impl Filter {
     /// Whether values that are not UTF-8 are taken too.
     pub fn takes_bytes(&self) -> bool {
-        matches!(self.encode, Encode::AnyBytes(_) | Encode::Bytes(_))
+        matches!(self.encode, Encode::AnyBytes(_) | Encode::Bytes(_) | Encode::Part(_))
+    }
+
+    /// Whether it makes a value fit a place; otherwise another filter has to follow.
+    pub fn is_for_a_place(&self) -> bool {
+        !matches!(self.encode, Encode::Part(_))
     }
 
     fn apply(&self, value: &Value) -> Result<Value, Error> {
@@ -147,6 +165,7 @@ impl Filter {
             Encode::Text(encode) => encode(&text(value)?),
             Encode::AnyBytes(encode) => Ok(encode(&bytes(value)?)),
             Encode::Bytes(encode) => encode(&bytes(value)?),
+            Encode::Part(of) => return part(value, of),
         };
         match encoded {
             Ok(encoded) => Ok(Value::from_safe_string(encoded)),
@@ -187,6 +206,17 @@ pub(super) fn list(is_wanted: impl Fn(&Filter) -> bool) -> String {
     }
 }
 
+/// A part of a value that is what the value is: text, bytes, or what a filter has vouched for. `of` takes line breaks
+/// off its end, so text stays text.
+fn part(value: &Value, of: fn(&[u8]) -> &[u8]) -> Result<Value, Error> {
+    if value.kind() == ValueKind::Bytes {
+        return Ok(Value::from_bytes(of(&bytes(value)?).to_vec()));
+    }
+    let text = text(value)?;
+    let part = &text[..of(text.as_bytes()).len()];
+    Ok(if value.is_safe() { Value::from_safe_string(part.to_owned()) } else { Value::from(part) })
+}
+
 /// The bytes of a value, which need not be text.
 fn bytes(value: &Value) -> Result<Cow<'_, [u8]>, Error> {
     match value.as_bytes() {
@@ -218,11 +248,26 @@ mod tests {
         }
     }
 
+    fn trim() -> &'static Filter {
+        find(TRIM).unwrap()
+    }
+
+    #[test]
+    fn a_part_is_what_the_whole_was() {
+        let of = |value: Value| trim().apply(&value).unwrap();
+        assert_eq!(of(Value::from("pw\r\n")).as_str(), Some("pw"));
+        assert!(!of(Value::from("pw\n")).is_safe());
+        assert!(of(Value::from_safe_string("pw\n".to_owned())).is_safe());
+        let bytes = of(Value::from_bytes(b"\xff\n".to_vec()));
+        assert_eq!((bytes.kind(), bytes.as_bytes()), (ValueKind::Bytes, Some(&b"\xff"[..])));
+        assert!(trim().apply(&Value::UNDEFINED).is_err());
+    }
+
     #[test]
     fn the_nearest_filter_is_near() {
         assert_eq!(nearest("urlencod"), Some("urlencode"));
         assert_eq!(nearest("base64encode"), Some("b64encode"));
         assert_eq!(nearest("upper"), None);
-        assert_eq!(list(Filter::takes_bytes), "`urlencode`, `b64encode` and `redis`");
+        assert_eq!(list(Filter::takes_bytes), "`urlencode`, `b64encode`, `redis` and `trim`");
     }
 }

@@ -1,0 +1,74 @@
+//! `--format shell` evaluated by the real shells: a failure of kz's stops a script that would go on without its secrets.
+
+use std::process::Command;
+
+use crate::support::{Sandbox, kz_binary};
+
+/// Where it fails: a secret that is not there, one that does not fit, options that do not go together, words that are
+/// not understood, a configuration that is missing.
+const FAILING: [&str; 6] = [
+    "export --format shell",
+    "export --format=shell --only NUL -o -",
+    "export --format shell --mode 0400",
+    "export --format shell --no-such-option",
+    "exprot --format shell",
+    "export --format shell --config nowhere.toml",
+];
+
+const CONFIG: &str = "[secrets]\nA = { provider = \"file\", ref = \"missing\" }\nNUL = { provider = \"file\", ref = \"nul\" }\nGOOD = { provider = \"file\", ref = \"x\" }\n";
+
+/// What the script printed. `KZ` in it stands for the program.
+fn printed(shell: &[&str], script: &str) -> (String, Option<i32>) {
+    let sandbox = Sandbox::with_config(CONFIG);
+    sandbox.file("x", "it's $5");
+    sandbox.file("nul", "a\0b");
+    let script = script.replace("KZ", &kz_binary().display().to_string());
+    let run = sandbox.run(Command::new(shell[0]).args(&shell[1..]).arg(&script));
+    (run.stdout(), run.output.status.code())
+}
+
+const POSIX: [&[&str]; 4] =
+    [&["dash", "-c"], &["bash", "--norc", "-c"], &["busybox", "sh", "-c"], &["zsh", "-f", "-c"]];
+
+const FISH: &[&str] = &["fish", "--no-config", "-c"];
+
+#[test]
+fn a_script_stops_where_kz_fails_and_not_where_it_does_not() {
+    for shell in POSIX {
+        for failing in FAILING {
+            let script = format!("set -e; eval \"$(KZ -q {failing})\"; echo went on");
+            assert_eq!(printed(shell, &script), (String::new(), Some(1)), "{shell:?} {failing}");
+            let script = format!("eval \"$(KZ -q {failing})\" || exit 3; echo went on");
+            assert_eq!(printed(shell, &script), (String::new(), Some(3)), "{shell:?} {failing}");
+        }
+        let good = "set -e; eval \"$(KZ -q export --format shell --only GOOD)\"; printf %s \"$GOOD\"";
+        assert_eq!(printed(shell, good), ("it's $5".to_owned(), Some(0)), "{shell:?}");
+    }
+}
+
+#[test]
+fn fish_stops_where_it_is_told_to() {
+    for failing in FAILING {
+        let script = format!("KZ -q {failing} --shell fish | source; or exit 3; echo went on");
+        assert_eq!(printed(FISH, &script), (String::new(), Some(3)), "{failing}");
+    }
+    let good = "KZ -q export --format shell --shell fish --only GOOD | source; or exit 3; printf %s $GOOD";
+    assert_eq!(printed(FISH, good), ("it's $5".to_owned(), Some(0)));
+}
+
+#[test]
+fn nothing_is_printed_for_a_shell_that_does_not_evaluate() {
+    let sandbox = Sandbox::with_config(CONFIG);
+    for arguments in [
+        ["export", "--format", "json"].as_slice(),
+        &["export", "--format", "shell", "--output", "out"],
+        &["export", "--format", "shell", "-oout", "--no-such-option"],
+        &["run", "--format", "shell"],
+    ] {
+        let run = sandbox.kz(arguments);
+        assert!(!run.output.status.success());
+        assert_eq!(run.stdout(), "", "{}", run.describe());
+    }
+    let help = sandbox.kz(&["export", "--format", "shell", "--help"]).expect_code(0);
+    assert!(!help.stdout().contains("\nfalse\n"));
+}
