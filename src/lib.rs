@@ -6,6 +6,7 @@ pub mod json;
 pub mod log;
 pub mod patience;
 pub mod secret;
+pub mod waiting;
 
 pub mod doctor;
 pub mod exec;

@@ -7,11 +7,11 @@
 mod wait;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::SystemTime;
 
 use crate::calendar;
 use crate::json::quoted;
+use crate::waiting;
 pub use wait::Wait;
 
 /// How much is said.
@@ -110,7 +110,7 @@ pub fn record(level: &str, message: &str, more: &[(&str, String)]) -> String {
 
 /// These lines and a line break, in one write.
 pub fn say(lines: &str) {
-    let _ = std::io::stderr().write_all(format!("{lines}\n").as_bytes());
+    let _ = waiting::write_all(std::io::stderr(), format!("{lines}\n").as_bytes());
 }
 
 /// `text` with control characters made visible; line breaks become `\n`.
