@@ -9,6 +9,7 @@ pub mod patience;
 pub mod reading;
 pub mod secret;
 pub mod signals;
+pub mod waiting;
 
 pub mod doctor;
 pub mod exec;

@@ -23,7 +23,7 @@ mod stdout;
 mod validate;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -45,6 +45,7 @@ use status::Readiness;
 /// Runs kz and returns its exit code. `kz run` returns only when it failed.
 pub fn main() -> ExitCode {
     exec::forbid_core_dumps();
+    exec::inherited::survive_size_limit();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let format = format(&typed);
     let style = style(&typed);
@@ -165,14 +166,14 @@ fn command_word(typed: &[OsString]) -> Option<String> {
 fn not_understood(error: &clap::Error, style: Style, format: Format, evaluated: Evaluated) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return match std::io::stdout().write_all(text.as_bytes()) {
+        return match stdout::print(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => report(&Failure::Stdout(error), style, format),
+            Err(failure) => report(&failure, style, format),
         };
     }
     evaluated.fail();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = crate::waiting::write_all(std::io::stderr(), text.as_bytes());
         return ExitCode::from(2);
     }
     let (message, hint) = usage_words(&text);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Builder;
@@ -84,7 +85,9 @@ impl<'a> Session<'a> {
     ) -> Result<Vec<Resolved>, Failure> {
         let view = View::new(self.process, self.loaded.base(), self.terms());
         let providers = self.providers(plan, &view);
-        let resolved = self.by_the_deadline(crate::resolve::resolve(plan, &providers))?;
+        let punctual =
+            async { tokio::time::timeout_at(self.by(), crate::resolve::resolve(plan, &providers)).await };
+        let resolved = run(punctual, self.waits(plan))?.map_err(|_| Failure::Deadline(self.timeout))?;
         let Resolution { secrets, absent, lines } = resolved.map_err(Failure::Resolve)?;
         if let Some(line) = remarks::absent(&absent) {
             self.log.note(&line);
@@ -108,7 +111,7 @@ impl<'a> Session<'a> {
             |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
         let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
-        run(crate::resolve::assess(plan, &providers))
+        run(crate::resolve::assess(plan, &providers), self.waits(plan))
     }
 
     /// What asking for a plan's documents will come to, provider by provider. Asks nothing.
@@ -136,9 +139,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn by_the_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let result = run(async { tokio::time::timeout_at(self.by(), work).await })?;
-        result.map_err(|_| Failure::Deadline(self.timeout))
+    /// What the documents of a plan are waited for with.
+    fn waits(&self, plan: &Plan<'_>) -> Waits {
+        let instances = &self.loaded.config.instances;
+        let is_local =
+            |batch: &Batch| instances.get(&batch.instance).is_some_and(|it| it.descriptor.is_local());
+        if plan.batches.iter().all(is_local) { Waits::Time } else { Waits::Network }
     }
 
     /// When providers are ended that have not ended by themselves.
@@ -181,11 +187,36 @@ impl<'a> Session<'a> {
     }
 }
 
+/// What work may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// The deadline: it takes no descriptor and no call that a seccomp profile may forbid.
+    Time,
+    /// Connections and programs too.
+    Network,
+}
+
 /// Runs what asks backends, on this thread alone.
-fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::Process)?;
+fn run<T>(work: impl Future<Output = T>, waits: Waits) -> Result<T, Failure> {
+    let mut builder = Builder::new_current_thread();
+    match waits {
+        Waits::Time => builder.enable_time(),
+        Waits::Network => {
+            look_for_descriptors().map_err(Failure::EventLoop)?;
+            builder.enable_all()
+        }
+    };
+    let runtime = builder.build().map_err(Failure::EventLoop)?;
     let result = runtime.block_on(work);
     // A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
     runtime.shutdown_background();
     Ok(result)
+}
+
+/// tokio panics where it gets no pair of sockets for its signals; this is an error, and as many descriptors as an
+/// event loop takes.
+fn look_for_descriptors() -> std::io::Result<()> {
+    let (one, other) = UnixStream::pair()?;
+    let _others = (one.try_clone()?, one.try_clone()?, other.try_clone()?, other.try_clone()?);
+    Ok(())
 }

@@ -14,6 +14,7 @@ use nix::fcntl::OFlag;
 
 use crate::log::{Log, Wait};
 use crate::secret::Secret;
+use crate::waiting::pause;
 
 /// Larger than any environment that execve takes.
 const LARGEST: u64 = 16 << 20;
@@ -114,7 +115,7 @@ pub fn read(path: &Path, trust: Trust, patience: Duration, log: Log) -> Result<S
                     return Err(Error::Missing { path: path.to_owned(), waited: patience });
                 }
                 wait.tick(|| format!("`{}`", path.display()));
-                std::thread::sleep(INTERVAL.min(patience));
+                pause(INTERVAL.min(patience));
             }
             Err(source) => return Err(unreadable(path, trust, source)),
             Ok(file) => return read_trusted(file, path, trust),

@@ -1,11 +1,13 @@
 //! Becoming CMD: its environment, its arguments, and execve; and the program that kz itself is.
 //!
 //! Invariants: kz does not stay behind, so CMD has kz's process id and gets its signals itself; the
-//! signal dispositions and the core-dump protection that kz set for itself are not passed on; beside
-//! `signals`, `unsafe` is in this module alone.
+//! signal dispositions (`inherited`) and the core-dump protection that kz set for itself are not passed on; beside
+//! `signals`, `unsafe` is in this module alone, with that of its heap (`memory`).
 
 pub mod env_file;
 pub mod environment;
+pub mod inherited;
+pub mod memory;
 pub mod memory_file;
 pub mod program;
 
@@ -41,7 +43,7 @@ pub fn replace(
     path: Option<&OsStr>,
 ) -> Result<Infallible, Refused> {
     let Some(program) = arguments.first() else { return Err(Refused::NotFound) };
-    restore_sigpipe();
+    inherited::restore();
     let mut refused = Refused::NotFound;
     for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
         match nix::unistd::execve(&candidate, arguments, environment) {
@@ -84,30 +86,32 @@ pub fn forbid_core_dumps() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Rust ignores SIGPIPE in its own process; CMD must not inherit that, or `yes | head` never ends.
-fn restore_sigpipe() {
-    set_handler(Signal::SIGPIPE, SigHandler::SigDfl);
-}
-
 /// Dies of SIGPIPE, like a program whose reader has gone, for which shells have no message. PID 1 does not die of it, and
-/// gets the exit code instead that a shell would see.
-pub fn end_by_closed_pipe() -> u8 {
-    restore_sigpipe();
+/// gets the exit code instead that a shell would see. `None` where kz was started with that signal ignored: then a
+/// reader that has gone is an error, as it is for others.
+pub fn end_by_closed_pipe() -> Option<u8> {
+    if inherited::is_ignored(Signal::SIGPIPE) {
+        return None;
+    }
+    // Rust ignores it.
+    set_handler(Signal::SIGPIPE, SigHandler::SigDfl);
     let _ = nix::sys::signal::raise(Signal::SIGPIPE);
-    141
+    Some(141)
 }
 
 /// As PID 1 a process gets no default actions: without this, `docker stop` of a kz that waits takes
 /// ten seconds. execve resets handlers, so CMD does not see them.
 pub fn end_on_signals() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+    let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+    for signal in signals.into_iter().filter(|signal| !inherited::is_ignored(*signal)) {
         set_handler(signal, SigHandler::Handler(end));
     }
 }
 
 #[expect(unsafe_code, reason = "signal handlers")]
 fn set_handler(signal: Signal, handler: SigHandler) {
-    // SAFETY: the handlers set are SIG_DFL and `end`, which only calls _exit, an async-signal-safe function.
+    // SAFETY: the handlers set are SIG_DFL, SIG_IGN, one that does nothing, and `end`, which only calls _exit, an
+    // async-signal-safe function.
     let _ = unsafe { nix::sys::signal::signal(signal, handler) };
 }
 

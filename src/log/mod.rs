@@ -8,12 +8,12 @@ pub mod typed;
 mod wait;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::SystemTime;
 
 use crate::calendar;
 use crate::json::quoted;
 use crate::literal::redacted;
+use crate::waiting;
 pub use wait::Wait;
 
 /// How much is said.
@@ -112,7 +112,7 @@ pub fn record(level: &str, message: &str, more: &[(&str, String)]) -> String {
 
 /// These lines and a line break, in one write.
 pub fn say(lines: &str) {
-    let _ = std::io::stderr().write_all(format!("{lines}\n").as_bytes());
+    let _ = waiting::write_all(std::io::stderr(), format!("{lines}\n").as_bytes());
 }
 
 /// `text` with control characters made visible, line breaks as `\n`, and without credentials that got into it.

@@ -85,6 +85,11 @@ impl Descriptor {
         }
     }
 
+    /// Whether everything that it reads is on this machine: then nothing has an address.
+    pub fn is_local(&self) -> bool {
+        self.address.is_none()
+    }
+
     /// What asking an instance for these documents will come to. Nothing is read or contacted.
     pub fn forecast(
         &self,

@@ -16,9 +16,10 @@ use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 use nix::unistd::{Gid, Uid, fchown, getegid, geteuid};
 use zeroize::Zeroizing;
 
-use super::directory::{Directory, is_regular};
+use super::access_list::{self, AccessList};
+use super::audience::Audience;
+use super::directory::{Directory, is_regular, sync, unless_unsupported};
 use super::error::Error;
-use super::readers::Audience;
 use super::{Attributes, Owner};
 use crate::secret::Secret;
 
@@ -48,12 +49,15 @@ pub(super) fn write_new(place: Place<'_>, content: &Secret, attributes: Attribut
 fn fill(place: Place<'_>, mut file: &File, content: &Secret, attributes: Attributes) -> Result<(), Error> {
     give(place, file, attributes)?;
     file.write_all(content.expose()).map_err(|error| place.failed("write")(errno(&error)))?;
-    file.sync_all().map_err(|error| place.failed("sync")(errno(&error)))
+    sync(file).map_err(place.failed("sync"))
 }
 
-/// Sets mode and owner, and looks whether they were taken.
+/// Sets mode and owner, and looks whether they were taken and say all: no access list, and no other owner where
+/// none is named (as root's files have on a network file system).
 fn give(place: Place<'_>, file: &File, attributes: Attributes) -> Result<(), Error> {
-    fchmod(file, Mode::from_bits_truncate(attributes.mode)).map_err(place.failed("set the mode of"))?;
+    access_list::clear(file).map_err(place.failed("take the inherited access control list from"))?;
+    let set = fchmod(file, Mode::from_bits_truncate(attributes.mode));
+    unless_unsupported(set).map_err(place.failed("set the mode of"))?;
     let mut stat = fstat(file).map_err(place.failed("look at"))?;
     if let Some(owner) = attributes.owner
         && !Audience::of(&stat).satisfies(attributes)
@@ -118,9 +122,7 @@ pub(super) fn compare(
 ) -> Comparison {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let is_candidate = |stat: &FileStat| {
-        let owned = attributes.owner.is_some() || stat.st_uid == geteuid().as_raw();
         is_regular(stat)
-            && owned
             && usize::try_from(stat.st_size) == Ok(content.expose().len())
             && Audience::of(stat).satisfies(attributes)
     };
@@ -133,6 +135,10 @@ pub(super) fn compare(
         Err(Errno::EACCES | Errno::EPERM) => return Comparison::Unreadable(entry),
         Err(_) => return Comparison::Different,
     };
+    // A list that it was given lets others read it.
+    if !matches!(AccessList::of(&descriptor), Ok(None)) {
+        return Comparison::Different;
+    }
     match fstat(&descriptor) {
         Ok(stat)
             if is_candidate(&stat) && holds(File::from(descriptor), content.expose()).unwrap_or(false) =>

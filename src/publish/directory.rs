@@ -17,11 +17,10 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, mkdirat, umask};
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, linkat, symlinkat, unlinkat};
 
+use super::access_list;
+use super::audience::{Audience, PERMISSIONS};
 use super::error::Error;
 use crate::log::Log;
-
-/// The bits of `st_mode` that are permissions.
-pub(super) const PERMISSIONS: u32 = 0o7777;
 
 /// How single components are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,32 +92,65 @@ impl Directory {
 
     /// A new directory of ours in this one, with exactly this mode (and the set-group-ID bit where
     /// it is inherited).
-    pub(super) fn make_subdirectory(&self, name: &OsStr, mode: u32) -> nix::Result<Self> {
+    /// `failed` has the words for what the system refuses. Whether the sticky bit is there is for the caller
+    /// to see.
+    pub(super) fn make_subdirectory(
+        &self,
+        name: &OsStr,
+        mode: u32,
+        failed: impl Fn(Errno) -> Error,
+    ) -> Result<Self, Error> {
         let private = Mode::S_IRWXU | Mode::from_bits_truncate(mode & Mode::S_ISVTX.bits());
-        with_own_umask(|| mkdirat(&self.descriptor, name, private))?;
-        self.own_subdirectory(name, mode).inspect_err(|_| {
+        with_own_umask(|| mkdirat(&self.descriptor, name, private)).map_err(&failed)?;
+        self.own_subdirectory(name, mode, failed).inspect_err(|_| {
             let _ = self.remove_subdirectory(name);
         })
     }
 
-    fn own_subdirectory(&self, name: &OsStr, mode: u32) -> nix::Result<Self> {
-        let directory = self.subdirectory(name)?;
-        let stat = directory.stat()?;
+    fn own_subdirectory(
+        &self,
+        name: &OsStr,
+        mode: u32,
+        failed: impl Fn(Errno) -> Error,
+    ) -> Result<Self, Error> {
+        let directory = self.subdirectory(name).map_err(&failed)?;
         // Somebody exchanged it between the two calls, perhaps for another of this uid: that would
         // not be empty, and is neither to be changed nor, after a failure, to be removed.
-        if stat.st_uid != geteuid().as_raw() || !directory.names()?.is_empty() {
-            return Err(Errno::ESTALE);
+        if !directory.names().map_err(&failed)?.is_empty() {
+            return Err(Error::Interference { path: self.at(name) });
         }
-        if stat.st_mode & (PERMISSIONS & !Mode::S_ISGID.bits()) != mode {
+        let stat = directory.stat().map_err(&failed)?;
+        let shown = Audience::of(&stat);
+        let us = geteuid().as_raw();
+        if shown.uid != us {
+            return Err(Error::not_kept(self.at(name), Audience { uid: us, mode, ..shown }, shown));
+        }
+        access_list::clear(&directory.descriptor).map_err(failed)?;
+        if shown.mode & !Mode::S_ISGID.bits() != mode {
             directory.set_mode(mode)?;
         }
         Ok(directory)
     }
 
-    /// Sets the permission bits; an inherited set-group-ID bit stays.
-    pub(super) fn set_mode(&self, mode: u32) -> nix::Result<()> {
-        let inherited = self.stat()?.st_mode & Mode::S_ISGID.bits();
-        fchmod(&self.descriptor, Mode::from_bits_truncate(mode | inherited))
+    /// Sets the permission bits, and looks whether they were taken; an inherited set-group-ID bit stays. What
+    /// became of the sticky bit is for the caller to see.
+    pub(super) fn set_mode(&self, mode: u32) -> Result<(), Error> {
+        let failed = self.failed_itself("set the mode of");
+        let inherited = self.stat().map_err(&failed)?.st_mode & Mode::S_ISGID.bits();
+        let set = |mode: u32| fchmod(&self.descriptor, Mode::from_bits_truncate(mode | inherited));
+        let sticky = Mode::S_ISVTX.bits();
+        // Some refuse the sticky bit to whom it is not theirs to give, and the other bits with it.
+        let set = match set(mode) {
+            Err(Errno::EPERM) if mode & sticky != 0 => set(mode & !sticky),
+            other => other,
+        };
+        unless_unsupported(set).map_err(&failed)?;
+        let shown = Audience::of(&self.stat().map_err(&failed)?);
+        if shown.mode & 0o777 == mode & 0o777 {
+            Ok(())
+        } else {
+            Err(Error::not_kept(self.path.clone(), Audience { mode, ..shown }, shown))
+        }
     }
 
     /// All names but `.` and `..`, in no order.
@@ -164,11 +196,7 @@ impl Directory {
 
     /// Makes the names in it survive a power cut.
     pub(super) fn sync(&self) -> nix::Result<()> {
-        match fsync(&self.descriptor) {
-            // Some network and FUSE file systems cannot, and say so this way.
-            Err(Errno::EINVAL | Errno::ENOTSUP) => Ok(()),
-            other => other,
-        }
+        sync(&self.descriptor)
     }
 
     /// Likewise, once readers see what was published. A failure then is none of the export: the new
@@ -229,6 +257,23 @@ impl Directory {
 pub(super) fn is_foreign_sticky(stat: &FileStat, uid: u32) -> bool {
     let sticky = Mode::S_ISVTX.bits() | Mode::S_IWOTH.bits();
     stat.st_mode & sticky == sticky && stat.st_uid != uid
+}
+
+/// Makes what was written through it survive a power cut.
+pub(super) fn sync(descriptor: impl AsFd) -> nix::Result<()> {
+    match fsync(descriptor) {
+        // Some network and FUSE file systems cannot, and say so this way.
+        Err(Errno::EINVAL | Errno::ENOTSUP) => Ok(()),
+        other => other,
+    }
+}
+
+/// What file systems without modes answer to one that is set: what they show decides.
+pub(super) fn unless_unsupported(set: nix::Result<()>) -> nix::Result<()> {
+    match set {
+        Err(Errno::EPERM | Errno::ENOTSUP | Errno::ENOSYS) => Ok(()),
+        other => other,
+    }
 }
 
 /// Opens one component below `directory`, never through a symbolic link.
@@ -323,10 +368,13 @@ mod tests {
         let directory = target.open();
         for mode in [0o700, 0o755] {
             let name = format!("{mode:o}");
-            directory.make_subdirectory(OsStr::new(&name), mode).unwrap();
+            let failed = directory.failed("create", OsStr::new(&name));
+            directory.make_subdirectory(OsStr::new(&name), mode, failed).unwrap();
             assert_eq!(target.attributes(&name).0, mode);
         }
-        assert_eq!(directory.make_subdirectory(OsStr::new("700"), 0o700).unwrap_err(), Errno::EEXIST);
+        let failed = directory.failed("create", OsStr::new("700"));
+        let error = directory.make_subdirectory(OsStr::new("700"), 0o700, failed).unwrap_err();
+        assert!(matches!(error, Error::System { errno: Errno::EEXIST, .. }), "{error:?}");
     }
 
     #[test]

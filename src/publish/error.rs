@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::log::typed;
 
-use super::readers::Audience;
+use super::audience::Audience;
 
 /// A failed publication. [`Error::hint`] says what to do about it.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -250,7 +250,7 @@ impl Error {
             Self::OwnerDenied { .. } => {
                 "`--owner` needs root with `cap_add: [CHOWN]`; without it run kz as the reader: `user: \"UID:GID\"`".to_owned()
             }
-            Self::NotKept { .. } => "this file system does not keep modes or owners: use a named volume or a tmpfs, or ask for what it shows with `--mode`".to_owned(),
+            Self::NotKept { .. } => "this file system does not keep modes or owners: use a named volume or a tmpfs; a single file can be asked for as it shows it, with `--mode` and `--owner`".to_owned(),
             Self::Locked { .. } => "wait for the other export to end, or give more time with `--timeout 120s`".to_owned(),
             Self::ForeignState { theirs, .. } => {
                 format!("run kz as `user: \"{theirs}\"`, or use a directory of its own for each exporter")
@@ -269,6 +269,12 @@ impl Error {
                 "`--dir-mode 0755` lets everybody pass: who reads a file is for the file's own mode to say".to_owned()
             }
             Self::Interference { .. } => "let only kz write to the volume: mount it `:ro` everywhere else".to_owned(),
+            Self::System { errno: Errno::EFBIG, .. } => {
+                "raise the limit of file sizes, `ulimit -f`, or `ulimits: fsize` of the container; the old output is as it was".to_owned()
+            }
+            Self::System { errno: Errno::EMFILE | Errno::ENFILE, .. } => {
+                "raise the limit of open files: `ulimits: { nofile: 1024 }` in Compose, or `ulimit -n 1024`".to_owned()
+            }
             Self::System { .. } => return None,
         })
     }

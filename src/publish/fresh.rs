@@ -4,7 +4,7 @@
 //! replaces, which makes it the `RENAME_NOREPLACE` of file systems that have hard links. Where there
 //! are none the file is created under its own name, exclusively.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -41,7 +41,7 @@ fn create(
     content: &Secret,
     attributes: Attributes,
 ) -> Result<(), Error> {
-    let temporary: OsString = temporary();
+    let temporary = temporary().map_err(directory.failed("create", name))?;
     let place = Place { directory, name: &temporary, shown: name };
     let file = write_new(place, content, attributes)?;
     let linked = directory.link_file(&temporary, name);

@@ -5,27 +5,25 @@
 //! new link over `..data` is the one moment at which readers change over. Only what has the name,
 //! the type, the owner and the mark of a generation of ours is ever removed, and in it only regular
 //! files and directories, which are unlinked without being opened.
-//!
-//! The mark is the sticky bit, which nobody sets where nobody else may write. Whoever may write to
-//! the target can give its directories other names, but not that: by it a directory of the same uid
-//! that another program made is told from debris, whatever it is called.
+//! What looks like one and is left, or cannot be removed, is said: it may hold old secrets.
 
 use std::ffi::{OsStr, OsString};
 use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::libc::{dev_t, ino_t};
-use nix::sys::stat::{FileStat, Mode};
+use nix::sys::stat::FileStat;
 use nix::unistd::geteuid;
 
 use super::directory::{Directory, is_directory, is_link, is_regular, kind};
 use super::error::Error;
+use super::mark::{MARK, Marks};
 use super::stamp::{is_random, is_stamp, random, stamp};
 use super::tree::{DRAFT_MODE, Seen, Tree};
+use crate::log::Log;
 
 const DATA: &str = "..data";
 const TEMPORARY: &str = "..data_tmp.";
-const MARK: u32 = Mode::S_ISVTX.bits();
 /// No set is deeper (see [`super::RelativePath`]).
 const LEVELS: usize = 65;
 
@@ -48,6 +46,7 @@ pub(super) fn current(directory: &Directory) -> Result<Option<OsString>, Error> 
 /// A generation that is being written. Dropped before [`Draft::publish`], it vanishes.
 pub(super) struct Draft<'a> {
     parent: &'a Directory,
+    marks: Marks<'a>,
     directory: Directory,
     name: OsString,
     /// What was written.
@@ -57,18 +56,26 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// Writes everything, down to the disk, where nobody else can enter.
-    pub(super) fn write(parent: &'a Directory, tree: &Tree<'a>) -> Result<Self, Error> {
-        let name = OsString::from(format!("..{}.{}", stamp(SystemTime::now()), random()));
-        let directory =
-            parent.make_subdirectory(&name, DRAFT_MODE | MARK).map_err(parent.failed_itself("write to"))?;
+    pub(super) fn write(parent: &'a Directory, marks: Marks<'a>, tree: &Tree<'a>) -> Result<Self, Error> {
+        let failed = parent.failed_itself("write to");
+        let name = format!("..{}.{}", stamp(SystemTime::now()), random().map_err(&failed)?);
+        let name = OsString::from(name);
+        let directory = parent.make_subdirectory(&name, DRAFT_MODE | MARK, &failed)?;
         // Readers, and so messages, know its files by the names outside.
         let directory = directory.called(parent.path());
-        let mut draft = Self { parent, directory, name, files: Vec::new(), is_public: false };
+        let mut draft = Self { parent, marks, directory, name, files: Vec::new(), is_public: false };
+        draft.mark()?;
         draft.files = tree.write_into(&draft.directory)?;
-        let mode = tree.mode() | MARK;
-        draft.directory.set_mode(mode).map_err(parent.failed("set the mode of", &draft.name))?;
+        draft.directory.set_mode(tree.mode() | MARK)?;
+        // A file system may take it when it makes a directory, and not when it changes one.
+        draft.mark()?;
         draft.directory.sync().map_err(parent.failed("sync", &draft.name))?;
         Ok(draft)
+    }
+
+    fn mark(&self) -> Result<(), Error> {
+        let stat = self.directory.stat().map_err(self.directory.failed_itself("look at"))?;
+        self.marks.set(&self.name, &stat)
     }
 
     /// The name that it has and is going to keep.
@@ -84,15 +91,20 @@ impl<'a> Draft<'a> {
     /// Makes it the current one, in one step.
     pub(super) fn publish(mut self) -> Result<Published, Error> {
         // A random name, since anybody could put something at a fixed one.
-        let temporary = OsString::from(format!("{TEMPORARY}{}", random()));
         let data = OsStr::new(DATA);
         let parent = self.parent;
+        let random = random().map_err(parent.failed("replace", data))?;
+        let temporary = OsString::from(format!("{TEMPORARY}{random}"));
         parent.link(&self.name, &temporary).map_err(parent.failed("replace", data))?;
         // Everything that the new link leads to reaches the disk before it does.
         let swapped = parent.sync().and_then(|()| parent.rename(&temporary, data));
         if let Err(errno) = swapped {
-            let _ = parent.remove(&temporary);
-            return Err(parent.failed("replace", data)(errno));
+            // A network file system may fail after it has done it: then readers have the new set.
+            let is_done = parent.read_link(data).is_ok_and(|target| target == self.name);
+            if !is_done {
+                let _ = parent.remove(&temporary);
+                return Err(parent.failed("replace", data)(errno));
+            }
         }
         self.is_public = true;
         let identity = self.directory.stat().ok().map(|stat| (stat.st_dev, stat.st_ino));
@@ -130,27 +142,38 @@ impl Published {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         if !self.is_public {
-            let _ = remove_generation(self.parent, &self.name);
+            let stat = self.directory.stat();
+            let _ = empty(&self.directory, LEVELS);
+            let gone = self.parent.remove_subdirectory(&self.name);
+            if let (Ok(()), Ok(stat)) = (gone, stat) {
+                self.marks.remove(&self.name, &stat);
+            }
         }
     }
 }
 
 /// What killed exports left, with whether somebody may still be reading in it.
-pub(super) struct Debris {
+pub(super) struct Debris<'a> {
+    directory: &'a Directory,
+    marks: Marks<'a>,
     links: Vec<OsString>,
     generations: Vec<OsString>,
+    /// What only looks like a generation of ours, and may be one that lost its mark.
+    doubtful: Vec<OsString>,
     /// Some of it was current once.
     pub(super) was_public: bool,
 }
 
-impl Debris {
+impl<'a> Debris<'a> {
     /// Everything of ours that `current` is not; `former` was it until just now.
     pub(super) fn find(
-        directory: &Directory,
+        directory: &'a Directory,
+        marks: Marks<'a>,
         current: Option<&OsStr>,
         former: Option<&OsStr>,
     ) -> Result<Self, Error> {
-        let mut debris = Self { links: Vec::new(), generations: Vec::new(), was_public: false };
+        let (links, generations, doubtful) = (Vec::new(), Vec::new(), Vec::new());
+        let mut debris = Self { directory, marks, links, generations, doubtful, was_public: false };
         let looks_like_draft = |stat: &FileStat| stat.st_mode & 0o777 == DRAFT_MODE;
         // Where the set is closed like a draft, a draft may be a set that was current once.
         let set = current.and_then(|name| directory.entry(name).ok().flatten());
@@ -164,38 +187,53 @@ impl Debris {
             let Some(stat) = entry.filter(|stat| stat.st_uid == geteuid().as_raw()) else { continue };
             if is_link_name && is_link(&stat) {
                 debris.links.push(name);
-            } else if !is_link_name && is_marked(&stat) {
+            } else if !is_link_name && marks.has(&name, &stat) {
                 debris.was_public |=
                     tells_nothing || !looks_like_draft(&stat) || Some(name.as_os_str()) == former;
                 debris.generations.push(name);
+            } else if !is_link_name && is_directory(&stat) {
+                debris.doubtful.push(name);
             }
         }
         Ok(debris)
     }
 
-    /// Removes what can be removed; the rest stays for the next export.
-    pub(super) fn remove(self, directory: &Directory) {
-        for name in self.links {
-            let _ = directory.remove(&name);
+    /// Removes what can be removed; the rest stays for the next export, or for somebody who reads of it.
+    pub(super) fn remove(self, log: Log) {
+        for name in &self.links {
+            let _ = self.directory.remove(name);
         }
-        for name in self.generations {
-            let _ = remove_generation(directory, &name);
+        for name in &self.generations {
+            if let Err(errno) = self.remove_generation(name) {
+                let (path, cause) = (self.directory.at(name), errno.desc().to_lowercase());
+                log.warn(&format!(
+                    "old secrets may be left in `{}`, which cannot be removed: {cause}",
+                    path.display()
+                ));
+            }
+        }
+        if let Some(name) = self.doubtful.first() {
+            let (path, more) = (self.directory.at(name), self.doubtful.len() - 1);
+            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+            log.warn(&format!(
+                "`{}` looks like an old set and lacks the mark of kz, so it is left{more}: look at it, and `rm -r` it",
+                path.display()
+            ));
         }
     }
-}
 
-fn is_marked(stat: &FileStat) -> bool {
-    is_directory(stat) && stat.st_mode & MARK != 0
-}
-
-fn remove_generation(parent: &Directory, name: &OsStr) -> nix::Result<()> {
-    let directory = parent.subdirectory(name)?;
-    // What bears the name may be another directory by now.
-    if !is_marked(&directory.stat()?) {
-        return Err(Errno::ESTALE);
+    fn remove_generation(&self, name: &OsStr) -> nix::Result<()> {
+        let directory = self.directory.subdirectory(name)?;
+        // What bears the name may be another directory by now.
+        let stat = directory.stat()?;
+        if !self.marks.has(name, &stat) {
+            return Err(Errno::ESTALE);
+        }
+        empty(&directory, LEVELS)?;
+        self.directory.remove_subdirectory(name)?;
+        self.marks.remove(name, &stat);
+        Ok(())
     }
-    empty(&directory, LEVELS)?;
-    parent.remove_subdirectory(name)
 }
 
 /// Removes what is in a directory of ours.

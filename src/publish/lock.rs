@@ -16,11 +16,13 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, major, minor};
 use nix::unistd::geteuid;
 
+use super::access_list;
 use super::directory::{Directory, is_directory, is_regular, kind, with_own_umask};
 use super::error::{Error, process};
 use super::signals::Deferred;
 use super::{STATE_DIRECTORY, Turn};
 use crate::log::Wait;
+use crate::waiting::pause;
 
 const LOCK: &str = "lock";
 /// Between two attempts.
@@ -55,12 +57,17 @@ pub(super) fn lock_directory(directory: &Directory, turn: Turn, deferred: &Defer
 
 /// Locks `.kz/lock` in the directory, and makes both where they are missing.
 pub(super) fn lock_state(directory: &Directory, turn: Turn, deferred: &Deferred) -> Result<State, Error> {
+    let path = directory.at(STATE_DIRECTORY);
+    let mut wait = Wait::new(turn.log, turn.deadline);
     loop {
         match attempt(directory, turn, deferred) {
             Ok(Some(state)) => return Ok(state),
             // Somebody took it away between two of our steps, as `State::undo` does.
-            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < turn.deadline => {}
-            Ok(None) => return Err(Error::Interference { path: directory.at(STATE_DIRECTORY) }),
+            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < turn.deadline => {
+                wait.tick(|| format!("`{}`, which others make and remove", path.display()));
+                deferred.suspended(|| pause(PAUSE));
+            }
+            Ok(None) => return Err(Error::Interference { path }),
             Err(error) => return Err(error),
         }
     }
@@ -105,14 +112,16 @@ fn open_state(directory: &Directory) -> Result<(Directory, bool), Error> {
     let name = OsStr::new(STATE_DIRECTORY);
     match directory.entry(name).map_err(directory.failed("look at", name))? {
         Some(stat) => check_state(&stat, directory, name, is_directory)?,
-        None => match directory.make_subdirectory(name, 0o700) {
+        None => match directory.make_subdirectory(name, 0o700, directory.failed("create", name)) {
             Ok(made) => {
-                directory.sync().map_err(directory.failed_itself("sync"))?;
+                directory.sync().map_err(directory.failed_itself("sync")).inspect_err(|_| {
+                    let _ = directory.remove_subdirectory(name);
+                })?;
                 return Ok((made, true));
             }
             // Another exporter was faster: it made the directory, or put its lock into the one that we made.
-            Err(Errno::EEXIST | Errno::ESTALE) => {}
-            Err(errno) => return Err(directory.failed("create", name)(errno)),
+            Err(Error::System { errno: Errno::EEXIST, .. } | Error::Interference { .. }) => {}
+            Err(error) => return Err(error),
         },
     }
     let state = directory.subdirectory(name).map_err(directory.failed("open", name))?;
@@ -124,7 +133,7 @@ fn open_state(directory: &Directory) -> Result<(Directory, bool), Error> {
         if !names.is_empty() && !names.iter().any(|name| name == LOCK) {
             return Err(Error::StateKind { path: state.path().to_owned(), kind: "a directory" });
         }
-        state.set_mode(0o700).map_err(directory.failed("set the mode of", name))?;
+        state.set_mode(0o700)?;
     }
     Ok((state, false))
 }
@@ -146,6 +155,7 @@ fn open_lock(state: &Directory) -> Result<std::os::fd::OwnedFd, Error> {
         other => other,
     };
     let descriptor = opened.map_err(state.failed("open", name))?;
+    access_list::clear(&descriptor).map_err(state.failed("look at", name))?;
     let stat = fstat(&descriptor).map_err(state.failed("look at", name))?;
     check_state(&stat, state, name, is_regular)?;
     if stat.st_nlink > 1 {
@@ -190,7 +200,7 @@ fn wait(file: &File, path: &Path, turn: Turn, deferred: &Deferred) -> Result<(),
             return Err(Error::Locked { path: path.to_owned(), holder: holder(file) });
         }
         wait.tick(|| format!("the lock of `{}`, which {} holds", path.display(), process(holder(file))));
-        deferred.suspended(|| std::thread::sleep(PAUSE.min(left)));
+        deferred.suspended(|| pause(PAUSE.min(left)));
     }
 }
 

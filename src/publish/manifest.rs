@@ -17,7 +17,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::File;
-use super::readers::Audience;
+use super::audience::Audience;
 use super::tree::Seen;
 use crate::calendar;
 

@@ -11,10 +11,12 @@
 //! It refuses to create the target directory (a missing one is a volume that is not mounted), and
 //! to replace what is no regular file, is a mount point, or is not kz's.
 //!
-//! From the bottom: `directory` (the descriptor), `walk` (the way to it), `content` (one file),
+//! From the bottom: `audience`, `access_list`, `directory` (the descriptor), `walk` (the way to it), `content` (one file),
 //! `lock`, `signals`; then `single` (one file), `fresh` (one where there is none) and `tree`,
-//! `generation`, `links`, `manifest` (what was delivered), `record` (where that is kept), `set` (many).
+//! `mark`, `generation`, `links`, `manifest` (what was delivered), `record` (where that is kept), `set` (many).
 
+mod access_list;
+mod audience;
 mod content;
 mod directory;
 mod error;
@@ -23,6 +25,7 @@ mod generation;
 mod links;
 mod lock;
 mod manifest;
+mod mark;
 mod name;
 pub mod readers;
 mod record;

@@ -8,41 +8,22 @@
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{FileStat, Mode};
-use nix::unistd::{getegid, geteuid};
+use nix::unistd::geteuid;
 
-use super::directory::{PERMISSIONS, is_foreign_sticky};
+use super::access_list::AccessList;
+pub use super::audience::{Audience, Reader};
+use super::directory::{Directory, is_foreign_sticky};
 use super::error::Error;
 use super::name::RelativePath;
 use super::walk::open_directory;
 use super::{Attributes, Owner, single};
 
-/// Whom `--for` names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reader {
-    /// The user.
-    pub uid: u32,
-    /// Its group, where it is known; without it group permissions do not count.
-    pub gid: Option<u32>,
-}
-
-/// Mode and owner of a file or directory: all that decides who may read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Audience {
-    /// The owner.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
-    /// The permission bits.
-    pub mode: u32,
-}
-
 /// Fails when `reader` could not read the file `target` published with `attributes`.
 pub fn check_file_reader(target: &Path, attributes: Attributes, reader: Reader) -> Result<(), Error> {
     let (parent, name) = single::split(target)?;
     let directory = open_directory(parent)?;
-    let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
     let paths = [(PathBuf::from(name), attributes)];
-    check_reader(reader, directory.path(), Audience::of(&stat), paths)
+    check_reader(reader, directory.path(), &Entrance::of(&directory)?, paths)
 }
 
 /// Fails when `reader` could not read one of the files of a set published into `directory`, whose
@@ -63,7 +44,7 @@ pub fn check_set_reader<'a>(
         return Err(shut_out(format!("uid {}", reader.uid), directory.path(), inner));
     }
     let files = files.into_iter().map(|(path, attributes)| (PathBuf::from(path.as_str()), attributes));
-    check_reader(reader, directory.path(), Audience::of(&stat), files)
+    check_reader(reader, directory.path(), &Entrance::of(&directory)?, files)
 }
 
 /// Fails when somebody who may read a file of a set could not enter the directories around it: the
@@ -116,20 +97,46 @@ fn shut_out_class(directory: Audience, file: Audience, with: Option<u32>) -> Opt
 pub fn check_entry(directory: &Path, attributes: Attributes) -> Result<(), Error> {
     let Some(Owner { uid, gid }) = attributes.owner else { return Ok(()) };
     let directory = open_directory(directory)?;
-    let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
-    check_reader(Reader { uid, gid }, directory.path(), Audience::of(&stat), [])
+    check_reader(Reader { uid, gid }, directory.path(), &Entrance::of(&directory)?, [])
+}
+
+/// The target directory as the kernel judges who may enter it.
+struct Entrance {
+    audience: Audience,
+    list: Option<AccessList>,
+}
+
+impl Entrance {
+    fn of(directory: &Directory) -> Result<Self, Error> {
+        let failed = directory.failed_itself("look at");
+        let audience = Audience::of(&directory.stat().map_err(&failed)?);
+        Ok(Self { audience, list: AccessList::of(directory.descriptor()).map_err(&failed)? })
+    }
+
+    fn admits(&self, reader: Reader) -> bool {
+        match &self.list {
+            Some(list) if reader.uid != 0 => list.grants(self.audience, reader, Mode::S_IXOTH.bits()),
+            _ => self.audience.grants(reader, Mode::S_IXOTH),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let list = if self.list.is_some() { " and an access control list" } else { "" };
+        self.audience.describe() + list
+    }
 }
 
 /// The rule itself: the directory has to let `reader` in, and every file has to let it read.
-pub fn check_reader(
+fn check_reader(
     reader: Reader,
     directory: &Path,
-    audience: Audience,
+    entrance: &Entrance,
     files: impl IntoIterator<Item = (PathBuf, Attributes)>,
 ) -> Result<(), Error> {
     let cannot = |path: PathBuf, reason: String| Error::CannotRead { reader: reader.uid, path, reason };
-    if !audience.grants(reader, Mode::S_IXOTH) {
-        let reason = format!("it cannot enter the directory, which has {}", audience.describe());
+    let audience = entrance.audience;
+    if !entrance.admits(reader) {
+        let reason = format!("it cannot enter the directory, which has {}", entrance.describe());
         return Err(cannot(directory.to_owned(), reason));
     }
     for (path, attributes) in files {
@@ -193,52 +200,6 @@ impl Attributes {
     }
 }
 
-impl Audience {
-    /// What the file system shows.
-    pub(super) fn of(stat: &FileStat) -> Self {
-        Self { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & PERMISSIONS }
-    }
-
-    /// What a new file in `directory` will have.
-    pub(super) fn expected(attributes: Attributes, directory: Self) -> Self {
-        let inherits = directory.mode & Mode::S_ISGID.bits() != 0;
-        let own_gid = || if inherits { directory.gid } else { getegid().as_raw() };
-        Self {
-            uid: attributes.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid),
-            gid: attributes.owner.and_then(|owner| owner.gid).unwrap_or_else(own_gid),
-            mode: attributes.mode,
-        }
-    }
-
-    /// Whether what is there is what was asked for. A group or an owner not asked for is whatever
-    /// the directory and the file system gave.
-    pub(super) fn satisfies(self, attributes: Attributes) -> bool {
-        let owned = attributes
-            .owner
-            .is_none_or(|owner| owner.uid == self.uid && owner.gid.is_none_or(|gid| gid == self.gid));
-        owned && self.mode == attributes.mode
-    }
-
-    /// Whether `reader` has the permission `bit`, one of those of others (`S_IROTH`, `S_IXOTH`).
-    /// As the kernel has it, the first class that fits decides alone.
-    fn grants(self, reader: Reader, bit: Mode) -> bool {
-        let bit = bit.bits();
-        if reader.uid == 0 {
-            true
-        } else if reader.uid == self.uid {
-            self.mode & (bit << 6) != 0
-        } else if reader.gid == Some(self.gid) {
-            self.mode & (bit << 3) != 0
-        } else {
-            self.mode & bit != 0
-        }
-    }
-
-    pub(super) fn describe(self) -> String {
-        format!("mode {:04o}, owner {}:{}", self.mode, self.uid, self.gid)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,7 +213,8 @@ mod tests {
     fn verdict(reader: Reader, directory: (u32, u32, u32), file: Attributes) -> bool {
         let (mode, uid, gid) = directory;
         let files = [(PathBuf::from("A"), file)];
-        check_reader(reader, Path::new("/s"), Audience { uid, gid, mode }, files).is_ok()
+        let entrance = Entrance { audience: Audience { uid, gid, mode }, list: None };
+        check_reader(reader, Path::new("/s"), &entrance, files).is_ok()
     }
 
     #[test]
@@ -302,9 +264,9 @@ mod tests {
 
     #[test]
     fn the_refusal_names_the_file_and_what_it_will_have() {
-        let audience = Audience { uid: 0, gid: 0, mode: 0o755 };
+        let entrance = Entrance { audience: Audience { uid: 0, gid: 0, mode: 0o755 }, list: None };
         let files = [(PathBuf::from("A"), owned(0o400, 65532, 65532))];
-        let error = check_reader(READER, Path::new("/secrets"), audience, files).unwrap_err();
+        let error = check_reader(READER, Path::new("/secrets"), &entrance, files).unwrap_err();
         assert_eq!(
             error.to_string(),
             "uid 999 could not read `/secrets/A`: it will have mode 0400, owner 65532:65532"

@@ -17,8 +17,9 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::geteuid;
 
 use super::Attributes;
+use super::audience::PERMISSIONS;
 use super::content::{Place, remove, write_new};
-use super::directory::{Directory, PERMISSIONS, is_regular};
+use super::directory::{Directory, is_regular};
 use super::error::Error;
 use super::manifest::{Key, Manifest};
 use super::tree::Seen;

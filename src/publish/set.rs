@@ -6,21 +6,26 @@
 //! all that was made; after it, nothing is a failure any more but what endangers the new set.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::stat::FileStat;
+
+use super::audience::{Audience, say_replaced};
 use super::directory::Directory;
 use super::error::Error;
 use super::generation::{Debris, Draft, current};
 use super::links::{Links, confirm_names};
 use super::lock::lock_state;
+use super::mark::Marks;
 use super::readers::check_links_for;
 use super::record::Record;
 use super::signals::Deferred;
-use super::tree::Tree;
+use super::tree::{Seen, Tree};
 use super::walk::{confirm_way, open_directory};
 use super::{Change, File, Turn};
 use crate::log::Log;
+use crate::waiting::pause;
 
 /// How long the last generation stays after the swap, so that a reader that has just opened
 /// `..data` can finish.
@@ -55,27 +60,35 @@ pub(super) fn publish_in(
     Links::examine(directory, &tree)?;
     let deferred = Deferred::begin();
     let state = lock_state(directory, turn, &deferred)?;
-    let result =
-        exchange(directory, &tree, &Record::read(state.directory(), files.len(), turn.log), turn.log);
+    let record = Record::read(state.directory(), files.len(), turn.log);
+    let result = exchange(directory, Marks(state.directory()), &tree, &record, turn.log);
     if result.is_err() {
         state.undo(directory);
     }
     result
 }
 
-fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>, log: Log) -> Result<Change, Error> {
+fn exchange(
+    directory: &Directory,
+    marks: Marks<'_>,
+    tree: &Tree<'_>,
+    record: &Record<'_>,
+    log: Log,
+) -> Result<Change, Error> {
     let old = current(directory)?;
     let links = Links::examine(directory, tree)?;
-    remove_debris(directory, old.as_deref(), None)?;
+    remove_debris(directory, marks, (old.as_deref(), None), log)?;
+    let generation = old.as_ref().and_then(|old| directory.subdirectory(old).ok());
     if let Some(old) = &old
-        && let Some(files) = directory.subdirectory(old).ok().and_then(|generation| tree.find_in(&generation))
+        && let Some(files) = generation.as_ref().and_then(|generation| tree.find_in(generation))
         && record.confirms(old, &files)
     {
         repair(directory, &links)?;
         record.update(old, &files);
         return Ok(Change::Unchanged);
     }
-    let draft = Draft::write(directory, tree)?;
+    let draft = Draft::write(directory, marks, tree)?;
+    let replaced = generation.map(|generation| replaced(&generation, draft.files())).unwrap_or_default();
     let note = record.draft(draft.name(), draft.files())?;
     let new = links.make(directory)?;
     let published = draft.publish()?;
@@ -85,10 +98,32 @@ fn exchange(directory: &Directory, tree: &Tree<'_>, record: &Record<'_>, log: Lo
     note.publish();
     links.remove_stale(directory);
     // The new set is there, whether or not the last one can be removed now.
-    let _ = remove_debris(directory, Some(&published.name), old.as_deref());
+    let _ = remove_debris(directory, marks, (Some(&published.name), old.as_deref()), log);
     published.confirm(directory)?;
     confirm_names(directory, tree)?;
+    if let Some((path, old, new)) = replaced.first() {
+        say_replaced(&directory.at(path), old, new, replaced.len() - 1, log);
+    }
     Ok(Change::Written)
+}
+
+/// The files that have another mode or owner in the last generation, with both looks.
+fn replaced(last: &Directory, files: &[Seen<'_>]) -> Vec<(PathBuf, FileStat, FileStat)> {
+    let differs = |seen: &Seen<'_>| {
+        let path = Path::new(seen.file.path.as_str());
+        let old = match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            None => last.entry(path.file_name()?).ok()?,
+            Some(parent) => {
+                let inner =
+                    parent.iter().try_fold(last.subdirectory(OsStr::new(".")).ok()?, |at, name| {
+                        at.subdirectory(name).ok()
+                    })?;
+                inner.entry(path.file_name()?).ok()?
+            }
+        }?;
+        (Audience::of(&old) != Audience::of(&seen.stat)).then(|| (path.to_owned(), old, seen.stat))
+    };
+    files.iter().filter_map(differs).collect()
 }
 
 /// Somebody removed names of a set that is otherwise right, or a killed export left stale ones.
@@ -104,14 +139,15 @@ fn repair(directory: &Directory, links: &Links) -> Result<(), Error> {
 /// Removes all generations but `current`, and half-made links. Under the lock they are nobody's.
 fn remove_debris(
     directory: &Directory,
-    current: Option<&OsStr>,
-    former: Option<&OsStr>,
+    marks: Marks<'_>,
+    (current, former): (Option<&OsStr>, Option<&OsStr>),
+    log: Log,
 ) -> Result<(), Error> {
-    let debris = Debris::find(directory, current, former)?;
+    let debris = Debris::find(directory, marks, current, former)?;
     if debris.was_public {
-        std::thread::sleep(GRACE);
+        pause(GRACE);
     }
-    debris.remove(directory);
+    debris.remove(log);
     Ok(())
 }
 
@@ -240,8 +276,10 @@ mod tests {
             let current = generation(&target);
             target.plant_directory(STALE);
             std::fs::set_permissions(target.path(STALE), std::fs::Permissions::from_mode(0o1700)).unwrap();
+            let (directory, name) = (target.open(), OsStr::new(&current));
+            let state = directory.subdirectory(OsStr::new(".kz")).unwrap();
             let find =
-                |former| Debris::find(&target.open(), Some(OsStr::new(&current)), former).unwrap().was_public;
+                |former| Debris::find(&directory, Marks(&state), Some(name), former).unwrap().was_public;
             assert_eq!(find(None), draft_is_public, "{mode:o}");
             assert!(find(Some(OsStr::new(STALE))), "{mode:o}");
         }

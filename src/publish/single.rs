@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::sys::stat::{FileStat, fstat};
 use nix::unistd::geteuid;
 
+use super::audience::say_replaced;
 use super::content::{Comparison, Place, compare, remove, write_new};
 use super::directory::{Directory, is_directory, is_regular, kind};
 use super::error::Error;
@@ -57,7 +58,10 @@ pub(super) fn publish_in(
     if matches!(compare(directory, name, content, attributes), Comparison::Same(_)) {
         return Ok(Change::Unchanged);
     }
-    replace(directory, name, content, attributes, turn.log)?;
+    let new = replace(directory, name, content, attributes, turn.log)?;
+    if let Some(old) = &old {
+        say_replaced(&directory.at(name), old, &new, 0, turn.log);
+    }
     Ok(Change::Written)
 }
 
@@ -99,11 +103,20 @@ fn replace(
     content: &Secret,
     attributes: Attributes,
     log: Log,
-) -> Result<(), Error> {
-    let temporary = temporary();
+) -> Result<FileStat, Error> {
+    let temporary = temporary().map_err(directory.failed("create", name))?;
     let place = Place { directory, name: &temporary, shown: name };
     let file = write_new(place, content, attributes)?;
-    if let Err(errno) = directory.rename(&temporary, name) {
+    let written =
+        fstat(&file).map_err(directory.failed("look at", name)).inspect_err(|_| remove(place, &file))?;
+    // A network file system may fail after it has done it: then readers have the new file.
+    let is_there = || {
+        let found = directory.entry(name).ok().flatten();
+        found.is_some_and(|found| (found.st_dev, found.st_ino) == (written.st_dev, written.st_ino))
+    };
+    if let Err(errno) = directory.rename(&temporary, name)
+        && !is_there()
+    {
         remove(place, &file);
         return Err(match errno {
             Errno::EBUSY => Error::MountPoint { path: directory.at(name) },
@@ -112,17 +125,17 @@ fn replace(
     }
     directory.sync_published(log);
     // Only what is certainly not ours is an error: the output has been replaced by now.
-    match (directory.entry(name), fstat(&file)) {
-        (Ok(published), Ok(written)) if published.is_none_or(|stat| stat.st_ino != written.st_ino) => {
+    match directory.entry(name) {
+        Ok(published) if published.is_none_or(|stat| stat.st_ino != written.st_ino) => {
             Err(Error::Interference { path: directory.at(name) })
         }
-        _ => Ok(()),
+        _ => Ok(written),
     }
 }
 
 /// A name that only kz gives, and never twice.
-pub(super) fn temporary() -> OsString {
-    OsString::from(format!("{PREFIX}{}{SUFFIX}", random()))
+pub(super) fn temporary() -> nix::Result<OsString> {
+    Ok(OsString::from(format!("{PREFIX}{}{SUFFIX}", random()?)))
 }
 
 fn is_temporary(name: &OsStr) -> bool {

@@ -1,18 +1,21 @@
 //! Names that nobody else has: random digits, and the kubelet's time stamp.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::SystemTime;
+
+use nix::errno::Errno;
 
 use crate::calendar;
 
 /// Hexadecimal digits in [`random`].
 const DIGITS: usize = 16;
 
-/// 64 random bits as 16 hexadecimal digits. They come from the keys of the standard library's
-/// hash tables, which the operating system seeds; names need be unlikely, not secret, since
+/// 64 random bits as 16 hexadecimal digits, from the operating system. Names need be unlikely, not secret, since
 /// everything is created with `O_EXCL` or its like.
-pub(super) fn random() -> String {
-    format!("{:016x}", RandomState::new().build_hasher().finish())
+pub(super) fn random() -> nix::Result<String> {
+    let mut bytes = [0; DIGITS / 2];
+    let refused = |error: getrandom::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    getrandom::getrandom(&mut bytes).map_err(refused)?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
 pub(super) fn is_random(text: &str) -> bool {
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn random_names_differ_and_are_recognised() {
-        let (one, other) = (random(), random());
+        let (one, other) = (random().unwrap(), random().unwrap());
         assert_ne!(one, other);
         assert!(is_random(&one) && is_random(&other));
         assert!(!is_random("0123456789ABCDEF") && !is_random("0123") && !is_random(&format!("{one}0")));

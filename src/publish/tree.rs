@@ -11,6 +11,7 @@ use nix::sys::stat::{FileStat, fstat};
 use nix::unistd::geteuid;
 
 use super::File;
+use super::access_list::AccessList;
 use super::content::{Comparison, Place, compare, write_new};
 use super::directory::{Directory, is_directory};
 use super::error::Error;
@@ -107,12 +108,12 @@ impl<'a> Tree<'a> {
                     written.push(Seen { file, stat, was_read: true });
                 }
                 Node::Directory(tree) => {
-                    let made = directory.make_subdirectory(name, DRAFT_MODE);
-                    let made = made.map_err(directory.failed("create", name))?;
+                    let failed = directory.failed("create", name);
+                    let made = directory.make_subdirectory(name, DRAFT_MODE, failed)?;
                     tree.write_to(&made, written)?;
                     // Not before: whoever is not of its group loses an inherited set-group-ID bit by
                     // this, and with it what gives the files in it that group.
-                    made.set_mode(tree.mode).map_err(made.failed_itself("set the mode of"))?;
+                    made.set_mode(tree.mode)?;
                     made.sync().map_err(made.failed_itself("sync"))?;
                 }
             }
@@ -130,7 +131,7 @@ impl<'a> Tree<'a> {
     fn is_in(&self, directory: &Directory, found: &mut Vec<Seen<'a>>) -> bool {
         let is_right = directory.stat().is_ok_and(|stat| {
             stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o777 == self.mode && is_directory(&stat)
-        });
+        }) && matches!(AccessList::of(directory.descriptor()), Ok(None));
         is_right
             && directory.names().is_ok_and(|names| {
                 names.len() == self.nodes.len() && names.iter().all(|name| self.contains(name))

@@ -72,6 +72,8 @@ mod gcp_faults;
 /// The metadata server as a source of an identity.
 mod gcp_metadata;
 mod gcp_stage;
+/// Signals, descriptors and limits that kz is started with.
+mod inherited;
 /// The starter file works, in each situation.
 mod init;
 /// The program itself as an output.
@@ -90,6 +92,8 @@ mod manifests;
 /// Values that break writers.
 #[path = "../nasty/mod.rs"]
 mod nasty;
+/// Disks that keep no modes, owners or marks, and access control lists.
+mod odd_disk;
 /// kz and the `op` program.
 mod op_program;
 /// The order of an export's system calls.

@@ -70,6 +70,10 @@ catalogue! {
         "the time is over",
         "The backends did not answer before the deadline, which covers the whole run, 60 s unless told otherwise.",
         "Give it longer with `--timeout 120s`, or with `timeout = \"120s\"` in `[resolve]`. `-v` shows which backends are asked.";
+    EventLoop = 118,
+        "kz cannot wait for backends",
+        "To wait for several replies at once takes a few descriptors (epoll, eventfd, a pair of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it.",
+        "Raise the limit, as in Compose's `ulimits: { nofile: 1024 }` or `ulimit -n 1024`, or run kz under the engine's own seccomp profile.";
 
     Problems = 200,
         "the configuration has problems",
@@ -349,7 +353,7 @@ catalogue! {
     NotKept = 414,
         "the file system does not keep modes or owners",
         "It took them without an error and shows others, so that somebody else might read the secrets. Nothing was written.",
-        "Use a named volume or a tmpfs, or ask for what it shows with `--mode`.";
+        "Use a named volume or a tmpfs. A single file (`--format env`, `json`, `shell`) can be asked for as the file system shows it, with `--mode` and `--owner`.";
     Locked = 415,
         "another export holds the lock",
         "Two exports into one place take turns; this one waited until its deadline.",

@@ -14,6 +14,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::config::problem;
 use crate::log::Format;
 use crate::output::Refusal;
@@ -93,6 +95,8 @@ pub(super) enum Failure {
     UnknownCode(String),
     /// The process cannot be looked at.
     Process(std::io::Error),
+    /// What backends are waited for with cannot be made.
+    EventLoop(std::io::Error),
 }
 
 /// Whether the failing command is `run`, whose own failures are all 125.
@@ -107,8 +111,10 @@ pub(super) enum Style {
 /// Says what failed, on stderr, and returns the exit code that goes with it. A reader of stdout that has seen enough, as
 /// in `kz plan | head`, is no failure to speak of: kz ends as other programs then do.
 pub(super) fn report(failure: &Failure, style: Style, format: Format) -> ExitCode {
-    if matches!(failure, Failure::Stdout(error) if error.kind() == ErrorKind::BrokenPipe) {
-        return ExitCode::from(exec::end_by_closed_pipe());
+    if matches!(failure, Failure::Stdout(error) if error.kind() == ErrorKind::BrokenPipe)
+        && let Some(code) = exec::end_by_closed_pipe()
+    {
+        return ExitCode::from(code);
     }
     let words = words(failure);
     words.say(format);
@@ -184,6 +190,9 @@ fn words(failure: &Failure) -> Words {
         Failure::Process(error) => Words::error(Code::Process, "cannot tell the working directory")
             .cause(system(error))
             .hint("start kz in a directory that exists: `cd /app`, or `working_dir: /app`"),
+        Failure::EventLoop(error) => Words::error(Code::EventLoop, "cannot wait for backends")
+            .cause(system(error))
+            .hint("raise the limit of open files, `ulimits: { nofile: 1024 }`, or use the engine's own seccomp profile"),
     }
 }
 
@@ -213,6 +222,10 @@ fn nearest_or(word: &str, known: &[String], intro: &str) -> String {
 
 /// What the system said, without the number that Rust adds.
 pub(super) fn system(error: &std::io::Error) -> String {
+    // Of these two every C library has other words.
+    if let Some(errno @ (Errno::EMFILE | Errno::ENFILE)) = error.raw_os_error().map(Errno::from_raw) {
+        return errno.desc().to_lowercase();
+    }
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_lowercase(),
