@@ -79,7 +79,7 @@ fn end_on_panics(style: Style, format: Format, evaluated: Evaluated) {
         evaluated.fail();
         crate::log::line(format, "error", &panic_words(panic.location()));
         crate::signals::end_groups();
-        #[expect(clippy::exit, reason = "nothing can be returned from a panic")]
+        #[expect(clippy::exit, clippy::disallowed_methods, reason = "nothing can be returned from a panic")]
         std::process::exit(report::exit_code(Code::Internal, style).into());
     }));
 }

@@ -21,7 +21,9 @@ impl Order {
         let mut open: Vec<usize> = needs.iter().map(Vec::len).collect();
         let mut needed_by = vec![Vec::new(); declarations.len()];
         for (index, needs) in needs.iter().enumerate() {
-            needs.iter().for_each(|&need| needed_by[need].push(index));
+            for &need in needs {
+                needed_by[need].push(index);
+            }
         }
         let mut inputs_first: Vec<usize> =
             (0..declarations.len()).filter(|&index| open[index] == 0).collect();

@@ -1,7 +1,7 @@
 //! Name servers that fail in every way that is seen in the wild: beside each, what glibc makes of it (`getent ahosts`).
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -82,7 +82,7 @@ mod tests {
             r#"{"Version":2,"AccessKeyId":"i","SecretAccessKey":"s"}"#,
             r#"{"Version":1,"AccessKeyId":"i"}"#,
             r#"{"Version":1,"AccessKeyId":"i\u0000","SecretAccessKey":"s"}"#,
-            r#"[1]"#,
+            r"[1]",
             "",
         ] {
             assert!(of_process(wrong.as_bytes()).is_none(), "{wrong}");

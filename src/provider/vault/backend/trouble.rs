@@ -33,11 +33,12 @@ impl Trouble {
     pub(super) fn concern(&self) -> Option<Concern> {
         match self {
             Self::Connection(error) => error.concern(),
-            // An ingress answers so before it knows the route.
-            Self::Foreign(_) => Some(Concern::Server),
-            // A role's or a mount's own fault stays, also where the server says it with 500.
-            Self::Status(_, Some(Known::Refused(_))) => None,
-            Self::Status(_, Some(Known::Sealed | Known::NoLeader)) => Some(Concern::Server),
+            // What stays: a role's or a mount's own fault also where the server says it with 500.
+            Self::Status(_, Some(Known::Refused(_))) | Self::Elsewhere(_) | Self::Circle => None,
+            // An ingress answers with a status of its own before it knows the route.
+            Self::Foreign(_) | Self::Status(_, Some(Known::Sealed | Known::NoLeader)) => {
+                Some(Concern::Server)
+            }
             Self::Status(status, _) => match status.as_u16() {
                 // A follower that lags behind.
                 412 => Some(Concern::Request),
@@ -45,7 +46,6 @@ impl Trouble {
                 472 | 473 => Some(Concern::Server),
                 status => http::concern(status),
             },
-            Self::Elsewhere(_) | Self::Circle => None,
         }
     }
 
