@@ -315,10 +315,12 @@ impl<L: Line> Taken<L> {
         self.carried.load(Ordering::Relaxed)
     }
 
-    /// A reply is here, and the connection will be free at once, or have ended: nobody opens another meanwhile.
+    /// A reply is here, and the connection will be free at once, or have ended: nobody opens another meanwhile. One that
+    /// requests share is nobody's to wait for.
     pub(super) fn settle(&mut self) {
         self.carried.store(true, Ordering::Relaxed);
-        if let Some(pool) = self.pool.upgrade().filter(|_| self.stage != Stage::Settling) {
+        let is_alone = self.line.as_ref().is_some_and(|line| line.share().is_none());
+        if let Some(pool) = self.pool.upgrade().filter(|_| is_alone && self.stage != Stage::Settling) {
             self.stage = Stage::Settling;
             pool.state().settling += 1;
         }
@@ -348,6 +350,8 @@ impl<L: Line> Taken<L> {
         }
         drop(state);
         if line.share().is_some() {
+            // Who waited for this one to settle may need another now.
+            Inner::pump(&pool);
             return;
         }
         if is_free {
