@@ -27,9 +27,12 @@ pub(crate) fn redacted(line: &str) -> Cow<'_, str> {
     left
 }
 
-/// A key in PEM, to its end line or to the end of the text.
+/// The first key in PEM, whatever stands before it, to its end line or to the end of the text.
 fn key_in_pem(text: &str) -> Option<(usize, usize)> {
-    let start = text.find("-----BEGIN ")?;
+    text.match_indices("-----BEGIN ").find_map(|(start, _)| key_in_pem_at(text, start))
+}
+
+fn key_in_pem_at(text: &str, start: usize) -> Option<(usize, usize)> {
     let label = text[start..].split("-----").nth(1).unwrap_or_default();
     // Certificates and recipients are public; and in kz's own words only a heading is quoted.
     let rest = &text[start..];
@@ -48,12 +51,22 @@ fn key_in_pem(text: &str) -> Option<(usize, usize)> {
 fn password_in_url(text: &str) -> Option<(usize, usize)> {
     text.match_indices("://").find_map(|(at, separator)| {
         let start = at + separator.len();
-        let authority = text[start..].split(['/', '?', '#', ' ', '"', '`']).next().unwrap_or_default();
-        let (user, _) = authority.rsplit_once('@')?;
-        let (_, password) = user.split_once(':')?;
-        let is_one = !password.is_empty() && password != HIDDEN && !password.starts_with("{{");
-        is_one.then_some((start + user.len() - password.len(), start + user.len()))
+        let (user, password) = user_and_password(&text[start..])?;
+        (password != HIDDEN).then_some((start + user.len() - password.len(), start + user.len()))
     })
+}
+
+/// What stands before the `@` of what follows `://`, and of it what stands behind the `:`. A password may hold what
+/// should have been written as `%2F`, but a port begins none.
+fn user_and_password(rest: &str) -> Option<(&str, &str)> {
+    let word = rest.split(|c: char| c.is_whitespace() || matches!(c, '"' | '`')).next()?;
+    let authority = word.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@').or_else(|| word.rsplit_once('@'))?;
+    let (_, password) = user.split_once(':')?;
+    let before = password.split(['/', '?', '#']).next()?;
+    let is_port = before.len() < password.len() && before.parse::<u16>().is_ok();
+    // A template's `{{ … }}` in the password's place is just how it should be written.
+    (!password.is_empty() && !is_port && !password.starts_with("{{")).then_some((user, password))
 }
 
 /// A word that begins as a known credential does, with a rest that is mixed as only generated text is.
@@ -148,13 +161,8 @@ fn has_known_prefix(word: &str) -> bool {
 
 /// `scheme://user:password@…`
 fn has_password_in_url(text: &str) -> bool {
-    text.match_indices("://").any(|(at, separator)| {
-        let authority =
-            text[at + separator.len()..].split(['/', '?', '#', ' ', '"']).next().unwrap_or_default();
-        let Some((user, _)) = authority.rsplit_once('@') else { return false };
-        // A template's `{{ … }}` in the password's place is just how it should be written.
-        user.split_once(':').is_some_and(|(_, password)| !password.is_empty() && !password.starts_with("{{"))
-    })
+    text.match_indices("://")
+        .any(|(at, separator)| user_and_password(&text[at + separator.len()..]).is_some())
 }
 
 /// 20 characters or more of one word with at least three of: upper case, lower case, digits, punctuation;
@@ -181,6 +189,8 @@ mod tests {
         for text in [
             "sk-abcdefgh12345678",
             "postgres://app:hunter2@db/app",
+            "postgres://app:Can/ary-hunter2@db:5432/x",
+            "postgres://app:canary#hunter2@db",
             "-----BEGIN PRIVATE KEY-----",
             "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x",
             "AKIAIOSFODNN7EXAMPLE",
@@ -202,6 +212,7 @@ mod tests {
             "postgres://app:{{ DB_PASSWORD | urlencode }}@db/app",
             "info",
             "https://eu-central-1.example.com:8443/v2/Some-Path_1",
+            "https://example.com:8443/v2/who@where",
         ] {
             assert!(!may_be_credential(text), "{text}");
         }

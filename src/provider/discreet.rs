@@ -57,6 +57,16 @@ impl Suspects {
         let written = settings.texts().into_iter().map(|text| Secret::new(text.into_bytes()));
         let mut all: Vec<Secret> = surroundings.variables().into_iter().chain(written).collect();
         all.retain(|text| text.expose_text().is_some_and(is_suspect));
+        // A message may say of a text what is left of it without the line break at its end, or one of its lines.
+        let parts = |text: &Secret| -> Vec<Secret> {
+            let text = text.expose_text().unwrap_or_default();
+            let parts = std::iter::once(text).chain(text.lines()).map(str::trim);
+            parts
+                .filter(|part| part.len() >= SHORTEST)
+                .map(|part| Secret::new(part.as_bytes().to_vec()))
+                .collect()
+        };
+        let mut all: Vec<Secret> = all.iter().flat_map(parts).collect();
         all.sort_by_key(|text| std::cmp::Reverse(text.expose().len()));
         Self(all)
     }

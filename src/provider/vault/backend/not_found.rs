@@ -4,7 +4,8 @@
 //! What a Vault answers is recorded in `tests/vault_fake/`: `{"errors":[]}`, `{"errors":["…"]}`, or its envelope
 //! with warnings or with a version that is gone. `RustyVault`'s has no body, which the session confirms otherwise.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use crate::provider::Failure;
@@ -26,15 +27,29 @@ pub(super) enum NotFound<'a> {
     Foreign,
 }
 
-/// What there may be in a 404 of Vault's family.
-#[derive(Deserialize)]
-struct Members<'a> {
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    errors: Option<Vec<String>>,
-    error: Option<String>,
-    request_id: Option<String>,
-    warnings: Option<Vec<String>>,
+/// What stands in every envelope of Vault's, of whatever engine.
+const ENVELOPE: &[&str] = &["data", "lease_id", "request_id"];
+/// What may stand beside it. Anything else is another service's: gateways know `request_id` and `errors` too.
+const BESIDE: &[&str] = &["auth", "lease_duration", "mount_type", "renewable", "warnings", "wrap_info"];
+
+/// The members of a 404's object.
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Whether these are the members of Vault's envelope, or of the version in it that is gone.
+fn is_envelope(members: &Members<'_>) -> bool {
+    let is_known = |name: &String| [ENVELOPE, BESIDE].concat().contains(&name.as_str());
+    let is_gone = |data: &&RawValue| {
+        serde_json::from_str::<Versioned<'_>>(data.get()).is_ok_and(|version| version.data.is_none())
+    };
+    members.keys().all(is_known)
+        && (ENVELOPE.iter().all(|name| members.contains_key(*name))
+            || members.get("data").is_some_and(is_gone))
+}
+
+/// What the only member of this object says, where it is the only one and has this name.
+fn only<T: serde::de::DeserializeOwned>(members: &Members<'_>, name: &str) -> Option<T> {
+    let text = members.get(name).filter(|_| members.len() == 1)?.get();
+    serde_json::from_str(text).ok()
 }
 
 impl<'a> NotFound<'a> {
@@ -44,16 +59,12 @@ impl<'a> NotFound<'a> {
             return Self::Mute;
         }
         let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else { return Self::Foreign };
-        let is_version = |data: &RawValue| {
-            serde_json::from_str::<Versioned<'_>>(data.get()).is_ok_and(|v| v.data.is_none())
-        };
-        if members.request_id.is_some() || members.warnings.is_some() || members.data.is_some_and(is_version)
-        {
+        if is_envelope(&members) {
             return serde_json::from_slice(body).map_or(Self::Foreign, Self::Envelope);
         }
-        match (members.errors, members.error) {
-            (Some(errors), None) if errors.is_empty() => Self::Nothing,
-            (Some(_), None) => Self::Refused(reply::known(body)),
+        match (only::<Vec<String>>(&members, "errors"), only::<String>(&members, "error")) {
+            (Some(errors), _) if errors.is_empty() => Self::Nothing,
+            (Some(_), _) => Self::Refused(reply::known(body)),
             // Many services spell an error so: only what is known to be RustyVault's is taken for Vault's.
             (None, Some(_)) => match reply::known(body) {
                 Some(Known::NoRoute) => Self::Refused(Some(Known::NoRoute)),
@@ -90,7 +101,7 @@ mod tests {
         assert!(matches!(NotFound::of(br#"{"errors":["something new"]}"#), NotFound::Refused(None)));
         let rusty: &[u8] = br#"{"error":"Router mount not found."}"#;
         assert!(matches!(NotFound::of(rusty), NotFound::Refused(Some(Known::NoRoute))));
-        let versioned: &[u8] = br#"{"request_id":"r","data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#;
+        let versioned: &[u8] = br#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":["Invalid path for a versioned K/V secrets engine."],"auth":null}"#;
         assert!(NotFound::of(versioned).wants_data_segment());
         let gone: &[u8] = br#"{"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
         assert!(matches!(NotFound::of(gone), NotFound::Envelope(_)));
@@ -104,6 +115,12 @@ mod tests {
             r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#,
             r#"{"status":404,"message":"not found"}"#,
             r#"{"data":null}"#,
+            r#"{"message":"no Route matched with those values","request_id":"9c1f2a"}"#,
+            r#"{"errors":[],"message":"route not found","code":404}"#,
+            r#"{"request_id":"a","errors":[]}"#,
+            r#"{"request_id":"a","errors":null,"error":"not found"}"#,
+            r#"{"request_id":"a","data":null}"#,
+            r#"{"warnings":["x"]}"#,
             "{}",
             "[]",
             "null",
