@@ -2,6 +2,7 @@
 //!
 //! Invariant: a line has an end, however many secrets it is about.
 
+use crate::plan::{Declaration, Scope};
 use crate::resolve::{Absent, Line, StandIn};
 
 /// More than these are counted, not named.
@@ -16,6 +17,17 @@ pub(super) fn absent(absent: &[Absent]) -> Option<String> {
     let parts: Vec<String> = absent.iter().take(MOST).map(part).collect();
     let more = rest(absent.len(), "; `kz status` says why");
     (!parts.is_empty()).then(|| format!("absent: {}{more}", parts.join(", ")))
+}
+
+/// Secrets whose scope holds nobody: it is a rule for values that the command does not get, and here it gets them.
+pub(super) fn unenforced<'a>(declarations: impl Iterator<Item = &'a Declaration>) -> Option<String> {
+    let scoped = declarations.filter(|declaration| declaration.scope != Scope::default());
+    let names: Vec<&str> = scoped.map(|declaration| declaration.name.as_str()).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    (!names.is_empty()).then(|| {
+        let which = named(&names);
+        format!("{which} {verb} delivered as such: `hosts`, `in`, `methods` and `paths` are for blind mode, and limit nothing here")
+    })
 }
 
 /// Values of one line that have the line break at its end where it is a part of a line: in a template, or where

@@ -92,6 +92,9 @@ impl<'a> Session<'a> {
         if let Some(line) = remarks::absent(&absent) {
             self.log.note(&line);
         }
+        if let Some(line) = remarks::unenforced(plan.delivered()) {
+            self.log.note(&line);
+        }
         let inputs: BTreeSet<&str> = plan.inputs().collect();
         if let Some(line) =
             remarks::line_breaks(&lines, |name| !inputs.contains(name) && delivered_in_a_line(name))

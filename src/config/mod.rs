@@ -158,7 +158,7 @@ fn check_sources(
         if errors.is_empty() {
             source.allow_excerpts(tree.get_ref());
         }
-        problems.extend(errors.iter().map(|error| syntax_problem(index, error)));
+        problems.extend(errors.iter().map(|error| syntax_problem(index, text, error)));
         trees.push(tree.into_inner());
     }
     let broken: Vec<(usize, usize)> =
@@ -189,10 +189,14 @@ fn line_of(sources: &[Source], place: &Place) -> (usize, usize) {
 }
 
 /// TOML's own words are about grammar; they hold no text of the file.
-fn syntax_problem(source: usize, error: &toml::de::Error) -> Problem {
+fn syntax_problem(source: usize, text: &str, error: &toml::de::Error) -> Problem {
     let place = Place::new(source, error.span().unwrap_or(0..0));
+    let before = text.get(..place.start).unwrap_or_default();
+    let is_escape =
+        before.trim_end_matches(|c: char| c.is_ascii_hexdigit() || "uUx".contains(c)).ends_with('\\');
+    let hint = is_escape.then(|| "TOML reads `\\` between `\"` as the beginning of an escape: write `\\\\`, or put the text between `'`".to_owned());
     let message = format!("not TOML: {}", error.message().replace('\n', ", "));
-    Problem { place, mistake: Mistake::Syntax, message, hint: None }
+    Problem { place, mistake: Mistake::Syntax, message, hint }
 }
 
 /// `60s`, `500ms`, `2m`, `1h`; a number alone is seconds.

@@ -43,6 +43,30 @@ impl FieldPath {
         &self.segments
     }
 
+    /// The paths that this one is where dots that were written as separators belong to names: every way of joining
+    /// neighbours, in this path's notation. None for a JSON pointer, where a dot is one already.
+    pub fn joined(&self) -> Vec<Self> {
+        // Further segments are nobody's names with dots, and would double the ways with each.
+        const MOST: usize = 8;
+        if self.written.starts_with('/') || self.segments.len() > MOST {
+            return Vec::new();
+        }
+        (1..1_usize << (self.segments.len() - 1)).map(|joints| self.joined_at(joints)).collect()
+    }
+
+    /// Joins segment `n + 1` to the one before it where bit `n` is set.
+    fn joined_at(&self, joints: usize) -> Self {
+        let mut segments: Vec<String> = Vec::new();
+        for (index, segment) in self.segments.iter().enumerate() {
+            match segments.last_mut() {
+                Some(last) if joints >> (index - 1) & 1 == 1 => *last = format!("{last}.{segment}"),
+                _ => segments.push(segment.clone()),
+            }
+        }
+        let escaped = |segment: &String| segment.replace('\\', r"\\").replace('.', r"\.");
+        Self { written: segments.iter().map(escaped).collect::<Vec<_>>().join("."), segments }
+    }
+
     /// The field as one key, for documents without nesting.
     pub fn as_key(&self) -> String {
         self.segments.join(".")
@@ -104,6 +128,21 @@ mod tests {
         assert_eq!(segments("a.b"), ["a", "b"]);
         assert_eq!(segments(r"tls\.crt"), ["tls.crt"]);
         assert_eq!(segments(r"a\\.b"), ["a\\", "b"]);
+    }
+
+    #[test]
+    fn a_path_is_joined_in_every_way_that_its_dots_allow() {
+        let joined = |written: &str| -> Vec<String> {
+            FieldPath::parse(written).unwrap().joined().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(joined("a.b"), [r"a\.b"]);
+        assert_eq!(joined(r"a.b.c\\"), [r"a\.b.c\\", r"a.b\.c\\", r"a\.b\.c\\"]);
+        assert!(
+            joined("a").is_empty() && joined("/a/b").is_empty() && joined("1.2.3.4.5.6.7.8.9").is_empty()
+        );
+        for path in FieldPath::parse("a.b.c").unwrap().joined() {
+            assert_eq!(FieldPath::parse(&path.to_string()), Ok(path));
+        }
     }
 
     #[test]

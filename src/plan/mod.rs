@@ -212,6 +212,12 @@ impl<'a> Plan<'a> {
         let inputs = self.steps.iter().filter(|step| step.usage == Use::Input);
         inputs.map(|step| step.declaration.name.as_str())
     }
+
+    /// What is delivered.
+    pub fn delivered(&self) -> impl Iterator<Item = &'a Declaration> {
+        let delivered = self.steps.iter().filter(|step| step.usage != Use::Input);
+        delivered.map(|step| step.declaration)
+    }
 }
 
 fn names(declarations: &[Declaration]) -> impl Iterator<Item = &str> {

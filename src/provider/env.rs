@@ -5,7 +5,7 @@
 
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
-use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use super::{Absence, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
 
 /// The keys of `[providers.env]`: none.
 pub const SETTINGS: &[Setting] = &[];
@@ -57,7 +57,7 @@ impl Variables<'_> {
                 let document = Document { content, shape, version: None, lease: None };
                 if is_blank { Outcome::Blank(document) } else { Outcome::Found(document) }
             }
-            None => Outcome::Absent,
+            None => Outcome::AbsentBecause(Absence { cause: "the variable is not set".into(), hint: None }),
         }
     }
 }
@@ -78,7 +78,9 @@ mod tests {
         let outcomes = fetch(&*provider, &["RAW", "EMPTY", "raw", "BLANK"]);
         assert!(matches!(&outcomes[0], Outcome::Found(found) if found.content.expose() == b"\xff\n"));
         assert!(matches!(&outcomes[1], Outcome::Blank(_)));
-        assert!(matches!(&outcomes[2], Outcome::Absent));
+        assert!(
+            matches!(&outcomes[2], Outcome::AbsentBecause(absence) if absence.cause == "the variable is not set")
+        );
         assert!(matches!(&outcomes[3], Outcome::Found(found) if found.content.expose() == b" "));
     }
 

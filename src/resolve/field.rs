@@ -110,6 +110,21 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What to write instead, where a field is not found so.
+pub(super) fn hint(fields: Option<&Fields<'_>>, field: &FieldPath, error: &FieldError) -> Option<String> {
+    if let FieldError::Malformed { what: KEY_VALUE, .. } = error {
+        return Some("a field is read of JSON, TOML and `KEY=value` lines, not of YAML: deliver the whole document, without a field, or keep it in one of these".to_owned());
+    }
+    let meant =
+        field.joined().into_iter().find(|joined| fields.is_some_and(|fields| fields.get(joined).is_ok()))?;
+    Some(format!(
+        "a `.` goes one name further down, and here it is in a name: write `{meant}`, and the whole text between `'`, where TOML takes `\\` as it is"
+    ))
+}
+
+/// What a document is whose name and first byte say nothing else.
+const KEY_VALUE: &str = "KEY=value lines";
+
 fn first(field: &FieldPath) -> (&str, &[String]) {
     field.segments().split_first().map_or(("", &[]), |(first, rest)| (first, rest))
 }
@@ -123,10 +138,8 @@ fn not_text(what: &'static str) -> FieldError {
 }
 
 fn dotenv_entries(content: &Secret) -> Result<Fields<'static>, FieldError> {
-    let malformed = |error: dotenv::DecodeError| FieldError::Malformed {
-        what: "KEY=value lines",
-        reason: error.to_string(),
-    };
+    let malformed =
+        |error: dotenv::DecodeError| FieldError::Malformed { what: KEY_VALUE, reason: error.to_string() };
     Ok(Fields::Dotenv(dotenv::decode(content).map_err(malformed)?.into_iter().collect()))
 }
 

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 
 use super::field::{FieldError, Fields, names};
 use super::longer::Longer;
-use super::{Class, Failed, encoding, ending};
+use super::{Class, Failed, encoding, ending, field};
 
 /// What a secret came to.
 #[must_use]
@@ -119,12 +119,18 @@ impl<'a> Documents<'a> {
         };
         let value = match &reference.field {
             None => document.content.clone(),
-            Some(field) => match get(parsed, key, document, field) {
+            Some(path) => match get(parsed, key, document, path) {
                 Ok(value) => value,
-                Err(error @ (FieldError::Missing { .. } | FieldError::Null(_))) => {
-                    return absent(declaration, error.to_string());
+                Err(error) => {
+                    let fields = parsed.get(&key).and_then(|fields| fields.as_ref().ok());
+                    let hint = field::hint(fields, path, &error);
+                    let cause = error.to_string();
+                    if matches!(error, FieldError::Missing { .. } | FieldError::Null(_)) {
+                        return absent_because(declaration, cause, hint.as_deref());
+                    }
+                    let kind = Class::Provider(FailureKind::Malformed);
+                    return Verdict::Failed(Failed { hint, ..failed(declaration, kind, cause) });
                 }
-                Err(error) => return malformed(error.to_string()),
             },
         };
         let (version, lease) = (document.version.clone(), document.lease);

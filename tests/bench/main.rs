@@ -1,4 +1,5 @@
-//! What reading from backends costs over a network with a round-trip time, and while they are away: `make bench` runs this with the release
+//! What reading from backends costs over a network with a round-trip time, and while they are away, and what templates
+//! cost: `make bench` runs this with the release
 //! binary (`KZ_BINARY`). Prints figures beside the budgets of design.md §6 and never fails on them, since they
 //! vary with the machine; `tests/it/*_counts.rs` hold the counts. No test: nothing here asserts a time.
 #![allow(
@@ -19,6 +20,7 @@ mod fake_server;
 #[path = "../it/support.rs"]
 mod support;
 
+mod chains;
 mod scene;
 mod secrets;
 mod vault;
@@ -27,8 +29,12 @@ mod waiting;
 /// Measures all, or the one part that is named: `cargo test --test bench -- waiting`.
 fn main() {
     let only = std::env::args().nth(1);
-    let parts: [(&str, fn()); 3] =
-        [("vault", vault::measure), ("secrets", secrets::measure), ("waiting", waiting::measure)];
+    let parts: [(&str, fn()); 4] = [
+        ("chains", chains::measure),
+        ("vault", vault::measure),
+        ("secrets", secrets::measure),
+        ("waiting", waiting::measure),
+    ];
     for (name, measure) in parts {
         if only.as_ref().is_none_or(|only| only == name) {
             measure();

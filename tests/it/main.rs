@@ -118,6 +118,7 @@ mod schema;
 /// Volumes that give what is in them their group.
 mod set_group;
 /// SIGTERM in the middle of an export.
+mod shell_names;
 mod signals;
 /// Stdout that nobody reads any more, and stdout that a person reads.
 mod sigpipe;

@@ -53,10 +53,33 @@ const OWN: &[&str] = &[
     "_",
 ];
 
+/// Further ones to which zsh gives a meaning: it makes numbers and arrays of them, does not let them be set, or does something
+/// then (`USERNAME`: it becomes that user). Measured with zsh 5.9; `tests/it/shell_names.rs` asks it again.
+#[rustfmt::skip]
+const OWN_OF_ZSH: &[&str] = &[
+    "ARGC", "ARGV0", "COLUMNS", "EGID", "ERRNO", "FUNCNEST", "GID", "HISTCHARS", "HISTSIZE", "KEYBOARD_HACK",
+    "KEYTIMEOUT", "LINES", "LISTMAX", "MAILCHECK", "REPORTMEMORY", "REPORTTIME", "SAVEHIST",
+    "TRY_BLOCK_ERROR", "TRY_BLOCK_INTERRUPT", "TTYIDLE", "USERNAME", "WATCH", "ZLE_RPROMPT_INDENT", "ZSH_EVAL_CONTEXT",
+    "ZSH_SUBSHELL", "aliases", "argv", "builtins", "cdpath", "commands", "dirstack", "dis_aliases",
+    "dis_builtins", "dis_functions", "dis_functions_source", "dis_galiases", "dis_patchars", "dis_reswords",
+    "dis_saliases", "fignore", "fpath", "funcfiletrace", "funcsourcetrace", "funcstack", "functions",
+    "functions_source", "functrace", "galiases", "histchars", "history", "historywords", "jobdirs",
+    "jobstates", "jobtexts", "keymaps", "mailpath", "manpath", "module_path", "modules", "nameddirs",
+    "options", "parameters", "patchars", "path", "pipestatus", "psvar", "reswords", "saliases", "signals",
+    "status", "termcap", "terminfo", "userdirs", "usergroups", "watch", "widgets", "zsh_eval_context",
+    "zsh_scheduled_events",
+];
+
 /// For shells, and for dialects that may be sourced by one.
 pub(in crate::output) fn for_shells(name: &str) -> Result<(), Reason> {
     for_systemd(name)?;
-    if is_a_shells_own(name) { Err("its name is one that shells set themselves") } else { Ok(()) }
+    if is_a_shells_own(name) {
+        Err("its name is one that shells set themselves")
+    } else if OWN_OF_ZSH.contains(&name) {
+        Err("its name is one to which zsh gives a meaning")
+    } else {
+        Ok(())
+    }
 }
 
 /// fish has read-only variables of its own.
@@ -122,6 +145,9 @@ mod tests {
         for (name, shells, systemd, docker, compose) in [
             ("DATABASE_URL", true, true, true, true),
             ("UID", false, true, true, true),
+            ("USERNAME", false, true, true, true),
+            ("path", false, true, true, true),
+            ("PATHS", true, true, true, true),
             ("with-dash", false, false, true, true),
             ("dots.too", false, false, true, true),
             ("1st", false, false, false, true),

@@ -14,7 +14,7 @@ pub(super) fn rows(situation: Situation, _: &Sandbox, canary: &str) -> Row {
         Situation::Empty => with(plain, ""),
         Situation::Absent => {
             let scene = Scene::new("[secrets]\nV = { provider = \"env\", ref = \"NOWHERE\" }\n");
-            Row::Scene(scene.words(&["nothing is there"]))
+            Row::Scene(scene.words(&["the variable is not set"]))
         }
         Situation::Malformed => {
             let config = "[secrets]\nV = { provider = \"env\", ref = \"SOURCE\", encoding = \"base64\" }\n";
