@@ -21,7 +21,7 @@ fn what_vault_refuses_with_a_404_is_no_absence() {
         assert!(failure.hint.is_some());
         assert_eq!(server.seen().len(), 1);
     }
-    let root = r#"{"request_id":"r","data":null,"warnings":["Non-listing operations on the root of a K/V v2 mount are not supported."]}"#;
+    let root = r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":["Non-listing operations on the root of a K/V v2 mount are not supported."]}"#;
     let failure = failure(outcome(&server(404, root), "secret/data"));
     assert!(failure.cause.starts_with("`secret/data` is where the documents"), "{}", failure.cause);
     let unknown = super::failure(outcome(&server(404, r#"{"errors":["canary-4b1f"]}"#), "x/y"));
@@ -132,7 +132,7 @@ fn a_server_that_does_not_tell_the_mount_is_asked_for_each_that_is_possible() {
         "GET /v1/a/data/b/c/x/y" => Answer::json(200, r#"{"data":{"url":"other"}}"#),
         line if line.starts_with("GET /v1/a/b/c/x") => Answer::json(
             404,
-            r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#,
+            r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#,
         ),
         _ => Answer::json(404, r#"{"errors":["no handler for route \"x\". route entry not found."]}"#),
     };

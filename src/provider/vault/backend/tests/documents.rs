@@ -58,7 +58,10 @@ fn a_lease_is_told_and_its_document_is_never_version_2() {
 
 #[test]
 fn missing_deleted_and_destroyed_are_told_apart() {
-    for plain in [r#"{"errors":[]}"#, r#"{"request_id":"r","data":null,"warnings":null}"#] {
+    for plain in [
+        r#"{"errors":[]}"#,
+        r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":null}"#,
+    ] {
         assert!(matches!(outcome(&server(404, plain), "secret/data/x"), Outcome::Absent), "{plain}");
     }
     let deleted = r#"{"data":{"data":null,"metadata":{"deletion_time":"2026-02-01T00:00:00.5Z","destroyed":false,"version":3}}}"#;
@@ -114,7 +117,7 @@ fn a_damaged_version_is_malformed_and_not_absent() {
         let malformed = failure(outcome(&server(200, body), "secret/data/app"));
         assert_eq!(malformed.cause, format!("the answer is not what Vault sends: {reason}"));
     }
-    let odd = r#"{"request_id":"r","data":{"data":null,"metadata":{"version":"3","destroyed":true}}}"#;
+    let odd = r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"version":"3","destroyed":true}}}"#;
     assert_eq!(failure(outcome(&server(404, odd), "secret/data/app")).kind, FailureKind::Malformed);
 }
 
@@ -140,7 +143,7 @@ fn versioned(seen: &Seen) -> Answer {
     } else {
         Answer::json(
             404,
-            r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine. See the API docs"]}"#,
+            r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":["Invalid path for a versioned K/V secrets engine. See the API docs"]}"#,
         )
     }
 }
@@ -162,7 +165,10 @@ fn a_path_without_data_is_corrected_once_for_each_mount() {
 #[test]
 fn a_correction_that_does_not_help_says_what_to_write() {
     let server = Server::plain(|_| {
-        Answer::json(404, r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#)
+        Answer::json(
+            404,
+            r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#,
+        )
     });
     let failure = failure(outcome(&server, "team/kv/a"));
     assert!(failure.cause.contains("`data/` after the whole mount"), "{}", failure.cause);
