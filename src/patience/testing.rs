@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use super::{Clock, Patience, Sleep};
 use crate::log::{Format, Level, Log, Stderr};
 
+/// How much faster virtual time passes than real time, where exchanges are real.
+const FASTER: u32 = 200;
+
 /// What happens as time passes: it is told how much of it has.
 type Watch = Box<dyn FnMut(Duration) + Send>;
 
@@ -41,7 +44,8 @@ impl Virtual {
         Self { begun: Instant::now(), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// A clock for attempts at real servers: only pauses take time, and `watch` sees it pass.
+    /// A clock for attempts at real servers: only pauses take time, and `watch` sees it pass. It passes 200 times as fast
+    /// as it does outside, so that exchanges which are under way can end meanwhile.
     pub(crate) fn of_pauses(watch: impl FnMut(Duration) + Send + 'static) -> Self {
         let clock = Self::new();
         let mut state = clock.state.lock().unwrap();
@@ -86,8 +90,14 @@ impl Clock for Virtual {
     }
 
     fn pause(&self, until: Instant) -> Sleep<'_> {
-        self.pass(until);
-        Box::pin(std::future::ready(()))
+        if self.state.lock().unwrap().attempts == Limit::Hang {
+            self.pass(until);
+            return Box::pin(std::future::ready(()));
+        }
+        Box::pin(async move {
+            tokio::time::sleep(until.saturating_duration_since(self.now()) / FASTER).await;
+            self.pass(until);
+        })
     }
 
     fn expire(&self, until: Instant) -> Sleep<'_> {
