@@ -11,9 +11,9 @@ pub(in crate::output) fn is_posix(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Whether bash, dash or busybox sh sets this variable itself, forbids to set it, or does something when it is set.
+/// Whether bash, dash, busybox sh or zsh sets this variable itself, forbids to set it, or does something when it is set.
 pub fn is_a_shells_own(name: &str) -> bool {
-    OWN.contains(&name)
+    OWN.contains(&name) || OWN_OF_ZSH.contains(&name)
 }
 
 /// `make dialects` asks the shells about every name that they have by themselves.
@@ -73,7 +73,7 @@ const OWN_OF_ZSH: &[&str] = &[
 /// For shells, and for dialects that may be sourced by one.
 pub(in crate::output) fn for_shells(name: &str) -> Result<(), Reason> {
     for_systemd(name)?;
-    if is_a_shells_own(name) {
+    if OWN.contains(&name) {
         Err("its name is one that shells set themselves")
     } else if OWN_OF_ZSH.contains(&name) {
         Err("its name is one to which zsh gives a meaning")
