@@ -47,6 +47,7 @@ impl Places {
     }
 
     /// The credential in the file that is written so.
+    #[cfg(feature = "https")]
     pub(super) fn credential(&self, written: impl AsRef<Path>, limit: u64) -> Result<Secret, Failure> {
         let path = self.locate(written)?;
         self.try_credential(&path, limit).map_err(|unreadable| unreadable.failure(&path))

@@ -36,6 +36,10 @@ pub(super) struct Ended {
     /// What it printed.
     pub(super) output: Secret,
     /// What it complained of, as far as that is kept.
+    #[cfg_attr(
+        not(feature = "provider-1password"),
+        expect(dead_code, reason = "only what `op` complains of is understood")
+    )]
     pub(super) complaint: Secret,
 }
 
