@@ -88,7 +88,7 @@ fn profiles_in_mounted_files() {
     let role = case.aws.role(&["job"]);
     let file = case.aws.mounted("aws", &[app.profile("default"), base.profile("base")].concat());
     let named = "--env=AWS_SHARED_CREDENTIALS_FILE=/run/secrets/aws";
-    case.resolves("", &[&file, named, REGION], "the profile `default`");
+    case.resolves("", &[&file, named, REGION], "the profile `default` of `/run/secrets/aws`");
     case.resolves(
         "credentials_file = \"/run/secrets/aws\"\nprofile = \"default\"\nregion = \"eu-west-1\"\n",
         &[&file],
@@ -98,7 +98,7 @@ fn profiles_in_mounted_files() {
     let config = case.aws.mounted("config", &config);
     let chosen =
         ["--env=AWS_CONFIG_FILE=/run/secrets/config", "--env=AWS_PROFILE=job", named, &file, &config];
-    case.resolves("", &chosen, "the profile `job`");
+    case.resolves("", &chosen, &format!("the profile `job` of `/run/secrets/aws` as {role}"));
 }
 
 #[test]

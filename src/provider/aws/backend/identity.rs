@@ -150,9 +150,9 @@ impl Chain<'_> {
         for role in &links.roles {
             identity = self.assume(role, identity).await?;
         }
-        let is_plain = links.roles.is_empty();
-        let source = if is_plain && identity.source.starts_with(&name) {
-            name
+        // What the profile itself holds is said of it already.
+        let source = if identity.source.starts_with(&name) {
+            identity.source
         } else {
             format!("{name}: {}", identity.source)
         };

@@ -168,7 +168,10 @@ impl Chain<'_> {
         let time = PROGRAM.time.min(left);
         let mut command = Command::new("sh");
         command.args(["-c", line]);
-        let words = match program::run(command, b"", Limits { time, ..PROGRAM }).await {
+        let ended = program::run(command, b"", Limits { time, ..PROGRAM }).await;
+        // What was not started says nothing by hand either.
+        let was_started = !matches!(ended, Err(Unended::NotStarted(_)));
+        let words = match ended {
             Err(Unended::Hangs) => "its `credential_process` does not end",
             Err(Unended::NotStarted(std::io::ErrorKind::NotFound)) => {
                 "its `credential_process` needs a shell, and there is none, as in kz's image"
@@ -191,7 +194,8 @@ impl Chain<'_> {
         Err(Failure {
             kind,
             cause: format!("no AWS identity from {name}: {words}"),
-            hint: Some("run it by hand: what it says may hold keys, so kz does not repeat it".to_owned()),
+            hint: was_started
+                .then(|| "run it by hand: what it says may hold keys, so kz does not repeat it".to_owned()),
         })
     }
 
