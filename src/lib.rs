@@ -9,6 +9,7 @@ pub mod patience;
 pub mod reading;
 pub mod secret;
 pub mod signals;
+pub mod size;
 pub mod waiting;
 
 pub mod doctor;

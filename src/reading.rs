@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::literal;
 use crate::secret::Secret;
+use crate::size::Size;
 
 /// Why a file was not read. `Display` continues a sentence that begins with its name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -49,7 +50,7 @@ pub enum Unreadable {
     #[error("is a pipe whose writer does not end")]
     Endless,
     /// It is longer than what is read there.
-    #[error("has more than {} KiB", .0 / 1024)]
+    #[error("has more than {}", Size(*.0))]
     TooLarge(u64),
     /// It is text, in another encoding than all others.
     #[error("begins with the byte order mark of UTF-16, and kz reads UTF-8")]

@@ -13,7 +13,7 @@ use crate::config::{self, Instance, Loaded, Request};
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::plan::{Batch, Plan, Source};
-use crate::provider::{Provider, Terms, Tokens};
+use crate::provider::{MAX_DOCUMENT_SIZE, Provider, Terms, Tokens};
 use crate::publish::Turn;
 use crate::resolve::{Providers, Resolution, Resolved, Verdicts};
 
@@ -161,6 +161,7 @@ impl<'a> Session<'a> {
             patience: Patience::until(self.deadline, self.log),
             concurrency: self.loaded.config.concurrency,
             tokens: self.tokens,
+            max_document_size: self.loaded.config.max_document_size.unwrap_or(MAX_DOCUMENT_SIZE),
         }
     }
 

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use crate::plan::order::Order;
 use crate::plan::{Declaration, Source};
+use crate::size::Size;
 
 use super::output;
 use super::problem::{self, Mistake, Place, Problem, Problems};
@@ -46,6 +47,7 @@ struct Document<'a> {
     keep_env: Vec<String>,
     timeout: Option<Duration>,
     concurrency: Option<usize>,
+    max_document_size: Option<Size>,
     outputs: Vec<output::Written<'a>>,
 }
 
@@ -78,6 +80,7 @@ pub(super) fn check(input: &Input<'_>) -> Result<Config, Vec<Problem>> {
         keep_env: document.keep_env,
         timeout: document.timeout,
         concurrency: document.concurrency,
+        max_document_size: document.max_document_size,
     })
 }
 
@@ -143,7 +146,10 @@ fn unknown_section(entry: &Entry<'_>, problems: &mut Problems) {
 }
 
 fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut Problems) {
-    for entry in section.node.table("a table with `timeout` and `concurrency`", problems).unwrap_or_default()
+    for entry in section
+        .node
+        .table("a table with `timeout`, `concurrency` and `max_document_size`", problems)
+        .unwrap_or_default()
     {
         match entry.key {
             "timeout" => {
@@ -161,6 +167,17 @@ fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut 
                 let number =
                     entry.node.integer("concurrency", keys::CONCURRENCY.0, keys::CONCURRENCY.1, problems);
                 document.concurrency = number.and_then(|number| usize::try_from(number).ok());
+            }
+            "max_document_size" => {
+                let text = entry.node.text("max_document_size", problems);
+                document.max_document_size = text.and_then(Size::parse);
+                if text.is_some() && document.max_document_size.is_none() {
+                    problems.add(
+                        entry.node.place(),
+                        Mistake::WrongForm,
+                        "`max_document_size` takes a size such as \"128MiB\", \"512KiB\" or \"1GiB\"",
+                    );
+                }
             }
             other => {
                 let known = keys::names(keys::RESOLVE);

@@ -128,6 +128,9 @@ pub(super) const OUTPUT_FORMATS: &[OutputFormat] = &[
 /// The keys that every form of an output has.
 pub(super) const EVERY_OUTPUT: &[&str] = &["format", "mode", "owner"];
 
+/// [`crate::size::Size::parse`].
+const SIZE: &str = "^[1-9][0-9]{0,9} ?(B|KiB|MiB|GiB)$";
+
 /// How many documents may be asked for at once.
 pub(super) const CONCURRENCY: (i64, i64) = (1, 1024);
 
@@ -336,6 +339,13 @@ pub(super) const RESOLVE: &[Key] = &[
         Takes::Integer(CONCURRENCY.0, CONCURRENCY.1),
         "32",
         "how many documents are asked for at once",
+    ),
+    key(
+        "max_document_size",
+        Group::Other,
+        Takes::Text(SIZE),
+        "\"64MiB\"",
+        "how large a file, a server's reply or a program's output may be that holds documents",
     ),
 ];
 

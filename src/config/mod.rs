@@ -26,6 +26,7 @@ use toml::de::DeTable;
 
 use crate::literal;
 use crate::plan::Declaration;
+use crate::size::Size;
 use locate::Found;
 use output::Output;
 use problem::{Mistake, Place, Problem};
@@ -61,6 +62,8 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// `[resolve] concurrency`.
     pub concurrency: Option<usize>,
+    /// `[resolve] max_document_size`.
+    pub max_document_size: Option<Size>,
 }
 
 /// A configuration and the files that it was read from.

@@ -86,9 +86,13 @@ impl Reader<'_> {
     fn value(&self, setting: &Setting, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
         match setting.kind {
             Kind::Text => place_of(setting.name, node, problems).map(|text| Value::Text(text.to_owned())),
-            Kind::Address => {
+            Kind::Address | Kind::AddressOrSocket => {
                 let address = place_of(setting.name, node, problems)?;
-                match check_address(address) {
+                let checked = match address.strip_prefix("unix://") {
+                    Some(path) if matches!(setting.kind, Kind::AddressOrSocket) => check_socket(path),
+                    _ => check_address(address),
+                };
+                match checked {
                     Ok(()) => Some(Value::Text(address.trim_end_matches('/').to_owned())),
                     Err(message) => {
                         let message = format!("`{}` {message}", setting.name);
@@ -241,6 +245,14 @@ fn checked<'a>(name: &str, text: &'a str, place: Place, problems: &mut Problems)
     let hint = "put the credential into a file that kz's user alone can read, and name the file where a path is taken";
     problems.add_with_hint(place, Mistake::Credential, message, hint);
     None
+}
+
+/// As [`crate::http::Address`] takes it: nothing of the path is decoded.
+fn check_socket(path: &str) -> Result<(), &'static str> {
+    if path.starts_with('/') && !path.ends_with('/') && !path.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err("takes `unix://` with the path of a socket from `/` on, such as `unix:///run/agent.sock`")
 }
 
 fn check_address(address: &str) -> Result<(), &'static str> {

@@ -19,6 +19,10 @@ use super::error::{Error, is_untouched, translate};
 use super::pool::Line;
 use super::{Protocol, Reply, SILENCE};
 use crate::secret::Secret;
+use crate::size::Size;
+
+/// How much room a body is given before any of it has come: what a server announces is not believed.
+const ROOM: usize = 1 << 20;
 
 /// What requests carry.
 pub(super) type Body = Full<Bytes>;
@@ -92,8 +96,8 @@ impl Connection {
         timeout(SETTLING, ready).await.unwrap_or(false)
     }
 
-    /// Sends a request and reads all of the reply, of at most `largest` bytes.
-    pub(super) async fn exchange(&mut self, request: Request<Body>, largest: usize) -> Result<Reply, Lost> {
+    /// Sends a request and reads all of the reply, of at most `largest`.
+    pub(super) async fn exchange(&mut self, request: Request<Body>, largest: Size) -> Result<Reply, Lost> {
         let protocol = self.protocol();
         let sent = timeout(SILENCE, self.send(request)).await;
         let response = sent.unwrap_or(Err(Error::Silent(SILENCE.as_secs()).into()))?;
@@ -139,22 +143,23 @@ impl Line for Connection {
     }
 }
 
-async fn read(headers: &HeaderMap, mut body: Incoming, largest: usize) -> Result<Secret, Error> {
+async fn read(headers: &HeaderMap, mut body: Incoming, largest: Size) -> Result<Secret, Error> {
     let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| !is_plain(value)) {
         return Err(Error::Compressed);
     }
-    let too_large = || Error::TooLarge(largest >> 20);
-    let announced = body.size_hint().exact().unwrap_or(0);
-    let announced = usize::try_from(announced).ok().filter(|size| *size <= largest).ok_or_else(too_large)?;
-    let mut content = Zeroizing::new(Vec::with_capacity(announced));
+    let announced = Size(body.size_hint().exact().unwrap_or(0));
+    if announced > largest {
+        return Err(Error::TooLarge(largest));
+    }
+    let mut content = Zeroizing::new(Vec::with_capacity(announced.bytes().min(ROOM)));
     loop {
         let frame = timeout(SILENCE, body.frame()).await;
         let Some(frame) = frame.map_err(|_| Error::Silent(SILENCE.as_secs()))? else { break };
         let frame = frame.map_err(|error| translate(&error, Error::Truncated))?;
         let Ok(chunk) = frame.into_data() else { continue };
-        if content.len() + chunk.len() > largest {
-            return Err(too_large());
+        if content.len() + chunk.len() > largest.bytes() {
+            return Err(Error::TooLarge(largest));
         }
         content.extend_from_slice(&chunk);
     }

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use rustls::{CertificateError, InvalidMessage};
 use thiserror::Error;
 
+use crate::size::Size;
+
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Error {
@@ -64,9 +66,9 @@ pub enum Error {
     /// The reply ends too early.
     #[error("the answer ends in the middle")]
     Truncated,
-    /// The reply has more bytes than any that was asked for.
-    #[error("the answer has more than {0} MiB")]
-    TooLarge(usize),
+    /// The reply is larger than the client takes.
+    #[error("the answer has more than {0}")]
+    TooLarge(Size),
     /// The reply is compressed, which kz did not ask for and does not undo.
     #[error("the answer is compressed, though that was not asked for")]
     Compressed,

@@ -33,6 +33,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::secret::Secret;
+use crate::size::Size;
 pub use address::{Address, Invalid};
 use connection::{Body, Connection};
 use distance::Distance;
@@ -50,8 +51,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 /// How many connections to one server there are at most.
 pub const MOST_CONNECTIONS: usize = 32;
-/// The largest reply, in bytes.
-pub const LARGEST_REPLY: usize = 16 << 20;
+/// The largest reply of a service none of whose replies is so large.
+pub const LARGEST_REPLY: Size = Size::mebibytes(16);
 
 /// How often a request is sent again over connections that have carried no reply yet. Over those that have,
 /// there is no limit: each of them has brought somebody on.
@@ -72,6 +73,8 @@ pub struct Settings {
     pub server_name: Option<String>,
     /// What stands between.
     pub proxies: Proxies,
+    /// How large a reply may be.
+    pub largest_reply: Size,
 }
 
 /// Why there is no client.
@@ -114,6 +117,7 @@ pub enum Protocol {
 pub struct Client {
     route: Arc<Route>,
     origin: String,
+    largest_reply: Size,
     pool: Pool<Connection>,
 }
 
@@ -126,7 +130,7 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client with these settings. Reads the system's certificates; contacts nobody.
     pub fn new(settings: &Settings) -> Result<Self, Unbuilt> {
-        let Settings { address, roots, identity, server_name, proxies } = settings;
+        let Settings { address, roots, identity, server_name, proxies, largest_reply } = settings;
         let proxy = proxies.on_the_way_to(address).map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy));
         let proxy = proxy.transpose()?;
         let named = match server_name {
@@ -146,7 +150,7 @@ impl Client {
         let pool = Pool::new(most, move |opening| {
             tokio::spawn(open(Arc::clone(&opened), opening));
         });
-        Ok(Self { route, origin, pool })
+        Ok(Self { route, origin, largest_reply: *largest_reply, pool })
     }
 
     /// The server's address, as it was given.
@@ -200,7 +204,7 @@ impl Client {
             let line = taken.line().ok_or(Error::Other)?;
             let ready = self.prepared(&request, line.protocol())?;
             let sent = Instant::now();
-            let lost = match line.exchange(ready, LARGEST_REPLY).await {
+            let lost = match line.exchange(ready, self.largest_reply).await {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
                     keep(taken);

@@ -15,6 +15,7 @@ fn settings(address: &str, authority: Option<&Authority>) -> Settings {
         identity: None,
         server_name: None,
         proxies: Proxies::default(),
+        largest_reply: LARGEST_REPLY,
     }
 }
 
@@ -144,15 +145,33 @@ fn a_reply_of_a_hundred_megabytes_is_refused_unread() {
     let error = send(&settings(&server.address(), None)).unwrap_err();
     assert_eq!(error.to_string(), "the answer has more than 16 MiB");
     // What lies in the buffers of two sockets.
-    assert!(server.sent() < LARGEST_REPLY, "{}", server.sent());
+    assert!(server.sent() < LARGEST_REPLY.bytes(), "{}", server.sent());
 }
 
 #[test]
 fn a_reply_without_end_is_refused_where_the_limit_is() {
     let server = Server::plain(|_| Answer::Endless("HTTP/1.1 200 OK\r\n\r\n"));
     let error = send(&settings(&server.address(), None)).unwrap_err();
-    assert_eq!(error, Error::TooLarge(16));
-    assert!(server.sent() < 2 * LARGEST_REPLY, "{}", server.sent());
+    assert_eq!(error, Error::TooLarge(LARGEST_REPLY));
+    assert!(server.sent() < 2 * LARGEST_REPLY.bytes(), "{}", server.sent());
+}
+
+#[test]
+fn the_limit_is_the_one_that_was_set_to_the_byte() {
+    let body = || "x".repeat(3000);
+    for (head, ends) in [("content-length: 3000\r\n", "announced"), ("connection: close\r\n", "unannounced")]
+    {
+        let server = Server::plain(move |_| {
+            Answer::Bytes(format!("HTTP/1.1 200 OK\r\n{head}\r\n{}", body()).into_bytes())
+        });
+        let limited = |bytes| Settings { largest_reply: Size(bytes), ..settings(&server.address(), None) };
+        assert_eq!(send(&limited(3000)).unwrap().body.expose(), body().as_bytes(), "{ends}");
+        assert_eq!(
+            send(&limited(2999)).unwrap_err().to_string(),
+            "the answer has more than 2999 B",
+            "{ends}"
+        );
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `file`: a file of this machine is one document, byte for byte.
 //!
-//! Invariants: a trailing newline stays; only regular files of at most 16 MiB are read, and nothing waits.
+//! Invariants: a trailing newline stays; only regular files of at most `max_document_size` are read, and nothing waits.
 
-use super::local_file::{self, Places, Unreadable};
+use super::local_file::{self, Places};
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
 use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
@@ -12,9 +12,6 @@ pub const SETTINGS: &[Setting] = &[];
 
 /// Variables with credentials of kz's own: none.
 pub const CREDENTIAL_VARIABLES: &[&str] = &[];
-
-/// The largest file that is read, in bytes.
-const LIMIT: u64 = 16 << 20;
 
 /// Refs.
 pub const REF: RefForm = RefForm { pattern: local_file::REF_PATTERN, example: "/run/secrets/tls.key" };
@@ -52,13 +49,12 @@ impl Files {
             Ok(path) => path,
             Err(failure) => return Outcome::Failed(failure),
         };
-        match local_file::read(&path, LIMIT) {
+        match self.places.document(&path) {
             Ok(content) => {
                 let shape = shape_of(&document.path, content.expose());
                 Outcome::Found(Document { content, shape, version: None, lease: None })
             }
-            Err(Unreadable::Absent) => Outcome::AbsentBecause(local_file::absence(&path)),
-            Err(unreadable) => Outcome::Failed(unreadable.failure(&path)),
+            Err(outcome) => outcome,
         }
     }
 }

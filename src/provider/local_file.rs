@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Absence, Failure, FailureKind, Surroundings};
+use super::{Absence, Failure, FailureKind, Outcome, Surroundings};
 use crate::literal;
 use crate::log::typed;
 pub(super) use crate::reading::{Unreadable, may_be_credential, quoted, read};
 use crate::secret::Secret;
+use crate::size::Size;
 
 /// Where relative paths and `~/` lead, and until when a pipe is waited for.
 #[derive(Clone, Debug)]
@@ -19,16 +20,19 @@ pub(super) struct Places {
     base: PathBuf,
     home: Option<PathBuf>,
     until: Instant,
+    max_document_size: Size,
 }
 
 impl Places {
     /// As the surroundings have them.
     pub(super) fn of(surroundings: &dyn Surroundings) -> Self {
         let home = surroundings.given("HOME").map(|home| path_of(&home));
+        let terms = surroundings.terms();
         Self {
             base: surroundings.base().to_owned(),
             home: home.filter(|home| home.is_absolute()),
-            until: surroundings.terms().patience.deadline(),
+            until: terms.patience.deadline(),
+            max_document_size: terms.max_document_size,
         }
     }
 
@@ -44,6 +48,17 @@ impl Places {
                 hint: Some("write the path from `/`".into()),
             }),
         }
+    }
+
+    /// The document that is the file at `path`, or what became of it.
+    pub(super) fn document(&self, path: &Path) -> Result<Secret, Outcome> {
+        read(path, self.max_document_size.0).map_err(|unreadable| match unreadable {
+            Unreadable::Absent => Outcome::AbsentBecause(absence(path)),
+            Unreadable::TooLarge(_) => {
+                Outcome::Failed(Failure::too_large(format!("{} {unreadable}", quoted(path))))
+            }
+            _ => Outcome::Failed(unreadable.failure(path)),
+        })
     }
 
     /// The credential in the file that is written so.
@@ -109,7 +124,7 @@ fn no_path() -> Failure {
 }
 
 /// What is said of a document that is no file.
-pub(super) fn absence(path: &Path) -> Absence {
+fn absence(path: &Path) -> Absence {
     Absence { cause: format!("{} does not exist", quoted(path)), hint: None }
 }
 
@@ -175,8 +190,12 @@ mod tests {
 
     #[test]
     fn relative_paths_start_from_the_base_and_tilde_from_home() {
-        let until = Instant::now();
-        let places = Places { base: "/app".into(), home: Some("/home/me".into()), until };
+        let places = Places {
+            base: "/app".into(),
+            home: Some("/home/me".into()),
+            until: Instant::now(),
+            max_document_size: Size(0),
+        };
         assert_eq!(places.locate("x/y").unwrap(), Path::new("/app/x/y"));
         assert_eq!(places.locate("/x").unwrap(), Path::new("/x"));
         assert_eq!(places.locate("~/x").unwrap(), Path::new("/home/me/x"));

@@ -42,6 +42,7 @@ use std::time::{Duration, Instant};
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::secret::Secret;
+use crate::size::Size;
 
 /// One thing a backend can be asked for: a file, a Vault path, an item. Fields of it are found afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +89,8 @@ pub enum FailureKind {
     Malformed,
     /// kz was not told enough to ask: no identity, no such method.
     Misconfigured,
+    /// It has more bytes than kz takes, which the user can raise.
+    TooLarge,
 }
 
 /// A failure in words that hold names, refs, positions and sizes, never a value or a backend's own text.
@@ -105,6 +108,12 @@ impl Failure {
     /// kz was not told enough, or what cannot be.
     fn misconfigured(cause: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: FailureKind::Misconfigured, cause: cause.into(), hint: Some(hint.into()) }
+    }
+
+    /// What holds the document has more bytes than kz takes.
+    fn too_large(cause: impl Into<String>) -> Self {
+        let hint = "if it is to be so large, raise `max_document_size` in `[resolve]`".to_owned();
+        Self { kind: FailureKind::TooLarge, cause: cause.into(), hint: Some(hint) }
     }
 }
 
@@ -151,7 +160,12 @@ pub struct Terms {
     pub concurrency: Option<usize>,
     /// What becomes of a token that kz got itself.
     pub tokens: Tokens,
+    /// How large a file, a server's reply or a program's output may be that holds documents.
+    pub max_document_size: Size,
 }
+
+/// What [`Terms::max_document_size`] is without any setting: twice what Vault takes in one request, since JSON escapes.
+pub const MAX_DOCUMENT_SIZE: Size = Size::mebibytes(64);
 
 /// What becomes of a token that kz got itself, once nothing hangs on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,6 +185,7 @@ impl Default for Terms {
             patience: Patience::until(deadline, Log::default()),
             concurrency: None,
             tokens: Tokens::default(),
+            max_document_size: MAX_DOCUMENT_SIZE,
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Kind {
     Paths,
     /// `http://` or `https://`, a host, and no credentials.
     Address,
+    /// The same, or `unix://` and the path of a socket from `/` on.
+    AddressOrSocket,
     /// `true` or `false`.
     Boolean,
     /// A whole number between these, inclusive.

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::http::{Proxies, Roots};
+use crate::size::Size;
 
 use super::local_file::{Places, path_of};
 use super::{Failure, Surroundings, certificates};
@@ -15,6 +16,8 @@ pub(super) struct Way {
     system_roots: Option<PathBuf>,
     /// What stands between.
     pub(super) proxies: Proxies,
+    /// How large a reply may be that holds a document.
+    pub(super) largest_reply: Size,
 }
 
 impl Way {
@@ -22,6 +25,7 @@ impl Way {
         Self {
             system_roots: surroundings.given("SSL_CERT_FILE").map(|value| path_of(&value)),
             proxies: Proxies::of(|name| surroundings.given_text(name)),
+            largest_reply: surroundings.terms().max_document_size,
         }
     }
 

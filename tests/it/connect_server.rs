@@ -55,6 +55,19 @@ fn small(value: &str) -> Stage {
 }
 
 #[test]
+fn an_item_is_read_to_the_limit_and_what_is_too_large_is_told() {
+    let stage = small(&"x".repeat(2_000));
+    let config = std::fs::read(stage.sandbox.path(".keyzero.toml")).unwrap();
+    for (limit, code) in [("16KiB", 0), ("1KiB", 1)] {
+        let limit = format!("[resolve]\nmax_document_size = \"{limit}\"\n");
+        stage.sandbox.file(".keyzero.toml", [config.as_slice(), limit.as_bytes()].concat());
+        let run = stage.kz(EXPORT).expect_code(code);
+        let words = "the answer has more than 1 KiB [KZ119]";
+        assert_eq!(run.stderr().contains(words), code == 1, "{}", run.describe());
+    }
+}
+
+#[test]
 fn fifty_fields_of_ten_items_in_two_vaults_are_at_most_22_calls() {
     let stage = Stage::new(Transport::Http2, |connect| {
         for vault in ["one", "two"] {

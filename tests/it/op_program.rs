@@ -129,6 +129,21 @@ fn a_program_that_does_not_end_is_ended_at_the_deadline() {
     assert!(left.stdout.is_empty(), "the program is still there");
 }
 
+/// One call prints many values: the few that are too large together are not too large alone.
+#[test]
+fn what_it_prints_is_read_to_the_limit_and_what_is_too_large_is_told() {
+    let (large, larger) = ("x".repeat(700), "y".repeat(1_500));
+    let stage = Stage::new(&[("v/i/a", &large), ("v/i/b", &large), ("v/i/c", &larger)]);
+    let config = std::fs::read(stage.0.path(".keyzero.toml")).unwrap();
+    let limited = [config.as_slice(), b"[resolve]\nmax_document_size = \"1KiB\"\n"].concat();
+    stage.0.file(".keyzero.toml", limited);
+    let run = stage.kz(JSON).expect_code(1).expect_stderr(&[
+        "S2 (1password `op://v/i/c`) too large: `op` printed more than 1 KiB [KZ119]",
+        "raise `max_document_size` in `[resolve]`",
+    ]);
+    assert!(!run.stderr().contains("S0") && !run.stderr().contains("xxx"), "{}", run.describe());
+}
+
 #[test]
 fn what_is_no_value_is_never_delivered_as_one() {
     for (program, words) in [

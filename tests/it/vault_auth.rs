@@ -1,7 +1,13 @@
 //! Every way to log in, against a server that checks, and what becomes of the token afterwards.
 
+use std::net::Shutdown;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+
+use serde_json::json;
+
 use crate::fake::Transport;
-use crate::support::Run;
+use crate::support::{Run, kz_binary};
 use crate::vault_stage::Stage;
 
 const EXPORT: &[&str] = &["export", "--format", "env"];
@@ -10,7 +16,7 @@ const EXPORT: &[&str] = &["export", "--format", "env"];
 fn stage() -> Stage {
     let mut stage = Stage::new(Transport::Http2);
     stage.token = None;
-    stage.fake.write("secret/data/app", &serde_json::json!({ "data": { "value": "v" } }));
+    stage.fake.write("secret/data/app", &json!({ "data": { "value": "v" } }));
     stage.fake.configure(|vault| vault.policy("", "app", &["secret/data/app", "database/creds/app"]));
     stage
 }
@@ -39,6 +45,38 @@ fn is_refused(stage: &Stage, auth: &str, shown: &str) -> Run {
     assert_eq!(stage.fake.seen().len(), 1, "{}", run.describe());
     assert!(!run.stderr().contains(shown), "the credential is shown\n{}", run.describe());
     run
+}
+
+/// The section's address is a socket, as VAULT_ADDR may be; the relay behind it is all that an agent is here.
+#[test]
+fn over_the_socket_of_an_agent_that_the_section_names() {
+    let stage = Stage::new(Transport::Plain);
+    stage.fake.write("secret/data/app", &json!({ "data": { "value": "v" } }));
+    let token = stage.token.clone().unwrap();
+    stage.sandbox.file("token", &token);
+    let socket = stage.sandbox.path("agent.sock");
+    let (listener, server) = (UnixListener::bind(&socket).unwrap(), stage.fake.url().replace("http://", ""));
+    std::thread::spawn(move || {
+        for near in listener.incoming().map(Result::unwrap) {
+            let far = std::net::TcpStream::connect(&server).unwrap();
+            let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            std::thread::spawn(move || {
+                std::io::copy(&mut from, &mut to).and_then(|_| to.shutdown(Shutdown::Write))
+            });
+            let (mut from, mut to) = (far, near);
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        }
+    });
+    let section = format!(
+        "[providers.vault]\naddress = \"unix://{}\"\nauth = {{ method = \"token\", token_file = \"token\" }}\n",
+        socket.display()
+    );
+    stage.secrets(&[("V", "secret/data/app/value")], &section);
+    let mut command = Command::new(kz_binary());
+    let run = stage.sandbox.run(command.args(EXPORT)).expect_code(0);
+    assert_eq!(run.stdout(), "V=v\n", "{}", run.describe());
+    let said = format!("kz: asking Vault at unix://{} with the token from", socket.display());
+    run.expect_stderr(&[&said]);
 }
 
 #[test]
@@ -217,11 +255,7 @@ fn a_namespace_is_of_the_login_and_of_every_read() {
         vault.policy("team", "app", &["secret/data/*"]);
         vault.user("team", "userpass", "ada", "lovelace", &["app"]);
     });
-    stage.fake.write_in(
-        "team",
-        "secret/data/app",
-        &serde_json::json!({ "data": { "value": "of the team" } }),
-    );
+    stage.fake.write_in("team", "secret/data/app", &json!({ "data": { "value": "of the team" } }));
     stage.sandbox.file("password", "lovelace");
     let auth = r#"method = "userpass", username = "ada", password_file = "password""#;
     stage.secrets(&[("V", "secret/data/app/value")], &format!("{}namespace = \"team\"\n", section(auth)));

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::vault_stage::named;
 
-/// The largest resident set that kz may have at a fault, in KiB. A 16 MiB reply is read before it is too large.
+/// The largest resident set that kz may have at a fault, in KiB, where a reply may have 16 MiB: so much is read before
+/// it is too large.
 const MEMORY: usize = 40 << 10;
 
 const FAULTS: &[&str] = &[
@@ -31,7 +32,10 @@ const FAULTS: &[&str] = &[
 fn every_fault_is_one_error_and_memory_stays_flat() {
     for fault in FAULTS {
         let (stage, url) = named(fault);
-        stage.secrets(&[("URL", "secret/data/app/url"), ("USER", "secret/data/app/user")], "");
+        stage.secrets(
+            &[("URL", "secret/data/app/url"), ("USER", "secret/data/app/user")],
+            "[resolve]\nmax_document_size = \"16MiB\"\n",
+        );
         let kz = stage.command(&["-v", "--timeout", "2s", "export", "--format", "env", "--output", "out"]);
         let mut timed = Command::new("/usr/bin/time");
         timed.args(["--quiet", "-f", "%M", "-o", "peak"]).arg(kz.get_program()).args(kz.get_args());

@@ -56,7 +56,7 @@ catalogue! {
         "Check the address and the network of this container. Give it longer with `--timeout 120s` where the backend is only slow to start.";
     Malformed = 104,
         "the answer is not what was expected",
-        "What came back does not parse, is too large, does not decode with this `encoding`, or has another shape than the ref needs.",
+        "What came back does not parse, does not decode with this `encoding`, or has another shape than the ref needs.",
         "Look at the document with the backend's own client. Correct `field` or `encoding`, or what is stored.";
     NotSetUp = 105,
         "the provider is not set up",
@@ -74,6 +74,10 @@ catalogue! {
         "kz cannot wait for backends",
         "To wait for several replies at once takes a few descriptors (epoll, eventfd, a pair of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it.",
         "Raise the limit, as in Compose's `ulimits: { nofile: 1024 }` or `ulimit -n 1024`, or run kz under the engine's own seccomp profile.";
+    TooLarge = 119,
+        "what holds the document is too large",
+        "A file, a server's reply or a program's output has more bytes than kz takes: 64 MiB, unless `max_document_size` in `[resolve]` says otherwise. kz reads no further than that, so that a mistake or a hostile server does not fill the memory.",
+        "Is it the right document? Then raise the limit: `max_document_size = \"128MiB\"` in `[resolve]`. A reply is some longer than the document in it: JSON escapes, base64 takes a third more.";
 
     Problems = 200,
         "the configuration has problems",

@@ -258,6 +258,7 @@ fn class_code(class: Class) -> Code {
         Class::Provider(FailureKind::Unreachable) => Code::Unreachable,
         Class::Provider(FailureKind::Malformed) => Code::Malformed,
         Class::Provider(FailureKind::Misconfigured) => Code::NotSetUp,
+        Class::Provider(FailureKind::TooLarge) => Code::TooLarge,
     }
 }
 

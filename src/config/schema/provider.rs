@@ -15,6 +15,9 @@ const PATH: &str = r"^[^\u0000]+$";
 /// `config::provider::check_address`: a scheme, a host, and no credentials.
 const ADDRESS: &str = r"^https?://[^/@?#\s\u0000-\u001f\u007f-\u009f][^@?#\s\u0000-\u001f\u007f-\u009f]*$";
 
+/// `config::provider::check_socket`.
+const SOCKET: &str = r"^unix:///[^\u0000-\u001f\u007f-\u009f]*[^/\u0000-\u001f\u007f-\u009f]$";
+
 /// One definition for each provider.
 pub(super) fn definitions() -> impl Iterator<Item = (String, Value)> {
     PROVIDERS.iter().map(|provider| {
@@ -120,6 +123,7 @@ fn of_setting(setting: &Setting) -> Value {
         Kind::Path => string(PATH),
         Kind::Paths => one_or_many(&string(PATH)),
         Kind::Address => string(ADDRESS),
+        Kind::AddressOrSocket => string(&format!("{ADDRESS}|{SOCKET}")),
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Integer(least, most) => integer(least, most),
         Kind::Auth(methods) => auth(methods),

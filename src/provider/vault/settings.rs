@@ -14,7 +14,7 @@ const ROLE_AND_MOUNT: [Setting; 2] = [ROLE, MOUNT];
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("address", Kind::Address, "address of the server"),
+    setting("address", Kind::AddressOrSocket, "address of the server, or an agent's socket"),
     setting("namespace", Kind::Text, "namespace, of Enterprise and OpenBao"),
     setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM; a file or a directory of them"),
     setting(

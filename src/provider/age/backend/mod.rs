@@ -10,14 +10,11 @@ mod keyring;
 mod passphrase;
 mod sealed;
 
-use crate::provider::local_file::{self, Places, Unreadable, quoted};
+use crate::provider::local_file::{Places, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::shape::shape_of;
 use crate::provider::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
 use keyring::{Keyring, Source};
-
-/// The largest encrypted file, in bytes.
-const LIMIT: u64 = 64 << 20;
 
 /// A provider of encrypted files. Relative paths start from the configuration's directory, `~/` from `HOME`.
 pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
@@ -62,10 +59,9 @@ impl Age {
             });
         }
         let path = self.places.locate(&document.path)?;
-        let sealed = match local_file::read(&path, LIMIT) {
+        let sealed = match self.places.document(&path) {
             Ok(sealed) => sealed,
-            Err(Unreadable::Absent) => return Ok(Outcome::AbsentBecause(local_file::absence(&path))),
-            Err(unreadable) => return Err(unreadable.failure(&path)),
+            Err(outcome) => return Ok(outcome),
         };
         let content = keyring.open(&sealed, &quoted(&path))?;
         let shape = shape_of(&document.path, content.expose());

@@ -95,6 +95,7 @@ impl Wire {
             identity: None,
             server_name: None,
             proxies: if local { Proxies::default() } else { self.0.proxies.clone() },
+            largest_reply: http::LARGEST_REPLY,
         })?);
         clients.insert(address.origin(), Arc::clone(&client));
         let _ = self.0.first.set(Arc::clone(&client));

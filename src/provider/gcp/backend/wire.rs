@@ -85,7 +85,9 @@ impl Wire {
 
 /// A client with nothing unusual.
 pub(super) fn open(address: Address, roots: Roots, proxies: Proxies) -> Result<Client, Failure> {
-    let settings = http::Settings { address, roots, identity: None, server_name: None, proxies };
+    let largest_reply = http::LARGEST_REPLY;
+    let settings =
+        http::Settings { address, roots, identity: None, server_name: None, proxies, largest_reply };
     Client::new(&settings)
         .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.gcp-sm]`"))
 }

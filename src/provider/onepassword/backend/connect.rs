@@ -359,9 +359,12 @@ fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
             });
             Failure { kind: FailureKind::Unreachable, cause, hint }
         }
+        GaveUp::Final(Trouble::Connection(error @ http::Error::TooLarge(_))) => {
+            Failure::too_large(format!("{server}: {error}"))
+        }
         GaveUp::Final(Trouble::Connection(error)) => {
             let kind = match error {
-                http::Error::TooLarge(_) | http::Error::Compressed => FailureKind::Malformed,
+                http::Error::Compressed => FailureKind::Malformed,
                 _ => FailureKind::Unreachable,
             };
             Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(str::to_owned) }

@@ -19,11 +19,10 @@ use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::program::{self, Limits, Unended};
 use crate::provider::{Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
+use crate::size::Size;
 
 use super::item::never_filled;
 
-/// The most that it may print, in bytes.
-const LARGEST: u64 = 16 << 20;
 /// How long one call may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -53,6 +52,8 @@ enum Complaint {
     Output,
     /// It printed a reference where the value belongs.
     Reference,
+    /// It printed more than kz takes.
+    TooLarge(Size),
     /// It did not end.
     Hangs,
 }
@@ -60,6 +61,7 @@ enum Complaint {
 impl std::fmt::Display for Complaint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
+            Self::TooLarge(largest) => return write!(formatter, "`op` printed more than {largest}"),
             Self::Absent => "there is no such vault, item or field",
             Self::Token => "`op` does not accept the service account's token",
             Self::Denied => "the service account may not read it",
@@ -123,7 +125,11 @@ impl Program {
                     let divides = matches!(
                         given_up,
                         GaveUp::Final(
-                            Complaint::Absent | Complaint::Denied | Complaint::Ambiguous | Complaint::Unknown
+                            Complaint::Absent
+                                | Complaint::Denied
+                                | Complaint::Ambiguous
+                                | Complaint::Unknown
+                                | Complaint::TooLarge(_)
                         )
                     );
                     if divides && range.len() > 1 {
@@ -171,11 +177,12 @@ impl Program {
                 command.env(name, OsStr::from_bytes(value.expose()));
             }
         }
-        let limits = Limits { output: LARGEST, time: LIMIT };
+        let largest = self.terms.max_document_size;
+        let limits = Limits { output: largest.0, time: LIMIT };
         let ended =
             program::run(command, template.as_bytes(), limits).await.map_err(|unended| match unended {
                 Unended::NotStarted(_) => Complaint::NotRun,
-                Unended::TooMuch => Complaint::Output,
+                Unended::TooMuch => Complaint::TooLarge(largest),
                 Unended::Hangs => Complaint::Hangs,
             })?;
         if !ended.success {
@@ -289,6 +296,7 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
     let kind = match complaint {
         Complaint::Token | Complaint::Denied => FailureKind::Denied,
         Complaint::Limited | Complaint::Network | Complaint::Hangs => FailureKind::Unreachable,
+        Complaint::TooLarge(_) => return Outcome::Failed(Failure::too_large(complaint.to_string())),
         Complaint::Ambiguous | Complaint::NotRun => FailureKind::Misconfigured,
         Complaint::Absent | Complaint::Unknown | Complaint::Output | Complaint::Reference => {
             FailureKind::Malformed

@@ -124,6 +124,7 @@ impl Routes {
             identity: None,
             server_name: None,
             proxies: self.way.proxies.clone(),
+            largest_reply: self.way.largest_reply,
         })
         .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.1password]`"))?;
         let token = self.connect.read(&self.places)?;

@@ -81,6 +81,7 @@ impl Connection {
             identity: self.identity(places)?,
             server_name: self.server_name.clone(),
             proxies: self.way.proxies.clone(),
+            largest_reply: self.way.largest_reply,
         };
         Client::new(&settings).map_err(|unbuilt| Failure {
             kind: FailureKind::Misconfigured,

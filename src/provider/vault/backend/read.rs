@@ -70,7 +70,7 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
                     denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
                     continue;
                 }
-                FailureKind::Unreachable => return Outcome::Failed(failure),
+                FailureKind::Unreachable | FailureKind::TooLarge => return Outcome::Failed(failure),
                 FailureKind::Malformed | FailureKind::Misconfigured => continue,
             },
         };

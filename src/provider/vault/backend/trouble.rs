@@ -92,7 +92,10 @@ impl Trouble {
 
     fn last_word(&self, server: &str) -> Failure {
         let (kind, cause) = match self {
-            Self::Connection(http::Error::TooLarge(_) | http::Error::Compressed) => {
+            Self::Connection(http::Error::TooLarge(_)) => {
+                return Failure::too_large(format!("{server}: {self}"));
+            }
+            Self::Connection(http::Error::Compressed) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
             Self::Connection(_) | Self::Foreign(_) | Self::Elsewhere(_) | Self::Circle => {

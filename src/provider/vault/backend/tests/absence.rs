@@ -70,7 +70,7 @@ fn a_404_without_a_word_is_absence_where_a_vault_answers_and_that_is_asked_once(
         _ => Answer::Reply(404, "", String::new()),
     });
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke };
+    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke, ..Terms::default() };
     let found = outcomes(&with_token(&rusty).with_terms(one_by_one), &Settings::default(), &["kv/a", "kv/b"]);
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Absent)));
     assert_eq!(rusty.lines(), ["GET /v1/kv/a", "GET /v1/sys/seal-status", "GET /v1/kv/b"]);
@@ -96,7 +96,7 @@ fn of_several_segments(seen: &Seen) -> Answer {
 fn the_mount_of_a_path_is_asked_for_once_and_serves_its_other_paths() {
     let server = Server::plain(of_several_segments);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke };
+    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke, ..Terms::default() };
     let paths = ["team/kv/app", "team/kv/deep/x", "team/kv/none"];
     let mut found = outcomes(&with_token(&server).with_terms(one_by_one), &Settings::default(), &paths);
     let denied = failure(found.pop().unwrap());

@@ -38,7 +38,7 @@ fn the_first_token_that_is_there_is_used_in_the_documented_order() {
         let server = Server::plain(generous);
         let home = fixture.path("").into_os_string().into_string().unwrap();
         let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-        let terms = Terms { patience, concurrency: None, tokens: Tokens::Revoke };
+        let terms = Terms { patience, concurrency: None, tokens: Tokens::Revoke, ..Terms::default() };
         let mut all =
             Fixture::new().with_variable("VAULT_ADDR", server.address()).with_variable("HOME", home);
         for name in ["VAULT_TOKEN", "VAULT_TOKEN_FILE"] {
@@ -272,7 +272,12 @@ fn a_token_is_kept_where_a_lease_hangs_on_it_or_it_is_not_ours_or_we_are_told_to
     assert!(!revoked(&theirs));
     let kept = Server::plain(generous);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let fixture = login(&kept).with_terms(Terms { patience, concurrency: None, tokens: Tokens::Keep });
+    let fixture = login(&kept).with_terms(Terms {
+        patience,
+        concurrency: None,
+        tokens: Tokens::Keep,
+        ..Terms::default()
+    });
     assert_foreseen(&fixture, &Settings::default(), &asked(&fixture, &Settings::default(), &kept));
     assert!(!revoked(&kept));
 }

@@ -152,7 +152,7 @@ fn versioned(seen: &Seen) -> Answer {
 fn a_path_without_data_is_corrected_once_for_each_mount() {
     let server = Server::plain(versioned);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke };
+    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke, ..Terms::default() };
     let fixture = with_token(&server).with_terms(one_by_one);
     let found = outcomes(&fixture, &Settings::default(), &["secret/a", "secret/b", "secret/data/c"]);
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))));
@@ -278,7 +278,12 @@ fn the_first_document_goes_alone_and_the_rest_within_the_limit_on_few_connection
     let one = Server::plain(generous);
     let mut fixture = with_token(&one);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    fixture = fixture.with_terms(Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke });
+    fixture = fixture.with_terms(Terms {
+        patience,
+        concurrency: Some(1),
+        tokens: Tokens::Revoke,
+        ..Terms::default()
+    });
     let _ = outcomes(&fixture, &Settings::default(), &paths);
     assert_eq!((one.seen().len(), one.connections()), (100, 1));
 }

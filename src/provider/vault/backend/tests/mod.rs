@@ -19,7 +19,12 @@ const CANARY: &str = "canary-4b1f";
 
 /// Surroundings in which `server` is Vault's, on terms of a minute of virtual time.
 fn surroundings(server: &Server, clock: &Virtual) -> Fixture {
-    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: None, tokens: Tokens::Revoke };
+    let terms = Terms {
+        patience: clock.patience(60, 1.0),
+        concurrency: None,
+        tokens: Tokens::Revoke,
+        ..Terms::default()
+    };
     Fixture::new().with_variable("VAULT_ADDR", server.address()).with_terms(terms)
 }
 

@@ -30,7 +30,12 @@ fn a_vault_that_refuses_for_five_seconds_and_is_sealed_for_three_is_waited_for()
             }
         })
     };
-    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: None, tokens: Tokens::Revoke };
+    let terms = Terms {
+        patience: clock.patience(60, 1.0),
+        concurrency: None,
+        tokens: Tokens::Revoke,
+        ..Terms::default()
+    };
     let fixture = Fixture::new()
         .with_variable("VAULT_ADDR", format!("http://localhost:{port}"))
         .with_variable("VAULT_TOKEN", "t")
@@ -44,7 +49,12 @@ fn a_vault_that_refuses_for_five_seconds_and_is_sealed_for_three_is_waited_for()
 fn one_that_never_comes_is_named_in_every_documents_error() {
     let clock = Virtual::of_pauses(|_| {});
     let port = free_port();
-    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: None, tokens: Tokens::Revoke };
+    let terms = Terms {
+        patience: clock.patience(60, 1.0),
+        concurrency: None,
+        tokens: Tokens::Revoke,
+        ..Terms::default()
+    };
     let fixture = Fixture::new()
         .with_variable("VAULT_ADDR", format!("http://localhost:{port}"))
         .with_variable("VAULT_TOKEN", "t")
@@ -96,7 +106,12 @@ fn one_that_was_never_asked_for_says_so_and_because_of_whom() {
             Answer::Hang
         })
     };
-    let terms = Terms { patience: clock.patience(60, 1.0), concurrency: Some(1), tokens: Tokens::Revoke };
+    let terms = Terms {
+        patience: clock.patience(60, 1.0),
+        concurrency: Some(1),
+        tokens: Tokens::Revoke,
+        ..Terms::default()
+    };
     let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t").with_terms(terms);
     let found = outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b", "kv/c"]);
     assert!(matches!(found[0], Outcome::Found(_)), "{found:?}");
@@ -207,7 +222,7 @@ fn what_is_no_vault_is_told_at_once() {
     assert_eq!(failure.hint.as_deref(), Some("is the address to begin with `https://`?"));
     let huge = Server::plain(|_| Answer::Endless("HTTP/1.1 200 OK\r\n\r\n"));
     let failure = super::failure(outcome(&huge, "kv/a"));
-    assert_eq!(failure.kind, FailureKind::Malformed);
-    assert_eq!(failure.cause, format!("localhost:{}: the answer has more than 16 MiB", huge.port));
+    assert_eq!(failure.kind, FailureKind::TooLarge);
+    assert_eq!(failure.cause, format!("localhost:{}: the answer has more than 64 MiB", huge.port));
     assert_eq!(huge.seen().len(), 1);
 }
