@@ -47,7 +47,7 @@ fn is_refused(stage: &Stage, auth: &str, shown: &str) -> Run {
     run
 }
 
-/// The section's address is a socket, as VAULT_ADDR may be; the relay behind it is all that an agent is here.
+/// The section's address is a socket, as `VAULT_ADDR` may be; the relay behind it is all that an agent is here.
 #[test]
 fn over_the_socket_of_an_agent_that_the_section_names() {
     let stage = Stage::new(Transport::Plain);
