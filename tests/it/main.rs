@@ -82,6 +82,8 @@ mod install;
 mod kill9;
 /// The manifests of `kubernetes/`, checked and their commands carried out.
 mod kubernetes;
+/// What kz starts ends when kz does, by whatever signal.
+mod left_running;
 /// The manual pages are what the command line is.
 mod man;
 /// What is written down of a set, and what it is believed for.
