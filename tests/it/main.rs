@@ -56,6 +56,8 @@ mod fake;
 /// The server that the fakes of this process stand on.
 #[path = "../fake_server/mod.rs"]
 mod fake_server;
+/// Whoever answers in a backend's stead is not believed, and not repeated.
+mod foreign_answers;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// A Google Cloud in this process.

@@ -4,6 +4,7 @@
 //! and the rest when its connection stands; a batch that is not let through, or that leaves a member out, is asked
 //! for one by one; each document has its own outcome. The SDK's retries are off: patience is kz's own.
 
+mod codes;
 mod container;
 mod endpoints;
 mod identity;

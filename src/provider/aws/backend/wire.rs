@@ -3,7 +3,7 @@
 //!
 //! Invariants: every origin is named on stderr when it is first contacted; metadata services are never reached
 //! through a proxy (their addresses mean this machine); of a reply that is no success only its status and its
-//! error code are kept, the code being letters.
+//! error code are kept, the code being one of AWS's.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ use tokio::sync::SetOnce;
 use crate::http::{self, Address, Client, Proxies, Reply, Roots, Unbuilt};
 use crate::log::Log;
 
-use super::trouble;
+use super::codes::{self, Code};
 
 /// How the services are reached. Clones share connections.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ pub(super) struct Exchange {
     /// `host:port`.
     pub(super) server: String,
     /// Status and error code of a reply, or why there was none.
-    pub(super) result: Result<(u16, Option<String>), http::Error>,
+    pub(super) result: Result<(u16, Option<Code>), http::Error>,
 }
 
 impl fmt::Debug for Wire {
@@ -127,7 +127,7 @@ impl Wire {
         };
         let result = sent.as_ref().map_err(Clone::clone).map(|reply| {
             let status = reply.status.as_u16();
-            (status, (!reply.status.is_success()).then(|| trouble::code(reply.body.expose())).flatten())
+            (status, (!reply.status.is_success()).then(|| codes::code(reply.body.expose())).flatten())
         });
         *locked(&self.0.last) = Some(Exchange { server: address.authority(), result });
         response(sent.map_err(refused)?)

@@ -188,8 +188,7 @@ impl Connect {
     async fn item(&self, vault: &str, item: &str) -> Found<Item> {
         let reply = self.get(&format!("/v1/vaults/{vault}/items/{item}")).await?.ok_or(Outcome::Absent)?;
         let read: Option<Item> = serde_json::from_slice(reply.body.expose()).ok();
-        // Any object at all would be an item without a field.
-        read.filter(|read| read.id == item).ok_or_else(unread)
+        read.filter(|read| read.is(vault, item)).ok_or_else(unread)
     }
 
     async fn part(&self, path: &str, item: &Item, reference: &Reference<'_>) -> Outcome {
