@@ -13,6 +13,7 @@ use crate::json::quoted;
 use crate::output::dotenv;
 use crate::plan::field::FieldPath;
 use crate::provider::{Document, Shape};
+use crate::reading::unmarked;
 use crate::secret::Secret;
 
 /// Why there is no such field.
@@ -69,14 +70,11 @@ impl<'a> Fields<'a> {
     /// Reads a document by its shape.
     pub fn of(document: &'a Document) -> Result<Self, FieldError> {
         // A byte order mark is of the value where that is the whole document, and of no field.
-        let text = document.content.expose_text().map(|text| text.trim_start_matches('\u{feff}'));
+        let text = std::str::from_utf8(unmarked(document.content.expose())).ok();
         match document.shape {
             Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?),
             Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?),
-            Shape::Dotenv => match document.content.expose().strip_prefix(b"\xef\xbb\xbf") {
-                Some(rest) => dotenv_entries(&Secret::new(rest.to_vec())),
-                None => dotenv_entries(&document.content),
-            },
+            Shape::Dotenv => dotenv_entries(&document.content),
         }
     }
 

@@ -307,3 +307,36 @@ fn a_byte_order_mark_is_of_a_whole_value_and_of_no_field() {
         text(&output)
     );
 }
+
+#[test]
+fn a_byte_order_mark_is_of_no_text_that_is_read() {
+    let sandbox = Sandbox::new();
+    let config = "[secrets]\nB = { provider = \"file\", ref = \"b64\", encoding = \"base64\" }\n\
+                  U = { provider = \"file\", ref = \"url\", encoding = \"base64url\" }\n\
+                  H = { provider = \"file\", ref = \"hex\", encoding = \"hex\" }\n\
+                  F = { provider = \"file\", ref = \"b.json#a\", encoding = \"hex\" }\n";
+    let documents = [
+        (".keyzero.toml", config),
+        ("b64", "dmFsdWU=\r\n"),
+        ("url", "dmFsdWU"),
+        ("hex", "76616C7565\n"),
+        ("b.json", "{\"a\":\"76616c7565\"}"),
+        ("text.tmpl", "b={{ B }}\n"),
+        ("env.json", "{\"A\":\"value\"}"),
+        ("env", "A=value\n"),
+    ];
+    for (name, content) in documents {
+        sandbox.file(name, format!("\u{feff}{content}"));
+        sandbox.mode(name, 0o600);
+    }
+    let said = |words: &[&str]| {
+        let run = sandbox.kz(&[&["-q"], words].concat()).expect_code(0);
+        run.stdout()
+    };
+    let all = "{\"B\":\"value\",\"U\":\"value\",\"H\":\"value\",\"F\":\"value\"}\n";
+    assert_eq!(said(&["export", "--format", "json"]), all);
+    assert_eq!(said(&["export", "--format", "template", "--template", "text.tmpl"]), "b=value\n");
+    for file in ["env.json", "env"] {
+        assert_eq!(said(&["run", "--env-file", file, "--", "sh", "-c", "printf %s \"$A\""]), "value");
+    }
+}
