@@ -20,7 +20,7 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
     /// The document is well-formed and has other fields.
-    #[error("there is no field `{wanted}`; the document has {}", names(fields))]
+    #[error("there is no field `{wanted}`; the document has {}", names(fields.iter().map(String::as_str)))]
     Missing {
         /// The first segment that is not there.
         wanted: String,
@@ -43,11 +43,12 @@ pub enum FieldError {
     },
 }
 
-/// A list of fields, as errors have it.
-pub(super) fn names(fields: &[String]) -> String {
+/// A list of fields or secrets, as errors have it.
+pub(super) fn names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const MOST: usize = 20;
-    let listed: Vec<String> = fields.iter().take(MOST).map(|field| format!("`{field}`")).collect();
-    match fields.len() {
+    let number = names.len();
+    let listed: Vec<String> = names.take(MOST).map(|name| format!("`{name}`")).collect();
+    match number {
         0 => "none".to_owned(),
         number if number > MOST => format!("{} and {} more", listed.join(", "), number - MOST),
         _ => listed.join(", "),
