@@ -18,7 +18,7 @@ mod fixture;
 pub mod forecast;
 pub mod gcp;
 pub mod keyzero;
-#[cfg(any(feature = "provider-gcp", feature = "provider-vault"))]
+#[cfg(feature = "https")]
 mod lanes;
 mod local_file;
 pub mod onepassword;
