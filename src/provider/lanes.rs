@@ -26,6 +26,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// As many as connections to `client`'s server, unless the user said: then there may be as many connections.
+    #[cfg(any(feature = "provider-1password", feature = "provider-gcp", feature = "provider-vault"))]
     pub(super) fn new(terms: &Terms, client: &Client) -> Self {
         let lanes = Self::of(terms.concurrency, client.connections());
         lanes.open(client);

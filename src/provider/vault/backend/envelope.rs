@@ -1,8 +1,9 @@
 //! What Vault wraps every answer in that it gives, by which it is told from anybody else who answers.
 //!
 //! An ingress, a proxy, a login page answer 200 and 404 too. Taken for Vault, the one would be a document without the field
-//! that is asked for, and the other a document that is not there: either makes of an optional secret none at all. `OpenBao`, Vault
-//! and `RustyVault` all send what is asked for here; `RustyVault` sends no `request_id`, so that is not.
+//! that is asked for, and the other a document that is not there: either makes of an optional secret none at all. What tells
+//! them apart is `lease_id`, a word of Vault's own, with `data` and one at least of its companions, as its family sends
+//! them: `RustyVault` has no `request_id`, and small stand-ins leave out `renewable` or `lease_duration`.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -12,13 +13,15 @@ use serde::de::IgnoredAny;
 struct Envelope {
     #[serde(rename = "lease_id")]
     _lease: String,
-    #[serde(rename = "lease_duration")]
-    _duration: u64,
-    #[serde(rename = "renewable")]
-    _renewable: bool,
     /// `null` where there is none, and not left out.
     #[serde(rename = "data", deserialize_with = "present")]
     _data: IgnoredAny,
+    #[serde(default)]
+    lease_duration: Option<u64>,
+    #[serde(default)]
+    renewable: Option<bool>,
+    #[serde(default)]
+    request_id: Option<String>,
 }
 
 /// Also of `null`, which an option would take for what is left out.
@@ -26,9 +29,15 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<IgnoredA
     IgnoredAny::deserialize(deserializer)
 }
 
+impl Envelope {
+    fn has_companion(&self) -> bool {
+        self.lease_duration.is_some() || self.renewable.is_some() || self.request_id.is_some()
+    }
+}
+
 /// Whether this body is Vault's own.
 pub(super) fn is_vaults(body: &[u8]) -> bool {
-    serde_json::from_slice::<Envelope>(body).is_ok()
+    serde_json::from_slice::<Envelope>(body).is_ok_and(|envelope| envelope.has_companion())
 }
 
 #[cfg(test)]
@@ -45,6 +54,9 @@ mod tests {
             r#"{"request_id":"r","lease_id":"","lease_duration":0,"renewable":false,"data":{},"warnings":null}"#,
             r#"{"type":"kv","uuid":"u","request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":{"type":"kv"}}"#,
             r#"{"lease_id":"","renewable":false,"lease_duration":0,"data":null}"#,
+            // As stand-ins do.
+            r#"{"request_id":"x","lease_id":"","data":{"data":{},"metadata":{"version":3}}}"#,
+            r#"{"lease_id":"pki/1","lease_duration":60,"data":{"certificate":"C"}}"#,
         ] {
             assert!(is_vaults(own.as_bytes()), "{own}");
         }
@@ -53,6 +65,8 @@ mod tests {
             r#"{"data":{"a":"1"}}"#,
             r#"{"data":{"data":{"a":"1"},"metadata":{"version":1}}}"#,
             r#"{"request_id":"r","data":{"a":"1"}}"#,
+            r#"{"lease_id":"7","data":{"address":"192.0.2.1"}}"#,
+            r#"{"lease_duration":60,"renewable":true,"data":{"a":"1"}}"#,
             r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0}"#,
             r#"{"lease_id":null,"renewable":false,"lease_duration":0,"data":{}}"#,
             r#"{"lease_id":"","renewable":"no","lease_duration":0,"data":{}}"#,

@@ -27,6 +27,9 @@ pub(super) enum NotFound<'a> {
     Foreign,
 }
 
+/// What Vault warns of where a path lacks version 2's `data/`.
+const VERSIONED: &str = "versioned K/V";
+
 /// The members of a 404's object.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -36,6 +39,15 @@ fn only<T: serde::de::DeserializeOwned>(members: &Members<'_>, name: &str) -> Op
     serde_json::from_str(text).ok()
 }
 
+/// Whether it says in Vault's words, and says nothing else, that the path lacks version 2's `data/`. Small stand-ins for
+/// Vault say so beside an empty list of errors.
+fn is_correction(members: &Members<'_>) -> bool {
+    let texts = |name: &str| -> Option<Vec<String>> { serde_json::from_str(members.get(name)?.get()).ok() };
+    members.len() == 2
+        && texts("errors").is_some_and(|errors| errors.is_empty())
+        && texts("warnings").is_some_and(|warnings| warnings.iter().any(|words| words.contains(VERSIONED)))
+}
+
 impl<'a> NotFound<'a> {
     /// What this body of a 404 is.
     pub(super) fn of(body: &'a [u8]) -> Self {
@@ -43,7 +55,7 @@ impl<'a> NotFound<'a> {
             return Self::Mute;
         }
         let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else { return Self::Foreign };
-        if envelope::is_vaults(body) {
+        if envelope::is_vaults(body) || is_correction(&members) {
             return serde_json::from_slice(body).map_or(Self::Foreign, Self::Envelope);
         }
         match (only::<Vec<String>>(&members, "errors"), only::<String>(&members, "error")) {
@@ -60,7 +72,7 @@ impl<'a> NotFound<'a> {
 
     /// Whether it says that the path lacks version 2's `data/`.
     pub(super) fn wants_data_segment(&self) -> bool {
-        matches!(self, Self::Envelope(body) if body.warns("versioned K/V"))
+        matches!(self, Self::Envelope(body) if body.warns(VERSIONED))
     }
 }
 
@@ -87,6 +99,9 @@ mod tests {
         assert!(matches!(NotFound::of(rusty), NotFound::Refused(Some(Known::NoRoute))));
         let versioned: &[u8] = br#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":["Invalid path for a versioned K/V secrets engine."],"auth":null}"#;
         assert!(NotFound::of(versioned).wants_data_segment());
+        let beside: &[u8] =
+            br#"{"errors":[],"warnings":["Invalid path for a versioned K/V secrets engine."]}"#;
+        assert!(NotFound::of(beside).wants_data_segment());
         let gone: &[u8] = br#"{"lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
         assert!(matches!(NotFound::of(gone), NotFound::Envelope(_)));
         for foreign in [
@@ -106,6 +121,8 @@ mod tests {
             r#"{"request_id":"a","errors":null,"error":"not found"}"#,
             r#"{"request_id":"a","data":null}"#,
             r#"{"warnings":["x"]}"#,
+            r#"{"errors":[],"warnings":["x"]}"#,
+            r#"{"errors":["x"],"warnings":["Invalid path for a versioned K/V secrets engine."]}"#,
             "{}",
             "[]",
             "null",
