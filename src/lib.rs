@@ -6,6 +6,7 @@ pub mod json;
 mod literal;
 pub mod log;
 pub mod patience;
+mod random;
 pub mod reading;
 pub mod secret;
 pub mod signals;

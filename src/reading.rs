@@ -97,10 +97,18 @@ pub fn read_credential(path: &Path, limit: u64, until: Instant) -> Result<Secret
         read_open(file, &metadata, limit)?
     };
     match content.expose() {
-        [0xef, 0xbb, 0xbf, text @ ..] => Ok(Secret::new(text.to_vec())),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(Unreadable::Utf16),
-        _ => Ok(content),
+        marked => match unmarked(marked) {
+            text if text.len() < marked.len() => Ok(Secret::new(text.to_vec())),
+            _ => Ok(content),
+        },
     }
+}
+
+/// A text without the byte order mark that editors put before it, which is no part of it. Of bytes that may be no text, as the
+/// whole value of a file, it is a part.
+pub fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 fn open(path: &Path) -> Result<(File, Metadata), Unreadable> {

@@ -1,91 +1,119 @@
-//! Process groups that end with kz: what kz starts and gives up on, or leaves, has to end with it.
+//! Programs that end with kz: what kz starts has to end when kz does, also by a signal that nobody can catch.
 //!
-//! Invariants: a group is ended when its [`Group`] is dropped, and by the signal that ends kz; a signal that kz was told
-//! to ignore stays ignored; a handler calls only what signal-safety(7) lists. Beside `exec`, this module alone has
-//! `unsafe`.
+//! Between kz and a program stands a guard: a child of kz's that leads a process group, in which the program is. The
+//! kernel tells it that kz has ended, however that was, and it ends the whole group. Only who leaves the group (a program that
+//! makes itself a daemon), or becomes another user (`sudo`), goes on. That the kernel tells the program itself would not do: it forgets
+//! to when a program is set-group-ID, as `op` is, and never tells what the program started.
+//!
+//! Invariants: a group is ended when its [`Group`] is dropped, and by its guard when kz ends; the guard never
+//! allocates, and holds no descriptor of kz's. Beside `exec`, this module alone has `unsafe`.
 
-use std::sync::Once;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, sigaction};
-use nix::unistd::Pid;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
-/// More programs than kz runs at once. One that finds no place is still ended by its drop.
-const PLACES: usize = 16;
-
-static GROUPS: [AtomicI32; PLACES] = [const { AtomicI32::new(0) }; PLACES];
-static WATCHED: Once = Once::new();
+/// By which the guard learns that kz has ended, and anybody else may have it end the group.
+const KZ_ENDED: Signal = Signal::SIGTERM;
+/// How many descriptors are closed one by one, where the kernel cannot close all at once (before Linux 5.9).
+const DESCRIPTORS: i32 = 4096;
 
 /// A process group of which the leader is a child of kz's.
 #[derive(Debug)]
 #[must_use]
-pub struct Group {
-    leader: i32,
-    place: Option<usize>,
-}
+pub struct Group(Pid);
 
 impl Group {
-    /// The group that this child leads. From now on it ends with kz.
+    /// The group that this child leads, which was started from a [`guarded`] command.
     pub fn of(leader: u32) -> Self {
-        WATCHED.call_once(watch);
-        let leader = i32::try_from(leader).unwrap_or(0);
-        let free =
-            |place: &AtomicI32| place.compare_exchange(0, leader, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-        Self { leader, place: GROUPS.iter().position(free) }
+        Self(Pid::from_raw(i32::try_from(leader).unwrap_or(0)))
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if self.leader > 1 {
+        if self.0.as_raw() > 1 {
             // Where nobody is left in it, that is what was wanted.
-            let _ = killpg(Pid::from_raw(self.leader), Signal::SIGKILL);
-        }
-        if let Some(place) = self.place {
-            GROUPS[place].store(0, Ordering::SeqCst);
+            let _ = killpg(self.0, Signal::SIGKILL);
         }
     }
 }
 
-/// Ends every group, for who ends kz without dropping anything.
-pub fn end_groups() {
-    for group in &GROUPS {
-        let leader = group.load(Ordering::SeqCst);
-        if leader > 1 {
-            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+/// Lets a command run in a group of its own that ends with kz. It is to be started by a thread that lives as long
+/// as it may run: the kernel takes that thread's end for kz's.
+#[expect(unsafe_code, reason = "what is done between fork and exec")]
+pub fn guarded(command: &mut Command) {
+    let kz = getpid();
+    command.process_group(0);
+    // SAFETY: `guard` makes system calls, and calls nothing that allocates or takes a lock.
+    unsafe {
+        command.pre_exec(move || guard(kz));
+    }
+}
+
+/// Returns in the program, a child of the guard's; the guard stays here. It leads the group already.
+#[expect(unsafe_code, reason = "fork and signal dispositions")]
+fn guard(kz: Pid) -> io::Result<()> {
+    let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)?;
+    // SAFETY: no handler is set. Were it ignored, nobody would tell how the program ends.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
+    set_pdeathsig(KZ_ENDED)?;
+    if getppid() != kz {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    let guard = getpid();
+    // SAFETY: this process has one thread, and the child makes system calls only.
+    match unsafe { fork()? } {
+        ForkResult::Parent { child } => watch(child),
+        ForkResult::Child => {
+            set_pdeathsig(Signal::SIGKILL)?;
+            if getppid() != guard {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            before.thread_set_mask()?;
+            Ok(())
         }
     }
 }
 
-#[expect(unsafe_code, reason = "signal handlers")]
-fn watch() {
-    let action = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        // SAFETY: `end` only does what is async-signal-safe; what was there before is put back where it was SIG_IGN.
-        unsafe {
-            if let Ok(before) = sigaction(signal, &action)
-                && matches!(before.handler(), SigHandler::SigIgn)
-            {
-                let _ = sigaction(signal, &before);
+/// Waits for the end of the program, which becomes the guard's own, or of kz.
+fn watch(program: Pid) -> ! {
+    close_everything();
+    let awaited: SigSet = [Signal::SIGCHLD, KZ_ENDED].into_iter().collect();
+    loop {
+        if awaited.wait() == Ok(KZ_ENDED) {
+            // The guard is one of the group.
+            let _ = killpg(getpid(), Signal::SIGKILL);
+        }
+        match waitpid(program, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(_, code)) => end(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => end(128 + signal as i32),
+            Ok(_) => {}
+            Err(_) => end(125),
+        }
+    }
+}
+
+/// So that what reads or writes at their other ends sees the program's end, and a lock ends with kz.
+#[expect(unsafe_code, reason = "descriptors that nobody owns here")]
+fn close_everything() {
+    // SAFETY: nothing in this process uses a descriptor from now on.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) != 0 {
+            for descriptor in 0..DESCRIPTORS {
+                libc::close(descriptor);
             }
         }
     }
 }
 
-#[expect(unsafe_code, reason = "destructors must not run in a signal handler")]
-extern "C" fn end(signal: libc::c_int) {
-    end_groups();
-    // SAFETY: all of it is async-signal-safe. PID 1 has no default actions, so it ends by itself.
-    unsafe {
-        if libc::getpid() != 1 {
-            libc::signal(signal, libc::SIG_DFL);
-            let mut only: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut only);
-            libc::sigaddset(&raw mut only, signal);
-            libc::raise(signal);
-            libc::sigprocmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut());
-        }
-        libc::_exit(128 + signal)
-    }
+#[expect(unsafe_code, reason = "what kz does at its end is not the guard's to do")]
+fn end(code: i32) -> ! {
+    // SAFETY: _exit takes any status.
+    unsafe { libc::_exit(code) }
 }

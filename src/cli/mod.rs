@@ -72,13 +72,11 @@ pub fn command() -> clap::Command {
     Arguments::command().version(env!("CARGO_PKG_VERSION"))
 }
 
-/// A panic, of kz's or of a library's, is a failure of kz's like any other: said in words, with an exit code, and with
-/// nothing left running. Without this it would be SIGABRT.
+/// A panic, of kz's or of a library's, is a failure of kz's like any other: said in words, and with an exit code. Without this it would be SIGABRT.
 fn end_on_panics(style: Style, format: Format, evaluated: Evaluated) {
     std::panic::set_hook(Box::new(move |panic| {
         evaluated.fail();
         crate::log::line(format, "error", &panic_words(panic.location()));
-        crate::signals::end_groups();
         #[expect(clippy::exit, clippy::disallowed_methods, reason = "nothing can be returned from a panic")]
         std::process::exit(report::exit_code(Code::Internal, style).into());
     }));

@@ -1,5 +1,6 @@
 //! `kz run -- CMD`: resolves, then becomes CMD.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -9,7 +10,7 @@ use crate::exec::environment::{self, Environment, Inherit, Recipe};
 use crate::exec::{self, env_file, memory_file};
 use crate::log::Log;
 use crate::output::{dotenv, json};
-use crate::plan::UnknownSecret;
+use crate::plan::{Declaration, UnknownSecret};
 use crate::secret::Secret;
 
 use super::args::Common;
@@ -56,17 +57,18 @@ pub(super) fn run(
 
 fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
     let session = Session::open(common, process, log)?;
-    let is_variable = |name: &str| file_variable(&session, name).is_none();
+    let variables = file_variables(&session.loaded.config.declarations);
+    let is_variable = |name: &str| !variables.contains_key(name);
     let resolved = session.resolve(&session.plan(&arguments.only)?, is_variable)?;
     let mut delivery = Delivery { credentials: session.credential_variables(), ..Delivery::default() };
     for secret in resolved {
-        match file_variable(&session, &secret.name) {
+        match variables.get(secret.name.as_str()) {
             None => delivery.secrets.push((secret.name, secret.value)),
             Some(variable) => {
                 let place =
                     memory_file::hand_over(&secret.name, &secret.value).map_err(Failure::MemoryFile)?;
                 log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
-                delivery.secrets.push((variable, Secret::new(place.into_bytes())));
+                delivery.secrets.push((variable.clone(), Secret::new(place.into_bytes())));
                 delivery.elsewhere.push(secret.name);
             }
         }
@@ -75,10 +77,9 @@ fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) 
     Ok(delivery)
 }
 
-/// The variable that names the open file of a secret, where it is delivered as one.
-fn file_variable(session: &Session<'_>, name: &str) -> Option<String> {
-    let declarations = &session.loaded.config.declarations;
-    declarations.iter().find(|declaration| declaration.name == name)?.file_variable()
+/// The variables that name the open files of secrets, by those that are delivered so.
+fn file_variables(declarations: &[Declaration]) -> BTreeMap<&str, String> {
+    declarations.iter().filter_map(|one| Some((one.name.as_str(), one.file_variable()?))).collect()
 }
 
 fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Result<Delivery, Failure> {
@@ -96,13 +97,14 @@ fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Resul
     if !dangerous.is_empty() {
         return Err(Failure::Dangerous(path.to_owned(), dangerous));
     }
-    let known = |name: &String| variables.iter().any(|(other, _)| other == name);
-    if let Some(missing) = arguments.only.iter().find(|name| !known(name)) {
+    let known: BTreeSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some(missing) = arguments.only.iter().find(|name| !known.contains(name.as_str())) {
         let names = variables.into_iter().map(|(name, _)| name).collect();
         return Err(Failure::Unknown(UnknownSecret(missing.clone()), names));
     }
     if !arguments.only.is_empty() {
-        variables.retain(|(name, _)| arguments.only.contains(name));
+        let wanted: BTreeSet<&String> = arguments.only.iter().collect();
+        variables.retain(|(name, _)| wanted.contains(name));
     }
     Ok(Delivery { secrets: variables, ..Delivery::default() })
 }

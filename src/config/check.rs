@@ -201,12 +201,22 @@ fn lay_over<'a>(
     problems: &mut Problems,
 ) -> Vec<Raw<'a>> {
     let mut secrets = document.secrets.clone();
+    // Where each stands, so that thousands over thousands are looked for once each.
+    let mut places: BTreeMap<&str, usize> =
+        secrets.iter().enumerate().map(|(place, secret)| (secret.name, place)).collect();
     for over in environment.and_then(|name| document.environments.get(name)).into_iter().flatten() {
-        match secrets.iter_mut().find(|secret| secret.name == over.name) {
+        let place = *places.entry(over.name).or_insert(secrets.len());
+        match secrets.get_mut(place) {
             Some(secret) => secret.lay_over(over),
             None => secrets.push(over.clone()),
         }
     }
+    let anywhere: BTreeSet<&str> = local
+        .map(|_| document.environments.values().flatten())
+        .into_iter()
+        .flatten()
+        .map(|secret| secret.name)
+        .collect();
     for section in local.map(|table| entries(1, table)).into_iter().flatten() {
         if section.key != "secrets" {
             let message = format!("a local file has `[secrets]` only, not `{}`", section.key);
@@ -214,9 +224,9 @@ fn lay_over<'a>(
             continue;
         }
         for over in raw_secrets(&section, problems) {
-            match secrets.iter_mut().find(|secret| secret.name == over.name) {
-                Some(secret) => secret.lay_local_over(&over, problems),
-                None if is_anywhere(document, over.name) => {}
+            match places.get(over.name) {
+                Some(&place) => secrets[place].lay_local_over(&over, problems),
+                None if anywhere.contains(over.name) => {}
                 None => problems.add_unknown(
                     over.place.clone(),
                     Mistake::UnknownSecret,
@@ -228,10 +238,6 @@ fn lay_over<'a>(
         }
     }
     secrets
-}
-
-fn is_anywhere(document: &Document<'_>, name: &str) -> bool {
-    document.environments.values().flatten().any(|secret| secret.name == name)
 }
 
 fn declare(

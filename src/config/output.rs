@@ -4,6 +4,7 @@
 //! and not ignored; every form but `files` says its path. Whether two of them want the same file is for
 //! [`super::files`] to say.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use toml::de::DeValue;
@@ -114,8 +115,9 @@ fn read_one<'a>(item: Node<'a>, problems: &mut Problems) -> Option<Written<'a>> 
 
 /// Every name in `only` is one of these secrets'.
 pub(super) fn check_names(outputs: &[Written<'_>], names: &[&str], problems: &mut Problems) {
+    let known: BTreeSet<&str> = names.iter().copied().collect();
     for (name, place) in outputs.iter().flat_map(|written| &written.only) {
-        if !names.contains(name) {
+        if !known.contains(name) {
             let known = names.iter().copied();
             problems.add_unknown(place.clone(), Mistake::UnknownSecret, "secret", name, known);
         }

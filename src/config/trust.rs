@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use crate::reading::quoted;
+use crate::reading::{quoted, unmarked};
 
 /// Why a file is not obeyed.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub struct Trusted {
     pub is_read_only: bool,
 }
 
-/// Reads the file at `path`, unless it is larger than `largest` bytes, no text, or anybody could have written it.
+/// Reads the file at `path`, without a byte order mark before its text, unless it is larger than `largest` bytes, no text, or anybody could have written it.
 pub fn read(path: &Path, largest: usize) -> Result<Trusted, Error> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
@@ -99,6 +99,8 @@ pub fn read(path: &Path, largest: usize) -> Result<Trusted, Error> {
     if bytes.len() > largest {
         return Err(Error::TooLarge { path: path.to_owned(), largest });
     }
+    let mark = bytes.len() - unmarked(&bytes).len();
+    bytes.drain(..mark);
     let text = String::from_utf8(bytes).map_err(|error| Error::NotText {
         path: path.to_owned(),
         line: error.as_bytes()[..error.utf8_error().valid_up_to()].split(|&byte| byte == b'\n').count(),

@@ -105,6 +105,8 @@ fn fits(certificate: &[u8], now: UnixTime) -> Result<(), CertificateError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use rcgen::{
         BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
         date_time_ymd,
@@ -119,7 +121,24 @@ mod tests {
         let certificate = params.self_signed(&key).unwrap().pem();
         let server = Server::tls(serving(&certificate, &key.serialize_pem()), |_| Answer::json(200, "{}"));
         let bundle = others.iter().cloned().chain([certificate]).collect::<String>();
-        ask(&server, bundle)
+        let curls = curl(&server, &bundle);
+        let verdict = ask(&server, bundle);
+        assert_eq!(verdict.is_ok(), curls, "curl, beside {verdict:?}");
+        verdict
+    }
+
+    /// Whether the real curl takes the server, where this is all that it trusts.
+    fn curl(server: &Server, bundle: &str) -> bool {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bundle.as_bytes()).unwrap();
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["--silent", "--noproxy", "*", "--cacert"]).arg(file.path()).arg(server.address());
+        match curl.output().unwrap().status.code() {
+            Some(0) => true,
+            // The server's certificate, or its name, is not taken.
+            Some(60) => false,
+            other => panic!("curl ended with {other:?}"),
+        }
     }
 
     fn ask(server: &Server, bundle: String) -> Result<(), Failed> {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::json::quoted;
+use crate::reading::unmarked;
 use crate::secret::Secret;
 
 use super::dotenv::DecodeError;
@@ -52,12 +53,12 @@ pub fn encode(items: &[Item], bytes: Bytes) -> Result<Secret, Vec<Refusal>> {
 
 /// Whether a file is such an object, and not `KEY=value` lines: no line of those begins so.
 pub fn is_object(content: &Secret) -> bool {
-    content.expose().trim_ascii_start().starts_with(b"{")
+    unmarked(content.expose()).trim_ascii_start().starts_with(b"{")
 }
 
 /// The names and values of an object, in its order.
 pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
-    let Some(text) = content.expose_text() else {
+    let Ok(text) = std::str::from_utf8(unmarked(content.expose())) else {
         return Err(DecodeError { line: 1, reason: "the file is not UTF-8" });
     };
     let Members(members) = serde_json::from_str(text).map_err(|error| DecodeError {
@@ -145,8 +146,12 @@ mod tests {
         let items = [item("b", "a\"\n\\\\é".as_bytes()), item("a.b", b"\xff\x00"), item("c", b"")];
         let json = encode(&items, Bytes::Base64).unwrap();
         assert!(is_object(&json));
-        for (item, (name, value)) in items.iter().zip(decode(&json).unwrap()) {
-            assert_eq!((&item.name, &item.value), (&name, &value));
+        let marked = Secret::new([b"\xef\xbb\xbf", json.expose()].concat());
+        assert!(is_object(&marked));
+        for json in [json, marked] {
+            for (item, (name, value)) in items.iter().zip(decode(&json).unwrap()) {
+                assert_eq!((&item.name, &item.value), (&name, &value));
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "provider-aws"))]
 use crate::http::MOST_CONNECTIONS;
 use crate::http::{Client, Protocol};
 
@@ -26,11 +26,24 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// As many as connections to `client`'s server, unless the user said: then there may be as many connections.
+    #[cfg(any(feature = "provider-1password", feature = "provider-gcp", feature = "provider-vault"))]
     pub(super) fn new(terms: &Terms, client: &Client) -> Self {
-        if let Some(fixed) = terms.concurrency {
+        let lanes = Self::of(terms.concurrency, client.connections());
+        lanes.open(client);
+        lanes
+    }
+
+    /// The same before there is a client, which [`Self::open`] is told of then.
+    #[cfg(feature = "provider-aws")]
+    pub(super) fn ahead(terms: &Terms) -> Self {
+        Self::of(terms.concurrency, MOST_CONNECTIONS)
+    }
+
+    /// Lets a client have as many connections as the user said.
+    pub(super) fn open(&self, client: &Client) {
+        if let Some(fixed) = self.fixed {
             client.allow(fixed);
         }
-        Self::of(terms.concurrency, client.connections())
     }
 
     fn of(fixed: Option<usize>, width: usize) -> Self {
@@ -50,8 +63,14 @@ impl Lanes {
         self.free.acquire().await.ok()
     }
 
+    /// What a reply tells of the road: how it was spoken, and how many connections there may be by now.
+    pub(super) fn heed(&self, client: &Client, protocol: Protocol) {
+        self.learn(protocol);
+        self.widen(client.connections());
+    }
+
     /// Widens the road where one connection carries many requests, unless the user said how wide it is.
-    pub(super) fn learn(&self, protocol: Protocol) {
+    fn learn(&self, protocol: Protocol) {
         if protocol == Protocol::Http2 {
             self.widen(STREAMS);
         }

@@ -18,7 +18,7 @@ mod fixture;
 pub mod forecast;
 pub mod gcp;
 pub mod keyzero;
-#[cfg(any(feature = "provider-gcp", feature = "provider-vault"))]
+#[cfg(feature = "https")]
 mod lanes;
 mod local_file;
 pub mod onepassword;
@@ -201,8 +201,7 @@ pub trait Surroundings: Sync {
     /// nothing, which Compose makes of what it cannot find.
     fn given(&self, name: &str) -> Option<Secret> {
         let value = self.variable(name)?;
-        let bytes = value.expose();
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+        let bytes = crate::reading::unmarked(value.expose()).trim_ascii();
         (!bytes.is_empty()).then(|| Secret::new(bytes.to_vec()))
     }
     /// The same, where it is text.

@@ -1,8 +1,8 @@
 //! Runs a program for what it prints: the one way in which providers do.
 //!
-//! Invariants: it has a time and a most of output, of which nothing more is kept; it is the leader of a process group,
-//! which ends as a whole: when the program ends, however that is, when it is given up, and when kz ends; what it prints,
-//! also of complaints, is a secret.
+//! Invariants: it has a time and a most of output, of which nothing more is kept; it is in a process group of its own,
+//! which ends as a whole: when the program ends, however that is, when it is given up, and when kz ends, however that is
+//! (`signals`); what it prints, also of complaints, is a secret.
 
 use std::pin::pin;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use futures_util::future::{Either, join3, select};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::secret::Secret;
-use crate::signals::Group;
+use crate::signals::{Group, guarded};
 
 /// The most that is kept of what a program complains of, in bytes.
 const COMPLAINT: u64 = 64 << 10;
@@ -62,10 +62,11 @@ pub(super) async fn run(command: Command, input: &[u8], limits: Limits) -> Resul
     }
 }
 
-async fn ended(command: Command, input: &[u8], most: u64) -> Result<Ended, Unended> {
+async fn ended(mut command: Command, input: &[u8], most: u64) -> Result<Ended, Unended> {
+    guarded(&mut command);
     let mut command = tokio::process::Command::from(command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
+    command.kill_on_drop(true);
     let not_started = |error: std::io::Error| Unended::NotStarted(error.kind());
     let mut child = command.spawn().map_err(not_started)?;
     let group = child.id().map(Group::of);

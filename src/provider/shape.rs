@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::Shape;
+use crate::reading::unmarked;
 
 /// By the name without `.age` and `.asc`: `.json` and `.toml` are what they say. Anything else is dotenv,
 /// unless the content begins like a JSON object, which no dotenv file does.
@@ -15,11 +16,6 @@ pub(super) fn shape_of(name: &str, content: &[u8]) -> Shape {
         _ if unmarked(content).trim_ascii_start().starts_with(b"{") => Shape::Json,
         _ => Shape::Dotenv,
     }
-}
-
-/// Without a byte order mark.
-fn unmarked(content: &[u8]) -> &[u8] {
-    content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)
 }
 
 /// The extension of the plaintext's name, in lower case.

@@ -20,6 +20,7 @@ use super::File;
 use super::audience::Audience;
 use super::tree::Seen;
 use crate::calendar;
+use crate::random;
 
 /// Of the format. Another one is not read.
 const VERSION: u32 = 1;
@@ -36,9 +37,9 @@ impl Key {
     pub(super) const BYTES: usize = 32;
 
     /// A new one, from the operating system.
-    pub(super) fn draw() -> Result<Self, getrandom::Error> {
+    pub(super) fn draw() -> nix::Result<Self> {
         let mut bytes = Zeroizing::new([0; Self::BYTES]);
-        getrandom::getrandom(&mut *bytes)?;
+        random::fill(&mut *bytes)?;
         Ok(Self(bytes))
     }
 

@@ -2,21 +2,11 @@
 
 use std::time::SystemTime;
 
-use nix::errno::Errno;
-
 use crate::calendar;
+use crate::random::DIGITS;
 
-/// Hexadecimal digits in [`random`].
-const DIGITS: usize = 16;
-
-/// 64 random bits as 16 hexadecimal digits, from the operating system. Names need be unlikely, not secret, since
-/// everything is created with `O_EXCL` or its like.
-pub(super) fn random() -> nix::Result<String> {
-    let mut bytes = [0; DIGITS / 2];
-    let refused = |error: getrandom::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-    getrandom::getrandom(&mut bytes).map_err(refused)?;
-    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
-}
+/// Of these a name need be unlikely, not secret, since everything is created with `O_EXCL` or its like.
+pub(super) use crate::random::digits as random;
 
 pub(super) fn is_random(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -5,6 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::plan::Encoding;
+use crate::reading::unmarked;
 use crate::secret::Secret;
 
 /// The encoding's name in messages.
@@ -16,9 +17,11 @@ pub(super) fn name(encoding: Encoding) -> &'static str {
     }
 }
 
-/// The bytes that a text stands for; `None` when it is not in that encoding.
+/// The bytes that a text stands for; `None` when it is not in that encoding. A byte order mark before it is no part of it; one
+/// that it stands for is.
 pub(super) fn decode(value: &Secret, encoding: Encoding) -> Option<Secret> {
-    let text: Vec<u8> = value.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let text: Vec<u8> =
+        unmarked(value.expose()).iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let text = Secret::new(text);
     let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let bytes = match encoding {
@@ -55,6 +58,13 @@ mod tests {
         assert_eq!(decoded("_-8", Encoding::Base64Url), Some(vec![0xff, 0xef]));
         assert_eq!(decoded("fF 0a", Encoding::Hex), Some(vec![0xff, 0x0a]));
         assert_eq!(decoded("", Encoding::Hex), Some(vec![]));
+        for (text, encoding) in
+            [("/+8=", Encoding::Base64), ("_-8", Encoding::Base64Url), ("ffef", Encoding::Hex)]
+        {
+            assert_eq!(decoded(&format!("\u{feff}{text}\r\n"), encoding), Some(vec![0xff, 0xef]));
+            assert_eq!(decoded(&format!("\u{feff}\u{feff}{text}"), encoding), None);
+        }
+        assert_eq!(decoded("efbbbf41", Encoding::Hex), Some(b"\xef\xbb\xbfA".to_vec()));
         for (text, encoding) in
             [("_-8", Encoding::Base64), ("a", Encoding::Hex), ("zz", Encoding::Hex), ("é", Encoding::Base64)]
         {

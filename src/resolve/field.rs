@@ -13,13 +13,14 @@ use crate::json::quoted;
 use crate::output::dotenv;
 use crate::plan::field::FieldPath;
 use crate::provider::{Document, Shape};
+use crate::reading::unmarked;
 use crate::secret::Secret;
 
 /// Why there is no such field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
     /// The document is well-formed and has other fields.
-    #[error("there is no field `{wanted}`; the document has {}", names(fields))]
+    #[error("there is no field `{wanted}`; the document has {}", names(fields.iter().map(String::as_str)))]
     Missing {
         /// The first segment that is not there.
         wanted: String,
@@ -42,11 +43,12 @@ pub enum FieldError {
     },
 }
 
-/// A list of fields, as errors have it.
-pub(super) fn names(fields: &[String]) -> String {
+/// A list of fields or secrets, as errors have it.
+pub(super) fn names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const MOST: usize = 20;
-    let listed: Vec<String> = fields.iter().take(MOST).map(|field| format!("`{field}`")).collect();
-    match fields.len() {
+    let number = names.len();
+    let listed: Vec<String> = names.take(MOST).map(|name| format!("`{name}`")).collect();
+    match number {
         0 => "none".to_owned(),
         number if number > MOST => format!("{} and {} more", listed.join(", "), number - MOST),
         _ => listed.join(", "),
@@ -69,14 +71,11 @@ impl<'a> Fields<'a> {
     /// Reads a document by its shape.
     pub fn of(document: &'a Document) -> Result<Self, FieldError> {
         // A byte order mark is of the value where that is the whole document, and of no field.
-        let text = document.content.expose_text().map(|text| text.trim_start_matches('\u{feff}'));
+        let text = std::str::from_utf8(unmarked(document.content.expose())).ok();
         match document.shape {
             Shape::Json => json(text.ok_or_else(|| not_text("JSON"))?),
             Shape::Toml => toml(text.ok_or_else(|| not_text("TOML"))?),
-            Shape::Dotenv => match document.content.expose().strip_prefix(b"\xef\xbb\xbf") {
-                Some(rest) => dotenv_entries(&Secret::new(rest.to_vec())),
-                None => dotenv_entries(&document.content),
-            },
+            Shape::Dotenv => dotenv_entries(&document.content),
         }
     }
 

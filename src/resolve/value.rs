@@ -80,7 +80,7 @@ impl<'a> Documents<'a> {
         let cause = format!(
             "`{}` is not there, but `{written}` is a document with {}",
             reference.document.path,
-            names(fields)
+            names(fields.iter().map(String::as_str))
         );
         let field = fields.first().map_or("FIELD", String::as_str);
         absent_because(

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use kz::provider::registry::PROVIDERS;
 use kz::provider::settings::{Kind, Setting};
 
+use crate::left_running::until_ended;
 use crate::support::{Sandbox, in_repository, kz_binary};
 
 /// A credential of each kind, each with this in it.
@@ -243,33 +244,7 @@ fn a_program_that_does_not_end_or_prints_without_end_leaves_nothing_running() {
 /// Waits for the end of the process whose id is in `pid`.
 fn assert_ended(sandbox: &Sandbox) {
     let Ok(pid) = std::fs::read_to_string(sandbox.path("pid")) else { return };
-    let stat = format!("/proc/{}/stat", pid.trim());
-    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
-        std::thread::yield_now();
-    }
-}
-
-#[test]
-fn a_signal_that_ends_kz_ends_what_it_has_started() {
-    for signal in [nix::sys::signal::Signal::SIGTERM, nix::sys::signal::Signal::SIGINT] {
-        let sandbox = Sandbox::with_config(&AWS.replace("50ms", "1h"));
-        sandbox.file(".aws/config", "[default]\ncredential_process = sleep 9999 & echo $! > pid; wait\n");
-        let mut command = Command::new(kz_binary());
-        command.args(COMMANDS[0]).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
-        command.env("AWS_EC2_METADATA_DISABLED", "true").stdout(Stdio::null()).stderr(Stdio::null());
-        for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-            command.env_remove(name);
-        }
-        let mut child = command.env("AWS_REGION", "eu-west-1").spawn().expect("kz");
-        while !std::fs::read_to_string(sandbox.path("pid")).is_ok_and(|pid| pid.ends_with('\n')) {
-            std::thread::yield_now();
-        }
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-        nix::sys::signal::kill(pid, signal).expect("kz is there");
-        let status = child.wait().expect("its end");
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(signal as i32));
-        assert_ended(&sandbox);
-    }
+    until_ended(pid.trim());
 }
 
 #[test]
@@ -331,4 +306,37 @@ fn a_byte_order_mark_is_of_a_whole_value_and_of_no_field() {
         "{}",
         text(&output)
     );
+}
+
+#[test]
+fn a_byte_order_mark_is_of_no_text_that_is_read() {
+    let sandbox = Sandbox::new();
+    let config = "[secrets]\nB = { provider = \"file\", ref = \"b64\", encoding = \"base64\" }\n\
+                  U = { provider = \"file\", ref = \"url\", encoding = \"base64url\" }\n\
+                  H = { provider = \"file\", ref = \"hex\", encoding = \"hex\" }\n\
+                  F = { provider = \"file\", ref = \"b.json#a\", encoding = \"hex\" }\n";
+    let documents = [
+        (".keyzero.toml", config),
+        ("b64", "dmFsdWU=\r\n"),
+        ("url", "dmFsdWU"),
+        ("hex", "76616C7565\n"),
+        ("b.json", "{\"a\":\"76616c7565\"}"),
+        ("text.tmpl", "b={{ B }}\n"),
+        ("env.json", "{\"A\":\"value\"}"),
+        ("env", "A=value\n"),
+    ];
+    for (name, content) in documents {
+        sandbox.file(name, format!("\u{feff}{content}"));
+        sandbox.mode(name, 0o600);
+    }
+    let said = |words: &[&str]| {
+        let run = sandbox.kz(&[&["-q"], words].concat()).expect_code(0);
+        run.stdout()
+    };
+    let all = "{\"B\":\"value\",\"U\":\"value\",\"H\":\"value\",\"F\":\"value\"}\n";
+    assert_eq!(said(&["export", "--format", "json"]), all);
+    assert_eq!(said(&["export", "--format", "template", "--template", "text.tmpl"]), "b=value\n");
+    for file in ["env.json", "env"] {
+        assert_eq!(said(&["run", "--env-file", file, "--", "sh", "-c", "printf %s \"$A\""]), "value");
+    }
 }

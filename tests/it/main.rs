@@ -56,6 +56,8 @@ mod fake;
 /// The server that the fakes of this process stand on.
 #[path = "../fake_server/mod.rs"]
 mod fake_server;
+/// Whoever answers in a backend's stead is not believed, and not repeated.
+mod foreign_answers;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// A Google Cloud in this process.
@@ -84,6 +86,8 @@ mod kill9;
 mod kubernetes;
 /// Documents of many megabytes.
 mod large;
+/// What kz starts ends when kz does, by whatever signal.
+mod left_running;
 /// The manual pages are what the command line is.
 mod man;
 /// What is written down of a set, and what it is believed for.

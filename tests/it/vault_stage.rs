@@ -96,6 +96,13 @@ pub(crate) fn named(name: &str) -> (Stage, String) {
         "control-characters" => Stage::before(Fake::start(Transport::Raw(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Note: a\x1b[2Jb\x07\r\nContent-Length: 2\r\n\r\n{}",
         ))),
+        // No Vault at all: a proxy that lets nobody through, or not this one.
+        "proxy-407" => Stage::before(Fake::start(Transport::Raw(
+            b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"canary\"\r\nContent-Length: 0\r\n\r\n",
+        ))),
+        "proxy-403" => Stage::before(Fake::start(Transport::Raw(
+            b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\ncanary",
+        ))),
         "no-http" => Stage::before(Fake::start(Transport::Raw(b"220 mail.example ESMTP\r\n"))),
         // What stands before Vault has no route to it.
         "ingress" => answers(Act::Answer(Reply::new(404, "text/plain", "404 page not found\n"))),

@@ -44,7 +44,7 @@ impl Content {
     pub(super) fn needs(&self, name: &str) -> bool {
         match self {
             Self::Form(_) => true,
-            Self::Template(template) => template.names().any(|input| input == name),
+            Self::Template(template) => template.needs(name),
         }
     }
 

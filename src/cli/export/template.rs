@@ -3,7 +3,7 @@
 //! Invariants: what no values could make render, and a name that is no secret, is refused before a backend is asked. A
 //! template is trusted as a configuration is (`config::trust`): whoever writes it chooses which secrets its readers see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::trust;
@@ -125,6 +125,11 @@ impl Loaded {
         self.template.inputs().iter().map(|input| input.name.as_str())
     }
 
+    /// Whether it names this secret. Its names are sorted.
+    pub(super) fn needs(&self, name: &str) -> bool {
+        self.template.inputs().binary_search_by(|input| input.name.as_str().cmp(name)).is_ok()
+    }
+
     /// Whether it takes the line break at the end of this secret's value.
     pub(super) fn takes_line_break(&self, name: &str) -> bool {
         self.line_breaks.contains(name)
@@ -132,9 +137,10 @@ impl Loaded {
 
     /// What it names that is no secret, in the order of its lines.
     fn unknown(&self, declarations: &[Declaration]) -> Vec<Trouble> {
-        let is_known = |input: &&Input| declarations.iter().any(|declaration| declaration.name == input.name);
+        let known: BTreeSet<&str> =
+            declarations.iter().map(|declaration| declaration.name.as_str()).collect();
         let mut inputs: Vec<&Input> =
-            self.template.inputs().iter().filter(|input| !is_known(input)).collect();
+            self.template.inputs().iter().filter(|input| !known.contains(input.name.as_str())).collect();
         inputs.sort_by_key(|input| input.line);
         let trouble = |Input { name, line }: &Input| Trouble::Unknown {
             path: self.path.clone(),
@@ -146,10 +152,11 @@ impl Loaded {
 
     /// What it comes to; or why these values do not fit it.
     pub(super) fn render(&self, secrets: &[Resolved]) -> Result<Secret, Failure> {
-        let value = |name| secrets.iter().find(|secret| secret.name == name).map(|secret| &secret.value);
-        let values: Vec<(&str, &Secret)> =
-            self.names().filter_map(|name| value(name).map(|value| (name, value))).collect();
-        let absent: Vec<&str> = self.names().filter(|name| value(name).is_none()).collect();
+        let named = secrets.iter().filter(|secret| self.needs(&secret.name));
+        let values: BTreeMap<&str, &Secret> =
+            named.map(|secret| (secret.name.as_str(), &secret.value)).collect();
+        let absent: Vec<&str> = self.names().filter(|name| !values.contains_key(name)).collect();
+        let values: Vec<(&str, &Secret)> = values.into_iter().collect();
         self.template
             .render(&values, &absent)
             .map_err(|error| Failure::Templates(vec![Trouble::Value(self.path.clone(), error)], Vec::new()))

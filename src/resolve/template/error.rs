@@ -3,6 +3,7 @@
 
 use minijinja::{Error, ErrorKind};
 
+use super::super::field::names;
 use super::filter::{self, Refused};
 
 /// What is wrong, and where.
@@ -39,7 +40,7 @@ pub enum Fault {
     /// A statement that kz does not have, such as `include`.
     #[error("it uses a statement that kz does not have")]
     Statement,
-    /// A value that was left out because it is optional.
+    /// A value that was left out because it is optional: one of these.
     #[error("it needs a secret that is optional and absent ({0})")]
     Absent(String),
     /// A line break or control character where it could change the meaning of what surrounds it.
@@ -121,7 +122,7 @@ fn fault(error: &Error, absent: &[&str]) -> Fault {
         ErrorKind::OutOfFuel => Fault::Work,
         ErrorKind::UnknownFilter => Fault::Filter(None),
         ErrorKind::UnknownFunction | ErrorKind::UnknownTest | ErrorKind::UnknownMethod => Fault::Function,
-        ErrorKind::UndefinedError if !absent.is_empty() => Fault::Absent(absent.join(", ")),
+        ErrorKind::UndefinedError if !absent.is_empty() => Fault::Absent(names(absent.iter().copied())),
         _ => Fault::Other,
     }
 }

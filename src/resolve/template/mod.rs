@@ -200,7 +200,11 @@ mod tests {
     #[test]
     fn what_is_optional_and_absent_is_said() {
         let error = render("{{ Y }}", &[], &["Y"]).unwrap_err();
-        assert_eq!(error.fault, Fault::Absent("Y".to_owned()));
+        assert_eq!(error.fault, Fault::Absent("`Y`".to_owned()));
+        let many: Vec<String> = (0..100).map(|number| format!("S{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let error = render("{{ S0 }}", &[], &many).unwrap_err();
+        assert!(error.to_string().ends_with("`S18`, `S19` and 80 more)"), "{error}");
         let empty = render("{% if Y is defined %}y{% endif %}", &[], &["Y"]);
         assert_eq!(empty, Ok(Secret::new(Vec::new())));
     }

@@ -13,6 +13,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::provider::{Failure, FailureKind};
+use crate::reading::unmarked;
 use crate::secret::Secret;
 
 const BINARY: &[u8] = b"age-encryption.org/";
@@ -77,7 +78,12 @@ impl Refusal {
 
 /// Whether these bytes are meant to be an age file.
 pub(super) fn looks_sealed(content: &[u8]) -> bool {
-    content.starts_with(BINARY) || content.trim_ascii_start().starts_with(ARMOR)
+    content.starts_with(BINARY) || armored(content).is_some()
+}
+
+/// The armor, which is text: white space and a byte order mark before it are no part of it.
+fn armored(content: &[u8]) -> Option<&[u8]> {
+    Some(unmarked(content).trim_ascii_start()).filter(|text| text.starts_with(ARMOR))
 }
 
 /// An encrypted file whose header was read, but not yet authenticated.
@@ -93,8 +99,7 @@ impl<'a> Sealed<'a> {
         let binary = match content {
             [] => return Err(Refusal::Empty),
             _ if content.starts_with(BINARY) => Cow::Borrowed(content),
-            _ if looks_sealed(content) => Cow::Owned(without_armor(content.trim_ascii_start())?),
-            _ => return Err(Refusal::NotAge),
+            _ => Cow::Owned(without_armor(armored(content).ok_or(Refusal::NotAge)?)?),
         };
         if !stanzas_are_closed(&binary) {
             return Err(Refusal::Header);
@@ -193,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_before_a_binary_file_is_damage() {
+        let (identity, content) = sealed(b"value");
+        let marked = [b"\xef\xbb\xbf".as_slice(), &content].concat();
+        assert_eq!(open(&marked, &identity), Err(Refusal::NotAge));
+    }
+
+    #[test]
     fn a_flipped_bit_anywhere_is_refused() {
         let (identity, content) = sealed(b"value");
         for index in 0..content.len() {
@@ -207,6 +219,8 @@ mod tests {
         let identity = age::x25519::Identity::generate();
         let mut armored = age::encrypt_and_armor(&identity.to_public(), b"value").unwrap().into_bytes();
         assert!(open(&armored, &identity).is_ok());
+        let marked = [b"\xef\xbb\xbf".as_slice(), &armored].concat();
+        assert_eq!(open(&marked, &identity).unwrap().expose(), b"value");
         armored[50] = 0xff;
         assert_eq!(open(&armored, &identity), Err(Refusal::Armor));
     }

@@ -4,6 +4,7 @@
 //! and the rest when its connection stands; a batch that is not let through, or that leaves a member out, is asked
 //! for one by one; each document has its own outcome. The SDK's retries are off: patience is kz's own.
 
+mod codes;
 mod container;
 mod endpoints;
 mod identity;
@@ -24,9 +25,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 
-use crate::http::MOST_CONNECTIONS;
 use crate::patience::{Attempt, GaveUp};
 use crate::provider::settings::Settings;
 use crate::provider::warm_up::warm_up;
@@ -71,7 +71,6 @@ struct Aws<S> {
     terms: Terms,
     session: OnceCell<Result<Session, Failure>>,
     regions: Mutex<BTreeMap<Option<String>, Arc<Regional<S>>>>,
-    lanes: Semaphore,
     /// Whether it was said that batches are not let through.
     said: AtomicBool,
 }
@@ -102,7 +101,6 @@ impl<S: Service> Aws<S> {
         let terms = surroundings.terms();
         Self {
             opener: Opener::of(settings, surroundings),
-            lanes: Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS)),
             terms,
             session: OnceCell::new(),
             regions: Mutex::default(),
@@ -194,8 +192,7 @@ impl<S: Service> Aws<S> {
 
     /// Makes a call until there is an answer.
     async fn ask(&self, regional: &Regional<S>, call: &Call) -> Result<Vec<Answer>, GaveUp<Trouble>> {
-        // Never closed, so there always is one.
-        let _lane = self.lanes.acquire().await.ok();
+        let _lane = regional.wire.turn().await;
         let once = || async {
             match regional.service.ask(call).await {
                 Ok(answers) => Attempt::Done(answers),

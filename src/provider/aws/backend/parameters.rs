@@ -97,6 +97,12 @@ mod tests {
         members.iter().map(answer).collect()
     }
 
+    #[test]
+    fn a_parameter_without_a_value_is_no_empty_value() {
+        let without = Parameter::builder().name("/a").version(1).build();
+        assert!(matches!(answered(&without), Answer::Malformed(_)));
+    }
+
     fn some(values: &[&str]) -> Vec<Option<String>> {
         values.iter().map(|value| Some((*value).to_owned())).collect()
     }

@@ -48,7 +48,7 @@ impl std::fmt::Display for Refused {
                 write!(formatter, "{server} answers with status {status}")
             }
             Self::Exchange(Exchange { server, result: Ok((status, Some(code))) }) => {
-                write!(formatter, "{server}: {}", Refusal::new(*status, code, ""))
+                write!(formatter, "{server}: {}", Refusal::coded(*status, Some(*code)))
             }
         }
     }
@@ -76,7 +76,7 @@ pub(super) fn judge(
         }
         // The instance has no role, or is not to be asked; or what answers there is no metadata service at all.
         Ok((400..=499, _)) if is_instance => return Attempt::Final(Refused::NotThere),
-        Ok((status, code)) => Refusal::new(*status, code.as_deref().unwrap_or_default(), "").concern(),
+        Ok((status, code)) => Refusal::coded(*status, *code).concern(),
     };
     Attempt::failed(Refused::Exchange(exchange), passes, None)
 }
@@ -91,7 +91,7 @@ pub(super) fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) ->
             (FailureKind::Unreachable, format!("{reason}, for {waited} s"), None)
         }
         GaveUp::Final(refused @ Refused::Exchange(Exchange { result: Ok((status, code)), .. })) => {
-            let refusal = Refusal::new(*status, code.as_deref().unwrap_or_default(), "");
+            let refusal = Refusal::coded(*status, *code);
             let kind = match refusal.class() {
                 Class::Denied | Class::Identity => FailureKind::Denied,
                 _ if matches!(status, 401 | 403) => FailureKind::Denied,

@@ -11,6 +11,7 @@ use crate::provider::{Document, DocumentRef, Shape};
 use crate::secret::Secret;
 
 use super::Answer;
+use super::codes::Code;
 use super::session::Service;
 use super::trouble::{Refusal, Trouble};
 
@@ -50,6 +51,9 @@ impl Secrets {
             None => request,
         };
         let answer = request.send().await.map_err(|error| Trouble::of(&error))?;
+        if !is_secret(&member.id, answer.name(), answer.arn()) {
+            return Ok(Answer::Malformed("the answer is not of the secret that was asked for"));
+        }
         Ok(answered(answer.secret_string, answer.secret_binary, answer.version_id))
     }
 
@@ -72,8 +76,8 @@ fn told(id: &str, values: &[SecretValueEntry], errors: &[ApiErrorType]) -> Answe
     match errors.iter().find(|error| error.secret_id() == Some(id)) {
         Some(error) => {
             let code = error.error_code().unwrap_or_default();
-            let refusal = Refusal::new(400, code, error.message().unwrap_or_default());
-            if refusal.code == "ResourceNotFound" {
+            let refusal = Refusal::new(400, Code::of(code), error.message().unwrap_or_default());
+            if refusal.code.name == "ResourceNotFound" {
                 Answer::Absent
             } else {
                 Answer::Refused(Trouble::Service(refusal))
@@ -84,6 +88,9 @@ fn told(id: &str, values: &[SecretValueEntry], errors: &[ApiErrorType]) -> Answe
 }
 
 fn answered(text: Option<String>, binary: Option<Blob>, version: Option<String>) -> Answer {
+    if version.is_none() {
+        return Answer::Malformed("the answer does not say which version it is");
+    }
     let content = match (text, binary) {
         (Some(text), _) => text.into_bytes(),
         (None, Some(binary)) => binary.into_inner(),
@@ -118,6 +125,15 @@ mod tests {
         for stage in ["AWSCURRENT", "AWSPREVIOUS", "blue", "a stage of more than thirty-two characters"] {
             assert!(!is_version_id(stage), "{stage}");
         }
+    }
+
+    #[test]
+    fn an_answer_without_a_value_is_no_empty_value() {
+        let version = || Some("EXAMPLE1-90ab-cdef-fedc-ba987SECRET1".to_owned());
+        assert!(matches!(answered(None, None, version()), Answer::Malformed(_)));
+        assert!(matches!(answered(Some(String::new()), None, None), Answer::Malformed(_)));
+        let Answer::Found(document) = answered(Some(String::new()), None, version()) else { panic!() };
+        assert_eq!(document.content.expose(), b"");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(super) struct Session {
     endpoint: Option<String>,
     source: String,
     wire: Wire,
+    terms: Terms,
 }
 
 /// A service in one region.
@@ -76,13 +77,8 @@ impl Opener {
     /// Finds out who kz is.
     pub(super) async fn open(&self, terms: &Terms) -> Result<Session, Failure> {
         let patience = &terms.patience;
-        let wire = Wire::new(
-            self.roots()?,
-            self.way.proxies.clone(),
-            patience.log(),
-            "asking AWS",
-            " for an identity",
-        );
+        let wire =
+            Wire::new(self.roots()?, self.way.proxies.clone(), terms, "asking AWS", " for an identity");
         let held = self.profiles.read(&self.places).await;
         let nothing = Held::nothing();
         let known = held.as_ref().unwrap_or(&nothing);
@@ -107,7 +103,7 @@ impl Opener {
         let sdk =
             sdk.into_builder().region(region.or(identity.region)).credentials_provider(credentials).build();
         let endpoint = self.settings.text("endpoint").map(str::to_owned);
-        Ok(Session { sdk, endpoint, source: identity.source, wire })
+        Ok(Session { sdk, endpoint, source: identity.source, wire, terms: terms.clone() })
     }
 
     fn roots(&self) -> Result<Roots, Failure> {
@@ -168,9 +164,9 @@ impl Session {
                 "set AWS_REGION, or write `region = \"…\"` into the provider's section",
             )
         })?;
-        let wire = self
-            .wire
-            .anew(&format!("asking {}", S::NAME), &format!(" with the identity from {}", self.source));
+        let (before, after) =
+            (format!("asking {}", S::NAME), format!(" with the identity from {}", self.source));
+        let wire = self.wire.anew(&self.terms, &before, &after);
         let sdk = self.sdk.clone().into_builder().region(region.clone()).http_client(wire.clone()).build();
         let service = S::new(&sdk, self.endpoint.as_deref());
         Ok(Regional { service, wire, subject: format!("{} in {region}", S::NAME) })

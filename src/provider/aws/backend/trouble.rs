@@ -1,8 +1,8 @@
 //! What stands between kz and a secret, in words.
 //!
 //! Which error passes and which does not is told by its code, never by the status alone: the same error has
-//! several (real service, moto). Codes: "Common errors" and the operations' pages of the API references.
-//! Invariant: of a service's text only what has the form of an error code, a principal's ARN or an action is kept.
+//! several (real service, moto). Invariant: of a service's text is kept which of AWS's codes and of kz's actions it names, and
+//! what has the form of a principal's ARN.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,6 +15,9 @@ use crate::http;
 use crate::log::typed;
 use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::{Absence, Failure, FailureKind};
+
+pub(super) use super::codes::Class;
+use super::codes::{Code, FOREIGN, code};
 
 /// Why a call did not lead to an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,34 +33,16 @@ pub(super) enum Trouble {
 }
 
 /// An error of the service's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// Its name, without `Exception`.
-    pub(super) code: String,
+    pub(super) code: Code,
     /// Whom it does not let.
     pub(super) principal: Option<String>,
     /// What it does not let them do.
-    pub(super) action: Option<String>,
+    pub(super) action: Option<&'static str>,
     /// Whether it speaks of a deletion.
     pub(super) deleted: bool,
-}
-
-/// What an error is, for what kz does about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// It passes.
-    Passing,
-    /// Too many requests: it passes, and fewer would help.
-    Throttled,
-    /// Nothing has that name.
-    Absent,
-    /// This identity may not.
-    Denied,
-    /// There is no such identity, or no longer: no call would fare better.
-    Identity,
-    /// Anything else.
-    Other,
 }
 
 impl Trouble {
@@ -72,7 +57,11 @@ impl Trouble {
                 match meta.code() {
                     Some(code) => {
                         let status = context.raw().status().as_u16();
-                        Self::Service(Refusal::new(status, code, meta.message().unwrap_or_default()))
+                        Self::Service(Refusal::new(
+                            status,
+                            Code::of(code),
+                            meta.message().unwrap_or_default(),
+                        ))
                     }
                     None => Self::unread(context.raw()),
                 }
@@ -92,7 +81,7 @@ impl Trouble {
         let status = reply.status().as_u16();
         let body = reply.body().bytes().filter(|_| !reply.status().is_success()).unwrap_or_default();
         match code(body) {
-            Some(code) => Self::Service(Refusal::new(status, &code, &String::from_utf8_lossy(body))),
+            Some(code) => Self::Service(Refusal::new(status, code, &String::from_utf8_lossy(body))),
             None => Self::Reply(status),
         }
     }
@@ -197,72 +186,37 @@ impl fmt::Display for Trouble {
 }
 
 impl Refusal {
-    /// Keeps of a code and a message what kz understands.
-    pub(super) fn new(status: u16, code: &str, message: &str) -> Self {
-        let word = |before: &str, allowed: fn(char) -> bool| {
-            let (_, rest) = message.split_once(before)?;
-            let word: String = rest.chars().take_while(|&c| allowed(c)).take(2048).collect();
-            (!word.is_empty()).then_some(word)
-        };
-        let principal = word("User: ", |c| c.is_ascii_alphanumeric() || ":/_+=,.@-".contains(c));
+    /// Keeps of a message what kz understands.
+    pub(super) fn new(status: u16, code: Code, message: &str) -> Self {
+        let after = |before: &str| message.split_once(before).map_or("", |(_, rest)| rest);
+        let end = |rest: &str| rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let user = after("User: ");
+        let user = &user[..end(user)];
+        let perform = after("perform: ");
+        let perform = &perform[..end(perform)];
         Self {
             status,
-            code: letters(code).unwrap_or_else(|| "an unnamed error".to_owned()),
-            principal: principal.filter(|principal| principal.starts_with("arn:")),
-            action: word("perform: ", |c| c.is_ascii_alphanumeric() || ":-".contains(c)),
+            code,
+            principal: is_principal(user).then(|| user.to_owned()),
+            action: ACTIONS.into_iter().find(|action| *action == perform),
             deleted: message.contains("marked for deletion") || message.contains("marked deleted"),
         }
     }
 
+    /// An error of which only the status is known, and perhaps the code.
+    pub(super) fn coded(status: u16, code: Option<Code>) -> Self {
+        Self::new(status, code.unwrap_or(FOREIGN), "")
+    }
+
     pub(super) fn class(&self) -> Class {
-        match self.code.as_str() {
-            "Throttling"
-            | "Throttled"
-            | "RequestThrottled"
-            | "TooManyRequests"
-            | "LimitExceeded"
-            | "RequestLimitExceeded"
-            | "ProvisionedThroughputExceeded"
-            | "BandwidthLimitExceeded"
-            | "SlowDown"
-            | "PriorRequestNotComplete"
-            | "RateExceeded" => Class::Throttled,
-            "InternalService"
-            | "InternalServiceError"
-            | "InternalServerError"
-            | "InternalServer"
-            | "InternalFailure"
-            | "ServiceUnavailable"
-            | "RequestTimeout"
-            | "IDPCommunicationError" => Class::Passing,
-            "ResourceNotFound" | "ParameterNotFound" | "ParameterVersionNotFound" => Class::Absent,
-            "InvalidRequest" if self.deleted => Class::Absent,
-            "AccessDenied"
-            | "UnauthorizedOperation"
-            | "NotAuthorized"
-            | "DecryptionFailure"
-            | "InvalidKeyId"
-            | "KMSAccessDenied" => Class::Denied,
-            "UnrecognizedClient"
-            | "InvalidClientTokenId"
-            | "InvalidAccessKeyId"
-            | "ExpiredToken"
-            | "InvalidSignature"
-            | "SignatureDoesNotMatch"
-            | "IncompleteSignature"
-            | "RequestExpired"
-            | "RequestTimeTooSkewed"
-            | "MissingAuthenticationToken"
-            | "AuthFailure"
-            | "OptInRequired"
-            | "InvalidIdentityToken"
-            | "IDPRejectedClaim"
-            | "ExpiredTokenId" => Class::Identity,
-            _ => match self.status {
+        match (self.code.name, self.code.class) {
+            ("InvalidRequest", _) if self.deleted => Class::Absent,
+            (_, Class::Other) => match self.status {
                 429 => Class::Throttled,
                 status if http::concern(status).is_some() => Class::Passing,
                 _ => Class::Other,
             },
+            (_, class) => class,
         }
     }
 
@@ -270,7 +224,7 @@ impl Refusal {
     pub(super) fn concern(&self) -> Option<Concern> {
         match self.class() {
             Class::Throttled => Some(Concern::Server),
-            Class::Passing if self.code == "ServiceUnavailable" => Some(Concern::Server),
+            Class::Passing if self.code.name == "ServiceUnavailable" => Some(Concern::Server),
             Class::Passing => http::concern(self.status).or(Some(Concern::Request)),
             _ => None,
         }
@@ -278,11 +232,11 @@ impl Refusal {
 
     /// Whether the request is one that the service does not take.
     fn is_request(&self) -> bool {
-        self.code.starts_with("Invalid") || self.code.starts_with("Validation")
+        self.code.name.starts_with("Invalid") || self.code.name.starts_with("Validation")
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = match self.code.as_str() {
+        let hint = match self.code.name {
             "ExpiredToken" | "ExpiredTokenId" => {
                 "give kz new temporary credentials, or a role to take them from"
             }
@@ -313,7 +267,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self.code.as_str() {
+        let words = match self.code.name {
             "ExpiredToken" | "ExpiredTokenId" => "the session token has expired",
             "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
                 "AWS does not know the access key"
@@ -328,7 +282,7 @@ impl fmt::Display for Refusal {
                 Class::Passing => "the service failed",
                 Class::Denied => match (&self.principal, &self.action) {
                     (Some(who), Some(what)) => {
-                        return write!(formatter, "{who} may not {what} ({})", self.code);
+                        return write!(formatter, "{who} may not {what} ({})", self.code.name);
                     }
                     _ => "permission denied",
                 },
@@ -336,27 +290,41 @@ impl fmt::Display for Refusal {
                 Class::Absent | Class::Other => "the service does not accept the request",
             },
         };
-        write!(formatter, "{words} ({})", self.code)
+        write!(formatter, "{words} ({})", self.code.name)
     }
 }
 
-/// The code of an error as services write it, in JSON or XML: `{"__type":"…#CodeException"}`, `<Code>Code</Code>`.
-pub(super) fn code(body: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(body).ok()?;
-    let after = |start: &str| text.split_once(start).map(|(_, rest)| rest);
-    if let Some(rest) = after("<Code>") {
-        return letters(rest.split('<').next()?);
-    }
-    let rest = ["\"__type\"", "\"code\"", "\"Code\""].into_iter().find_map(after)?;
-    letters(rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()?)
-}
+/// What kz may not do, as far as it does it.
+const ACTIONS: [&str; 9] = [
+    "kms:Decrypt",
+    "secretsmanager:BatchGetSecretValue",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "sso:GetRoleCredentials",
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:TagSession",
+];
 
-/// A code without its namespace and without `Exception`, if it is one.
-fn letters(code: &str) -> Option<String> {
-    let name = code.rsplit('#').next()?.split(':').next()?;
-    let name = name.strip_suffix("Exception").unwrap_or(name);
-    let fits = (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric());
-    fits.then(|| name.to_owned())
+/// An ARN of whom IAM or STS knows: `arn:aws:sts::123456789012:assumed-role/app/kz`. A segment of its end is a name of 64
+/// characters at most (IAM's quotas), and each but those of paths is one of three.
+fn is_principal(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [prefix, partition, service, "", account, resource] = parts[..] else { return false };
+    let kinds = ["assumed-role", "federated-user", "role", "root", "user"];
+    let is_name = |name: &str| {
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+    };
+    let mut segments = resource.split('/');
+    prefix == "arn"
+        && ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"].contains(&partition)
+        && ["iam", "sts"].contains(&service)
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && segments.next().is_some_and(|kind| kinds.contains(&kind))
+        && segments.all(is_name)
 }
 
 /// The error of kz's own client, wherever it is among the causes.
@@ -372,23 +340,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_found_in_json_and_xml() {
-        assert_eq!(
-            code(br#"{"__type":"com.amazonaws#ResourceNotFoundException"}"#).as_deref(),
-            Some("ResourceNotFound")
-        );
-        assert_eq!(code(br#"{"code" : "Denied", "message": "x"}"#).as_deref(), Some("Denied"));
-        assert_eq!(code(b"<Error><Code>ExpiredToken</Code></Error>").as_deref(), Some("ExpiredToken"));
-        for none in ["", "{}", r#"{"__type":"a secret: hunter2"}"#, "<Code>a b</Code>"] {
-            assert_eq!(code(none.as_bytes()), None, "{none}");
-        }
-    }
-
-    #[test]
     fn who_may_not_do_what_is_told_and_nothing_else() {
         let message = "User: arn:aws:sts::123456789012:assumed-role/app/kz is not authorized to perform: \
                        secretsmanager:GetSecretValue on resource: canary because no identity-based policy allows it";
-        let trouble = Trouble::Service(Refusal::new(400, "AccessDeniedException", message));
+        let trouble = Trouble::Service(Refusal::new(400, Code::of("AccessDeniedException"), message));
         let failure = Trouble::failure(&GaveUp::Final(trouble), "x");
         assert_eq!(failure.kind, FailureKind::Denied);
         assert_eq!(
@@ -399,8 +354,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_principal_and_no_action_is_not_kept() {
+        for message in [
+            "User: canary is not authorized to perform: canary",
+            "User: arn:aws:iam::canary:user/x is not authorized to perform: secretsmanager:Canary",
+            "User: arn:aws:iam::123456789012:canary/x is not authorized to perform: canary:GetSecretValue",
+            "User: arn:aws:canary::123456789012:user/x",
+            "User: arn:canary:iam::123456789012:user/x",
+            "User: arn:aws:iam:canary:123456789012:user/x",
+        ] {
+            let refusal = Refusal::new(400, Code::of("AccessDenied"), message);
+            assert_eq!((refusal.principal, refusal.action), (None, None), "{message}");
+        }
+        let long = format!("User: arn:aws:iam::123456789012:user/{}", "c".repeat(65));
+        assert_eq!(Refusal::new(400, FOREIGN, &long).principal, None);
+        assert!(is_principal("arn:aws:iam::123456789012:root"));
+        assert!(is_principal("arn:aws-us-gov:iam::123456789012:user/division/team/kz@example.com"));
+    }
+
+    #[test]
     fn what_passes_and_what_does_not() {
-        let class = |status, code| Refusal::new(status, code, "").class();
+        let class = |status, code| Refusal::new(status, Code::of(code), "").class();
         for status in [400, 429] {
             assert_eq!(class(status, "ThrottlingException"), Class::Throttled);
         }

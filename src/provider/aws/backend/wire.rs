@@ -3,7 +3,7 @@
 //!
 //! Invariants: every origin is named on stderr when it is first contacted; metadata services are never reached
 //! through a proxy (their addresses mean this machine); of a reply that is no success only its status and its
-//! error code are kept, the code being letters.
+//! error code are kept, the code being one of AWS's.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,12 +17,14 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use tokio::sync::SetOnce;
+use tokio::sync::{SemaphorePermit, SetOnce};
 
 use crate::http::{self, Address, Client, Proxies, Reply, Roots, Unbuilt};
 use crate::log::Log;
+use crate::provider::Terms;
+use crate::provider::lanes::Lanes;
 
-use super::trouble;
+use super::codes::{self, Code};
 
 /// How the services are reached. Clones share connections.
 #[derive(Clone)]
@@ -36,6 +38,7 @@ struct Inner {
     words: (String, String),
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
     first: SetOnce<Arc<Client>>,
+    lanes: Lanes,
     last: Mutex<Option<Exchange>>,
 }
 
@@ -45,7 +48,7 @@ pub(super) struct Exchange {
     /// `host:port`.
     pub(super) server: String,
     /// Status and error code of a reply, or why there was none.
-    pub(super) result: Result<(u16, Option<String>), http::Error>,
+    pub(super) result: Result<(u16, Option<Code>), http::Error>,
 }
 
 impl fmt::Debug for Wire {
@@ -56,26 +59,34 @@ impl fmt::Debug for Wire {
 
 impl Wire {
     /// A wire without connections. It says `before` an origin and `after` it whom kz asks.
-    pub(super) fn new(roots: Roots, proxies: Proxies, log: Log, before: &str, after: &str) -> Self {
+    pub(super) fn new(roots: Roots, proxies: Proxies, terms: &Terms, before: &str, after: &str) -> Self {
         Self(Arc::new(Inner {
             roots,
             proxies,
-            log,
+            log: terms.patience.log(),
             words: (before.to_owned(), after.to_owned()),
             clients: Mutex::default(),
             first: SetOnce::new(),
+            lanes: Lanes::ahead(terms),
             last: Mutex::default(),
         }))
     }
 
     /// Another one without connections, on the same terms.
-    pub(super) fn anew(&self, before: &str, after: &str) -> Self {
-        Self::new(self.0.roots.clone(), self.0.proxies.clone(), self.0.log, before, after)
+    pub(super) fn anew(&self, terms: &Terms, before: &str, after: &str) -> Self {
+        Self::new(self.0.roots.clone(), self.0.proxies.clone(), terms, before, after)
+    }
+
+    /// A turn to ask. Held until there is an answer.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.lanes.turn().await
     }
 
     /// Ends when a connection to the first origin stands.
     pub(super) async fn stands(&self) {
-        self.0.first.wait().await.stands().await;
+        let client = self.0.first.wait().await;
+        client.stands().await;
+        self.0.lanes.widen(client.connections());
     }
 
     /// What the last exchange came to; forgotten with that.
@@ -97,6 +108,7 @@ impl Wire {
             proxies: if local { Proxies::default() } else { self.0.proxies.clone() },
             largest_reply: http::LARGEST_REPLY,
         })?);
+        self.0.lanes.open(&client);
         clients.insert(address.origin(), Arc::clone(&client));
         let _ = self.0.first.set(Arc::clone(&client));
         let (before, after) = &self.0.words;
@@ -126,9 +138,12 @@ impl Wire {
                 .await
                 .unwrap_or(Err(http::Error::Silent(limit.as_secs()))),
         };
+        if let Ok(reply) = &sent {
+            self.0.lanes.heed(&client, reply.protocol);
+        }
         let result = sent.as_ref().map_err(Clone::clone).map(|reply| {
             let status = reply.status.as_u16();
-            (status, (!reply.status.is_success()).then(|| trouble::code(reply.body.expose())).flatten())
+            (status, (!reply.status.is_success()).then(|| codes::code(reply.body.expose())).flatten())
         });
         *locked(&self.0.last) = Some(Exchange { server: address.authority(), result });
         response(sent.map_err(refused)?)

@@ -1,7 +1,9 @@
 //! What a successful answer of `versions.access` is: `{"name": …, "payload": {"data": …, "dataCrc32c": …}}`.
 //!
-//! Invariants: a value whose checksum is another is never delivered; one without a checksum is; the version is what
-//! the answer's name says, which has to be that of the secret that was asked for.
+//! Invariants: a value whose checksum is another is never delivered; one without a checksum is, unless it is empty: Google sends
+//! the checksum of every value, and takes none that is empty, so a payload without either is somebody else's, or cut; the
+//! version is what the answer's name says, which has to be the whole name of one of the secret that was asked for.
+//! <https://cloud.google.com/secret-manager/docs/reference/rest/v1/SecretPayload>
 
 use std::borrow::Cow;
 
@@ -40,6 +42,9 @@ pub(super) fn document(body: &Secret, asked: &Resource) -> Result<Document, Trou
     let answer: Answer<'_> =
         serde_json::from_slice(body.expose()).map_err(|_| Trouble::Answer("it is not of the right form"))?;
     let named = parse(&answer.name).map_err(|_| Trouble::Answer("it does not say which secret it is of"))?;
+    if named.project.is_none() || named.version.is_none() {
+        return Err(Trouble::Answer("it does not say which version it is"));
+    }
     if named.secret != asked.secret {
         return Err(Trouble::Answer("it is of another secret"));
     }
@@ -47,6 +52,9 @@ pub(super) fn document(body: &Secret, asked: &Resource) -> Result<Document, Trou
         .decode(answer.payload.data.as_bytes())
         .map_err(|_| Trouble::Answer("its data is not base64"))?;
     let content = Secret::new(decoded);
+    if content.expose().is_empty() && answer.payload.data_crc32c.is_none() {
+        return Err(Trouble::Answer("its payload holds neither a value nor the checksum of an empty one"));
+    }
     if let Some(sum) = &answer.payload.data_crc32c {
         let sum = sum.as_u64().or_else(|| sum.as_str()?.parse().ok());
         if sum != Some(u64::from(crc32c(content.expose()))) {
@@ -93,7 +101,13 @@ mod tests {
     #[test]
     fn what_is_no_answer_or_another_s_is_refused() {
         let other = "{\"name\": \"projects/1/secrets/t/versions/7\", \"payload\": {\"data\": \"\"}}";
-        for text in ["{}", "[]", "{\"payload\": {}}", other, &with("\"data\": \"?\"")] {
+        let short = "{\"name\": \"s\", \"payload\": {\"data\": \"MTI=\"}}";
+        let unversioned = "{\"name\": \"projects/1/secrets/s\", \"payload\": {\"data\": \"MTI=\"}}";
+        let gateway = "{\"status\": \"ok\", \"data\": {\"message\": \"up\"}}";
+        let unread = with("\"data\": \"?\"");
+        let empty = ["", "\"data\": \"\"", "\"dataCrc32c\": null"].map(with);
+        let others = ["{}", "[]", "{\"payload\": {}}", other, short, unversioned, gateway, &unread];
+        for text in others.into_iter().chain(empty.iter().map(String::as_str)) {
             assert!(matches!(read(text), Err(Trouble::Answer(_))), "{text}");
         }
     }

@@ -261,7 +261,7 @@ fn explained(step: Step, trouble: &Trouble, server: &str) -> Option<(String, Opt
         ),
         _ => return None,
     };
-    Some((format!("{words} ({})", refusal.reason.as_ref().unwrap_or(&refusal.code)), Some(hint)))
+    Some((format!("{words} ({})", refusal.reason.unwrap_or(refusal.code)), Some(hint)))
 }
 
 /// What came out of JSON is text.

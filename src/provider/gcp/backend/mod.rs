@@ -10,6 +10,7 @@ mod checksum;
 mod credentials;
 mod identity;
 mod metadata;
+mod names;
 mod place;
 mod source;
 mod trouble;

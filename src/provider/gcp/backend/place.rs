@@ -100,8 +100,7 @@ impl Place {
             Ok(reply) => reply,
             Err(error) => return wire::unreached(error),
         };
-        self.lanes.learn(reply.protocol);
-        self.lanes.widen(self.client.connections());
+        self.lanes.heed(&self.client, reply.protocol);
         match wire::judge(reply) {
             Attempt::Done(reply) => match answer::document(&reply.body, resource) {
                 Ok(document) => Attempt::Done(document),

@@ -1,8 +1,8 @@
 //! What stands between kz and a secret, in words.
 //!
 //! Errors are told apart by Google's own names for them (`status`, `reason`: <https://cloud.google.com/apis/design/errors>),
-//! by the HTTP status where there is no name. Invariant: of an error's text nothing is kept but that name; what the
-//! text says is looked at only for phrases that kz knows.
+//! by the HTTP status where there is no name (`names`). Invariant: of an error's text nothing is kept but which of those
+//! names it has; what the text says is looked at only for phrases that kz knows.
 
 use std::fmt;
 
@@ -13,6 +13,8 @@ use crate::http::{self, Reply};
 use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::gcp::resource::Resource;
 use crate::provider::{Absence, Failure, FailureKind, Outcome};
+
+use super::names;
 
 /// Why a request did not lead to an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +36,9 @@ pub(super) enum Trouble {
 pub(super) struct Refusal {
     pub(super) status: u16,
     /// `PERMISSION_DENIED`, or `invalid_grant` of OAuth's.
-    pub(super) code: String,
+    pub(super) code: &'static str,
     /// `SERVICE_DISABLED` and its like, where it says more.
-    pub(super) reason: Option<String>,
+    pub(super) reason: Option<&'static str>,
     /// What kz knows of its text.
     pub(super) phrase: Option<Phrase>,
 }
@@ -193,7 +195,7 @@ impl Trouble {
     fn hint(&self, resource: &Resource) -> Option<String> {
         let Self::Google(refusal) = self else { return None };
         let project = resource.project.as_deref().unwrap_or("PROJECT");
-        let hint = match (refusal.reason.as_deref(), refusal.class()) {
+        let hint = match (refusal.reason, refusal.class()) {
             (Some("SERVICE_DISABLED"), _) => {
                 return Some(format!(
                     "`gcloud services enable secretmanager.googleapis.com --project={project}` enables it"
@@ -269,24 +271,24 @@ impl Refusal {
         let phrase = PHRASES.iter().find(|(phrase, _)| text.contains(phrase));
         Some(Self {
             status,
-            code: letters(code?)?,
-            reason: reasons.iter().find_map(|detail| letters(detail["reason"].as_str()?)),
+            code: names::code(code?),
+            reason: reasons.iter().find_map(|detail| names::reason(detail["reason"].as_str()?)),
             phrase: phrase.map(|(_, phrase)| *phrase),
         })
     }
 
-    /// What it is. `google.rpc.Code` has the names.
     /// Whose trouble it is, where it may pass.
     fn concern(&self) -> Option<Concern> {
-        match self.code.as_str() {
+        match self.code {
             "UNAVAILABLE" | "RESOURCE_EXHAUSTED" | "temporarily_unavailable" => Some(Concern::Server),
             _ if self.class() == Class::Passing => http::concern(self.status).or(Some(Concern::Request)),
             _ => None,
         }
     }
 
+    /// What it is. `google.rpc.Code` has the names.
     pub(super) fn class(&self) -> Class {
-        match self.code.as_str() {
+        match self.code {
             "UNAVAILABLE"
             | "RESOURCE_EXHAUSTED"
             | "INTERNAL"
@@ -323,7 +325,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match (self.reason.as_deref(), self.class()) {
+        let words = match (self.reason, self.class()) {
             (Some("SERVICE_DISABLED"), _) => "the API is not enabled in the project",
             (Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), _) => "the token's scopes do not include this API",
             (Some("USER_PROJECT_DENIED"), _) => "the identity may not use the quota project",
@@ -339,15 +341,8 @@ impl fmt::Display for Refusal {
             (_, Class::Identity) => "Google does not accept the identity",
             (_, Class::Request | Class::Other) => "Google does not accept the request",
         };
-        write!(formatter, "{words} ({})", self.reason.as_ref().unwrap_or(&self.code))
+        write!(formatter, "{words} ({})", self.reason.unwrap_or(self.code))
     }
-}
-
-/// A code or a reason, if it is one.
-fn letters(code: &str) -> Option<String> {
-    let fits = (1..=64).contains(&code.len())
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    fits.then(|| code.to_owned())
 }
 
 #[cfg(test)]
@@ -372,17 +367,21 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_not_repeated() {
-        for body in [
-            "<html>",
-            "[]",
-            "{}",
-            r#"{"error": 1}"#,
-            r#"{"error": "a canary"}"#,
-            r#"{"error": {"message": "canary"}}"#,
-        ] {
+        for body in ["<html>", "[]", "{}", r#"{"error": 1}"#, r#"{"error": {"message": "canary"}}"#] {
             assert_eq!(read(body), None, "{body}");
         }
-        let reason = r#"{"error": {"status": "ABORTED", "details": [{"reason": "a canary"}]}}"#;
-        assert_eq!(read(reason).unwrap().to_string(), "the service failed (ABORTED)");
+        for reason in ["a canary", "CANARY", "canary"] {
+            let text =
+                format!(r#"{{"error": {{"status": "ABORTED", "details": [{{"reason": "{reason}"}}]}}}}"#);
+            assert_eq!(read(&text).unwrap().to_string(), "the service failed (ABORTED)");
+        }
+        for code in ["a canary", "CANARY", "canary", "permission_denied"] {
+            for body in
+                [format!(r#"{{"error": "{code}"}}"#), format!(r#"{{"error": {{"status": "{code}"}}}}"#)]
+            {
+                let words = "permission denied (an error code that is none of Google's)";
+                assert_eq!(read(&body).unwrap().to_string(), words);
+            }
+        }
     }
 }

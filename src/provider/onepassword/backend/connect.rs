@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::http::{HeaderValue, Request, header};
 use futures_util::future::{join_all, select};
 use serde::Deserialize;
-use tokio::sync::{OnceCell, Semaphore, SetOnce};
+use tokio::sync::{OnceCell, SetOnce};
 
-use crate::http::{self, Client, MOST_CONNECTIONS, Reply, retry_after};
+use crate::http::{self, Client, Reply, retry_after};
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
+use crate::provider::lanes::Lanes;
 use crate::provider::onepassword::reference::{Reference, is_id};
 use crate::provider::percent::encoded;
 use crate::provider::{Absence, Document, Failure, FailureKind, Outcome, Shape, Terms};
@@ -30,7 +31,7 @@ pub(super) struct Connect {
     authorization: HeaderValue,
     source: String,
     terms: Terms,
-    lanes: Semaphore,
+    lanes: Lanes,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
     /// Whether a request is under way, or was.
@@ -79,11 +80,11 @@ impl Connect {
         })?;
         authorization.set_sensitive(true);
         Ok(Self {
+            lanes: Lanes::new(terms, &client),
             client,
             authorization,
             source: source.to_owned(),
             terms: terms.clone(),
-            lanes: Semaphore::new(terms.concurrency.unwrap_or(MOST_CONNECTIONS)),
             said: AtomicBool::new(false),
             begun: AtomicBool::new(false),
             ended: SetOnce::new(),
@@ -188,8 +189,7 @@ impl Connect {
     async fn item(&self, vault: &str, item: &str) -> Found<Item> {
         let reply = self.get(&format!("/v1/vaults/{vault}/items/{item}")).await?.ok_or(Outcome::Absent)?;
         let read: Option<Item> = serde_json::from_slice(reply.body.expose()).ok();
-        // Any object at all would be an item without a field.
-        read.filter(|read| read.id == item).ok_or_else(unread)
+        read.filter(|read| read.is(vault, item)).ok_or_else(unread)
     }
 
     async fn part(&self, path: &str, item: &Item, reference: &Reference<'_>) -> Outcome {
@@ -229,8 +229,7 @@ impl Connect {
         if !is_first {
             select(pin!(self.client.stands()), pin!(self.ended.wait())).await;
         }
-        // Never closed, so there always is one.
-        let _lane = self.lanes.acquire().await.ok();
+        let _lane = self.lanes.turn().await;
         let subject = self.client.address().authority();
         let once = || async {
             match self.exchange(target).await {
@@ -268,7 +267,9 @@ impl Connect {
             .header(header::AUTHORIZATION, self.authorization.clone())
             .header(header::ACCEPT, "application/json")
             .body(Vec::new());
-        self.client.send(request.map_err(|_| http::Error::Request)?).await
+        let reply = self.client.send(request.map_err(|_| http::Error::Request)?).await?;
+        self.lanes.heed(&self.client, reply.protocol);
+        Ok(reply)
     }
 }
 

@@ -11,7 +11,11 @@ use crate::provider::{Absence, Failure, FailureKind};
 /// An item, as far as kz reads it.
 #[derive(Deserialize)]
 pub(super) struct Item {
-    pub(super) id: String,
+    id: String,
+    vault: Within,
+    /// What kind of item it is, which each says.
+    #[serde(rename = "category")]
+    _category: String,
     #[serde(default)]
     fields: Vec<Field>,
     #[serde(default)]
@@ -43,7 +47,7 @@ struct Section {
     label: String,
 }
 
-/// The section that something is in.
+/// The section that something is in, or the vault.
 #[derive(Deserialize)]
 struct Within {
     #[serde(default)]
@@ -102,6 +106,11 @@ impl<'a> Candidate<'a> {
 }
 
 impl Item {
+    /// Whether it is this item of this vault: any object at all would be one without a field.
+    pub(super) fn is(&self, vault: &str, item: &str) -> bool {
+        self.id == item && self.vault.id == vault
+    }
+
     /// What `reference` means here.
     pub(super) fn find(&self, reference: &Reference<'_>) -> Meant<'_> {
         let fields = self.fields.iter().filter(|field| is(reference.field, &field.id, &field.label));
@@ -223,7 +232,7 @@ mod tests {
     use super::*;
     use crate::provider::onepassword::reference::parse;
 
-    const ITEM: &str = r#"{"id":"i","title":"db","fields":[
+    const ITEM: &str = r#"{"id":"i","title":"db","vault":{"id":"v"},"category":"LOGIN","fields":[
         {"id":"username","label":"username","value":"app","purpose":"USERNAME"},
         {"id":"password","label":"password","value":"canary"},
         {"id":"f1","label":"token","value":"first","section":{"id":"s1"}},
@@ -245,6 +254,25 @@ mod tests {
             Meant::File { id, size } => format!("file {id} of {size:?}"),
             Meant::Nothing(absence) => absence.cause,
             Meant::Unclear(failure) => failure.cause,
+        }
+    }
+
+    #[test]
+    fn an_item_is_whole_and_the_one_that_was_asked_for() {
+        let item: Item = serde_json::from_str(ITEM).unwrap();
+        assert!(item.is("v", "i") && !item.is("i", "i") && !item.is("v", "v"));
+        // One without fields, as a document is.
+        let bare: Item =
+            serde_json::from_str(r#"{"id":"i","vault":{"id":"v"},"category":"DOCUMENT"}"#).unwrap();
+        assert!(matches!(bare.find(&parse("op://v/db/password").unwrap()), Meant::Nothing(_)));
+        for other in [
+            r#"{"id":"i","fields":[]}"#,
+            r#"{"id":"i","vault":{"id":"v"}}"#,
+            r#"{"id":"i","category":"LOGIN"}"#,
+            r#"{"id":"i","vault":"v","category":"LOGIN"}"#,
+            r#"{"status":"ok","data":{"message":"up"}}"#,
+        ] {
+            assert!(serde_json::from_str::<Item>(other).is_err(), "{other}");
         }
     }
 

@@ -5,10 +5,8 @@
 //! one that is missing costs a few calls and not one for each; the token is in the child's environment and
 //! nowhere else; nothing of what the program says on stderr is repeated; it ends with kz, or at the deadline.
 
-use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +16,7 @@ use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::program::{self, Limits, Unended};
 use crate::provider::{Document, Failure, FailureKind, Outcome, Shape, Terms};
+use crate::random;
 use crate::secret::Secret;
 use crate::size::Size;
 
@@ -48,6 +47,8 @@ enum Complaint {
     Unknown,
     /// It did not run.
     NotRun,
+    /// It was not run, since what is to stand between two values could not be drawn.
+    NoMark,
     /// It printed what was not asked for.
     Output,
     /// It printed a reference where the value belongs.
@@ -72,6 +73,7 @@ impl std::fmt::Display for Complaint {
                 "`op` failed, and kz does not repeat its words, which may hold values: run it by hand"
             }
             Self::NotRun => "`op` could not be run",
+            Self::NoMark => "the operating system gives no random numbers, without which kz does not run `op`",
             Self::Output => "`op` printed what was not asked for",
             Self::Reference => {
                 "`op` printed a reference instead of its value: is it 1Password's own program, version 2 or later?"
@@ -162,7 +164,7 @@ impl Program {
 
     async fn call(&self, references: &[&Reference<'_>]) -> Result<Vec<Secret>, Complaint> {
         // What stands between two values is drawn anew each time, so that no value can hold it.
-        let mark = mark();
+        let mark = mark().map_err(|_| Complaint::NoMark)?;
         let mut template = format!("{mark}\n");
         for reference in references {
             let _ = write!(template, "{{{{ {} }}}}\n{mark}\n", written(reference));
@@ -212,9 +214,8 @@ fn is_reference(value: &[u8], references: &[&Reference<'_>]) -> bool {
     inside.starts_with("op://") && references.iter().any(|reference| written(reference) == inside)
 }
 
-fn mark() -> String {
-    let number = || RandomState::new().build_hasher().finish();
-    format!("kz-{:016x}{:016x}", number(), number())
+fn mark() -> nix::Result<String> {
+    Ok(format!("kz-{}{}", random::digits()?, random::digits()?))
 }
 
 /// The reference as the program takes it.
@@ -297,7 +298,7 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
         Complaint::Token | Complaint::Denied => FailureKind::Denied,
         Complaint::Limited | Complaint::Network | Complaint::Hangs => FailureKind::Unreachable,
         Complaint::TooLarge(_) => return Outcome::Failed(Failure::too_large(complaint.to_string())),
-        Complaint::Ambiguous | Complaint::NotRun => FailureKind::Misconfigured,
+        Complaint::Ambiguous | Complaint::NotRun | Complaint::NoMark => FailureKind::Misconfigured,
         Complaint::Absent | Complaint::Unknown | Complaint::Output | Complaint::Reference => {
             FailureKind::Malformed
         }

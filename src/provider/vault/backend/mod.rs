@@ -8,6 +8,7 @@ mod caller_identity;
 mod connection;
 mod credential;
 mod endpoint;
+mod envelope;
 mod login;
 mod mounts;
 mod not_found;

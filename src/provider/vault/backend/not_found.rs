@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::provider::Failure;
 
+use super::envelope;
 use super::reply::{self, Body, Known};
-use super::versioned::Versioned;
 
 /// What a 404 is.
 pub(super) enum NotFound<'a> {
@@ -27,29 +27,25 @@ pub(super) enum NotFound<'a> {
     Foreign,
 }
 
-/// What stands in every envelope of Vault's, of whatever engine.
-const ENVELOPE: &[&str] = &["data", "lease_id", "request_id"];
-/// What may stand beside it. Anything else is another service's: gateways know `request_id` and `errors` too.
-const BESIDE: &[&str] = &["auth", "lease_duration", "mount_type", "renewable", "warnings", "wrap_info"];
+/// What Vault warns of where a path lacks version 2's `data/`.
+const VERSIONED: &str = "versioned K/V";
 
 /// The members of a 404's object.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
-
-/// Whether these are the members of Vault's envelope, or of the version in it that is gone.
-fn is_envelope(members: &Members<'_>) -> bool {
-    let is_known = |name: &String| [ENVELOPE, BESIDE].concat().contains(&name.as_str());
-    let is_gone = |data: &&RawValue| {
-        serde_json::from_str::<Versioned<'_>>(data.get()).is_ok_and(|version| version.data.is_none())
-    };
-    members.keys().all(is_known)
-        && (ENVELOPE.iter().all(|name| members.contains_key(*name))
-            || members.get("data").is_some_and(is_gone))
-}
 
 /// What the only member of this object says, where it is the only one and has this name.
 fn only<T: serde::de::DeserializeOwned>(members: &Members<'_>, name: &str) -> Option<T> {
     let text = members.get(name).filter(|_| members.len() == 1)?.get();
     serde_json::from_str(text).ok()
+}
+
+/// Whether it says in Vault's words, and says nothing else, that the path lacks version 2's `data/`. Small stand-ins for
+/// Vault say so beside an empty list of errors.
+fn is_correction(members: &Members<'_>) -> bool {
+    let texts = |name: &str| -> Option<Vec<String>> { serde_json::from_str(members.get(name)?.get()).ok() };
+    members.len() == 2
+        && texts("errors").is_some_and(|errors| errors.is_empty())
+        && texts("warnings").is_some_and(|warnings| warnings.iter().any(|words| words.contains(VERSIONED)))
 }
 
 impl<'a> NotFound<'a> {
@@ -59,7 +55,7 @@ impl<'a> NotFound<'a> {
             return Self::Mute;
         }
         let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else { return Self::Foreign };
-        if is_envelope(&members) {
+        if envelope::is_vaults(body) || is_correction(&members) {
             return serde_json::from_slice(body).map_or(Self::Foreign, Self::Envelope);
         }
         match (only::<Vec<String>>(&members, "errors"), only::<String>(&members, "error")) {
@@ -76,7 +72,7 @@ impl<'a> NotFound<'a> {
 
     /// Whether it says that the path lacks version 2's `data/`.
     pub(super) fn wants_data_segment(&self) -> bool {
-        matches!(self, Self::Envelope(body) if body.warns("versioned K/V"))
+        matches!(self, Self::Envelope(body) if body.warns(VERSIONED))
     }
 }
 
@@ -103,7 +99,10 @@ mod tests {
         assert!(matches!(NotFound::of(rusty), NotFound::Refused(Some(Known::NoRoute))));
         let versioned: &[u8] = br#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":["Invalid path for a versioned K/V secrets engine."],"auth":null}"#;
         assert!(NotFound::of(versioned).wants_data_segment());
-        let gone: &[u8] = br#"{"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
+        let beside: &[u8] =
+            br#"{"errors":[],"warnings":["Invalid path for a versioned K/V secrets engine."]}"#;
+        assert!(NotFound::of(beside).wants_data_segment());
+        let gone: &[u8] = br#"{"lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
         assert!(matches!(NotFound::of(gone), NotFound::Envelope(_)));
         for foreign in [
             "404 page not found\n",
@@ -115,12 +114,15 @@ mod tests {
             r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}"#,
             r#"{"status":404,"message":"not found"}"#,
             r#"{"data":null}"#,
+            r#"{"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#,
             r#"{"message":"no Route matched with those values","request_id":"9c1f2a"}"#,
             r#"{"errors":[],"message":"route not found","code":404}"#,
             r#"{"request_id":"a","errors":[]}"#,
             r#"{"request_id":"a","errors":null,"error":"not found"}"#,
             r#"{"request_id":"a","data":null}"#,
             r#"{"warnings":["x"]}"#,
+            r#"{"errors":[],"warnings":["x"]}"#,
+            r#"{"errors":["x"],"warnings":["Invalid path for a versioned K/V secrets engine."]}"#,
             "{}",
             "[]",
             "null",

@@ -14,6 +14,7 @@ use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Outc
 use crate::secret::Secret;
 
 use super::endpoint::Get;
+use super::envelope;
 use super::mounts::{Mount, Mounts, candidates, lacks_data_segment};
 use super::not_found::{NotFound, no_namespace};
 use super::reply::{Body, Known};
@@ -61,6 +62,7 @@ async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Resul
 /// Where the server does not tell the mount: each that is possible, until one holds a version of the document.
 async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentRef, path: &str) -> Outcome {
     let mut absent = None;
+    let mut damaged = None;
     let mut denied = None;
     for (mount, longer) in candidates(path) {
         let outcome = match get(session, document, &longer).await {
@@ -80,10 +82,12 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
                 return outcome;
             }
             Outcome::Absent => absent = Some(Outcome::Absent),
+            // What is no answer of Vault's may stand where the document is.
+            Outcome::Failed(Failure { kind: FailureKind::Malformed, .. }) => damaged = Some(outcome),
             Outcome::Found(_) | Outcome::Blank(_) | Outcome::Failed(_) => {}
         }
     }
-    absent.or(denied).unwrap_or_else(|| lacks_segment(path))
+    damaged.or(absent).or(denied).unwrap_or_else(|| lacks_segment(path))
 }
 
 fn wants_data_segment(reply: &Reply) -> bool {
@@ -202,12 +206,20 @@ fn is_time(text: &str) -> bool {
 fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, String> {
     let text = reply.body.expose_text().ok_or("it is not UTF-8")?;
     let body: Body<'_> = serde_json::from_str(text).map_err(|error| reason(&error))?;
+    if !envelope::is_vaults(text.as_bytes()) {
+        return Err("it lacks what every answer of Vault's has, so something else answers".to_owned());
+    }
     let data = body.data.filter(|data| data.get() != "null").ok_or("it has no `data`")?;
     let leased = body.lease_id.is_some_and(|id| !id.is_empty());
     let versioned = if leased { None } else { versioned(data, path)? };
     let (content, version) = match versioned {
         Some(Versioned { data: Some(data), metadata }) => (data, Some(metadata.version.to_string())),
         Some(Versioned { data: None, metadata }) if metadata.is_gone() => return Ok(gone(&metadata, path)),
+        // Somebody wrote `{"data": null}`, and OpenBao took it.
+        Some(Versioned { data: None, metadata }) if metadata.is_whole() => {
+            let cause = format!("version {} was written without any data", metadata.version);
+            return Ok(Outcome::AbsentBecause(Absence { cause, hint: None }));
+        }
         Some(Versioned { data: None, .. }) => return Err("its version is there and has no `data`".to_owned()),
         None if document.version.is_some() => {
             return Ok(misconfigured("the engine under this path keeps no versions", "remove `version`"));

@@ -1,5 +1,5 @@
-//! What Vault's replies look like, read leniently: servers of this family leave out what the documentation
-//! promises (`request_id`, `lease_id`), and proxies between answer in their own words.
+//! What Vault's replies look like, read leniently: logins of this family leave out what the documentation promises, and
+//! proxies between answer in their own words. Whether a reply is Vault's at all, `envelope` tells.
 //!
 //! Invariant: a server's text is matched against known phrases and never repeated.
 

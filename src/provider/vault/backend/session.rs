@@ -202,8 +202,7 @@ impl<'a> Session<'a> {
     }
 
     fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
-        self.lanes.learn(reply.protocol);
-        self.lanes.widen(self.client.connections());
+        self.lanes.heed(self.client, reply.protocol);
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }

@@ -1,13 +1,16 @@
 //! What KV version 2 wraps a document in: `{"data": …, "metadata": {"version": 3, …}}` and nothing else.
 //!
-//! Version 1 and every other engine is told from it by that shape, and may hold anything. Where the path is one of
-//! version 2's and the wrapping is there but damaged, the reply is malformed: taken for another engine's document, it
-//! would make a secret absent that is there. Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
+//! Version 1 and every other engine is told from it by that shape and by the path, and may hold anything, also `data` and
+//! `metadata`: version 2 reads nothing whose path has no `data/` after the mount. Where the path is one of version 2's and the
+//! wrapping is there but damaged, the reply is malformed: taken for another engine's document, it would make a secret
+//! absent that is there. Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use super::mounts::lacks_data_segment;
 
 /// A document of version 2.
 #[derive(Deserialize)]
@@ -23,12 +26,19 @@ pub(super) struct Versioned<'a> {
 pub(super) struct Metadata {
     pub(super) version: u64,
     #[serde(default)]
+    created_time: Option<String>,
+    #[serde(default)]
     pub(super) deletion_time: Option<String>,
     #[serde(default)]
     pub(super) destroyed: Option<bool>,
 }
 
 impl Metadata {
+    /// Whether it says all that version 2 says of each version.
+    pub(super) fn is_whole(&self) -> bool {
+        self.created_time.is_some() && self.deletion_time.is_some() && self.destroyed.is_some()
+    }
+
     /// Whether the version was deleted or destroyed.
     pub(super) fn is_gone(&self) -> bool {
         self.destroyed == Some(true) || self.deletion_time.as_deref().is_some_and(|time| !time.is_empty())
@@ -40,12 +50,15 @@ const MARKS: [&str; 4] = ["version", "created_time", "deletion_time", "destroyed
 
 /// What version 2 wraps, where it is that; or how the wrapping is damaged.
 pub(super) fn versioned<'a>(data: &'a RawValue, path: &str) -> Result<Option<Versioned<'a>>, String> {
+    if lacks_data_segment(path) {
+        return Ok(None);
+    }
     let read: Option<Versioned<'a>> = serde_json::from_str(data.get()).ok();
     let has_data = || members(data.get()).is_some_and(|members| members.contains_key("data"));
     if let Some(versioned) = read.filter(|versioned| versioned.data.is_some() || has_data()) {
         return Ok(Some(versioned));
     }
-    if path.contains("/data/") && is_wrapping(data) {
+    if is_wrapping(data) {
         return Err("its `metadata` is not that of a version".to_owned());
     }
     Ok(None)
@@ -119,5 +132,7 @@ mod tests {
         }
         let whole = r#"{"data":{"p":"v"},"metadata":{"version":3,"deletion_time":"","destroyed":false,"custom_metadata":null}}"#;
         assert_eq!(shape(whole, "secret/data/app"), "versioned");
+        // The field `data` of version 1 may be anything.
+        assert_eq!(shape(whole, "kv1/like2"), "plain");
     }
 }

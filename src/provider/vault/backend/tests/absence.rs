@@ -129,7 +129,7 @@ fn a_server_that_does_not_tell_the_mount_is_asked_for_each_that_is_possible() {
     let versioned = |seen: &Seen| match seen.line.as_str() {
         "GET /v1/a/b/c/data/x/y" => Answer::json(200, SECOND),
         // Another engine's, and none of version 2's.
-        "GET /v1/a/data/b/c/x/y" => Answer::json(200, r#"{"data":{"url":"other"}}"#),
+        "GET /v1/a/data/b/c/x/y" => Answer::json(200, answer(r#"{"url":"other"}"#)),
         line if line.starts_with("GET /v1/a/b/c/x") => Answer::json(
             404,
             r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":["Invalid path for a versioned K/V secrets engine."]}"#,

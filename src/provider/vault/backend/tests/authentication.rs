@@ -254,7 +254,9 @@ fn a_token_is_kept_where_a_lease_hangs_on_it_or_it_is_not_ours_or_we_are_told_to
     asked(&login(&plain), &Settings::default(), &plain);
     assert!(revoked(&plain));
     let leased = Server::plain(|seen| match seen.line.as_str() {
-        "GET /v1/kv/a" => Answer::json(200, r#"{"lease_id":"x","lease_duration":60,"data":{"a":"1"}}"#),
+        "GET /v1/kv/a" => {
+            Answer::json(200, r#"{"lease_id":"x","renewable":false,"lease_duration":60,"data":{"a":"1"}}"#)
+        }
         _ => generous(seen),
     });
     asked(&login(&leased), &Settings::default(), &leased);

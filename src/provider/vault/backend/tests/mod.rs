@@ -79,10 +79,16 @@ fn auth(method: &str, pairs: &[(&'static str, Value)]) -> Settings {
     settings(&[("auth", Value::Auth(method.to_owned(), settings(pairs)))])
 }
 
+/// Vault's answer with this `data`.
+fn answer(data: &str) -> String {
+    let wrapping = r#""request_id":"r","lease_id":"","renewable":false,"lease_duration":0"#;
+    format!("{{{wrapping},\"data\":{data},\"wrap_info\":null,\"warnings\":null,\"auth\":null}}")
+}
+
 /// A server that has one document everywhere, and gives a token to every login.
 fn generous(seen: &Seen) -> Answer {
     match seen.line.split_once(' ') {
-        Some(("GET", _)) => Answer::json(200, r#"{"data":{"a":"1"}}"#),
+        Some(("GET", _)) => Answer::json(200, answer(r#"{"a":"1"}"#)),
         Some((_, path)) if path.contains("/login") => {
             Answer::json(200, format!(r#"{{"auth":{{"client_token":"{CANARY}"}}}}"#))
         }
