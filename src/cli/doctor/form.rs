@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::doctor::Finding;
 use crate::json::quoted;
+use crate::literal::redacted;
 use crate::log::escape;
 
 use super::Examined;
@@ -44,9 +45,9 @@ fn object(file: &Examined<'_>, finding: &Finding) -> String {
         quoted(&file.path.display().to_string()),
         mark.line,
         mark.column,
-        quoted(subject),
-        quoted(what),
+        quoted(&redacted(subject)),
+        quoted(&redacted(what)),
         quoted(code.explanation().why),
-        quoted(write),
+        quoted(&redacted(write)),
     )
 }

@@ -1,0 +1,322 @@
+//! Whatever is typed or set in the wrong place, no command repeats it: each kind of credential in each variable that kz
+//! reads, each setting, each option and argument, and in names of a configuration and of a Compose file.
+//!
+//! The lists are the code's own: a variable, a setting or an option that is new joins by itself. What begins as the
+//! credentials of known services do is `credentials`' for variables and settings; here it is what nothing but its look tells.
+
+use std::process::{Command, Output, Stdio};
+
+use clap::ArgAction;
+use kz::provider::registry::PROVIDERS;
+use kz::provider::settings::{Kind, Setting};
+
+use crate::credentials::{beside, text, toml_text, variables};
+use crate::support::{Sandbox, kz_binary};
+
+const UUID: &str = "6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55";
+/// No part of it between slashes has 16 characters.
+const AWS: &str = "kQ3/v9TzW2/pX7bL0s/Y6hNd4+/R1mJc8/Gf5uAe";
+const PASSWORD: &str = "Xk9#mP2$vL5nQ8wR3tY7uB4z";
+
+/// What only its look tells.
+const DRAWN: &[&str] = &[UUID, AWS, PASSWORD];
+
+/// All kinds, each with what of it is secret.
+const KINDS: &[(&str, &str)] = &[
+    (UUID, UUID),
+    (AWS, AWS),
+    (PASSWORD, PASSWORD),
+    ("hvs.CAESIJabcdefghijklmnop9", "CAESIJabcdefghijklmnop9"),
+    ("AGE-SECRET-KEY-1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3J", "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
+    ("-----BEGIN PRIVATE KEY-----\nMIIEabcdef0123456789xyz\n-----END PRIVATE KEY-----\n", "MIIEabcdef0123456789xyz"),
+    (
+        r#"{"type":"service_account","private_key_id":"0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c","private_key":"-----BEGIN PRIVATE KEY-----\nMIIEabcdef0123456789xyz\n","client_email":"reader@project-4711.example"}"#,
+        "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c MIIEabcdef0123456789xyz reader@project-4711.example",
+    ),
+];
+
+/// Parts of this length tell enough of a credential.
+const PIECE: usize = 12;
+
+fn secrets(of: &[&str]) -> String {
+    let lines = [
+        ("VAULT", "A = { provider = \"vault\", ref = \"secret/data/x#p\" }\n"),
+        ("AWS", "B = { provider = \"aws-sm\", ref = \"x\" }\n"),
+        ("GOOGLE", "C = { provider = \"gcp-sm\", ref = \"short\" }\n"),
+        ("OP", "D = { provider = \"1password\", ref = \"op://a/b/c\" }\n"),
+        ("AGE", "E = { provider = \"age\", ref = \"x.age\" }\n"),
+    ];
+    let chosen = lines.iter().filter(|(key, _)| of.is_empty() || of.contains(key)).map(|(_, line)| *line);
+    format!("[secrets]\n{}[resolve]\ntimeout = \"30ms\"\n", chosen.collect::<String>())
+}
+
+/// The secrets that ask whom a variable or a provider is about, or all.
+fn secrets_about(name: &str) -> String {
+    let upper = name.to_uppercase();
+    let whom: &[&str] = match () {
+        () if upper.starts_with("VAULT") => &["VAULT"],
+        () if upper.starts_with("AWS") => &["AWS"],
+        () if ["GOOGLE", "CLOUDSDK", "GCE", "NO_GCE", "GCP"].iter().any(|p| upper.starts_with(p)) => &["GOOGLE"],
+        () if upper.starts_with("OP_") || upper.starts_with("1PASSWORD") => &["OP"],
+        () if upper.contains("AGE") => &["AGE"],
+        () => &[],
+    };
+    secrets(whom)
+}
+
+fn kz(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(kz_binary());
+    command.env_clear().args(words).current_dir(sandbox.path("")).stdin(Stdio::null());
+    command.env("PATH", "/usr/bin:/bin").env("HOME", sandbox.path(""));
+    for (name, value) in [
+        ("VAULT_ADDR", "https://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL", "https://127.0.0.1:9"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("NO_GCE_CHECK", "true"),
+        ("OP_CONNECT_HOST", "https://127.0.0.1:9"),
+        ("OP_CONNECT_TOKEN", "x"),
+    ] {
+        command.env(name, value);
+    }
+    command.envs(variables.iter().copied()).output().expect("kz")
+}
+
+#[track_caller]
+fn assert_unsaid(output: &Output, secret: &str, what: &str) {
+    let said = text(output);
+    let lower = said.to_lowercase();
+    for secret in secret.split(' ') {
+        let secret = secret.to_lowercase();
+        let pieces = (0..=secret.len().saturating_sub(PIECE)).map(|at| &secret[at..(at + PIECE).min(secret.len())]);
+        for piece in pieces {
+            assert!(!lower.contains(piece), "`{piece}` is said: {what}\n{said}");
+        }
+    }
+    assert!(output.status.code().is_some(), "{what}: {:?}\n{said}", output.status);
+}
+
+#[test]
+fn what_looks_drawn_in_any_variable_is_printed_by_no_command() {
+    let names: Vec<String> = variables().into_iter().collect();
+    std::thread::scope(|scope| {
+        for drawn in DRAWN {
+            let names = &names;
+            scope.spawn(move || {
+                for name in names {
+                    let sandbox = Sandbox::with_config(&secrets_about(name));
+                    let mut set = beside(name);
+                    set.push((name, drawn));
+                    let output = kz(&sandbox, &["-v", "status"], &set);
+                    assert_unsaid(&output, drawn, &format!("{name}={drawn}"));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn of_a_variable_that_takes_a_path_and_names_no_file_the_name_is_said_and_no_word_that_may_be_a_password() {
+    for name in variables().iter().filter(|name| {
+        let ends = ["_FILE", "_CACERT", "_CAPATH", "_CLIENT_CERT", "_CLIENT_KEY", "_CREDENTIALS", "_CA_BUNDLE"];
+        ends.iter().any(|end| name.ends_with(end))
+    }) {
+        let sandbox = Sandbox::with_config(&secrets_about(name));
+        for (written, words) in [
+            ("hunter2", Some(format!("{name} names no file; what it holds is not repeated"))),
+            (UUID, Some(format!("{name} names no file; it holds what looks like a credential"))),
+            ("/run/secrets/tokn", None),
+            ("keys/identity.txt", None),
+        ] {
+            let mut set = beside(name);
+            // Who would be asked first.
+            set.retain(|(beside, _)| !(name.starts_with("VAULT_") && name.ends_with("_FILE") && *beside == "VAULT_TOKEN"));
+            set.push((name, written));
+            let said = text(&kz(&sandbox, &["status"], &set)).replace('`', "");
+            match words {
+                Some(words) => {
+                    assert!(said.contains(&words) || !said.contains("names no file"), "{name}={written}\n{said}");
+                    assert!(!said.contains("hunter2"), "{name}={written}\n{said}");
+                }
+                None => assert!(!said.contains("names no file"), "{name}={written}\n{said}"),
+            }
+        }
+    }
+    let sandbox = Sandbox::with_config(&secrets(&["VAULT"]));
+    for (name, written, words) in [
+        ("VAULT_TOKEN_FILE", "hunter2", "VAULT_TOKEN_FILE names no file; what it holds"),
+        ("VAULT_TOKEN_FILE", "/run/secrets/tokn", "/run/secrets/tokn does not exist"),
+        ("VAULT_TOKEN_FILE", "keys/identity.txt", "keys/identity.txt does not exist"),
+        ("SSL_CERT_FILE", UUID, "SSL_CERT_FILE names no file; it holds what looks like a credential"),
+        ("SSL_CERT_FILE", "hunter2", "SSL_CERT_FILE names no file; what it holds"),
+        ("SSL_CERT_FILE", "/run/ca.pem", "/run/ca.pem cannot be read"),
+        ("VAULT_CACERT", AWS, "VAULT_CACERT names no file; it holds what looks like a credential"),
+        ("VAULT_CAPATH", AWS, "VAULT_CAPATH names no file; it holds what looks like a credential"),
+        ("VAULT_CLIENT_CERT", PASSWORD, "VAULT_CLIENT_CERT names no file; it holds what looks like a credential"),
+    ] {
+        let token = if name == "VAULT_TOKEN_FILE" { "" } else { "x" };
+        let said = text(&kz(&sandbox, &["status"], &[("VAULT_TOKEN", token), (name, written)])).replace('`', "");
+        assert!(said.contains(words), "{name}={written}\n{said}");
+    }
+}
+
+/// Every text, path and address of a section, as `NAME = VALUE`, those of each method of `auth` too.
+fn settings(settings: &[Setting], written: &str) -> Vec<String> {
+    let of = |setting: &Setting| match setting.kind {
+        Kind::Text | Kind::Path | Kind::Paths | Kind::Address => {
+            vec![format!("{} = {}", setting.name, toml_text(written))]
+        }
+        Kind::Auth(methods) => {
+            let lines = |method: &kz::provider::settings::Method| {
+                let name = method.name;
+                let with = |line| format!("{} = {{ method = \"{name}\", {line} }}", setting.name);
+                self::settings(method.settings, written).into_iter().map(with).collect::<Vec<_>>()
+            };
+            methods.iter().flat_map(lines).collect()
+        }
+        Kind::Boolean | Kind::Integer(..) => Vec::new(),
+    };
+    settings.iter().flat_map(of).collect()
+}
+
+#[test]
+fn what_looks_drawn_in_any_setting_is_printed_by_no_command() {
+    std::thread::scope(|scope| {
+        for drawn in DRAWN {
+            scope.spawn(move || {
+                for provider in PROVIDERS {
+                    let lines = settings(provider.settings, drawn);
+                    assert!(!lines.is_empty() || ["env", "file", "keyzero"].contains(&provider.name), "{}", provider.name);
+                    for line in lines {
+                        let written = format!("{}[providers.{}]\n{line}\n", secrets_about(provider.name), provider.name);
+                        let sandbox = Sandbox::with_config(&written);
+                        let output = kz(&sandbox, &["-v", "status"], &[("VAULT_ADDR", "")]);
+                        assert_unsaid(&output, drawn, &written);
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// Command lines with a text in each place that clap knows.
+fn command_lines(written: &str) -> Vec<Vec<String>> {
+    let root = kz::cli::command();
+    let mut lines = vec![vec![written.to_owned()], vec![format!("--{written}")], vec![format!("-{written}")]];
+    for command in root.get_subcommands() {
+        let name = command.get_name().to_owned();
+        let tail: &[&str] = match name.as_str() {
+            "run" => &["--", "true"],
+            "export" => &["--format", "json"],
+            _ => &[],
+        };
+        let mut with = |words: Vec<String>| {
+            let tail = tail.iter().map(|word| (*word).to_owned());
+            lines.push(std::iter::once(name.clone()).chain(words).chain(tail).collect());
+        };
+        with(vec![format!("--{written}")]);
+        with(vec![format!("--no-such-option={written}")]);
+        with(vec![written.to_owned()]);
+        if name == "run" {
+            with(vec!["--".to_owned(), written.to_owned()]);
+        }
+        for argument in root.get_arguments().chain(command.get_arguments()) {
+            let Some(long) = argument.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+            if matches!(argument.get_action(), ArgAction::Set | ArgAction::Append) {
+                with(vec![format!("--{long}"), written.to_owned()]);
+            }
+            with(vec![format!("--{long}={written}")]);
+        }
+    }
+    lines
+}
+
+#[test]
+fn nothing_that_looks_like_a_credential_on_the_command_line_is_repeated() {
+    let config = "[secrets]\nA = { provider = \"env\", ref = \"HOME\" }\n[resolve]\ntimeout = \"30ms\"\n";
+    std::thread::scope(|scope| {
+        for (written, secret) in KINDS {
+            scope.spawn(move || {
+                // What is typed for a file that is to be made is made.
+                let sandbox = Sandbox::with_config(config);
+                let lines = command_lines(written);
+                assert!(lines.len() > 100 && lines.iter().any(|line| line[1..] == ["--owner", written, "--format", "json"]));
+                for words in lines {
+                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                    assert_unsaid(&kz(&sandbox, &words, &[]), secret, &format!("{words:?}"));
+                }
+                for name in ["KEYZERO_ENV", "KEYZERO_CONFIG"] {
+                    let output = kz(&sandbox, &["validate"], &[(name, written)]);
+                    assert_unsaid(&output, secret, &format!("{name}={written}"));
+                    assert_eq!(output.status.code(), Some(2), "{name}={written}\n{}", text(&output));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn names_and_refs_that_look_drawn_are_repeated_neither_in_an_excerpt_nor_in_a_table() {
+    for drawn in DRAWN {
+        for config in [
+            format!("[\"{drawn}\".secrets]\nA = 1\n[\"{drawn}\".x]\n"),
+            format!("[providers.\"{drawn}\"]\naddress = \"x\"\n"),
+            format!("[secrets]\n\"{drawn}\" = {{ provider = \"env\", ref = \"A\" }}\n"),
+            format!("[secrets]\n\"{drawn}\" = \"x\"\n"),
+            format!("[secrets]\nA = {{ provider = \"env\", \"{drawn}\" = 1 }}\n"),
+            format!("[secrets]\nA = {{ provider = \"{drawn}\", ref = \"A\" }}\n"),
+            format!("[secrets]\nA = {{ provider = \"env\", ref = \"A\", owner = \"{drawn}\", mode = 1 }}\n"),
+            format!("[secrets]\nA = {{ provider = \"env\", ref = \"A\", file = \"../{drawn}\" }}\n"),
+            format!("[secrets]\nA = {{ template = \"{{{{ {drawn} }}}}\" }}\n"),
+            format!("\"{drawn}\" = 1\n= \n"),
+            format!("[[outputs]]\nformat = \"env\"\npath = \"{drawn}\"\nonly = [\"{drawn}\"]\n"),
+            format!("[resolve]\ntimeout = \"{drawn}\"\nenvironment_from = \"{drawn}\"\n"),
+        ] {
+            let sandbox = Sandbox::with_config(&config);
+            for words in [["validate", "--log-format=text"], ["validate", "--log-format=json"]] {
+                assert_unsaid(&kz(&sandbox, &words, &[]), drawn, &config);
+            }
+        }
+        for (provider, suffix) in [("vault", "/x#y"), ("aws-sm", ""), ("aws-sm", "#f"), ("aws-ps", ""), ("gcp-sm", ""), ("env", ""), ("file", ""), ("age", "")] {
+            // A ref of Vault's has words beside it.
+            if provider == "vault" && *drawn == UUID {
+                continue;
+            }
+            let config = format!(
+                "[secrets]\nA = {{ provider = \"{provider}\", ref = \"{drawn}{suffix}\" }}\n[resolve]\ntimeout = \"30ms\"\n"
+            );
+            let sandbox = Sandbox::with_config(&config);
+            let formats = ["table", "json", "hcl", "iam"].map(|form| ["plan", "--format", form]);
+            for words in formats.into_iter().chain([["status", "--format", "json"], ["status", "--format", "table"], ["export", "--format", "json"]]) {
+                let output = kz(&sandbox, &words, &[("VAULT_TOKEN", "x")]);
+                assert_unsaid(&output, drawn, &format!("{words:?}\n{config}"));
+            }
+        }
+    }
+    let config = "[secrets]\nA = { provider = \"vault\", ref = \"secret/app#password\" }\nB = { provider = \"aws-sm\", ref = \"rds!db-6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55\" }\n";
+    let said = text(&kz(&Sandbox::with_config(config), &["plan"], &[]));
+    assert!(said.contains("secret/app") && said.contains("rds!db-6a174c20"), "{said}");
+}
+
+#[test]
+fn kz_doctor_repeats_no_name_that_looks_drawn() {
+    for drawn in DRAWN {
+        for compose in [
+            format!("services:\n  a:\n    image: x\n    depends_on: [\"{drawn}\"]\n"),
+            format!("services:\n  a:\n    image: x\n    depends_on:\n      \"{drawn}\": {{ condition: service_completed_successfully }}\n"),
+            format!("services:\n  a:\n    image: x\n    volumes: [\"{drawn}:/secrets\"]\n    command: kz run --env-file /secrets/.env -- x\n"),
+            format!("services:\n  a:\n    image: kz\n    command: kz export --format env --output /{drawn}/.env --owner {drawn}\n"),
+            format!("services:\n  a:\n    image: kz\n    command: kz run --env-file /secrets/.env --wait {drawn} -- x\n"),
+            format!("services:\n  a:\n    image: kz\n    command: kz \"{drawn}\" --{drawn}\n"),
+            format!("services:\n  a:\n    image: kz\n    environment:\n      VAULT_TOKEN: \"{drawn}\"\n      \"{drawn}\": x\n      VAULT_TOKEN_FILE: \"{drawn}\"\n    command: kz run -- x\n"),
+            format!("services:\n  \"{drawn}\":\n    image: kz\n    volumes: [\"./{drawn}:/a\", \"{drawn}:/b\"]\n    user: \"{drawn}\"\n    command: kz export --format env --output /b/.env\n  b:\n    image: x\n    volumes: [\"{drawn}:/b\"]\n    entrypoint: kz run --env-file /b/.env --\n"),
+        ] {
+            let sandbox = Sandbox::new();
+            sandbox.file("compose.yaml", &compose);
+            for format in ["text", "json"] {
+                let output = kz(&sandbox, &["doctor", "--format", format, "compose.yaml"], &[]);
+                assert_unsaid(&output, drawn, &compose);
+            }
+        }
+    }
+}
