@@ -9,6 +9,8 @@ mod generated;
 
 use std::borrow::Cow;
 
+use generated::Given;
+
 /// What stands for a text that is not repeated.
 pub(crate) const HIDDEN: &str = "***";
 
@@ -28,11 +30,20 @@ pub(crate) fn reference(text: &str) -> &str {
 /// A line as it may leave: without what begins as the credentials of known services do and goes on like one, without
 /// passwords in addresses, without keys in PEM, and without words that a generator made.
 pub(crate) fn redacted(line: &str) -> Cow<'_, str> {
+    without_credentials(line, Given::Quoted)
+}
+
+/// The same of a line that is to be typed, and of which all is what somebody gave.
+pub(crate) fn redacted_text(line: &str) -> Cow<'_, str> {
+    without_credentials(line, Given::All)
+}
+
+fn without_credentials(line: &str, given: Given) -> Cow<'_, str> {
     let mut left: Cow<'_, str> = Cow::Borrowed(line);
     while let Some((start, end)) = key_in_pem(&left)
         .or_else(|| password_in_url(&left))
         .or_else(|| token(&left))
-        .or_else(|| generated::find(&left).map(|word| (word.start, word.end)))
+        .or_else(|| generated::find(&left, given).map(|word| (word.start, word.end)))
     {
         left.to_mut().replace_range(start..end, HIDDEN);
     }
@@ -183,7 +194,7 @@ pub(crate) fn may_be_credential(text: &str) -> bool {
     looks_like_credential(text) || (!is_arn(text) && text.split(char::is_whitespace).any(may_be))
 }
 
-/// Whether the text is a UUID: a credential where it is AppRole's, and else the name of a tenant or a client.
+/// Whether the text is a UUID: a credential where it is `AppRole`'s, and else the name of a tenant or a client.
 pub(crate) fn is_uuid(text: &str) -> bool {
     generated::is_uuid(text)
 }

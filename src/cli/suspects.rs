@@ -45,8 +45,14 @@ fn parts(word: &str) -> Vec<String> {
     parts.map(|part| part.trim().to_owned()).collect()
 }
 
+/// A digest, as `--verify` takes it, is public; as an option's name or value that is not understood it stands in
+/// backticks, where `log` hides it.
 fn is_suspect(part: &str) -> bool {
-    part.len() >= SHORTEST && literal::may_be_credential(part) && reading::may_be_credential(Path::new(part))
+    let is_digest = part.len() == 64 && part.bytes().all(|c| c.is_ascii_hexdigit());
+    !is_digest
+        && part.len() >= SHORTEST
+        && literal::may_be_credential(part)
+        && reading::may_be_credential(Path::new(part))
 }
 
 #[cfg(test)]

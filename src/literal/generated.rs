@@ -17,26 +17,40 @@ pub(super) fn is_generated(text: &str) -> bool {
     is_uuid(text) || is_hexadecimal_key(text) || is_mixed(text)
 }
 
-/// The first word of a line that a generator made. Where no quotation mark stands around it, a UUID and hex digits are
-/// what requests and digests are called by.
-pub(super) fn find(line: &str) -> Option<Range<usize>> {
+/// How much of a line was given by somebody, so that a UUID in it need not be what a request, or hex digits what a digest
+/// is called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// What stands in backticks, or between quotation marks.
+    Quoted,
+    /// All of it.
+    All,
+}
+
+/// The first word of a line that a generator made.
+pub(super) fn find(line: &str, given: Given) -> Option<Range<usize>> {
     let is_end = |c: char| c.is_whitespace() || ENDS.contains(c);
-    let mut start = 0;
+    let (mut start, mut is_literal) = (0, false);
     while start < line.len() {
         let rest = &line[start..];
         let length = rest.find(is_end).unwrap_or(rest.len());
         let word = rest[..length].trim_matches(['.', ':', '-']);
         let at = start + rest.find(word).unwrap_or_default();
         let end = at + word.len();
-        let is_quoted = [line[..at].chars().next_back(), line[end..].chars().next()]
-            .iter()
-            .all(|edge| matches!(edge, Some('"' | '\'' | '`')));
-        if is_mixed(word) || (is_quoted && is_generated(word)) {
+        let is_given = given == Given::All || is_literal || is_between_quotes(line, at, end);
+        if is_mixed(word) || (is_given && word.split(['.', ':']).any(is_generated)) {
             return Some(at..end);
         }
-        start += length + rest[length..].chars().next().map_or(1, char::len_utf8);
+        let edge = rest[length..].chars().next();
+        is_literal ^= edge == Some('`');
+        start += length + edge.map_or(1, char::len_utf8);
     }
     None
+}
+
+fn is_between_quotes(line: &str, start: usize, end: usize) -> bool {
+    let edges = [line[..start].chars().next_back(), line[end..].chars().next()];
+    edges.iter().all(|edge| matches!(edge, Some('"' | '\'')))
 }
 
 /// 8-4-4-4-12 hex digits (RFC 9562, §4).
@@ -60,7 +74,7 @@ fn is_mixed(word: &str) -> bool {
         return false;
     }
     if word.starts_with(['/', '.', '~']) {
-        return word.split('/').any(is_mixed_part);
+        return word.split('/').any(is_mixed_part) || is_base64_with_a_slash_in_front(word);
     }
     is_mixed_part(&without_uuids(word))
 }
@@ -86,6 +100,12 @@ fn is_mixed_part(part: &str) -> bool {
         () if has(&['/']) => kinds >= 3 && changes * 4 > part.len(),
         () => changes * 4 > part.len(),
     }
+}
+
+/// One key of AWS's in 64 begins as a path does.
+fn is_base64_with_a_slash_in_front(word: &str) -> bool {
+    let is_base64 = word.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'='));
+    is_base64 && word.len() >= 32 && is_mixed_part(&word[1..]) && changes(word) * 4 > word.len()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,6 +167,7 @@ mod tests {
             "d41d8cd98f00b204e9800998ecf8427e",
             "wJalrXUtn/EMI+K7MDENG/bPxRf/CYzEX8MPL/KEY",
             "kQ3/v9TzW2/pX7bL0s/Y6hNd4+/R1mJc8/Gf5uAeVo",
+            "/kQ3v9TzW2/pX7bL0s/Y6hNd4+/R1mJc8/Gf5uAeVo",
             "Xk9mP2vL5nQ8wR3tY7uB4zCd",
             "Xk9#mP2$vL5nQ8wR3tY7uB4z",
             "k3j9x2m4n8b7v1c5z6l0q9w8",
@@ -176,6 +197,7 @@ mod tests {
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
             "/var/lib/docker/overlay2/d41d8cd98f00b204e9800998ecf8427e0123456789/merged",
             "/var/lib/kubelet/pods/6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55/volumes",
+            "/srv/K8s/eu1/DB2/v3/App1/Node7/x509/cert1",
             "/tmp/tmp.aB3dE9fG2h/keyzero.toml",
             "ghcr.io/x/y@sha256:d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427e",
         ] {
@@ -190,12 +212,19 @@ mod tests {
             ("é --only=Xk9mP2vL5nQ8wR3tY7uB4zCd.", Some("Xk9mP2vL5nQ8wR3tY7uB4zCd")),
             ("unexpected argument `--Xk9mP2vL5nQ8wR3tY7uB4zCd`", Some("Xk9mP2vL5nQ8wR3tY7uB4zCd")),
             ("`6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55` is", Some("6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55")),
+            (
+                "an environment has `[6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55.secrets]` only",
+                Some("6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55.secrets"),
+            ),
+            ("`tenants/6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55/db` is absent", None),
             ("request 6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55", None),
             ("its SHA-256 is e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", None),
             ("`/run/secrets/tokn` does not exist: `keys/identity.txt`, `secret/app#password`", None),
             ("", None),
         ] {
-            assert_eq!(find(line).map(|range| &line[range]), found, "{line}");
+            assert_eq!(find(line, Given::Quoted).map(|range| &line[range]), found, "{line}");
         }
+        let line = "  6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55: {}";
+        assert_eq!(find(line, Given::All), Some(2..38));
     }
 }

@@ -58,11 +58,11 @@ mod fake;
 mod fake_server;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
+/// What is typed or set in the wrong place is repeated by no command.
+mod gate;
 /// A Google Cloud in this process.
 #[path = "../gcp_fake/mod.rs"]
 mod gcp;
-/// What is typed or set in the wrong place is repeated by no command.
-mod gate;
 /// Every source of a Google identity, and what is said of those that fail.
 mod gcp_chain;
 /// What reading from Secret Manager costs, in counts.

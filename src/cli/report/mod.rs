@@ -167,7 +167,7 @@ fn words(failure: &Failure) -> Words {
         Failure::Output(refusals, hint) => output_words(refusals, hint),
         Failure::Terminal => {
             Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept").hint(
-                "send them on, as in `eval \"$(kz export --format shell)\"`, or show them with `--reveal`",
+                "send them on, as in `s=$(kz export --format shell) || exit; eval \"$s\"`, or show them with `--reveal`",
             )
         }
         Failure::Publish(error) => publish_words(error),
