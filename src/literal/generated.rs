@@ -14,7 +14,7 @@ const ENDS: &str = "\"'`,;()[]{}<>=|";
 
 /// Whether a text, all of it, is what a generator made: a UUID, hex digits as keys have them, or mixed.
 pub(super) fn is_generated(text: &str) -> bool {
-    is_uuid(text) || is_hexadecimal_key(text) || is_mixed(text)
+    is_drawn_id(text) || is_mixed(text)
 }
 
 /// How much of a line was given by somebody, so that a UUID in it need not be what a request, or hex digits what a digest
@@ -38,8 +38,13 @@ pub(super) fn find(line: &str, given: Given) -> Option<Range<usize>> {
         let at = start + rest.find(word).unwrap_or_default();
         let end = at + word.len();
         let is_given = given == Given::All || is_literal || is_between_quotes(line, at, end);
-        if is_mixed(word) || (is_given && word.split(['.', ':']).any(is_generated)) {
+        if is_mixed(word) || (is_given && (is_generated(word) || word.split(['.', ':']).any(is_uuid))) {
             return Some(at..end);
+        }
+        // What a relative path was, behind the directory that it starts from.
+        let name = word.rfind('/').filter(|_| word.starts_with('/')).map_or(0, |slash| slash + 1);
+        if is_given && name > 0 && is_generated(&word[name..]) {
+            return Some(at + name..end);
         }
         let edge = rest[length..].chars().next();
         is_literal ^= edge == Some('`');
@@ -62,8 +67,9 @@ pub(super) fn is_uuid(text: &str) -> bool {
     }) && parts.next().is_none()
 }
 
-fn is_hexadecimal_key(text: &str) -> bool {
-    text.len() >= 32 && text.bytes().all(|c| c.is_ascii_hexdigit())
+/// A UUID, or hex digits as many as a key has.
+fn is_drawn_id(text: &str) -> bool {
+    is_uuid(text) || (text.len() >= 32 && text.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
 /// Whether a word is as mixed as only drawn ones are. Of a path each part is looked at by itself, but of one that
@@ -216,6 +222,11 @@ mod tests {
                 "an environment has `[6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55.secrets]` only",
                 Some("6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55.secrets"),
             ),
+            (
+                "nothing is mounted at `/app/6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55`: it",
+                Some("6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55"),
+            ),
+            ("`/tmp/.tmpI2K3b4X5/keys/identity.txt` is", None),
             ("`tenants/6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55/db` is absent", None),
             ("request 6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55", None),
             ("its SHA-256 is e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", None),

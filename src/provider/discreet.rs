@@ -6,7 +6,7 @@
 //! that is also a bare word that names nothing: a password as well as a file. Then the variable or the setting is named
 //! instead.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::local_file::{self, NO_PATH};
 use super::settings::Settings;
@@ -44,16 +44,28 @@ pub(super) struct Discreet<'a> {
 pub(super) struct Suspects {
     /// The longest first.
     texts: Vec<Secret>,
-    paths: Vec<NoPath>,
+    paths: Vec<Written>,
+    /// Where relative paths start from.
+    base: PathBuf,
 }
 
-/// What stands where a path belongs and names nothing.
-struct NoPath {
+/// What stands where a path belongs. Whether it names something is looked at when it would be said, and not before: what
+/// asks nobody looks at no file.
+struct Written {
     /// The variable, or the setting in backticks.
     place: String,
     text: Secret,
-    /// Whether it looks like a credential, or is a word as any other.
-    is_unmistakable: bool,
+}
+
+/// What a text is that stands where a path belongs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// What names something, or plainly is a path.
+    Path,
+    /// A word that may be anything.
+    Word,
+    /// What looks like a credential.
+    Credential,
 }
 
 impl<'a> Discreet<'a> {
@@ -111,28 +123,42 @@ impl Suspects {
             let text = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
             (format!("`{name}`"), text)
         });
-        let paths = of_variables.chain(of_settings).filter_map(|(place, text)| no_path(place, &text, base));
-        Self { texts, paths: paths.collect() }
+        let written = of_variables.chain(of_settings).filter(|(_, text)| !text.is_empty());
+        let paths = written.map(|(place, text)| Written { place, text: Secret::new(text.into_bytes()) });
+        Self { texts, paths: paths.collect(), base: base.to_owned() }
     }
 
     /// A text without them.
     pub(super) fn hide(&self, text: &str) -> String {
-        let bare = self.paths.iter().map(|path| &path.text);
+        let bare = self.said_in(text).map(|(written, _)| &written.text);
         literal::without(text, self.texts.iter().chain(bare).filter_map(Secret::expose_text), stands)
+    }
+
+    /// What a line says of what stands where paths belong and names nothing.
+    fn said_in<'s>(&'s self, line: &'s str) -> impl Iterator<Item = (&'s Written, Found)> {
+        let is_said = move |written: &&Written| {
+            written.text.expose_text().is_some_and(|text| {
+                line.match_indices(text).any(|(at, _)| stands(&line[..at], text, &line[at + text.len()..]))
+            })
+        };
+        self.paths
+            .iter()
+            .filter(is_said)
+            .map(|written| (written, written.found(&self.base)))
+            .filter(is_no_path)
     }
 
     /// A failure without them. Of what names no file the place is said, since that has to be set right.
     fn failure(&self, failure: Failure) -> Failure {
-        let is_named =
-            |path: &&NoPath| path.text.expose_text().is_some_and(|text| is_said(&failure.cause, text));
-        if let Some(path) = self.paths.iter().find(is_named) {
-            return path.failure();
+        if let Some((written, found)) = self.said_in(&failure.cause).next() {
+            return written.failure(found);
         }
         // Which of several it was, nobody has said.
         if failure.cause == NO_PATH {
-            let mut unmistakable = self.paths.iter().filter(|path| path.is_unmistakable);
-            if let (Some(path), None) = (unmistakable.next(), unmistakable.next()) {
-                return path.failure();
+            let all = self.paths.iter().map(|written| (written, written.found(&self.base)));
+            let mut credentials = all.filter(|(_, found)| *found == Found::Credential);
+            if let (Some((written, found)), None) = (credentials.next(), credentials.next()) {
+                return written.failure(found);
             }
         }
         Failure {
@@ -143,19 +169,32 @@ impl Suspects {
     }
 }
 
-impl NoPath {
-    fn failure(&self) -> Failure {
+fn is_no_path((_, found): &(&Written, Found)) -> bool {
+    *found != Found::Path
+}
+
+impl Written {
+    fn found(&self, base: &Path) -> Found {
+        let text = self.text.expose_text().unwrap_or_default();
+        let names_something = |path: &Path| path.symlink_metadata().is_ok();
+        match () {
+            () if names_something(text.as_ref()) || names_something(&base.join(text)) => Found::Path,
+            () if local_file::may_be_credential(text.as_ref()) => Found::Credential,
+            () if text.contains('/') || text.starts_with(['.', '~']) || has_extension(text) => Found::Path,
+            () => Found::Word,
+        }
+    }
+
+    fn failure(&self, found: Found) -> Failure {
         let place = &self.place;
-        if self.is_unmistakable {
+        if found == Found::Credential {
             return local_file::no_path(place);
         }
         Failure::misconfigured(
             format!(
                 "{place} names no file; what it holds is not repeated, since it may as well be a credential"
             ),
-            format!(
-                "write the path from `/` on in {place}, or `./` before it: then it is repeated where it is wrong"
-            ),
+            format!("it takes the path of a file, such as `/run/secrets/…`: look at {place}"),
         )
     }
 }
@@ -165,28 +204,9 @@ fn stands(before: &str, text: &str, after: &str) -> bool {
     text.len() >= SHORTEST || (before.ends_with(['`', '/']) && after.starts_with('`'))
 }
 
-fn is_said(line: &str, text: &str) -> bool {
-    line.match_indices(text).any(|(at, _)| stands(&line[..at], text, &line[at + text.len()..]))
-}
-
 /// Whether a variable takes a path.
 fn takes_path(name: &str) -> bool {
     name.ends_with("_FILE") || PATHS.contains(&name)
-}
-
-/// A text that stands where a path belongs, unless that is what it is.
-fn no_path(place: String, text: &str, base: &Path) -> Option<NoPath> {
-    let names_something = |path: &Path| path.symlink_metadata().is_ok();
-    if text.is_empty() || names_something(Path::new(text)) || names_something(&base.join(text)) {
-        return None;
-    }
-    let is_unmistakable = local_file::may_be_credential(text.as_ref());
-    let is_path = text.contains('/') || text.starts_with(['.', '~']) || has_extension(text);
-    (is_unmistakable || !is_path).then(|| NoPath {
-        place,
-        text: Secret::new(text.as_bytes().to_vec()),
-        is_unmistakable,
-    })
 }
 
 fn has_extension(text: &str) -> bool {
