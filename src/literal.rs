@@ -5,7 +5,11 @@
 //! says of a variable, a setting or an argument goes through [`shown`] where it is put into words, and every line
 //! through [`redacted`] where it leaves (`log`), so that a place which forgets the first is caught by the second.
 
+mod generated;
+
 use std::borrow::Cow;
+
+use generated::Given;
 
 /// What stands for a text that is not repeated.
 pub(crate) const HIDDEN: &str = "***";
@@ -15,14 +19,56 @@ pub(crate) fn shown(text: &str) -> &str {
     if may_be_credential(text) { HIDDEN } else { text }
 }
 
+/// A ref, as a table or a policy may repeat it: long names with generated parts are ordinary in it, so that only what is
+/// a credential all through is hidden.
+pub(crate) fn reference(text: &str) -> &str {
+    let path = text.rsplit_once('#').map_or(text, |(path, _)| path);
+    let is_one = |text| looks_like_credential(text) || generated::is_generated(text);
+    if is_one(text) || is_one(path) { HIDDEN } else { text }
+}
+
 /// A line as it may leave: without what begins as the credentials of known services do and goes on like one, without
-/// passwords in addresses, and without keys in PEM.
+/// passwords in addresses, without keys in PEM, and without words that a generator made.
 pub(crate) fn redacted(line: &str) -> Cow<'_, str> {
+    without_credentials(line, Given::Quoted)
+}
+
+/// The same of a line that is to be typed, and of which all is what somebody gave.
+pub(crate) fn redacted_text(line: &str) -> Cow<'_, str> {
+    without_credentials(line, Given::All)
+}
+
+fn without_credentials(line: &str, given: Given) -> Cow<'_, str> {
     let mut left: Cow<'_, str> = Cow::Borrowed(line);
-    while let Some((start, end)) =
-        key_in_pem(&left).or_else(|| password_in_url(&left)).or_else(|| token(&left))
+    while let Some((start, end)) = key_in_pem(&left)
+        .or_else(|| password_in_url(&left))
+        .or_else(|| token(&left))
+        .or_else(|| generated::find(&left, given).map(|word| (word.start, word.end)))
     {
         left.to_mut().replace_range(start..end, HIDDEN);
+    }
+    left
+}
+
+/// A line likewise, and without these texts, of which a longer one comes first. `stands` tells whether what is before and
+/// behind a place where one is makes it that text, and not a part of another word.
+pub(crate) fn without<'a>(
+    line: &str,
+    texts: impl Iterator<Item = &'a str>,
+    stands: impl Fn(&str, &str, &str) -> bool,
+) -> String {
+    let mut left = redacted(line).into_owned();
+    for text in texts.filter(|text| !text.is_empty()) {
+        let mut from = 0;
+        while let Some(at) = left[from..].find(text).map(|at| from + at) {
+            let end = at + text.len();
+            if stands(&left[..at], text, &left[end..]) {
+                left.replace_range(at..end, HIDDEN);
+                from = at + HIDDEN.len();
+            } else {
+                from = at + text.chars().next().map_or(1, char::len_utf8);
+            }
+        }
     }
     left
 }
@@ -144,7 +190,13 @@ pub(crate) fn looks_like_credential(text: &str) -> bool {
 
 /// Whether the text could be one: as above, or long and mixed as only generated text is.
 pub(crate) fn may_be_credential(text: &str) -> bool {
-    looks_like_credential(text) || (!is_arn(text) && text.split(char::is_whitespace).any(is_generated))
+    let may_be = |word| is_long_and_mixed(word) || generated::is_generated(word);
+    looks_like_credential(text) || (!is_arn(text) && text.split(char::is_whitespace).any(may_be))
+}
+
+/// Whether the text is a UUID: a credential where it is `AppRole`'s, and else the name of a tenant or a client.
+pub(crate) fn is_uuid(text: &str) -> bool {
+    generated::is_uuid(text)
 }
 
 /// The name of a thing of AWS's, which is long and mixed, and no secret.
@@ -165,9 +217,8 @@ fn has_password_in_url(text: &str) -> bool {
         .any(|(at, separator)| user_and_password(&text[at + separator.len()..]).is_some())
 }
 
-/// 20 characters or more of one word with at least three of: upper case, lower case, digits, punctuation;
-/// or 32 and more hex digits.
-fn is_generated(word: &str) -> bool {
+/// 20 characters or more of one word with at least three of: upper case, lower case, digits, punctuation.
+fn is_long_and_mixed(word: &str) -> bool {
     let classes = [
         word.chars().any(|c| c.is_ascii_uppercase()),
         word.chars().any(|c| c.is_ascii_lowercase()),
@@ -175,9 +226,8 @@ fn is_generated(word: &str) -> bool {
         word.chars().any(|c| "+/=!$%&*".contains(c)),
     ];
     let mixed = word.len() >= 20 && classes.iter().filter(|&&class| class).count() >= 3;
-    let hexadecimal = word.len() >= 32 && word.chars().all(|c| c.is_ascii_hexdigit());
     // Addresses and paths are long and mixed too, but made of short words.
-    (mixed && word.split(['.', '-', '_', '/', ':']).any(|part| part.len() >= 16)) || hexadecimal
+    mixed && word.split(['.', '-', '_', '/', ':']).any(|part| part.len() >= 16)
 }
 
 #[cfg(test)]
@@ -228,6 +278,7 @@ mod tests {
             ("x -----BEGIN PRIVATE KEY-----\nMIIabcdefghijklmnop\n-----END PRIVATE KEY----- y", "x *** y"),
             ("`{\"k\":\"-----BEGIN RSA PRIVATE KEY-----\\nMIIabcdefghijklmnop", "`{\"k\":\"***"),
             ("identity eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln holds", "identity *** holds"),
+            ("`Xk9mP2vL5nQ8wR3tY7uB4zCd`: no `6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55`", "`***`: no `***`"),
         ] {
             assert_eq!(redacted(line), left);
         }
@@ -252,5 +303,17 @@ mod tests {
         );
         assert_eq!(shown("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1"), HIDDEN);
         assert_eq!(shown("hvs.CAESIJabcdefghijk"), HIDDEN);
+        assert_eq!(shown("6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55"), HIDDEN);
+    }
+
+    #[test]
+    fn a_ref_is_said_unless_all_of_it_is_a_credential() {
+        for text in ["secret/app#password", "MyStack-DatabaseSecret3B4C5D6E-AbCdEf123456", "tls"] {
+            assert_eq!(reference(text), text);
+        }
+        let uuid = "6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55";
+        for text in [uuid, &format!("{uuid}#field"), "Xk9mP2vL5nQ8wR3tY7uB4zCd#x", "hvs.CAESIJabcdefghijk"] {
+            assert_eq!(reference(text), HIDDEN, "{text}");
+        }
     }
 }

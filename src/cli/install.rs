@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::exec::program::Program;
+use crate::literal::shown;
 use crate::log::Log;
 use crate::publish::{self, Attributes, Change, Turn};
 
@@ -38,7 +39,7 @@ pub(super) fn install(arguments: &Install, common: &Common, log: Log) -> Result<
     let version = env!("CARGO_PKG_VERSION");
     log.note(&format!(
         "{done} kz {version} as {}, mode {MODE:04o}, sha256 {}",
-        path.display(),
+        shown(&path.to_string_lossy()),
         program.digest
     ));
     Ok(())

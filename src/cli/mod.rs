@@ -20,6 +20,7 @@ mod session;
 mod starter;
 mod status;
 mod stdout;
+mod suspects;
 mod validate;
 
 use std::ffi::OsString;
@@ -38,9 +39,10 @@ use doctor::Health;
 use evaluated::Evaluated;
 use explain::Code;
 pub use explain::{findings_page, page as errors_page};
-use report::{Failure, Style, report};
+use report::{Failure, Manner, Style, report};
 use session::Session;
 use status::Readiness;
+use suspects::Suspects;
 
 /// Runs kz and returns its exit code. `kz run` returns only when it failed.
 pub fn main() -> ExitCode {
@@ -53,7 +55,13 @@ pub fn main() -> ExitCode {
     end_on_panics(style, format, evaluated);
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error, style, format, evaluated),
+        Err(error) => {
+            return not_understood(
+                &error,
+                &Manner { style, format, suspects: Suspects::of(&typed) },
+                evaluated,
+            );
+        }
     };
     match run(&arguments) {
         Ok(code) => code,
@@ -62,7 +70,7 @@ pub fn main() -> ExitCode {
             if !matches!(failure, Failure::Stdout(_)) {
                 evaluated.fail();
             }
-            report(&failure, style, format)
+            report(&failure, &Manner { style, format, suspects: Suspects::of(&typed) })
         }
     }
 }
@@ -161,12 +169,12 @@ fn command_word(typed: &[OsString]) -> Option<String> {
 }
 
 /// Help and version on stdout; anything else is a usage error in kz's own words.
-fn not_understood(error: &clap::Error, style: Style, format: Format, evaluated: Evaluated) -> ExitCode {
+fn not_understood(error: &clap::Error, manner: &Manner, evaluated: Evaluated) -> ExitCode {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match stdout::print(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => report(&failure, style, format),
+            Err(failure) => report(&failure, manner),
         };
     }
     evaluated.fail();
@@ -174,8 +182,8 @@ fn not_understood(error: &clap::Error, style: Style, format: Format, evaluated: 
         let _ = crate::waiting::write_all(std::io::stderr(), text.as_bytes());
         return ExitCode::from(2);
     }
-    let (message, hint) = usage_words(&text);
-    report(&Failure::CommandLine(message, hint), style, format)
+    let (message, hint) = usage_words(&manner.suspects.hide(&text));
+    report(&Failure::CommandLine(message, hint), manner)
 }
 
 /// clap's first paragraph as the message; its first tip, or its usage line, as the hint.

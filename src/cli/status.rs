@@ -3,7 +3,7 @@
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
 use crate::json::quoted;
-use crate::literal::redacted;
+use crate::literal::{redacted, reference as shown};
 use crate::log::escape;
 use crate::plan::{Declaration, Plan, Source};
 use crate::provider::FailureKind;
@@ -52,7 +52,7 @@ const READY: [&str; 3] = ["ok", "default", "optional"];
 fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
     let row = |declaration: &'a Declaration| {
         let (provider, reference) = match &declaration.source {
-            Source::Reference(reference) => (reference.instance.as_str(), reference.written.as_str()),
+            Source::Reference(reference) => (reference.instance.as_str(), shown(&reference.written)),
             Source::Template { .. } => ("template", "-"),
         };
         let (state, cause) = state(verdicts.get(declaration.name.as_str()));

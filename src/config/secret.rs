@@ -264,7 +264,8 @@ impl<'a> Raw<'a> {
         if let Some(entry) = self.get("default")
             && let Some(text) = entry.node.text("default", problems)
         {
-            if literal::may_be_credential(text) {
+            // Of what is no secret, the id of a tenant or a client may well have a default.
+            if literal::may_be_credential(text) && !literal::is_uuid(text) {
                 let message = "`default` holds what looks like a credential: it is for what is no secret";
                 problems.add(entry.node.place(), Mistake::Credential, message);
             }

@@ -1,7 +1,7 @@
 //! The text of a configuration file: positions in it, and lines of it as an error may show them.
 //!
-//! Invariant: an excerpt shows keys and the harmless values (provider names, paths, modes, refs that
-//! do not look like credentials); every other string is `***`, whatever its length, and so are comments,
+//! Invariant: an excerpt shows keys and the harmless values (provider names, paths, modes, refs) that
+//! do not look like credentials; every other string is `***`, whatever its length, and so are comments,
 //! where values wait that were commented out. Where the text is not well-formed, only what reads as a bare
 //! key before a line's first `=`, or as a table's header, is shown.
 
@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use crate::literal;
 
 /// Keys whose strings may be shown.
 const HARMLESS: &[&str] = &[
@@ -79,9 +81,17 @@ impl Source {
 
     /// Notes, from its well-formed `tree`, which of its strings may be shown.
     pub fn allow_excerpts(&mut self, tree: &DeTable<'_>) {
-        let (mut hidden, mut leaves) = (Vec::new(), Vec::new());
-        hide_strings(tree, &mut hidden, &mut leaves);
+        let mut strings = Strings::default();
+        strings.hide_in_table(tree);
+        let Strings { mut hidden, leaves, names } = strings;
         hidden.extend(comments(&self.text, leaves));
+        // A table's name stands in the header of each table in it, and its span is that of one of them.
+        let places = names.iter().flat_map(|name| self.text.match_indices(name.as_str()));
+        for place in places.map(|(at, name)| at..at + name.len()) {
+            if !hidden.iter().any(|other| place.start < other.end && other.start < place.end) {
+                hidden.push(place);
+            }
+        }
         hidden.sort_by_key(|range| range.start);
         self.shown = Shown::Except(hidden);
     }
@@ -159,31 +169,41 @@ fn key_length(line: &str) -> usize {
         None => 0,
     };
     let edge = line.floor_char_boundary(shown);
-    if crate::literal::may_be_credential(&line[..edge]) { 0 } else { edge }
+    if literal::may_be_credential(&line[..edge]) { 0 } else { edge }
 }
 
-/// Collects the spans of all strings that are not harmless, and of everything in which `#` begins no comment.
-fn hide_strings(table: &DeTable<'_>, hidden: &mut Vec<Range<usize>>, leaves: &mut Vec<Range<usize>>) {
-    for (key, value) in table {
-        leaves.push(key.span());
-        hide_in(key.get_ref(), value, hidden, leaves);
-    }
+/// What is looked for in a tree.
+#[derive(Default)]
+struct Strings {
+    /// The spans of all strings that are not harmless.
+    hidden: Vec<Range<usize>>,
+    /// Those of everything in which `#` begins no comment.
+    leaves: Vec<Range<usize>>,
+    /// Keys that may be credentials.
+    names: Vec<String>,
 }
 
-fn hide_in(
-    key: &str,
-    value: &Spanned<DeValue<'_>>,
-    hidden: &mut Vec<Range<usize>>,
-    leaves: &mut Vec<Range<usize>>,
-) {
-    match value.get_ref() {
-        DeValue::Table(table) => return hide_strings(table, hidden, leaves),
-        DeValue::Array(items) => return items.iter().for_each(|item| hide_in(key, item, hidden, leaves)),
-        DeValue::String(text) if HARMLESS.contains(&key) && !crate::literal::may_be_credential(text) => {}
-        DeValue::Boolean(_) => {}
-        _ => hidden.push(value.span()),
+impl Strings {
+    fn hide_in_table(&mut self, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if literal::may_be_credential(key.get_ref()) {
+                self.names.push(key.get_ref().to_string());
+            }
+            self.leaves.push(key.span());
+            self.hide_in(key.get_ref(), value);
+        }
     }
-    leaves.push(value.span());
+
+    fn hide_in(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(table) => return self.hide_in_table(table),
+            DeValue::Array(items) => return items.iter().for_each(|item| self.hide_in(key, item)),
+            DeValue::String(text) if HARMLESS.contains(&key) && !literal::may_be_credential(text) => {}
+            DeValue::Boolean(_) => {}
+            _ => self.hidden.push(value.span()),
+        }
+        self.leaves.push(value.span());
+    }
 }
 
 /// What stands behind a `#` outside of `leaves`, to the end of its line.
@@ -276,5 +296,17 @@ mod tests {
         let text = "A = { ref = \"x#y\", \"k#\" = 'é#', provider = \"envv\" } # was hunter2 # too\nB = 1\n";
         let got = excerpt(text, "\"envv\"");
         assert_eq!(got.line, "A = { ref = \"x#y\", \"k#\" = ***, provider = \"envv\" } #***");
+    }
+
+    #[test]
+    fn a_key_that_looks_like_a_credential_is_not_shown_in_any_header() {
+        for key in ["wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY1", "6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55"] {
+            let text = format!("[{key}.a]\nB = 1\n[{key}.b]\nC = 1 # {key}\n[x]\n{key} = 2\n");
+            for needle in ["a]", "B", "b]", "C", "[x", " = 2"] {
+                let line = excerpt(&text, needle).line;
+                assert!(!line.contains(&key[..12]), "{line}");
+            }
+            assert_eq!(excerpt(&text, "b]").line, "[***.b]");
+        }
     }
 }

@@ -81,8 +81,10 @@ pub struct Trusted {
 
 /// Reads the file at `path`, without a byte order mark before its text, unless it is larger than `largest` bytes, no text, or anybody could have written it.
 pub fn read(path: &Path, largest: usize) -> Result<Trusted, Error> {
+    use std::io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
+        // A credential in the place of the path may be longer than any name.
+        NotFound | NotADirectory | InvalidFilename => Error::Missing(path.to_owned()),
         _ => Error::Read { path: path.to_owned(), source },
     };
     // Without O_NONBLOCK a pipe in the file's place would hang kz for ever.

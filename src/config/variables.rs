@@ -88,9 +88,10 @@ impl Surroundings for View<'_> {
         value.map(|(_, value)| Secret::new(value.clone().into_vec()))
     }
 
-    fn variables(&self) -> Vec<Secret> {
-        let values = self.process.variables.iter().map(|(_, value)| value);
-        values.map(|value| Secret::new(value.clone().into_vec())).collect()
+    fn variables(&self) -> Vec<(String, Secret)> {
+        let variables = self.process.variables.iter();
+        let held = |value: &OsString| Secret::new(value.clone().into_vec());
+        variables.map(|(name, value)| (name.to_string_lossy().into_owned(), held(value))).collect()
     }
 
     fn base(&self) -> &Path {

@@ -45,8 +45,8 @@ impl Surroundings for Fixture {
         self.variables.get(name).cloned()
     }
 
-    fn variables(&self) -> Vec<Secret> {
-        self.variables.values().cloned().collect()
+    fn variables(&self) -> Vec<(String, Secret)> {
+        self.variables.iter().map(|(&name, value)| (name.to_owned(), value.clone())).collect()
     }
 
     fn base(&self) -> &Path {

@@ -83,7 +83,7 @@ impl Unreadable {
     /// The failure of the provider that needed the file at `path`.
     pub(super) fn failure(&self, path: &Path) -> Failure {
         if matches!(self, Self::Absent) && may_be_credential(path) {
-            return no_path();
+            return no_path("what is to be a path");
         }
         Failure { kind: self.kind(), cause: format!("`{}` {self}", path.display()), hint: self.hint(path) }
     }
@@ -115,10 +115,13 @@ impl Unreadable {
     }
 }
 
-/// What is said of a credential that stands where the path of its file belongs.
-fn no_path() -> Failure {
+/// What is said of a credential in the place of its file's path, until `discreet` says which place that is.
+pub(super) const NO_PATH: &str = "what is to be a path names no file; it holds what looks like a credential";
+
+/// That there stands a credential in `place`, where the path of its file belongs.
+pub(super) fn no_path(place: &str) -> Failure {
     Failure::misconfigured(
-        "what is to be a path names no file; it holds what looks like a credential",
+        format!("{place} names no file; it holds what looks like a credential"),
         "put the credential into a file of its own, and name that file in the variable or setting that takes a path",
     )
 }
@@ -173,10 +176,7 @@ mod tests {
         ] {
             for path in [fixture.path(written), written.into()] {
                 let failure = Unreadable::Absent.failure(&path);
-                assert_eq!(
-                    failure.cause,
-                    "what is to be a path names no file; it holds what looks like a credential"
-                );
+                assert_eq!(failure.cause, NO_PATH);
                 assert_eq!(quoted(&path), "***");
                 assert_eq!(absence(&path).cause, "*** does not exist");
             }

@@ -195,8 +195,8 @@ impl Default for Terms {
 pub trait Surroundings: Sync {
     /// The environment variable `name`, byte for byte, when it is set.
     fn variable(&self, name: &str) -> Option<Secret>;
-    /// What all variables hold, so that none of it is repeated.
-    fn variables(&self) -> Vec<Secret>;
+    /// All variables with what they hold, so that none of it is repeated.
+    fn variables(&self) -> Vec<(String, Secret)>;
     /// One of kz's own variables: without a byte order mark or white space around what it holds, and unless that is
     /// nothing, which Compose makes of what it cannot find.
     fn given(&self, name: &str) -> Option<Secret> {

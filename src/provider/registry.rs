@@ -10,6 +10,7 @@ use super::settings::{RefForm, Setting, Settings};
 use super::{
     DocumentRef, Failure, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault,
 };
+use crate::literal;
 
 /// Builds an instance from its checked settings, without I/O.
 pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider + 'a>;
@@ -100,6 +101,13 @@ impl Descriptor {
         let mut forecast = (self.foresee)(settings, documents, surroundings);
         let suspects = Suspects::of(settings, surroundings);
         forecast.notes.iter_mut().for_each(|note| *note = suspects.hide(note));
+        // A policy in which something else stood for a ref would allow something else.
+        if documents.iter().any(|document| literal::reference(&document.path) != document.path) {
+            forecast.policy = None;
+            forecast.notes.push(
+                "a ref looks like a credential: it is not repeated, and no policy is made of it".to_owned(),
+            );
+        }
         if self.build.is_none() {
             forecast.notes.push(format!("the provider `{}` is not built into this version of kz", self.name));
         }

@@ -105,6 +105,16 @@ impl Settings {
         self.0.values().flat_map(of).collect()
     }
 
+    /// Every path in them, of methods too, with its key.
+    pub fn path_texts(&self) -> Vec<(&'static str, PathBuf)> {
+        let of = |(&name, value): (&&'static str, &Value)| match value {
+            Value::Paths(paths) => paths.iter().map(|path| (name, path.clone())).collect(),
+            Value::Auth(_, settings) => settings.path_texts(),
+            Value::Text(_) | Value::Boolean(_) | Value::Integer(_) => Vec::new(),
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
     /// The text or address under `name`.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {

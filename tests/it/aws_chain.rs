@@ -110,7 +110,7 @@ fn a_web_identity_is_traded_for_a_role() {
     let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["does not accept the web identity token"]);
     assert!(!run.stderr().contains("another"), "{}", run.describe());
     std::fs::remove_file(stage.sandbox.path("token")).unwrap();
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["token` does not exist"]);
+    stage.kz(EXPORT).expect_code(1).expect_stderr(&["`web_identity_token_file` names no file"]);
 }
 
 #[test]

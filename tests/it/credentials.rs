@@ -40,7 +40,7 @@ timeout = \"30ms\"
 ";
 
 /// Every name of a variable that stands in the sources of providers, configuration and the HTTPS client.
-fn variables() -> BTreeSet<String> {
+pub(crate) fn variables() -> BTreeSet<String> {
     fn read(directory: &Path, names: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(directory).expect("sources").flatten() {
             let path = entry.path();
@@ -87,7 +87,7 @@ fn kz(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Output {
 }
 
 /// What else has to be set for a variable to be looked at.
-fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
     match name {
         "VAULT_CLIENT_KEY" => vec![("VAULT_CLIENT_CERT", "/etc/hostname"), ("VAULT_TOKEN", "x")],
         "AWS_WEB_IDENTITY_TOKEN_FILE" => vec![("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x")],
@@ -99,7 +99,7 @@ fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
@@ -165,7 +165,7 @@ fn a_credential_in_any_setting_is_printed_by_no_command_and_refused_where_it_is_
     }
 }
 
-fn toml_text(text: &str) -> String {
+pub(crate) fn toml_text(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 

@@ -30,6 +30,47 @@ fn printed(shell: &[&str], script: &str) -> (String, Option<i32>) {
 const POSIX: [&[&str]; 4] =
     [&["dash", "-c"], &["bash", "--norc", "-c"], &["busybox", "sh", "-c"], &["zsh", "-f", "-c"]];
 
+/// How README and help show it.
+const STOPS: &str = "s=$(kz export --format shell) || exit; eval \"$s\"";
+const FISH_STOPS: &str =
+    "set s (kz export --format shell --shell fish); or exit; string join \\n -- $s | source";
+
+/// What such a script printed where `kz` is killed while it waits for a backend, or succeeds.
+fn printed_by_what_is_shown(shell: &[&str], shown: &str, config: &str) -> (String, Option<i32>) {
+    let sandbox = Sandbox::with_config(config);
+    sandbox.file("x", "it's\n$5");
+    sandbox.file(".aws/config", "[default]\ncredential_process = kill -KILL $PPID\n");
+    let script = format!(
+        "{}; printf %s \"went on with $GOOD\"",
+        shown.replace("kz ", &format!("{} -q ", kz_binary().display()))
+    );
+    let mut command = Command::new(shell[0]);
+    command.args(&shell[1..]).arg(&script).env("HOME", sandbox.path("")).env("AWS_REGION", "eu-west-1");
+    let run = sandbox.run(command.env("AWS_EC2_METADATA_DISABLED", "true"));
+    (run.stdout(), run.output.status.code())
+}
+
+#[test]
+fn a_script_as_it_is_shown_stops_where_kz_is_killed() {
+    let good = "GOOD = { provider = \"file\", ref = \"x\" }\n";
+    let killed = format!("[secrets]\n{good}A = {{ provider = \"aws-sm\", ref = \"x\" }}\n");
+    let shells = POSIX.iter().map(|shell| (*shell, STOPS)).chain([(FISH, FISH_STOPS)]);
+    for (shell, shown) in shells {
+        assert_eq!(printed_by_what_is_shown(shell, shown, &killed), (String::new(), Some(137)), "{shell:?}");
+        let went_on = ("went on with it's\n$5".to_owned(), Some(0));
+        assert_eq!(
+            printed_by_what_is_shown(shell, shown, &format!("[secrets]\n{good}")),
+            went_on,
+            "{shell:?}"
+        );
+    }
+    for (file, shown) in [("README.md", STOPS), ("docs/formats.md", STOPS), ("docs/formats.md", FISH_STOPS)] {
+        let text = std::fs::read_to_string(crate::support::in_repository(file)).expect("a page");
+        assert!(text.contains(shown), "{file}");
+        assert!(!text.lines().any(|line| line.starts_with("eval \"$(kz")), "{file} shows what goes on");
+    }
+}
+
 const FISH: &[&str] = &["fish", "--no-config", "-c"];
 
 #[test]

@@ -60,6 +60,8 @@ mod fake_server;
 mod foreign_answers;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
+/// What is typed or set in the wrong place is repeated by no command.
+mod gate;
 /// A Google Cloud in this process.
 #[path = "../gcp_fake/mod.rs"]
 mod gcp;

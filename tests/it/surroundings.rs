@@ -15,7 +15,7 @@ impl Surroundings for Directory {
         None
     }
 
-    fn variables(&self) -> Vec<Secret> {
+    fn variables(&self) -> Vec<(String, Secret)> {
         Vec::new()
     }
 

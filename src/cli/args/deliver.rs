@@ -21,8 +21,8 @@ Examples:
       for `kz run --env-file /secrets/.env`, or a shell: set -a; . /secrets/.env
   kz export --format env --dialect docker --output app.env
       for `docker run --env-file app.env`; each program reads such files in its own way
-  eval \"$(kz export --format shell)\" || exit
-      in a script: where kz fails it prints `false`, so that `set -e` stops it too
+  s=$(kz export --format shell) || exit; eval \"$s\"
+      in a script, which stops there where kz fails or is killed
   kz export --format json | jq -r .DATABASE_URL
   kz export --output /secrets
       everything that [[outputs]] of .keyzero.toml says, read once and written together

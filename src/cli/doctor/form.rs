@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::doctor::Finding;
 use crate::json::quoted;
+use crate::literal::{redacted, redacted_text};
 use crate::log::escape;
 
 use super::Examined;
@@ -18,11 +19,11 @@ pub(super) fn text(examined: &[Examined<'_>]) -> String {
             let _ = writeln!(text, "{place}: {} {}: {}", code.id(), escape(subject), escape(what));
             let _ = writeln!(text, "    why: {}", code.explanation().why);
             let _ = match write.split_once('\n') {
-                None => writeln!(text, "    write: {}", escape(write)),
+                None => writeln!(text, "    write: {}", escape(&redacted_text(write))),
                 Some(_) => writeln!(text, "    write:"),
             };
             for line in write.lines().filter(|_| write.contains('\n')) {
-                let _ = writeln!(text, "        {}", escape(line));
+                let _ = writeln!(text, "        {}", escape(&redacted_text(line)));
             }
         }
     }
@@ -44,9 +45,9 @@ fn object(file: &Examined<'_>, finding: &Finding) -> String {
         quoted(&file.path.display().to_string()),
         mark.line,
         mark.column,
-        quoted(subject),
-        quoted(what),
+        quoted(&redacted(subject)),
+        quoted(&redacted(what)),
         quoted(code.explanation().why),
-        quoted(write),
+        quoted(&redacted_text(write)),
     )
 }

@@ -268,7 +268,7 @@ catalogue! {
     Terminal = 246,
         "secrets would be shown on a terminal",
         "What a terminal shows is read over shoulders, kept in its history and recorded with the session. Nothing was asked of a backend.",
-        "Send it on: `eval \"$(kz export --format shell)\"`, `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
+        "Send it on: `s=$(kz export --format shell) || exit; eval \"$s\"`, `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
     ExamineMissing = 260,
         "the file to be examined does not exist",
         "`kz doctor` was given a name under which there is nothing.",

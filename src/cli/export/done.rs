@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::literal::shown;
 use crate::publish::{self, Attributes, Change};
 
 use super::super::session::Session;
@@ -22,7 +23,8 @@ impl Done<'_> {
     /// for each mode and owner where they differ. `what` says how much it is.
     pub(super) fn say(self, what: &str, delivered: &[(&str, Attributes)], barred: Option<publish::Error>) {
         let log = self.session.log;
-        let path = self.path.display();
+        let path = self.path.to_string_lossy();
+        let path = shown(&path);
         let Some((_, first)) = delivered.first() else {
             log.note(&format!("wrote no secrets to {path}: none is there"));
             return;

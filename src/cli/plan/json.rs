@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::literal::reference;
 use crate::provider::DocumentRef;
 use crate::provider::forecast::{Binding, Call, Price};
 
@@ -112,7 +113,7 @@ fn bound(binding: &Binding) -> Bound<'_> {
 }
 
 fn named(document: &DocumentRef) -> Named<'_> {
-    Named { r#ref: &document.path, version: document.version.as_deref() }
+    Named { r#ref: reference(&document.path), version: document.version.as_deref() }
 }
 
 /// A number with exactly these digits.

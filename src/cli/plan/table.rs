@@ -1,6 +1,7 @@
 //! A plan for people: what each provider comes to, which call reads which document, what is to be known, and the
 //! policies.
 
+use crate::literal::reference;
 use crate::log::escape;
 use crate::provider::forecast::Call;
 
@@ -50,7 +51,7 @@ fn calls_of(instance: &Foreseen<'_>) -> Vec<[String; 3]> {
     let shown = |place: usize| {
         let document = &documents[place];
         let version = document.version.as_ref().map(|version| format!(" (version {version})"));
-        format!("{}{}", document.path, version.unwrap_or_default())
+        format!("{}{}", reference(&document.path), version.unwrap_or_default())
     };
     let mut rows = Vec::new();
     let mut is_read = vec![false; documents.len()];

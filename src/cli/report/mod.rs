@@ -17,6 +17,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::config::problem;
+use crate::literal;
 use crate::log::Format;
 use crate::output::Refusal;
 use crate::output::dotenv::DecodeError;
@@ -28,6 +29,7 @@ use super::doctor::Unread;
 use super::explain::Code;
 use super::export::template::Trouble;
 use super::status::class;
+use super::suspects::Suspects;
 use config::config_words;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
 use template::template_words;
@@ -108,17 +110,28 @@ pub(super) enum Style {
     Run,
 }
 
+/// How an error is said.
+#[derive(Debug)]
+pub(super) struct Manner {
+    /// Whose exit codes apply.
+    pub(super) style: Style,
+    /// For people, or for programs.
+    pub(super) format: Format,
+    /// What is not repeated of the command line.
+    pub(super) suspects: Suspects,
+}
+
 /// Says what failed, on stderr, and returns the exit code that goes with it. A reader of stdout that has seen enough, as
 /// in `kz plan | head`, is no failure to speak of: kz ends as other programs then do.
-pub(super) fn report(failure: &Failure, style: Style, format: Format) -> ExitCode {
+pub(super) fn report(failure: &Failure, manner: &Manner) -> ExitCode {
     if matches!(failure, Failure::Stdout(error) if error.kind() == ErrorKind::BrokenPipe)
         && let Some(code) = exec::end_by_closed_pipe()
     {
         return ExitCode::from(code);
     }
     let words = words(failure);
-    words.say(format);
-    ExitCode::from(exit_code(words.code(), style))
+    words.say(manner);
+    ExitCode::from(exit_code(words.code(), manner.style))
 }
 
 /// The exit code that goes with an error's.
@@ -154,7 +167,7 @@ fn words(failure: &Failure) -> Words {
         Failure::Output(refusals, hint) => output_words(refusals, hint),
         Failure::Terminal => {
             Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept").hint(
-                "send them on, as in `eval \"$(kz export --format shell)\"`, or show them with `--reveal`",
+                "send them on, as in `s=$(kz export --format shell) || exit; eval \"$s\"`, or show them with `--reveal`",
             )
         }
         Failure::Publish(error) => publish_words(error),
@@ -266,6 +279,7 @@ fn failed_line(failed: &Failed) -> String {
     let class = class(failed.kind);
     match &failed.origin {
         Some((provider, reference)) => {
+            let reference = literal::reference(reference);
             format!("{} ({provider} `{reference}`) {class}: {}", failed.name, failed.cause)
         }
         None => format!("{} {class}: {}", failed.name, failed.cause),

@@ -6,6 +6,8 @@ use crate::json::quoted;
 use crate::log::{self, Format, escape};
 
 use super::super::explain::Code;
+use super::super::suspects::Suspects;
+use super::Manner;
 
 /// Errors that are said together, in order.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ struct Message {
 }
 
 /// A stretch of a file that is shown.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) file: String,
     /// From 1.
@@ -100,8 +102,9 @@ impl Words {
     }
 
     /// Says all of it, in one write.
-    pub(super) fn say(&self, format: Format) {
-        let said = self.messages.iter().map(|message| match format {
+    pub(super) fn say(&self, manner: &Manner) {
+        let discreet = self.messages.iter().map(|message| message.without(&manner.suspects));
+        let said = discreet.map(|message| match manner.format {
             Format::Text => message.lines(),
             Format::Json => message.object(),
         });
@@ -110,6 +113,20 @@ impl Words {
 }
 
 impl Message {
+    /// The same, with nothing of the command line that may be a credential. Of a configuration, only what an excerpt may
+    /// show has got here.
+    fn without(&self, suspects: &Suspects) -> Self {
+        let hide = |text: &String| suspects.hide(text);
+        Self {
+            code: self.code,
+            text: hide(&self.text),
+            place: self.place.clone(),
+            causes: self.causes.iter().map(|(code, text)| (*code, hide(text))).collect(),
+            hints: self.hints.iter().map(hide).collect(),
+            is_headline: self.is_headline,
+        }
+    }
+
     fn lines(&self) -> String {
         let place = self.place.as_ref();
         let place_words = place

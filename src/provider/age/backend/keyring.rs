@@ -117,10 +117,7 @@ impl<'a> Keyring<'a> {
     fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Held>, Failure> {
         let content = self.places.try_credential(path, LIMIT).map_err(|unreadable| {
             if local_file::may_be_credential(path) {
-                return Failure {
-                    cause: format!("`{named_by}` names no file; it holds what looks like a credential"),
-                    ..unreadable.failure(path)
-                };
+                return local_file::no_path(&format!("`{named_by}`"));
             }
             Failure {
                 cause: format!("`{}`, which `{named_by}` names, {unreadable}", path.display()),

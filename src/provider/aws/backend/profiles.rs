@@ -58,10 +58,7 @@ impl File {
             // Nobody can tell whether there is one in a home that kz's user may not enter.
             (Err(Unreadable::Absent | Unreadable::Denied { owner: None, .. }), None) => Ok(String::new()),
             (Err(unreadable), None) => Err(unreadable.failure(&path)),
-            (Err(_), Some(named)) if local_file::may_be_credential(&path) => Err(Failure::misconfigured(
-                format!("{named} names no file; it holds what looks like a credential"),
-                "put the credential into a file of its own, and name that file",
-            )),
+            (Err(_), Some(named)) if local_file::may_be_credential(&path) => Err(local_file::no_path(named)),
             (Err(unreadable), Some(named)) => Err(Failure {
                 cause: format!("`{}`, which {named} names, {unreadable}", path.display()),
                 ..unreadable.failure(&path)
