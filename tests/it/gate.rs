@@ -194,7 +194,7 @@ fn of_a_path_that_names_no_file_the_place_is_said_and_only_what_is_plainly_a_pat
 /// Every text, path and address of a section, as `NAME = VALUE`, those of each method of `auth` too.
 fn settings(settings: &[Setting], written: &str) -> Vec<String> {
     let of = |setting: &Setting| match setting.kind {
-        Kind::Text | Kind::Path | Kind::Paths | Kind::Address => {
+        Kind::Text | Kind::Path | Kind::Paths | Kind::Address | Kind::AddressOrSocket => {
             vec![format!("{} = {}", setting.name, toml_text(written))]
         }
         Kind::Auth(methods) => {
