@@ -1,5 +1,7 @@
 //! The client against servers that are right and, mostly, wrong.
 
+mod silence;
+
 use rcgen::ExtendedKeyUsagePurpose as Purpose;
 
 use super::testing::{Answer, Authority, Fault, Server, free_port, run};
