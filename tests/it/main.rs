@@ -35,6 +35,8 @@ mod connect;
 mod connect_fake;
 /// kz and a Connect server.
 mod connect_server;
+/// Connections that end, refuse and allow little: everything arrives, at a bounded cost.
+mod connections;
 /// One contract for all providers, and the rows of each.
 mod contract;
 /// What stands in a variable or a setting, and what kz does with it before any library has it.
