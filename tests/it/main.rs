@@ -111,6 +111,8 @@ mod race;
 mod reader;
 /// A set that changes a hundred times under four readers, with exports that are killed.
 mod readers;
+/// Names, beside glibc, in networks of their own.
+mod resolver;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
 /// Thousands of secrets, in counts.
