@@ -24,6 +24,8 @@ mod aws_stage;
 mod canary;
 /// Every user-visible text, whole, from `tests/cases/`.
 mod cases;
+/// What long chains of templates cost a whole command, in instructions.
+mod chains;
 /// What a shell completes.
 mod completions;
 /// Which configuration is found, and which is trusted.
