@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::super::testing::{Authority, Fault, Manual, run};
+use super::super::testing::{Answer, Authority, Fault, Manual, Server, run};
 use super::super::*;
 use super::settings;
 
@@ -139,4 +139,24 @@ fn a_connection_that_has_become_silent_is_left_and_the_next_request_has_another(
             assert_eq!(counts.requests.lock().unwrap().len(), 22);
         });
     }
+}
+
+#[test]
+fn one_connection_of_http_1_that_is_silent_costs_its_own_request_and_no_other() {
+    let (clock, count) = (Manual::new(), AtomicUsize::new(0));
+    let passing = clock.clone();
+    let server = Server::plain(move |_| {
+        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == 100 {
+            passing.advance(31);
+        }
+        if number == 5 { Answer::Hang } else { Answer::json(200, "{}") }
+    });
+    let client = Client::by(&settings(&server.address(), None), clock.shared()).unwrap();
+    let all = run(join_all((0..100).map(|_| client.send(get(&client)))));
+    let lost: Vec<_> = all.into_iter().filter_map(Result::err).collect();
+    // Whoever was asked just then may find the limit over too, but for those there is one connection each.
+    assert!((1..=MOST_CONNECTIONS).contains(&lost.len()), "{lost:?}");
+    assert!(lost.iter().all(|error| *error == Error::Silent(30)), "{lost:?}");
+    assert_eq!(server.lines().len(), 100);
 }
