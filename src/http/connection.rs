@@ -108,11 +108,11 @@ impl Connection {
     /// Sends a request and reads all of the reply, of at most `largest` bytes.
     pub(super) async fn exchange(&mut self, request: Request<Body>, largest: usize) -> Result<Reply, Lost> {
         let protocol = self.protocol();
-        let heard = self.heard.clone();
-        let sent = heard.unless_silent(SILENCE, self.send(request)).await;
+        let ears = self.heard.clone();
+        let sent = ears.unless_silent(SILENCE, self.send(request)).await;
         let response = sent.unwrap_or(Err(Error::Silent(SILENCE.as_secs()).into()))?;
         let (head, body) = response.into_parts();
-        let body = read(&head.headers, body, largest, &heard).await?;
+        let body = read(&head.headers, body, largest, &ears).await?;
         Ok(Reply { status: head.status, protocol, headers: head.headers, body })
     }
 
@@ -172,7 +172,11 @@ async fn read(
     loop {
         let frame = heard.unless_silent(SILENCE, body.frame()).await;
         let Some(frame) = frame.ok_or(Error::Silent(SILENCE.as_secs()))? else { break };
-        let frame = frame.map_err(|error| translate(&error, Error::Truncated))?;
+        let frame = frame.map_err(|error| match translate(&error, Error::Truncated) {
+            // There was an answer, and it was not whole.
+            Error::Closed => Error::Truncated,
+            other => other,
+        })?;
         let Ok(chunk) = frame.into_data() else { continue };
         if content.len() + chunk.len() > largest {
             return Err(too_large());

@@ -60,6 +60,8 @@ mod fake;
 /// The server that the fakes of this process stand on.
 #[path = "../fake_server/mod.rs"]
 mod fake_server;
+/// Servers and proxies that lie, flood and never end.
+mod floods;
 /// A disk that is full, read-only, missing or broken.
 mod full_disk;
 /// A Google Cloud in this process.
