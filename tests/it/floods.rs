@@ -76,9 +76,6 @@ fn attacked(row: &Row, authority: &Authority) -> Option<String> {
         && !stderr.contains(CANARY)
         && !sandbox.path("out").exists()
         && peak <= PEAK;
-    let cause = stderr.lines().find(|line| line.starts_with("caused by: ")).unwrap_or_default();
-    // To be seen with `--nocapture`.
-    println!("{:?} | {} | {peak} KiB | {cause}", row.who, row.what);
     (!is_right).then(|| format!("{:?}: {}: {peak} KiB\n{}", row.who, row.what, run.describe()))
 }
 

@@ -1,5 +1,5 @@
 //! A name server that fails as it is told, over UDP and TCP (RFC 1035), written by hand so that it judges what kz's libraries
-//! write and read. Every name has the addresses 127.0.0.9 and ::1. Runs until its test's process ends.
+//! write and read. Every name has the addresses 127.0.0.9 and `::1`. Runs until its test's process ends.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -105,13 +105,12 @@ impl Question {
 
     fn replies(&self, reply: Reply, is_udp: bool) -> Vec<Vec<u8>> {
         let own = [0xc0, 12];
-        let right = || self.reply(self.id, 0, &self.encoded, &[self.address(&own)]);
+        let right = || reply_of(self.id, 0, &self.encoded, &[self.address(&own)]);
         match reply {
-            Reply::Right | Reply::OtherPort => vec![right()],
-            Reply::Code(code) => vec![self.reply(self.id, u16::from(code), &self.encoded, &[])],
+            Reply::Code(code) => vec![reply_of(self.id, u16::from(code), &self.encoded, &[])],
             Reply::Silence => Vec::new(),
-            Reply::OverTcp if is_udp => vec![self.reply(self.id, 0x200, &self.encoded, &[])],
-            Reply::OverTcp => vec![right()],
+            Reply::OverTcp if is_udp => vec![reply_of(self.id, 0x200, &self.encoded, &[])],
+            Reply::Right | Reply::OtherPort | Reply::OverTcp => vec![right()],
             Reply::OtherNumber => {
                 vec![self.wrong([self.id[0] ^ 1, self.id[1]], &self.encoded), right()]
             }
@@ -123,26 +122,20 @@ impl Question {
             Reply::Chain => {
                 let aliases = [alias(&own, "middle.test"), alias(&name("middle.test"), "end.test")];
                 let records = [&aliases[..], &[self.address(&name("end.test"))]].concat();
-                vec![self.reply(self.id, 0, &self.encoded, &records)]
+                vec![reply_of(self.id, 0, &self.encoded, &records)]
             }
             Reply::Circle => {
                 let aliases = [alias(&own, "middle.test"), alias(&name("middle.test"), &self.name)];
-                vec![self.reply(self.id, 0, &self.encoded, &aliases)]
+                vec![reply_of(self.id, 0, &self.encoded, &aliases)]
             }
-            Reply::DeadAlias => vec![self.reply(self.id, 0, &self.encoded, &[alias(&own, "gone.test")])],
+            Reply::DeadAlias => vec![reply_of(self.id, 0, &self.encoded, &[alias(&own, "gone.test")])],
         }
     }
 
     /// A reply that leads elsewhere.
     fn wrong(&self, id: [u8; 2], question: &[u8]) -> Vec<u8> {
         let elsewhere = if self.of == A { record(&[0xc0, 12], A, &[127, 6, 6, 6]) } else { Vec::new() };
-        self.reply(id, 0, question, &[elsewhere])
-    }
-
-    fn reply(&self, id: [u8; 2], flags: u16, question: &[u8], records: &[Vec<u8>]) -> Vec<u8> {
-        let count = records.iter().filter(|record| !record.is_empty()).count();
-        let counts = [0, 1, 0, u8::try_from(count).expect("few"), 0, 0, 0, 0];
-        [&id[..], &(0x8180 | flags).to_be_bytes(), &counts, question, &records.concat()].concat()
+        reply_of(id, 0, question, &[elsewhere])
     }
 
     fn address(&self, owner: &[u8]) -> Vec<u8> {
@@ -151,6 +144,12 @@ impl Question {
             _ => record(owner, A, &[127, 0, 0, 9]),
         }
     }
+}
+
+fn reply_of(id: [u8; 2], flags: u16, question: &[u8], records: &[Vec<u8>]) -> Vec<u8> {
+    let count = records.iter().filter(|record| !record.is_empty()).count();
+    let counts = [0, 1, 0, u8::try_from(count).expect("few"), 0, 0, 0, 0];
+    [&id[..], &(0x8180 | flags).to_be_bytes(), &counts, question, &records.concat()].concat()
 }
 
 fn name(text: &str) -> Vec<u8> {
