@@ -97,7 +97,8 @@ demo-1password: ## the Compose example with a Connect server, likewise
 check: ## formatting, lints, dependency rules, module graph
 	@cargo fmt --check
 	@cargo fmt --check --manifest-path fuzz/Cargo.toml
-	@cargo clippy $(FAST) --all-targets -- -D warnings
+	@# By name too: `--all-targets` leaves out what is `test = false`, as the bench is.
+	@cargo clippy $(FAST) --all-targets --test '*' -- -D warnings
 	@cargo deny --log-level error check bans licenses sources
 	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
 

@@ -4,6 +4,7 @@
 //! Invariants: a body is wiped where it is dropped; silence and size have limits; nothing is decompressed.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -15,9 +16,11 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::dial::Stream;
-use super::error::{Error, is_untouched, translate};
+use super::error::{Begun, Error, begun, translate};
+use super::heard::Heard;
 use super::pool::Line;
 use super::{Protocol, Reply, SILENCE};
+use crate::patience::Clock;
 use crate::secret::Secret;
 use crate::size::Size;
 
@@ -31,7 +34,12 @@ pub(super) type Body = Full<Bytes>;
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// A connection, to send requests by.
-pub(super) enum Connection {
+pub(super) struct Connection {
+    sender: Sender,
+    heard: Heard,
+}
+
+enum Sender {
     Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),
 }
@@ -39,13 +47,12 @@ pub(super) enum Connection {
 /// An exchange that led to no reply.
 pub(super) struct Lost {
     pub(super) error: Error,
-    /// Whether the server has certainly not begun with the request.
-    pub(super) is_untouched: bool,
+    pub(super) begun: Begun,
 }
 
 impl From<Error> for Lost {
     fn from(error: Error) -> Self {
-        Self { error, is_untouched: false }
+        Self { error, begun: Begun::Perhaps }
     }
 }
 
@@ -53,44 +60,50 @@ impl From<Error> for Lost {
 pub(super) type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Connection {
-    /// Begins to speak HTTP.
-    pub(super) async fn begin(stream: Stream, protocol: Protocol) -> Result<(Self, Life), Error> {
+    /// Begins to speak HTTP. By `clock` it is told how long the server is silent.
+    pub(super) async fn begin(
+        stream: Stream,
+        protocol: Protocol,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Self, Life), Error> {
         let failed = |error: hyper::Error| translate(&error, Error::Other);
-        let stream = TokioIo::new(stream);
-        Ok(match protocol {
+        let heard = Heard::new(clock);
+        let (sender, life): (_, Life) = match protocol {
             Protocol::Http1 => {
-                let (sender, connection) = http1::handshake(stream).await.map_err(failed)?;
-                (Self::Http1(sender), Box::pin(async { drop(connection.await) }))
+                let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+                (Sender::Http1(sender), Box::pin(async { drop(connection.await) }))
             }
             Protocol::Http2 => {
+                let stream = TokioIo::new(heard.listen(stream));
                 let handshake = http2::handshake(TokioExecutor::new(), stream);
                 let (sender, connection) = handshake.await.map_err(failed)?;
-                (Self::Http2(sender), Box::pin(async { drop(connection.await) }))
+                (Sender::Http2(sender), Box::pin(async { drop(connection.await) }))
             }
-        })
+        };
+        Ok((Self { sender, heard }, life))
     }
 
     pub(super) fn protocol(&self) -> Protocol {
-        match self {
-            Self::Http1(_) => Protocol::Http1,
-            Self::Http2(_) => Protocol::Http2,
+        match self.sender {
+            Sender::Http1(_) => Protocol::Http1,
+            Sender::Http2(_) => Protocol::Http2,
         }
     }
 
     /// Whether it takes the next request now.
     pub(super) fn is_ready(&self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.is_ready(),
-            Self::Http2(sender) => sender.is_ready(),
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_ready(),
+            Sender::Http2(sender) => sender.is_ready(),
         }
     }
 
     /// Waits until it takes the next request; `false` when it takes none any more.
     pub(super) async fn settles(&mut self) -> bool {
         let ready = async {
-            match self {
-                Self::Http1(sender) => sender.ready().await.is_ok(),
-                Self::Http2(sender) => sender.ready().await.is_ok(),
+            match &mut self.sender {
+                Sender::Http1(sender) => sender.ready().await.is_ok(),
+                Sender::Http2(sender) => sender.ready().await.is_ok(),
             }
         };
         timeout(SETTLING, ready).await.unwrap_or(false)
@@ -99,51 +112,59 @@ impl Connection {
     /// Sends a request and reads all of the reply, of at most `largest`.
     pub(super) async fn exchange(&mut self, request: Request<Body>, largest: Size) -> Result<Reply, Lost> {
         let protocol = self.protocol();
-        let sent = timeout(SILENCE, self.send(request)).await;
+        let ears = self.heard.clone();
+        let sent = ears.unless_silent(SILENCE, self.send(request)).await;
         let response = sent.unwrap_or(Err(Error::Silent(SILENCE.as_secs()).into()))?;
         let (head, body) = response.into_parts();
-        let body = read(&head.headers, body, largest).await?;
+        let body = read(&head.headers, body, largest, &ears).await?;
         Ok(Reply { status: head.status, protocol, headers: head.headers, body })
     }
 
     async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Lost> {
-        let sent = match self {
-            Self::Http1(sender) => {
+        let sent = match &mut self.sender {
+            Sender::Http1(sender) => {
                 if sender.ready().await.is_err() {
-                    return Err(Lost { error: Error::Closed, is_untouched: true });
+                    return Err(Lost { error: Error::Closed, begun: Begun::Not });
                 }
                 sender.try_send_request(request).await
             }
-            Self::Http2(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender) => sender.try_send_request(request).await,
         };
         sent.map_err(|mut error| {
             let was_kept = error.take_message().is_some();
             let error = error.into_error();
-            Lost {
-                is_untouched: was_kept || is_untouched(&error),
-                error: translate(&error, if was_kept { Error::Closed } else { Error::Other }),
+            if was_kept {
+                return Lost { error: translate(&error, Error::Closed), begun: Begun::Not };
             }
+            Lost { error: translate(&error, Error::Other), begun: begun(&error) }
         })
     }
 }
 
 impl Line for Connection {
     fn share(&self) -> Option<Self> {
-        match self {
-            Self::Http1(_) => None,
-            Self::Http2(sender) => Some(Self::Http2(sender.clone())),
+        match &self.sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(sender) => {
+                Some(Self { sender: Sender::Http2(sender.clone()), heard: self.heard.clone() })
+            }
         }
     }
 
     fn is_closed(&self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.is_closed(),
-            Self::Http2(sender) => sender.is_closed(),
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
         }
     }
 }
 
-async fn read(headers: &HeaderMap, mut body: Incoming, largest: Size) -> Result<Secret, Error> {
+async fn read(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    largest: Size,
+    heard: &Heard,
+) -> Result<Secret, Error> {
     let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| !is_plain(value)) {
         return Err(Error::Compressed);
@@ -154,9 +175,13 @@ async fn read(headers: &HeaderMap, mut body: Incoming, largest: Size) -> Result<
     }
     let mut content = Zeroizing::new(Vec::with_capacity(announced.bytes().min(ROOM)));
     loop {
-        let frame = timeout(SILENCE, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| Error::Silent(SILENCE.as_secs()))? else { break };
-        let frame = frame.map_err(|error| translate(&error, Error::Truncated))?;
+        let frame = heard.unless_silent(SILENCE, body.frame()).await;
+        let Some(frame) = frame.ok_or(Error::Silent(SILENCE.as_secs()))? else { break };
+        let frame = frame.map_err(|error| match translate(&error, Error::Truncated) {
+            // There was an answer, and it was not whole.
+            Error::Closed => Error::Truncated,
+            other => other,
+        })?;
         let Ok(chunk) = frame.into_data() else { continue };
         if content.len() + chunk.len() > largest.bytes() {
             return Err(Error::TooLarge(largest));

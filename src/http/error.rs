@@ -172,15 +172,26 @@ pub(super) fn translate(error: &(dyn StdError + 'static), otherwise: Error) -> E
     chain(error).find_map(known).unwrap_or(otherwise)
 }
 
-/// Whether a server has certainly not begun with a request: it refused the stream, or ended the connection in
-/// good order before this stream (RFC 9113, 6.8 and 8.7).
-pub(super) fn is_untouched(error: &(dyn StdError + 'static)) -> bool {
+/// How far a server has come with a request that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// It refused this one, and the connection goes on (RFC 9113, 8.7).
+    Refused,
+    /// The connection ended, in good order, before this one (RFC 9113, 6.8).
+    Not,
+    /// Nobody knows.
+    Perhaps,
+}
+
+/// How far a server has come, as far as the error tells.
+pub(super) fn begun(error: &(dyn StdError + 'static)) -> Begun {
     let error = chain(error).find_map(|error| error.downcast_ref::<h2::Error>());
-    error.is_some_and(|error| {
-        let said = |reason| error.is_remote() && error.reason() == Some(reason);
-        (error.is_reset() && said(h2::Reason::REFUSED_STREAM))
-            || (error.is_go_away() && said(h2::Reason::NO_ERROR))
-    })
+    let Some(error) = error.filter(|error| error.is_remote()) else { return Begun::Perhaps };
+    match error.reason() {
+        Some(h2::Reason::REFUSED_STREAM) if error.is_reset() => Begun::Refused,
+        Some(h2::Reason::NO_ERROR) if error.is_go_away() => Begun::Not,
+        _ => Begun::Perhaps,
+    }
 }
 
 /// An error and its causes. What an [`io::Error`] wraps is one, though it does not say so itself.

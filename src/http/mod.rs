@@ -9,6 +9,7 @@ mod connection;
 mod dial;
 mod distance;
 mod error;
+mod heard;
 mod pool;
 mod proxy;
 mod resolver;
@@ -24,6 +25,7 @@ mod verifier;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
@@ -32,11 +34,13 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
 
+use crate::patience::{Clock, Real};
 use crate::secret::Secret;
 use crate::size::Size;
 pub use address::{Address, Invalid};
 use connection::{Body, Connection};
 use distance::Distance;
+use error::Begun;
 pub use error::Error;
 use pool::{Opening, Pool, Taken};
 pub use proxy::Proxies;
@@ -54,8 +58,8 @@ pub const MOST_CONNECTIONS: usize = 32;
 /// The largest reply of a service none of whose replies is so large.
 pub const LARGEST_REPLY: Size = Size::mebibytes(16);
 
-/// How often a request is sent again over connections that have carried no reply yet. Over those that have,
-/// there is no limit: each of them has brought somebody on.
+/// How often a request is sent again while nobody has a reply. There is no limit while somebody has, nor over
+/// connections that had carried replies before they ended: each of those is lost but once.
 const AGAIN: usize = 3;
 /// Who kz is.
 const USER_AGENT: &str = concat!("kz/", env!("CARGO_PKG_VERSION"));
@@ -119,6 +123,8 @@ pub struct Client {
     origin: String,
     largest_reply: Size,
     pool: Pool<Connection>,
+    /// How many replies there have been.
+    replies: AtomicU64,
 }
 
 impl fmt::Debug for Client {
@@ -130,6 +136,11 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client with these settings. Reads the system's certificates; contacts nobody.
     pub fn new(settings: &Settings) -> Result<Self, Unbuilt> {
+        Self::by(settings, Arc::new(Real))
+    }
+
+    /// The same, by this clock: it tells how long a server is silent.
+    fn by(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, Unbuilt> {
         let Settings { address, roots, identity, server_name, proxies, largest_reply } = settings;
         let proxy = proxies.on_the_way_to(address).map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy));
         let proxy = proxy.transpose()?;
@@ -144,13 +155,13 @@ impl Client {
         let tls = is_encrypted.then(|| trust::config(roots, identity.as_ref()).map(Arc::new)).transpose()?;
         let origin = named.origin();
         let distance = Distance::new(MOST_CONNECTIONS);
-        let route = Arc::new(Route { address: address.clone(), named, proxy, tls, distance });
+        let route = Arc::new(Route { address: address.clone(), named, proxy, tls, distance, clock });
         let (opened, measured) = (Arc::clone(&route), Arc::clone(&route));
         let most = move || measured.distance.connections();
         let pool = Pool::new(most, move |opening| {
             tokio::spawn(open(Arc::clone(&opened), opening));
         });
-        Ok(Self { route, origin, largest_reply: *largest_reply, pool })
+        Ok(Self { route, origin, largest_reply: *largest_reply, pool, replies: AtomicU64::new(0) })
     }
 
     /// The server's address, as it was given.
@@ -198,7 +209,7 @@ impl Client {
     /// begun with, since its connection ended before, is sent again over another at once.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
         let request = request.map(Bytes::from);
-        let mut again = 0;
+        let (mut again, mut replies) = (0, 0);
         loop {
             let mut taken = self.pool.take().await?;
             let line = taken.line().ok_or(Error::Other)?;
@@ -207,18 +218,28 @@ impl Client {
             let lost = match line.exchange(ready, self.largest_reply).await {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
+                    self.replies.fetch_add(1, Ordering::Relaxed);
                     keep(taken);
                     return self.route.proxy_status(reply.status).map_or(Ok(reply), Err);
                 }
                 Err(lost) => lost,
             };
-            let has_carried = taken.has_carried();
+            let (has_carried, begun) = (taken.has_carried(), lost.begun);
             // A connection that was idle: the server ended it when the request was on its way (RFC 9110, 9.2.2).
             let may_be_repeated = request.method().is_safe() && lost.error == Error::Closed && has_carried;
-            if !(lost.is_untouched || may_be_repeated) || (again >= AGAIN && !has_carried) {
+            // Others may still be under way over it, but nobody is to be sent after them.
+            let has_ended = begun == Begun::Not || matches!(lost.error, Error::Closed | Error::Silent(_));
+            if has_ended && begun != Begun::Refused {
+                taken.retire();
+            }
+            let before = std::mem::replace(&mut replies, self.replies.load(Ordering::Relaxed));
+            if replies > before {
+                again = 0;
+            }
+            let is_used_up = has_carried && begun != Begun::Refused;
+            if !(begun != Begun::Perhaps || may_be_repeated) || (again >= AGAIN && !is_used_up) {
                 return Err(lost.error);
             }
-            taken.retire();
             again += 1;
         }
     }
@@ -252,7 +273,7 @@ impl Client {
 async fn open(route: Arc<Route>, opening: Opening<Connection>) {
     let begun = async {
         let (stream, protocol) = route.open().await?;
-        Connection::begin(stream, protocol).await
+        Connection::begin(stream, protocol, &route.clock).await
     };
     match timeout(CONNECT, begun).await.unwrap_or(Err(Error::ConnectTime(CONNECT.as_secs()))) {
         Err(error) => opening.failed(&error),

@@ -20,6 +20,7 @@ use super::distance::Distance;
 use super::error::{Error, Named, translate};
 use super::proxy::Proxy;
 use super::{Protocol, USER_AGENT};
+use crate::patience::Clock;
 
 /// HTTP/2's name in TLS.
 const H2: &[u8] = b"h2";
@@ -34,6 +35,8 @@ pub(super) struct Route {
     pub(super) tls: Option<Arc<ClientConfig>>,
     /// How far it is.
     pub(super) distance: Distance,
+    /// By which it is told how long the server is silent.
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Route {

@@ -7,6 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -17,6 +19,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+use crate::patience::{Clock, Sleep};
 
 /// What a server does with a request.
 pub(crate) enum Answer {
@@ -333,4 +337,41 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let result = runtime.block_on(future);
     runtime.shutdown_background();
     result
+}
+
+/// A clock that goes when a test says so. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Manual(Arc<Mutex<(Instant, Vec<Waker>)>>);
+
+impl Manual {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new((Instant::now(), Vec::new()))))
+    }
+
+    pub(crate) fn shared(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clone())
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        let mut state = self.0.lock().unwrap();
+        state.0 += Duration::from_secs(seconds);
+        state.1.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Clock for Manual {
+    fn now(&self) -> Instant {
+        self.0.lock().unwrap().0
+    }
+
+    fn pause(&self, until: Instant) -> Sleep<'_> {
+        Box::pin(std::future::poll_fn(move |context| {
+            let mut state = self.0.lock().unwrap();
+            if state.0 >= until {
+                return Poll::Ready(());
+            }
+            state.1.push(context.waker().clone());
+            Poll::Pending
+        }))
+    }
 }

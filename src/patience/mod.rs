@@ -129,7 +129,8 @@ type Met<E> = (E, Concern, Option<Duration>);
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The real clock. Needs a runtime with time.
-struct Real;
+#[derive(Clone, Copy, Debug)]
+pub struct Real;
 
 impl Clock for Real {
     fn now(&self) -> Instant {

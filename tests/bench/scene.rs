@@ -27,21 +27,19 @@ struct Cost {
     connections: usize,
 }
 
+/// What kz is told of a backend: variables, given the backend and its URL behind the relay.
+type Variables<B> = fn(&Fake<B>, String) -> Vec<(&'static str, String)>;
+
 /// A backend with secrets, and what kz is told of it.
 pub(crate) struct Scene<B: Backend> {
     scheme: &'static str,
     pub(crate) fake: Fake<B>,
     pub(crate) sandbox: Sandbox,
-    /// Variables, given the backend and its URL behind the relay.
-    variables: fn(&Fake<B>, String) -> Vec<(&'static str, String)>,
+    variables: Variables<B>,
 }
 
 impl<B: Backend> Scene<B> {
-    pub(crate) fn new(
-        transport: Transport,
-        config: &str,
-        variables: fn(&Fake<B>, String) -> Vec<(&'static str, String)>,
-    ) -> Self {
+    pub(crate) fn new(transport: Transport, config: &str, variables: Variables<B>) -> Self {
         let scheme = if transport == Transport::Plain { "http" } else { "https" };
         let scene =
             Self { scheme, fake: Fake::start(transport), sandbox: Sandbox::with_config(config), variables };

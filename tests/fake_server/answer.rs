@@ -1,5 +1,7 @@
 //! What becomes of a request: recorded, held, answered by the backend or as the script says.
 
+use std::error::Error;
+use std::fmt::{self, Display};
 use std::io;
 use std::sync::Arc;
 
@@ -12,6 +14,32 @@ use super::body::{Body, half, huge, pieces, whole};
 use super::script::{self, Act};
 use super::{Backend, Protocol, Reply, Request, Seen, Shared};
 
+/// A reply, or how the connection or the stream ends.
+type Answered = Result<Response<Body>, Broken>;
+
+/// How a connection or a stream ends without a reply.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    Connection(io::Error),
+    Stream(h2::Error),
+}
+
+impl Display for Broken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("it breaks as the script says")
+    }
+}
+
+impl Error for Broken {
+    /// By which hyper knows how to end a stream.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connection(error) => Some(error),
+            Self::Stream(error) => Some(error),
+        }
+    }
+}
+
 /// Who is at the other end of a connection.
 pub(crate) struct Client<B> {
     pub(crate) connection: usize,
@@ -20,10 +48,11 @@ pub(crate) struct Client<B> {
 }
 
 impl<B: Backend> Client<B> {
-    pub(crate) async fn handle(&self, request: hyper::Request<Incoming>) -> io::Result<Response<Body>> {
+    pub(crate) async fn handle(&self, request: hyper::Request<Incoming>) -> Answered {
         let (head, body) = request.into_parts();
         let protocol = if head.version == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 };
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let body =
+            body.collect().await.map_err(|error| Broken::Connection(io::Error::other(error)))?.to_bytes();
         let request = Request::new(head, body.to_vec(), self.certificate.clone());
         let name = B::name(&request);
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
@@ -60,7 +89,7 @@ impl<B: Backend> Client<B> {
         }
     }
 
-    async fn perform(&self, act: Act, request: &Request) -> io::Result<Response<Body>> {
+    async fn perform(&self, act: Act, request: &Request) -> Answered {
         let right = |body: &dyn Fn(Bytes) -> Body| {
             let reply = self.shared.backend().answer(request);
             Ok(response(reply.status, &reply.headers, body(reply.body.into())))
@@ -73,7 +102,12 @@ impl<B: Backend> Client<B> {
                 Ok(respond(headers.fold(reply, |reply, (name, value)| reply.with(name, value))))
             }
             Act::Hang => std::future::pending().await,
-            Act::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            Act::Reset => Err(Broken::Connection(io::ErrorKind::ConnectionReset.into())),
+            Act::Refuse => Err(Broken::Stream(h2::Reason::REFUSED_STREAM.into())),
+            Act::With(name, value) => {
+                let reply = self.shared.backend().answer(request);
+                Ok(respond(reply.with(name, value)))
+            }
             Act::Text(text) => Ok(json(whole(Bytes::from_static(text.as_bytes())))),
             Act::Truncate => right(&|text| whole(text.slice(..text.len() / 2))),
             Act::Slow(pause) => right(&|text| pieces(text, pause)),

@@ -2,17 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::Client;
+use super::frames::Passage;
+use super::manners::{Ending, Ends};
 use super::tls::{Authority, Flaw};
 use super::{Backend, Doors, Shared};
 
@@ -123,17 +126,40 @@ async fn speak<S, B: Backend>(stream: S, client: Client<B>, http2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let client = Arc::new(client);
+    let (manners, handled) = (client.shared.manners, Arc::new(AtomicUsize::new(0)));
+    let (shared, client, counted) = (Arc::clone(&client.shared), Arc::new(client), Arc::clone(&handled));
+    let gentle = if let Some(Ends::GoAwayGently(most)) = manners.ends { most } else { usize::MAX };
+    let enough = Arc::new(Notify::new());
+    let told = Arc::clone(&enough);
     let service = service_fn(move |request| {
-        let client = Arc::clone(&client);
-        async move { client.handle(request).await }
+        let (client, counted, told) = (Arc::clone(&client), Arc::clone(&counted), Arc::clone(&told));
+        async move {
+            let response = client.handle(request).await;
+            if counted.fetch_add(1, Ordering::SeqCst) + 1 == gentle {
+                told.notify_one();
+            }
+            response
+        }
     });
-    let stream = TokioIo::new(stream);
     // A connection that the client or the script ends is no failure of the fake.
     if http2 {
+        let (near, far) = tokio::io::duplex(1 << 20);
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = builder.max_concurrent_streams(STREAMS).serve_connection(stream, service).await;
+        builder.max_concurrent_streams(manners.streams.unwrap_or(STREAMS));
+        let mut served = Box::pin(builder.serve_connection(TokioIo::new(far), service));
+        tokio::spawn(async move {
+            if let Either::Left(_) = select(std::pin::pin!(enough.notified()), served.as_mut()).await {
+                served.as_mut().graceful_shutdown();
+                let _ = served.await;
+            }
+        });
+        let beyond = Passage::new(manners).pass(stream, near).await;
+        shared.record().beyond += beyond;
     } else {
-        let _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+        let limit = Ends::unannounced(manners.ends).unwrap_or(usize::MAX);
+        let stream = TokioIo::new(Ending::new(stream, handled, limit));
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        // What is read may be at its end while a reply is written.
+        let _ = builder.half_close(limit < usize::MAX).serve_connection(stream, service).await;
     }
 }

@@ -12,6 +12,8 @@
     reason = "each test binary uses its part, and a test may fail"
 )]
 
+/// How connections are treated.
+pub mod manners;
 /// A real round-trip time before any server.
 pub mod relay;
 /// Failures by script.
@@ -23,6 +25,7 @@ pub mod tls;
 
 mod answer;
 mod body;
+mod frames;
 mod listen;
 mod reply;
 mod request;
@@ -35,6 +38,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 pub use listen::Transport;
+use manners::Manners;
 pub use reply::Reply;
 pub use request::Request;
 use script::Rule;
@@ -88,6 +92,7 @@ pub(crate) struct Shared<B> {
     record: Mutex<seen::Record>,
     /// Counts the releases; requests are held while `holding`.
     gate: watch::Sender<u64>,
+    manners: Manners,
 }
 
 impl<B> Shared<B> {
@@ -103,20 +108,25 @@ impl<B> Shared<B> {
 impl<B: Backend> Fake<B> {
     /// Listens on 127.0.0.1, with a certificate for that address and `localhost` where there is TLS.
     pub fn start(transport: Transport) -> Self {
-        Self::started(transport, Flaw::None, Doors::Open)
+        Self::mannered(transport, Manners::default())
+    }
+
+    /// It treats connections so.
+    pub fn mannered(transport: Transport, manners: Manners) -> Self {
+        Self::started(transport, Flaw::None, Doors::Open, manners)
     }
 
     /// Its certificate has a flaw.
     pub fn flawed(transport: Transport, flaw: Flaw) -> Self {
-        Self::started(transport, flaw, Doors::Open)
+        Self::started(transport, flaw, Doors::Open, Manners::default())
     }
 
     /// Refuses connections until it is opened. Nobody else gets its port meanwhile.
     pub fn closed(transport: Transport) -> Self {
-        Self::started(transport, Flaw::None, Doors::Closed)
+        Self::started(transport, Flaw::None, Doors::Closed, Manners::default())
     }
 
-    fn started(transport: Transport, flaw: Flaw, doors: Doors) -> Self {
+    fn started(transport: Transport, flaw: Flaw, doors: Doors, manners: Manners) -> Self {
         let authority = Authority::new();
         let acceptor = transport.acceptor(&authority, flaw);
         let shared = Arc::new(Shared {
@@ -124,6 +134,7 @@ impl<B: Backend> Fake<B> {
             rules: Mutex::default(),
             record: Mutex::default(),
             gate: watch::Sender::new(0),
+            manners,
         });
         let doors = watch::Sender::new(doors);
         let (tell, told) = std::sync::mpsc::channel();
@@ -181,6 +192,11 @@ impl<B: Backend> Fake<B> {
     /// How many connections were accepted, whatever became of them.
     pub fn connections(&self) -> usize {
         self.shared.record().connections
+    }
+
+    /// How many streams were begun beyond a limit that the client had taken note of.
+    pub fn beyond(&self) -> usize {
+        self.shared.record().beyond
     }
 
     /// The file in /proc that says whether its only thread sleeps.

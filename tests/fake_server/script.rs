@@ -34,6 +34,10 @@ pub enum Act {
     Break,
     /// The connection breaks before any answer.
     Reset,
+    /// The stream is refused, as one that the server has not begun with (HTTP/2).
+    Refuse,
+    /// The right answer with another header.
+    With(&'static str, &'static str),
     /// A well-formed document with one value of so many bytes.
     Huge(usize),
     /// The same, compressed, whether or not the client takes that.

@@ -27,4 +27,5 @@ pub(crate) struct Record {
     pub(crate) requests: Vec<Seen>,
     pub(crate) holding: bool,
     pub(crate) held: usize,
+    pub(crate) beyond: usize,
 }

@@ -24,6 +24,8 @@ mod aws_stage;
 mod canary;
 /// Every user-visible text, whole, from `tests/cases/`.
 mod cases;
+/// What long chains of templates cost a whole command, in instructions.
+mod chains;
 /// What a shell completes.
 mod completions;
 /// Which configuration is found, and which is trusted.
@@ -35,6 +37,8 @@ mod connect;
 mod connect_fake;
 /// kz and a Connect server.
 mod connect_server;
+/// Connections that end, refuse and allow little: everything arrives, at a bounded cost.
+mod connections;
 /// One contract for all providers, and the rows of each.
 mod contract;
 /// What stands in a variable or a setting, and what kz does with it before any library has it.
@@ -56,6 +60,8 @@ mod fake;
 /// The server that the fakes of this process stand on.
 #[path = "../fake_server/mod.rs"]
 mod fake_server;
+/// Servers and proxies that lie, flood and never end.
+mod floods;
 /// Whoever answers in a backend's stead is not believed, and not repeated.
 mod foreign_answers;
 /// A disk that is full, read-only, missing or broken.
@@ -117,6 +123,8 @@ mod race;
 mod reader;
 /// A set that changes a hundred times under four readers, with exports that are killed.
 mod readers;
+/// Names, beside glibc, in networks of their own.
+mod resolver;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
 /// Thousands of secrets, in counts.
