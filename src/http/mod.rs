@@ -55,8 +55,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 /// How many connections to one server there are at most.
 pub const MOST_CONNECTIONS: usize = 32;
-/// The largest reply of a service none of whose replies is so large.
-pub const LARGEST_REPLY: Size = Size::mebibytes(16);
 
 /// How often a request is sent again while nobody has a reply. There is no limit while somebody has, nor over
 /// connections that had carried replies before they ended: each of those is lost but once.

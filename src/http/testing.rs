@@ -21,6 +21,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::patience::{Clock, Sleep};
+use crate::size::Size;
 
 /// What a server does with a request.
 pub(crate) enum Answer {
@@ -41,6 +42,9 @@ impl Answer {
         Self::Reply(status, "", body.into())
     }
 }
+
+/// The largest reply that clients of tests take.
+pub(crate) const LARGEST_REPLY: Size = Size::mebibytes(16);
 
 /// The first byte of a client that speaks TLS.
 const TLS_HANDSHAKE: u8 = 22;

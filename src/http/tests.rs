@@ -5,7 +5,7 @@ mod silence;
 
 use rcgen::ExtendedKeyUsagePurpose as Purpose;
 
-use super::testing::{Answer, Authority, Fault, Server, free_port, run};
+use super::testing::{Answer, Authority, Fault, LARGEST_REPLY, Server, free_port, run};
 use super::*;
 
 fn settings(address: &str, authority: Option<&Authority>) -> Settings {

@@ -148,7 +148,7 @@ mod tests {
             identity: None,
             server_name: None,
             proxies: Proxies::default(),
-            largest_reply: crate::http::LARGEST_REPLY,
+            largest_reply: crate::http::testing::LARGEST_REPLY,
         };
         let client = Client::new(&settings).unwrap();
         let request = ::http::Request::get(format!("{}/", client.origin())).body(Vec::new()).unwrap();

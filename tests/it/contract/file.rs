@@ -25,7 +25,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
         }
         Situation::Huge => {
             let file = std::fs::File::create(sandbox.path("source")).expect("a file");
-            file.set_len(17 << 20).expect("room");
+            file.set_len(65 << 20).expect("room");
             return Row::Scene(scene.words(&["more than"]));
         }
         Situation::Fields => {

@@ -61,7 +61,8 @@ impl Situation {
             Absent => "absent",
             Denied => "denied",
             Unreachable | Deadline => "unreachable",
-            Malformed | Huge => "malformed",
+            Malformed => "malformed",
+            Huge => "too large",
         }
     }
 }

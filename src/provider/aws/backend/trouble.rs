@@ -142,7 +142,10 @@ impl Trouble {
 
     fn last_word(&self, subject: &str) -> Failure {
         let (kind, cause) = match (self, self.class()) {
-            (Self::Connection(http::Error::TooLarge(_) | http::Error::Compressed), _) => {
+            (Self::Connection(http::Error::TooLarge(_)), _) => {
+                return Failure::too_large(format!("{subject}: {self}"));
+            }
+            (Self::Connection(http::Error::Compressed), _) => {
                 (FailureKind::Malformed, format!("{subject}: {self}"))
             }
             (Self::Connection(_), _) => (FailureKind::Unreachable, format!("{subject}: {self}")),

@@ -23,6 +23,7 @@ use crate::http::{self, Address, Client, Proxies, Reply, Roots, Unbuilt};
 use crate::log::Log;
 use crate::provider::Terms;
 use crate::provider::lanes::Lanes;
+use crate::size::Size;
 
 use super::codes::{self, Code};
 
@@ -39,6 +40,7 @@ struct Inner {
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
     first: SetOnce<Arc<Client>>,
     lanes: Lanes,
+    largest_reply: Size,
     last: Mutex<Option<Exchange>>,
 }
 
@@ -68,6 +70,7 @@ impl Wire {
             clients: Mutex::default(),
             first: SetOnce::new(),
             lanes: Lanes::ahead(terms),
+            largest_reply: terms.max_document_size,
             last: Mutex::default(),
         }))
     }
@@ -106,7 +109,7 @@ impl Wire {
             identity: None,
             server_name: None,
             proxies: if local { Proxies::default() } else { self.0.proxies.clone() },
-            largest_reply: http::LARGEST_REPLY,
+            largest_reply: self.0.largest_reply,
         })?);
         self.0.lanes.open(&client);
         clients.insert(address.origin(), Arc::clone(&client));

@@ -159,13 +159,15 @@ mod tests {
     use crate::http::testing::{Answer, Server, free_port, run};
     use crate::http::{Proxies, Roots};
     use crate::patience::testing::{Virtual, after};
+    use crate::provider::Terms;
 
     const GRANTED: &str = r#"{"access_token": "example", "expires_in": 3599}"#;
 
     /// The token of a server that no variable names, as the usual one is.
     fn token(port: u16, clock: &Virtual) -> Result<Option<Secret>, Failure> {
         let address = Address::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-        let wire = Wire::new(Roots::Only(Vec::new()), Proxies::default(), clock.patience(60, 1.0));
+        let terms = Terms { patience: clock.patience(60, 1.0), ..Terms::default() };
+        let wire = Wire::new(Roots::Only(Vec::new()), Proxies::default(), &terms);
         run(Metadata { address, named: false }.token(&wire))
     }
 

@@ -114,7 +114,7 @@ impl Gcp {
     fn begin(&self) -> Result<Begun, Failure> {
         let source = self.opener.choose()?;
         let proxies = self.opener.way.proxies.clone();
-        Ok(Begun { source, wire: Wire::new(self.opener.roots()?, proxies, self.terms.patience.clone()) })
+        Ok(Begun { source, wire: Wire::new(self.opener.roots()?, proxies, &self.terms) })
     }
 
     /// Every version, in every location at once.
@@ -143,6 +143,7 @@ impl Gcp {
             self.opener.address(location)?,
             self.opener.roots()?,
             self.opener.way.proxies.clone(),
+            self.opener.way.largest_reply,
         )?;
         let place = Arc::new(Place::new(client, identity.clone(), &self.terms));
         places.insert(location.map(str::to_owned), Arc::clone(&place));

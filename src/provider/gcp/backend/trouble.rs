@@ -173,7 +173,10 @@ impl Trouble {
     /// The failure of whoever asked `server`, once for all.
     pub(super) fn last_word(&self, server: &str) -> Failure {
         let (kind, cause) = match (self, self.class()) {
-            (Self::Connection(http::Error::TooLarge(_) | http::Error::Compressed), _) => {
+            (Self::Connection(http::Error::TooLarge(_)), _) => {
+                return Failure::too_large(format!("{server}: {self}"));
+            }
+            (Self::Connection(http::Error::Compressed), _) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
             (Self::Connection(_), _) => (FailureKind::Unreachable, format!("{server}: {self}")),

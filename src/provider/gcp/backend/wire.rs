@@ -12,8 +12,9 @@ use ::http::{HeaderValue, Request, header};
 
 use crate::http::{self, Address, Client, Proxies, Reply, Roots, retry_after};
 use crate::patience::{Attempt, GaveUp, Patience};
-use crate::provider::Failure;
+use crate::provider::{Failure, Terms};
 use crate::secret::Secret;
+use crate::size::Size;
 
 use super::credentials::Endpoint;
 use super::trouble::Trouble;
@@ -42,12 +43,14 @@ pub(super) struct Wire {
     roots: Roots,
     proxies: Proxies,
     pub(super) patience: Patience,
+    largest_reply: Size,
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
 }
 
 impl Wire {
-    pub(super) fn new(roots: Roots, proxies: Proxies, patience: Patience) -> Self {
-        Self { roots, proxies, patience, clients: Mutex::default() }
+    pub(super) fn new(roots: Roots, proxies: Proxies, terms: &Terms) -> Self {
+        let Terms { patience, max_document_size, .. } = terms.clone();
+        Self { roots, proxies, patience, largest_reply: max_document_size, clients: Mutex::default() }
     }
 
     /// A client of this server. Says that it is asked, once.
@@ -58,7 +61,7 @@ impl Wire {
         }
         let direct = whom == Whom::Metadata || address.host().starts_with("169.254.");
         let proxies = if direct { Proxies::default() } else { self.proxies.clone() };
-        let client = Arc::new(open(address.clone(), self.roots.clone(), proxies)?);
+        let client = Arc::new(open(address.clone(), self.roots.clone(), proxies, self.largest_reply)?);
         let log = self.patience.log();
         log.note(&format!("asking {whom} at {address}{} for an identity", through(&client)));
         clients.insert(address.origin(), Arc::clone(&client));
@@ -84,8 +87,12 @@ impl Wire {
 }
 
 /// A client with nothing unusual.
-pub(super) fn open(address: Address, roots: Roots, proxies: Proxies) -> Result<Client, Failure> {
-    let largest_reply = http::LARGEST_REPLY;
+pub(super) fn open(
+    address: Address,
+    roots: Roots,
+    proxies: Proxies,
+    largest_reply: Size,
+) -> Result<Client, Failure> {
     let settings =
         http::Settings { address, roots, identity: None, server_name: None, proxies, largest_reply };
     Client::new(&settings)
