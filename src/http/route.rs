@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use super::address::Address;
 use super::dial::{self, Stream};
-use super::distance::Distance;
+use super::distance::{Distance, Trip};
 use super::error::{Error, Named, translate};
 use super::proxy::Proxy;
 use super::{Protocol, USER_AGENT};
@@ -75,13 +75,13 @@ impl Route {
     /// is (a mesh's sidecar), and then nothing but this tells of the way; a handshake of TLS goes all of it.
     pub(super) fn answered_after(&self, took: Duration) {
         if self.tls.is_none() {
-            self.distance.measure(took);
+            self.distance.measure(Trip::Exchange, took);
         }
     }
 
     async fn dial(&self, host: &str, port: u16) -> Result<Stream, Error> {
         let (stream, took) = dial::host(host, port).await?;
-        self.distance.measure(took);
+        self.distance.measure(Trip::Connection, took);
         Ok(stream)
     }
 
@@ -105,7 +105,7 @@ impl Route {
         };
         let encrypted =
             encrypted.map_err(|error| translate(&error, Error::Network("the connection failed")))?;
-        self.distance.measure(begun.elapsed());
+        self.distance.measure(Trip::Handshake, begun.elapsed());
         let is_http2 = encrypted.get_ref().1.alpn_protocol() == Some(H2);
         Ok((Box::new(encrypted), if is_http2 { Protocol::Http2 } else { Protocol::Http1 }))
     }

@@ -35,11 +35,15 @@ const STOPS: &str = "s=$(kz export --format shell) || exit; eval \"$s\"";
 const FISH_STOPS: &str =
     "set s (kz export --format shell --shell fish); or exit; string join \\n -- $s | source";
 
-/// What such a script printed where `kz` is killed while it waits for a backend, or succeeds.
+/// What such a script printed where `kz` is killed while it waits for a program, or succeeds. The program's parent is
+/// the guard, whose parent kz is.
 fn printed_by_what_is_shown(shell: &[&str], shown: &str, config: &str) -> (String, Option<i32>) {
     let sandbox = Sandbox::with_config(config);
     sandbox.file("x", "it's\n$5");
-    sandbox.file(".aws/config", "[default]\ncredential_process = kill -KILL $PPID\n");
+    sandbox.file(
+        ".aws/config",
+        "[default]\ncredential_process = kill -KILL $(cut -d' ' -f4 /proc/$PPID/stat)\n",
+    );
     let script = format!(
         "{}; printf %s \"went on with $GOOD\"",
         shown.replace("kz ", &format!("{} -q ", kz_binary().display()))
