@@ -149,6 +149,8 @@ mod vault_fake;
 mod vault_faults;
 /// A Vault that is not ready yet, or never.
 mod vault_patience;
+/// The fake Vault answers as a real server was recorded.
+mod vault_recording;
 mod vault_stage;
 /// What is said during long waits.
 mod waits;
