@@ -84,6 +84,7 @@ pub(super) fn class(class: Class) -> &'static str {
         Class::Provider(FailureKind::Malformed) => "malformed",
         Class::Provider(FailureKind::Misconfigured) => "not set up",
         Class::Provider(FailureKind::TooLarge) => "too large",
+        Class::Provider(FailureKind::ServerFailed) => "server failed",
     }
 }
 

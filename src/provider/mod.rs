@@ -91,6 +91,28 @@ pub enum FailureKind {
     Misconfigured,
     /// It has more bytes than kz takes, which the user can raise.
     TooLarge,
+    /// The backend was reached, knows what is asked for, and failed to make an answer.
+    ServerFailed,
+}
+
+impl FailureKind {
+    /// What it is when the time is over and the last that a backend said had this status: one that was there and failed,
+    /// which is its administrator's trouble, is not one that nobody reached. A gateway's statuses tell of the latter.
+    #[cfg_attr(
+        not(any(
+            feature = "provider-vault",
+            feature = "provider-aws",
+            feature = "provider-gcp",
+            feature = "provider-1password"
+        )),
+        allow(dead_code, reason = "only backends behind a network have statuses")
+    )]
+    fn at_the_deadline(status: Option<u16>) -> Self {
+        match status {
+            Some(500 | 501 | 505..=511) => Self::ServerFailed,
+            _ => Self::Unreachable,
+        }
+    }
 }
 
 /// A failure in words that hold names, refs, positions and sizes, never a value or a backend's own text.

@@ -190,7 +190,7 @@ fn refused(vault: &Fake) -> String {
          caused by: POSTGRES_PASSWORD (vault `secret/data/prod/db/password`) denied: login at `auth/kubernetes`: \
          permission denied (status 403) [KZ102]\n\
          kz: hint: check that the role admits this token's audience, namespace and account, and `mount` and \
-         `namespace`; the server also answers so where none is mounted, or where wrong logins have locked this one\n",
+         `namespace`; the server also answers so where none is mounted, or where it cannot have the token reviewed\n",
         vault.url()
     )
 }

@@ -31,7 +31,7 @@ use crate::fake_server;
 pub use crate::fake_server::*;
 pub use api::Call;
 pub use reply::Reply;
-pub use vault::{Shut, Vault};
+pub use vault::Vault;
 
 /// A running Vault. Stops when dropped.
 pub type Fake = fake_server::Fake<Vault>;
@@ -64,6 +64,7 @@ impl Backend for Vault {
             503 => "Vault is sealed",
             412 => "required index state not present",
             429 => &quota,
+            400..500 => "1 error occurred:\n\t* invalid request\n\n",
             _ => "1 error occurred:\n\t* internal error\n\n",
         };
         Reply::error(status, &[text]).into()

@@ -46,7 +46,7 @@ pub(crate) struct Namespace {
 
 /// Why nothing in a namespace answers, nor below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shut {
+pub(crate) enum Shut {
     Sealed,
     Locked,
 }
@@ -162,9 +162,14 @@ impl Vault {
         }
     }
 
-    /// Seals or locks a namespace that was made.
-    pub fn shut(&mut self, namespace: &str, how: Shut) {
-        self.space(namespace).shut = Some(how);
+    /// Seals a namespace that was made.
+    pub fn seal_namespace(&mut self, namespace: &str) {
+        self.space(namespace).shut = Some(Shut::Sealed);
+    }
+
+    /// Locks one.
+    pub fn lock_namespace(&mut self, namespace: &str) {
+        self.space(namespace).shut = Some(Shut::Locked);
     }
 
     /// Mounts KV, versioned or not, elsewhere too.

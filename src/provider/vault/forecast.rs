@@ -10,7 +10,7 @@ use crate::provider::forecast::{Call, Forecast, PathRule, Policy};
 use crate::provider::settings::Settings;
 use crate::provider::{DocumentRef, Surroundings, Tokens};
 
-use super::settings::TOKEN_VARIABLE;
+use super::settings::{TOKEN_VARIABLE, login_mount};
 
 /// Where a token ends itself.
 const REVOKE: &str = "auth/token/revoke-self";
@@ -80,7 +80,7 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     match settings.auth("auth") {
         Some(("token" | "none", _)) => return Access::Token,
         Some((method, named)) => {
-            let mount = named.text("mount").map_or(method, |mount| mount.trim_matches('/'));
+            let mount = named.text("mount").map_or(method, login_mount);
             return login(mount, named.boolean("wrapped").unwrap_or(false));
         }
         None => {}

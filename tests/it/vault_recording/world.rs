@@ -6,7 +6,7 @@ use hyper::http;
 use serde_json::{Value, json};
 
 use super::Recorded;
-use crate::fake::{Call, Shut, Vault};
+use crate::fake::{Call, Vault};
 use crate::fake_server::Request;
 
 /// A Vault as the recording's was when it was asked this, and the request with what stands for its placeholders.
@@ -111,9 +111,9 @@ impl World {
     fn bring_about(&mut self, recorded: &Recorded) {
         let id = recorded.id.as_str();
         if id.starts_with("ns-locked") {
-            self.vault.shut("locked", Shut::Locked);
+            self.vault.lock_namespace("locked");
         } else if id.starts_with("ns-sealed") {
-            self.vault.shut("own", Shut::Sealed);
+            self.vault.seal_namespace("own");
         } else if id.contains("uninitialized") {
             self.vault.initialized = false;
         } else if id.starts_with("sealed-") || id == "health-sealed" {
@@ -137,8 +137,7 @@ impl World {
         let first = recorded.target().split('/').next().unwrap_or_default();
         // `n2` below `n1` is meant by both together.
         let namespace = match (namespace, first) {
-            ("root", _) => String::new(),
-            ("nope" | "n1/nope", _) => String::new(),
+            ("root" | "nope" | "n1/nope", _) => String::new(),
             ("", "n1") if recorded.target().starts_with("n1/n2/") => "n1/n2".to_owned(),
             ("", "n1" | "ns1" | "own") => first.to_owned(),
             ("n1", "n2") => "n1/n2".to_owned(),

@@ -182,11 +182,28 @@ fn explain(failure: Failure, login: &Login) -> Failure {
             Method::UserPass { .. } => "the user and the password",
         };
         let check = format!("check {what}, and `mount` and `namespace`");
-        // Vault says no more of a login that is not there, nor of one that wrong guesses have locked.
         let is_bare = failure.cause.starts_with("permission denied");
-        let more =
-            "; the server also answers so where none is mounted, or where wrong logins have locked this one";
-        (kind == FailureKind::Denied).then(|| if is_bare { check + more } else { check })
+        (kind == FailureKind::Denied).then(|| if is_bare { check + unsaid(&login.method) } else { check })
     });
     Failure { kind, cause: format!("login at `auth/{}`: {}", login.mount, failure.cause), hint }
+}
+
+/// What a server refuses without a word more, by the method. A wrong secret id or password has words of its own.
+fn unsaid(method: &Method) -> &'static str {
+    match method {
+        Method::AppRole { .. } => {
+            "; the server also answers so where none is mounted, or where wrong logins (five, if nothing else is set) have \
+             locked this role id, for everybody and some minutes: `vault read sys/locked-users`"
+        }
+        Method::UserPass { .. } => {
+            "; the server also answers so where none is mounted, or where wrong logins (five, if nothing else is set) have \
+             locked this user for some minutes: `vault read sys/locked-users`"
+        }
+        Method::Jwt { .. } => {
+            "; the server also answers so where none is mounted, or where it cannot have the token reviewed"
+        }
+        Method::Certificate { .. } | Method::Aws { .. } => {
+            "; the server also answers so where none is mounted"
+        }
+    }
 }

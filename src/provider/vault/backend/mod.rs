@@ -5,6 +5,7 @@
 //! document has its own outcome. A token that kz got itself is revoked when nothing hangs on it.
 
 mod caller_identity;
+mod cli;
 mod connection;
 mod credential;
 mod endpoint;
@@ -21,6 +22,7 @@ mod tests;
 mod trouble;
 mod variables;
 mod versioned;
+mod warning;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +39,7 @@ use crate::provider::warm_up::warm_up;
 use crate::provider::{
     DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, Tokens,
 };
+use cli::Cli;
 use connection::Connection;
 use credential::{Choice, Credential, Method};
 use mounts::Mounts;
@@ -57,6 +60,7 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         variables,
         client: OnceLock::new(),
         mounts: Mounts::default(),
+        cli: Cli::of(surroundings),
         said: AtomicBool::new(false),
     })
 }
@@ -69,6 +73,7 @@ struct Vault {
     variables: Variables,
     client: OnceLock<Result<Client, Failure>>,
     mounts: Mounts,
+    cli: Cli,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
 }
@@ -78,7 +83,7 @@ impl Provider for Vault {
         Box::pin(async move {
             let (session, own) = match self.begin().await {
                 Ok(begun) => begun,
-                Err(failure) => return vec![Outcome::Failed(failure); documents.len()],
+                Err(failure) => return vec![Outcome::Failed(self.cli.hinted(failure)); documents.len()],
             };
             let outcomes = self.read(&session, documents).await;
             // A lease ends with the token that it was taken with.
@@ -88,7 +93,7 @@ impl Provider for Vault {
             if own == Own::Revocable && !leased && self.terms.tokens == Tokens::Revoke {
                 self.revoke(&session).await;
             }
-            outcomes
+            outcomes.into_iter().map(|outcome| self.cli.in_its_name(outcome)).collect()
         })
     }
 }

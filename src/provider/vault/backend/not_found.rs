@@ -103,7 +103,7 @@ mod tests {
         assert!(matches!(NotFound::of(rusty), NotFound::Refused(Some(Known::NoRoute))));
         let versioned: &[u8] = br#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":null,"warnings":["Invalid path for a versioned K/V secrets engine."],"auth":null}"#;
         assert!(NotFound::of(versioned).wants_data_segment());
-        let gone: &[u8] = br#"{"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
+        let gone: &[u8] = br#"{"data":{"data":null,"metadata":{"version":3,"created_time":"","deletion_time":"","destroyed":true}}}"#;
         assert!(matches!(NotFound::of(gone), NotFound::Envelope(_)));
         for foreign in [
             "404 page not found\n",

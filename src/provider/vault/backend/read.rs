@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use ::http::StatusCode;
+use ::http::{StatusCode, header};
 
 use crate::http::Reply;
 use crate::log::typed;
@@ -70,7 +70,9 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
                     denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
                     continue;
                 }
-                FailureKind::Unreachable | FailureKind::TooLarge => return Outcome::Failed(failure),
+                FailureKind::Unreachable | FailureKind::TooLarge | FailureKind::ServerFailed => {
+                    return Outcome::Failed(failure);
+                }
                 FailureKind::Malformed | FailureKind::Misconfigured => continue,
             },
         };
@@ -115,8 +117,9 @@ fn explain(mut failure: Failure, path: &str, guess: Option<String>) -> Failure {
 
 fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
-        StatusCode::NOT_FOUND => not_found(reply, path),
-        StatusCode::OK => found(reply, document, path).unwrap_or_else(|reason| malformed(&reason)),
+        StatusCode::NOT_FOUND => not_found(reply, document, path),
+        StatusCode::OK => found(reply, document, path)
+            .unwrap_or_else(|reason| endpoint(reply, path).unwrap_or_else(|| malformed(&reason))),
         // No Vault answers a read so: something in between does.
         status => malformed(&format!("a document comes with status 200, and this with {}", status.as_u16())),
     }
@@ -138,10 +141,30 @@ fn misconfigured(cause: &str, hint: &str) -> Outcome {
     })
 }
 
+/// What answers with no document because it is none: the server's own endpoints, and an engine's raw ones.
+fn endpoint(reply: &Reply, path: &str) -> Option<Outcome> {
+    let kind =
+        reply.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let cause = if ["sys/", "auth/", "identity/"].iter().any(|begin| path.starts_with(begin)) {
+        format!("`{path}` is an endpoint of the server's own, and what it answers is no document")
+    } else if ["application/pkix-", "application/pem-", "application/x-pem"]
+        .iter()
+        .any(|begin| kind.starts_with(begin))
+    {
+        format!("`{path}` is a raw endpoint: it answers with a file, and no document that has fields")
+    } else {
+        return None;
+    };
+    Some(misconfigured(
+        &cause,
+        "name what answers with fields, as in `secret/data/app#field` or `pki/cert/ca#certificate`",
+    ))
+}
+
 /// A 404 of Vault's own: of KV because nothing is there or because the version is deleted, or of no engine at all.
-fn not_found(reply: &Reply, path: &str) -> Outcome {
+fn not_found(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match NotFound::of(reply.body.expose()) {
-        NotFound::Nothing | NotFound::Mute => Outcome::Absent,
+        NotFound::Nothing | NotFound::Mute => absent(document, path),
         NotFound::Envelope(body) => match body.data.filter(|data| data.get() != "null") {
             Some(data) => match versioned(data, path) {
                 Ok(Some(versioned)) if versioned.data.is_none() => gone(&versioned.metadata, path),
@@ -152,7 +175,7 @@ fn not_found(reply: &Reply, path: &str) -> Outcome {
                 &format!("`{path}` is where the documents of a KV version 2 mount begin, and none itself"),
                 &format!("write the document and its field: `{path}/DOCUMENT#FIELD`"),
             ),
-            None => Outcome::Absent,
+            None => absent(document, path),
         },
         NotFound::Refused(Some(Known::NoRoute)) => misconfigured(
             &format!("no engine is mounted under this path (`{path}`)"),
@@ -169,6 +192,18 @@ fn not_found(reply: &Reply, path: &str) -> Outcome {
     }
 }
 
+/// Of a version that was asked for, the server says as much whether the document is there or not.
+fn absent(document: &DocumentRef, path: &str) -> Outcome {
+    let Some((version, (mount, rest))) = document.version.as_ref().zip(path.split_once("/data/")) else {
+        return Outcome::Absent;
+    };
+    let (mount, rest) = (typed::word(mount), typed::word(rest));
+    Outcome::AbsentBecause(Absence {
+        cause: format!("no version {version} of it is there: it was never written, or is no longer kept"),
+        hint: Some(format!("`vault kv metadata get -mount={mount} {rest}` lists the versions")),
+    })
+}
+
 fn lacks_segment(path: &str) -> Outcome {
     misconfigured(
         &format!("its mount is KV version 2, where paths have `data/` after the whole mount (`{path}`)"),
@@ -178,11 +213,11 @@ fn lacks_segment(path: &str) -> Outcome {
 
 fn gone(metadata: &Metadata, path: &str) -> Outcome {
     let number = metadata.version;
-    let (cause, hint) = if metadata.destroyed == Some(true) {
+    let (cause, hint) = if metadata.destroyed {
         let hint = "name another `version`, or write a new one".to_owned();
         (format!("version {number} was destroyed"), Some(hint))
     } else {
-        let when = metadata.deletion_time.as_deref().filter(|time| is_time(time));
+        let when = Some(metadata.deletion_time.as_str()).filter(|time| is_time(time));
         let when = when.map(|time| format!(" at {time}")).unwrap_or_default();
         let undelete = path.split_once("/data/").map(|(mount, rest)| {
             let (mount, rest) = (typed::word(mount), typed::word(rest));
@@ -208,7 +243,10 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
     let (content, version) = match versioned {
         Some(Versioned { data: Some(data), metadata }) => (data, Some(metadata.version.to_string())),
         Some(Versioned { data: None, metadata }) if metadata.is_gone() => return Ok(gone(&metadata, path)),
-        Some(Versioned { data: None, .. }) => return Err("its version is there and has no `data`".to_owned()),
+        Some(Versioned { data: None, metadata }) => {
+            let cause = format!("version {} holds nothing (`null`)", metadata.version);
+            return Ok(Outcome::AbsentBecause(Absence { cause, hint: None }));
+        }
         None if document.version.is_some() => {
             return Ok(misconfigured("the engine under this path keeps no versions", "remove `version`"));
         }

@@ -64,11 +64,11 @@ fn missing_deleted_and_destroyed_are_told_apart() {
     ] {
         assert!(matches!(outcome(&server(404, plain), "secret/data/x"), Outcome::Absent), "{plain}");
     }
-    let deleted = r#"{"data":{"data":null,"metadata":{"deletion_time":"2026-02-01T00:00:00.5Z","destroyed":false,"version":3}}}"#;
+    let deleted = r#"{"data":{"data":null,"metadata":{"created_time":"2026-01-01T00:00:00Z","deletion_time":"2026-02-01T00:00:00.5Z","destroyed":false,"version":3}}}"#;
     let (cause, hint) = absence(outcome(&server(404, deleted), "secret/data/app/db"));
     assert_eq!(cause, "version 3 was deleted at 2026-02-01T00:00:00.5Z");
     assert_eq!(hint.unwrap(), "`vault kv undelete -mount=secret -versions=3 app/db` brings it back");
-    let destroyed = r#"{"data":{"data":null,"metadata":{"deletion_time":"","destroyed":true,"version":3}}}"#;
+    let destroyed = r#"{"data":{"data":null,"metadata":{"created_time":"2026-01-01T00:00:00Z","deletion_time":"","destroyed":true,"version":3}}}"#;
     assert_eq!(absence(outcome(&server(404, destroyed), "secret/data/x")).0, "version 3 was destroyed");
 }
 
@@ -111,8 +111,10 @@ fn a_damaged_version_is_malformed_and_not_absent() {
             "its `metadata` is not that of a version",
         ),
         (r#"{"data":{"data":{"p":"v"}}}"#, "its `metadata` is not that of a version"),
-        (r#"{"data":{"data":"v","metadata":{"version":3}}}"#, "its `data` is no object"),
-        (r#"{"data":{"data":null,"metadata":{"version":3}}}"#, "its version is there and has no `data`"),
+        (
+            r#"{"data":{"data":"v","metadata":{"version":3,"created_time":"","deletion_time":"","destroyed":false}}}"#,
+            "its `data` is no object",
+        ),
     ] {
         let malformed = failure(outcome(&server(200, body), "secret/data/app"));
         assert_eq!(malformed.cause, format!("the answer is not what Vault sends: {reason}"));
@@ -124,7 +126,7 @@ fn a_damaged_version_is_malformed_and_not_absent() {
 #[test]
 fn a_servers_own_words_are_not_repeated() {
     let deleted = format!(
-        r#"{{"data":{{"data":null,"metadata":{{"deletion_time":"{CANARY}","destroyed":false,"version":3}}}}}}"#
+        r#"{{"data":{{"data":null,"metadata":{{"created_time":"","deletion_time":"{CANARY}","destroyed":false,"version":3}}}}}}"#
     );
     let server = Server::plain(move |_| Answer::json(404, deleted.clone()));
     assert_eq!(absence(outcome(&server, "secret/data/x")).0, "version 3 was deleted");

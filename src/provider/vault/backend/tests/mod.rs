@@ -4,6 +4,7 @@ mod absence;
 mod authentication;
 mod documents;
 mod logins;
+mod recording;
 mod waiting;
 
 use crate::http::testing::{Answer, Seen, Server};
