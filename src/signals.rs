@@ -8,15 +8,19 @@
 //! Invariants: a group is ended when its [`Group`] is dropped, and by its guard when kz ends; the guard never
 //! allocates, and holds no descriptor of kz's. Beside `exec`, this module alone has `unsafe`.
 
+mod stops;
+
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, raise, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
+
+pub use stops::Stops;
 
 /// By which the guard learns that kz has ended, and anybody else may have it end the group.
 const KZ_ENDED: Signal = Signal::SIGTERM;
@@ -48,17 +52,18 @@ impl Drop for Group {
 /// as it may run: the kernel takes that thread's end for kz's.
 #[expect(unsafe_code, reason = "what is done between fork and exec")]
 pub fn guarded(command: &mut Command) {
-    let kz = getpid();
+    let (kz, mask) = (getpid(), stops::mask_before());
     command.process_group(0);
     // SAFETY: `guard` makes system calls, and calls nothing that allocates or takes a lock.
     unsafe {
-        command.pre_exec(move || guard(kz));
+        command.pre_exec(move || guard(kz, mask));
     }
 }
 
-/// Returns in the program, a child of the guard's; the guard stays here. It leads the group already.
+/// Returns in the program, a child of the guard's, with this mask of signals or kz's own; the guard stays here. It leads the
+/// group already.
 #[expect(unsafe_code, reason = "fork and signal dispositions")]
-fn guard(kz: Pid) -> io::Result<()> {
+fn guard(kz: Pid, mask: Option<SigSet>) -> io::Result<()> {
     let before = SigSet::all().thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)?;
     // SAFETY: no handler is set. Were it ignored, nobody would tell how the program ends.
     unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl)? };
@@ -75,10 +80,16 @@ fn guard(kz: Pid) -> io::Result<()> {
             if getppid() != guard {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
-            before.thread_set_mask()?;
+            mask.unwrap_or(before).thread_set_mask()?;
             Ok(())
         }
     }
+}
+
+/// Ends kz as a signal does that it held back: of it, or, as PID 1, with the exit code that a shell would see.
+pub fn end_by(signal: Signal) -> ! {
+    let _ = raise(signal);
+    end(128 + signal as i32)
 }
 
 /// Waits for the end of the program, which becomes the guard's own, or of kz.

@@ -81,13 +81,29 @@ fn plain_styled(text: &StyledStr) -> StyledStr {
     StyledStr::from(plain(&text.to_string()))
 }
 
+/// What no shell takes for a quote (PowerShell does `’`): a letter of its own (U+02BC).
+const APOSTROPHE: char = 'ʼ';
+
 /// `text` without what a shell could interpret: white space of any kind becomes one space, and so does what may not
-/// stand there, but for quotes, which vanish.
+/// stand there. Quotes vanish; an apostrophe and a colon become what reads alike and means nothing.
 fn plain(text: &str) -> String {
-    let spaced: String = text
+    let letters: Vec<char> = text.chars().collect();
+    let is_letter = |place: Option<usize>| {
+        place.and_then(|place| letters.get(place)).is_some_and(char::is_ascii_alphabetic)
+    };
+    let replaced = letters.iter().enumerate().map(|(place, c)| match c {
+        '\'' | '’' if is_letter(place.checked_sub(1)) && is_letter(Some(place + 1)) => {
+            APOSTROPHE.to_string()
+        }
+        ':' if letters.get(place + 1).is_some_and(|next| next.is_whitespace()) => " -".to_owned(),
+        '|' => "/".to_owned(),
+        other => other.to_string(),
+    });
+    let spaced: String = replaced
+        .collect::<String>()
         .chars()
         .filter(|c| !matches!(c, '`' | '\'' | '"' | '’' | '‘' | '“' | '”'))
-        .map(|c| if c.is_ascii_alphanumeric() || HARMLESS.contains(c) { c } else { ' ' })
+        .map(|c| if c.is_ascii_alphanumeric() || c == APOSTROPHE || HARMLESS.contains(c) { c } else { ' ' })
         .collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -98,10 +114,10 @@ mod tests {
 
     #[test]
     fn a_text_keeps_its_words_and_loses_what_shells_interpret() {
-        assert_eq!(plain("POSIX shells: `set -a; . FILE`"), "POSIX shells set -a; . FILE");
+        assert_eq!(plain("POSIX shells: `set -a; . FILE`"), "POSIX shells - set -a; . FILE");
         assert_eq!(plain("a\n\tb\u{1b}[0m  c"), "a b 0m c");
         assert_eq!(plain("UID[:GID]"), "UID GID");
-        assert_eq!(plain("it’s \"$(id)\" ${HOME} \\ !x *?<>|&#%@~^{}[]:"), "its (id) HOME x");
+        assert_eq!(plain("it’s \"$(id)\" ${HOME} \\ !x *?<>|&#%@~^{}[]:"), "itʼs (id) HOME x /");
     }
 
     #[test]

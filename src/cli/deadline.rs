@@ -4,7 +4,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::provider::{DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider};
+use crate::provider::{Closing, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider};
 
 /// A provider, and until when it may take.
 pub(super) struct Punctual<'a> {
@@ -24,6 +24,10 @@ impl Provider for Punctual<'_> {
                 Err(_) => vec![Outcome::Failed(self.too_late()); documents.len()],
             }
         })
+    }
+
+    fn close(&self, end: End) -> Closing<'_> {
+        self.provider.close(end)
     }
 }
 

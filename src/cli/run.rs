@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::ffi::{OsStr, OsString};
+use std::ffi::CString;
 use std::path::Path;
 
 use crate::config::variables::Process;
@@ -11,12 +11,13 @@ use crate::exec::{self, env_file, memory_file};
 use crate::log::Log;
 use crate::output::{dotenv, json};
 use crate::plan::{Declaration, UnknownSecret};
+use crate::resolve::Resolved;
 use crate::secret::Secret;
 
 use super::args::Common;
 use super::args::deliver::Run;
 use super::report::Failure;
-use super::session::Session;
+use super::session::{Hand, Session};
 
 /// What CMD is to get, and what not.
 #[derive(Default)]
@@ -29,6 +30,14 @@ struct Delivery {
     keep: Vec<String>,
 }
 
+/// A command that can be started.
+struct Ready {
+    /// As messages name it.
+    shown: String,
+    arguments: Vec<CString>,
+    environment: Environment,
+}
+
 /// Returns only when CMD could not be started.
 pub(super) fn run(
     arguments: &Run,
@@ -36,11 +45,46 @@ pub(super) fn run(
     process: &Process,
     log: Log,
 ) -> Result<Infallible, Failure> {
-    let Some(program) = arguments.command.first() else { return Err(Failure::NoCommand) };
-    let Delivery { secrets, elsewhere, credentials, mut keep } = match &arguments.env_file {
-        Some(path) => from_file(path, arguments, process, log)?,
-        None => from_backends(arguments, common, process, log)?,
+    if arguments.command.is_empty() {
+        return Err(Failure::NoCommand);
+    }
+    let path = process.variable("PATH");
+    let make_ready = |delivery| ready(arguments, process, delivery, log);
+    let start = |Ready { shown, arguments, environment }: Ready| {
+        exec::replace(&arguments, &environment.strings, path).map_err(|refused| Failure::Exec(shown, refused))
     };
+    if let Some(file) = &arguments.env_file {
+        return start(make_ready(from_file(file, arguments, process, log)?)?);
+    }
+    let session = Session::open(common, process, log)?;
+    let plan = session.plan(&arguments.only)?;
+    // What is not there is not worth a credential.
+    let Command { shown, arguments: words } = command(arguments)?;
+    exec::look_for(&words, path).map_err(|refused| Failure::Exec(shown, refused))?;
+    let variables = file_variables(&session.loaded.config.declarations);
+    let is_variable = |name: &str| !variables.contains_key(name);
+    let prepare = |resolved| make_ready(from_backends(&session, &variables, resolved)?);
+    session.deliver(&plan, is_variable, prepare, Hand::ToCommand, start)
+}
+
+/// What is to be started.
+struct Command {
+    shown: String,
+    arguments: Vec<CString>,
+}
+
+fn command(arguments: &Run) -> Result<Command, Failure> {
+    let shown = arguments.command.first().map(|program| program.to_string_lossy().into_owned());
+    let shown = shown.ok_or(Failure::NoCommand)?;
+    match environment::arguments(&arguments.command) {
+        Some(arguments) => Ok(Command { shown, arguments }),
+        None => Err(Failure::Exec(shown, exec::Refused::NotFound)),
+    }
+}
+
+/// Everything that can fail before the command is started.
+fn ready(arguments: &Run, process: &Process, delivery: Delivery, log: Log) -> Result<Ready, Failure> {
+    let Delivery { secrets, elsewhere, credentials, mut keep } = delivery;
     keep.extend(arguments.keep_env.iter().cloned());
     let recipe = Recipe {
         inherited: &process.variables,
@@ -52,14 +96,17 @@ pub(super) fn run(
     };
     let environment = environment::build(&recipe).map_err(Failure::Unfit)?;
     say_removed(&environment, log);
-    replace(program, &arguments.command, &environment, &secrets, process.variable("PATH"))
+    let Command { shown, arguments } = command(arguments)?;
+    environment::check_size(&arguments, &environment, &secrets, exec::stack_limit())
+        .map_err(Failure::Unfit)?;
+    Ok(Ready { shown, arguments, environment })
 }
 
-fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) -> Result<Delivery, Failure> {
-    let session = Session::open(common, process, log)?;
-    let variables = file_variables(&session.loaded.config.declarations);
-    let is_variable = |name: &str| !variables.contains_key(name);
-    let resolved = session.resolve(&session.plan(&arguments.only)?, is_variable)?;
+fn from_backends(
+    session: &Session<'_>,
+    variables: &BTreeMap<&str, String>,
+    resolved: Vec<Resolved>,
+) -> Result<Delivery, Failure> {
     let mut delivery = Delivery { credentials: session.credential_variables(), ..Delivery::default() };
     for secret in resolved {
         match variables.get(secret.name.as_str()) {
@@ -67,13 +114,13 @@ fn from_backends(arguments: &Run, common: &Common, process: &Process, log: Log) 
             Some(variable) => {
                 let place =
                     memory_file::hand_over(&secret.name, &secret.value).map_err(Failure::MemoryFile)?;
-                log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
+                session.log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
                 delivery.secrets.push((variable.clone(), Secret::new(place.into_bytes())));
                 delivery.elsewhere.push(secret.name);
             }
         }
     }
-    delivery.keep = session.loaded.config.keep_env;
+    delivery.keep.clone_from(&session.loaded.config.keep_env);
     Ok(delivery)
 }
 
@@ -114,18 +161,4 @@ fn say_removed(environment: &Environment, log: Log) {
         let names = environment.removed.join(", ");
         log.note(&format!("{names} removed from the command's environment (keep with --keep-env)"));
     }
-}
-
-fn replace(
-    program: &OsString,
-    command: &[OsString],
-    environment: &Environment,
-    secrets: &[(String, Secret)],
-    path: Option<&OsStr>,
-) -> Result<Infallible, Failure> {
-    let shown = program.to_string_lossy().into_owned();
-    let not_found = || Failure::Exec(shown.clone(), exec::Refused::NotFound);
-    let arguments = environment::arguments(command).ok_or_else(not_found)?;
-    environment::check_size(&arguments, environment, secrets, exec::stack_limit()).map_err(Failure::Unfit)?;
-    exec::replace(&arguments, &environment.strings, path).map_err(|refused| Failure::Exec(shown, refused))
 }

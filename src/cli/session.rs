@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::runtime::Builder;
+use futures_util::future::{Either, select};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::calendar;
 use crate::config::variables::{Process, View};
@@ -13,9 +15,10 @@ use crate::config::{self, Instance, Loaded, Request};
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::plan::{Batch, Plan, Source};
-use crate::provider::{MAX_DOCUMENT_SIZE, Provider, Terms, Tokens};
+use crate::provider::{End, MAX_DOCUMENT_SIZE, Provider, Purpose, Terms, Tokens};
 use crate::publish::Turn;
 use crate::resolve::{Providers, Resolution, Resolved, Verdicts};
+use crate::signals::{self, Stops};
 
 use super::args::Common;
 use super::deadline::Punctual;
@@ -77,18 +80,44 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The values of a plan, of which some are `delivered_in_a_line`: as a variable, or a part of one.
-    pub(super) fn resolve(
+    /// Reads the values of a plan, of which some are `delivered_in_a_line`: as a variable, or a part of one. `prepare`s
+    /// all that can fail, gives back what is of no use any more, and `hand`s over. Where either fails, nothing was delivered,
+    /// and what was lent is given back too.
+    pub(super) fn deliver<T, U>(
         &self,
         plan: &Plan<'_>,
         delivered_in_a_line: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Resolved>, Failure> {
-        let view = View::new(self.process, self.loaded.base(), self.terms());
+        prepare: impl FnOnce(Vec<Resolved>) -> Result<T, Failure>,
+        kind: Hand,
+        hand: impl FnOnce(T) -> Result<U, Failure>,
+    ) -> Result<U, Failure> {
+        let view = View::new(self.process, self.loaded.base(), self.terms(Purpose::Deliver));
         let providers = self.providers(plan, &view);
+        let mut asking = Asking::new(self.waits(plan))?;
         let punctual =
             async { tokio::time::timeout_at(self.by(), crate::resolve::resolve(plan, &providers)).await };
-        let resolved = run(punctual, self.waits(plan))?.map_err(|_| Failure::Deadline(self.timeout))?;
-        let Resolution { secrets, absent, lines } = resolved.map_err(Failure::Resolve)?;
+        let prepared = match asking.ask(punctual, &providers) {
+            Err(_) => Err(Failure::Deadline(self.timeout)),
+            Ok(Err(failures)) => Err(Failure::Resolve(failures)),
+            Ok(Ok(resolution)) => prepare(self.remark(plan, resolution, delivered_in_a_line)),
+        };
+        let result = prepared.and_then(|prepared| {
+            asking.close(&providers, End::Delivered, kind);
+            hand(prepared)
+        });
+        if result.is_err() {
+            asking.close(&providers, End::NotDelivered, kind);
+        }
+        result
+    }
+
+    /// Says what there is to say of values beside that they are there.
+    fn remark(
+        &self,
+        plan: &Plan<'_>,
+        Resolution { secrets, absent, lines }: Resolution,
+        delivered_in_a_line: impl Fn(&str) -> bool,
+    ) -> Vec<Resolved> {
         if let Some(line) = remarks::absent(&absent) {
             self.log.note(&line);
         }
@@ -102,24 +131,27 @@ impl<'a> Session<'a> {
             self.log.warn(&line);
         }
         self.warn_of_leases(&secrets);
-        Ok(secrets)
+        secrets
     }
 
     /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and
     /// hides nothing of the others.
     pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
-        let view = View::new(self.process, self.loaded.base(), self.terms());
+        let view = View::new(self.process, self.loaded.base(), self.terms(Purpose::Look));
         let (deadline, seconds) = (self.by(), self.timeout.as_secs());
         let punctual =
             |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
         let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
-        run(crate::resolve::assess(plan, &providers), self.waits(plan))
+        let mut asking = Asking::new(self.waits(plan))?;
+        let verdicts = asking.ask(crate::resolve::assess(plan, &providers), &providers);
+        asking.close(&providers, End::NotDelivered, Hand::Over);
+        Ok(verdicts)
     }
 
     /// What asking for a plan's documents will come to, provider by provider. Asks nothing.
     pub(super) fn foresee<'p>(&self, plan: &'p Plan<'_>) -> Vec<Foreseen<'p>> {
-        let view = View::new(self.process, self.loaded.base(), self.terms());
+        let view = View::new(self.process, self.loaded.base(), self.terms(Purpose::Deliver));
         let of = |batch: &'p Batch| {
             let Instance { descriptor, settings, .. } = self.loaded.config.instances.get(&batch.instance)?;
             let forecast = descriptor.forecast(settings, &batch.documents, &view);
@@ -130,13 +162,15 @@ impl<'a> Session<'a> {
 
     /// Neither the command that kz becomes nor the file that it writes can have a lease renewed.
     fn warn_of_leases(&self, resolved: &[Resolved]) {
-        let mut by_lease: BTreeMap<Duration, Vec<&str>> = BTreeMap::new();
-        for (secret, lease) in resolved.iter().filter_map(|secret| Some((secret, secret.lease?))) {
-            by_lease.entry(lease).or_default().push(&secret.name);
+        let now = Instant::now();
+        let mut by_end: BTreeMap<Instant, (Duration, Vec<&str>)> = BTreeMap::new();
+        for (secret, lease) in resolved.iter().filter_map(|secret| Some((secret, secret.lease.as_ref()?))) {
+            let left = lease.left(now);
+            by_end.entry(lease.end()).or_insert_with(|| (left, Vec::new())).1.push(&secret.name);
         }
-        for (lease, names) in by_lease {
-            let (names, seconds) = (names.join(", "), lease.as_secs());
-            let end = SystemTime::now().checked_add(lease).map(calendar::rfc3339);
+        for (left, names) in by_end.into_values() {
+            let (names, seconds) = (names.join(", "), left.as_secs());
+            let end = SystemTime::now().checked_add(left).map(calendar::rfc3339);
             let until = end.map(|end| format!(" until {end}")).unwrap_or_default();
             self.log.warn(&format!("leased{until} ({seconds} s), and nobody renews it after kz: {names}"));
         }
@@ -156,11 +190,12 @@ impl<'a> Session<'a> {
     }
 
     /// On what terms backends are asked.
-    fn terms(&self) -> Terms {
+    fn terms(&self, purpose: Purpose) -> Terms {
         Terms {
             patience: Patience::until(self.deadline, self.log),
             concurrency: self.loaded.config.concurrency,
             tokens: self.tokens,
+            purpose,
             max_document_size: self.loaded.config.max_document_size.unwrap_or(MAX_DOCUMENT_SIZE),
         }
     }
@@ -200,21 +235,90 @@ enum Waits {
     Network,
 }
 
-/// Runs what asks backends, on this thread alone.
-fn run<T>(work: impl Future<Output = T>, waits: Waits) -> Result<T, Failure> {
-    let mut builder = Builder::new_current_thread();
-    match waits {
-        Waits::Time => builder.enable_time(),
-        Waits::Network => {
-            look_for_descriptors().map_err(Failure::EventLoop)?;
-            builder.enable_all()
+/// What is still to be done when everything is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// Nothing: it is delivered.
+    Over,
+    /// A command is to be started that receives it.
+    ToCommand,
+}
+
+/// The event loop in which backends are asked, on this thread alone.
+struct Asking {
+    waits: Waits,
+    runtime: Option<Runtime>,
+}
+
+impl Asking {
+    fn new(waits: Waits) -> Result<Self, Failure> {
+        let mut builder = Builder::new_current_thread();
+        match waits {
+            Waits::Time => builder.enable_time(),
+            Waits::Network => {
+                look_for_descriptors().map_err(Failure::EventLoop)?;
+                builder.enable_all()
+            }
+        };
+        let runtime = builder.build().map_err(Failure::EventLoop)?;
+        Ok(Self { waits, runtime: Some(runtime) })
+    }
+
+    /// Does what asks these providers. A request to stop that comes meanwhile ends kz when it has given back what it was lent.
+    fn ask<T>(&mut self, work: impl Future<Output = T>, providers: &Providers<'_>) -> T {
+        let Some(runtime) = &self.runtime else { unreachable!("it is there until the drop") };
+        runtime.block_on(async {
+            let stops = match self.waits {
+                Waits::Time => None,
+                Waits::Network => Stops::hold().ok(),
+            };
+            let Some(stops) = stops else { return work.await };
+            let signal = match select(Box::pin(work), pin!(stops.next())).await {
+                Either::Left((result, _)) => return result,
+                Either::Right((signal, work)) => {
+                    drop(work);
+                    signal
+                }
+            };
+            crate::resolve::close(providers, End::NotDelivered).await;
+            drop(stops);
+            signals::end_by(signal)
+        })
+    }
+
+    /// Gives back. A request to stop waits until that is done. Where everything is delivered by then, it has come too late;
+    /// where a command was still to be started, nobody has received anything.
+    fn close(&mut self, providers: &Providers<'_>, end: End, hand: Hand) {
+        let Some(runtime) = &self.runtime else { return };
+        runtime.block_on(async {
+            let stops = match self.waits {
+                Waits::Time => None,
+                Waits::Network => Stops::hold().ok(),
+            };
+            crate::resolve::close(providers, end).await;
+            let Some(stops) = stops else { return };
+            match (end, hand) {
+                (End::Delivered, Hand::Over) => stops.keep(),
+                (End::Delivered, Hand::ToCommand) => {
+                    if let Some(signal) = stops.pending() {
+                        crate::resolve::close(providers, End::NotDelivered).await;
+                        drop(stops);
+                        signals::end_by(signal);
+                    }
+                }
+                (End::NotDelivered, _) => {}
+            }
+        });
+    }
+}
+
+impl Drop for Asking {
+    /// A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
-    };
-    let runtime = builder.build().map_err(Failure::EventLoop)?;
-    let result = runtime.block_on(work);
-    // A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
-    runtime.shutdown_background();
-    Ok(result)
+    }
 }
 
 /// tokio panics where it gets no pair of sockets for its signals; this is an error, and as many descriptors as an

@@ -68,6 +68,12 @@ fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
             ("default", Some(format!("absent, so its default is used: {cause}")))
         }
         Some(Verdict::Omitted { cause }) => ("optional", Some(format!("absent, which is allowed: {cause}"))),
+        Some(Verdict::Readable) => (
+            "ok",
+            Some(
+                "may be read; each read makes a credential, so only the permission was asked for".to_owned(),
+            ),
+        ),
         Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),
         Some(Verdict::Blocked(input)) => ("blocked", Some(format!("it needs {input}"))),
         None => ("malformed", Some("the provider gave no answer".to_owned())),
@@ -84,6 +90,7 @@ pub(super) fn class(class: Class) -> &'static str {
         Class::Provider(FailureKind::Malformed) => "malformed",
         Class::Provider(FailureKind::Misconfigured) => "not set up",
         Class::Provider(FailureKind::TooLarge) => "too large",
+        Class::Provider(FailureKind::ServerFailed) => "server failed",
     }
 }
 

@@ -18,6 +18,7 @@ use std::os::unix::ffi::OsStrExt;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, Signal};
+use nix::unistd::AccessFlags;
 
 /// Why CMD did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,20 @@ pub fn replace(
             Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
             Err(Errno::E2BIG) => return Err(Refused::TooBig),
             Err(errno) => return Err(Refused::NotExecutable(errno)),
+        }
+    }
+    Err(refused)
+}
+
+/// Whether [`replace`] would find a program, as far as can be told without starting it.
+pub fn look_for(arguments: &[CString], path: Option<&OsStr>) -> Result<(), Refused> {
+    let Some(program) = arguments.first() else { return Err(Refused::NotFound) };
+    let mut refused = Refused::NotFound;
+    for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
+        match nix::unistd::access(candidate.as_c_str(), AccessFlags::X_OK) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
+            Err(_) => {}
         }
     }
     Err(refused)

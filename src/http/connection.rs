@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
@@ -111,13 +111,13 @@ impl Connection {
 
     /// Sends a request and reads all of the reply, of at most `largest`.
     pub(super) async fn exchange(&mut self, request: Request<Body>, largest: Size) -> Result<Reply, Lost> {
-        let protocol = self.protocol();
+        let (protocol, asked) = (self.protocol(), Instant::now());
         let ears = self.heard.clone();
         let sent = ears.unless_silent(SILENCE, self.send(request)).await;
         let response = sent.unwrap_or(Err(Error::Silent(SILENCE.as_secs()).into()))?;
         let (head, body) = response.into_parts();
         let body = read(&head.headers, body, largest, &ears).await?;
-        Ok(Reply { status: head.status, protocol, headers: head.headers, body })
+        Ok(Reply { status: head.status, protocol, asked, headers: head.headers, body })
     }
 
     async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Lost> {

@@ -100,6 +100,8 @@ pub struct Reply {
     pub status: StatusCode,
     /// Whether requests share a connection.
     pub protocol: Protocol,
+    /// When it was asked for.
+    pub asked: Instant,
     /// The headers.
     pub headers: HeaderMap,
     /// All of the body.

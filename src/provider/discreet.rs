@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::local_file::{self, NO_PATH};
 use super::settings::Settings;
-use super::{Absence, DocumentRef, Failure, Fetch, Outcome, Provider, Surroundings};
+use super::{Absence, Closing, DocumentRef, End, Failure, Fetch, Outcome, Provider, Surroundings};
 use crate::literal;
 use crate::secret::Secret;
 
@@ -81,6 +81,10 @@ impl Provider for Discreet<'_> {
             outcomes.into_iter().map(|outcome| self.outcome(outcome)).collect()
         })
     }
+
+    fn close(&self, end: End) -> Closing<'_> {
+        self.inner.close(end)
+    }
 }
 
 impl Discreet<'_> {
@@ -91,7 +95,7 @@ impl Discreet<'_> {
                 Outcome::AbsentBecause(Absence { cause: words(cause), hint: hint.map(words) })
             }
             Outcome::Failed(failure) => Outcome::Failed(self.suspects.failure(failure)),
-            said @ (Outcome::Found(_) | Outcome::Blank(_) | Outcome::Absent) => said,
+            said @ (Outcome::Found(_) | Outcome::Blank(_) | Outcome::Absent | Outcome::Readable) => said,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{DocumentRef, Outcome, Provider, Surroundings, Terms};
+use super::{DocumentRef, End, Outcome, Provider, Surroundings, Terms};
 use crate::secret::Secret;
 
 /// The surroundings of a test. The directory goes with it.
@@ -58,12 +58,16 @@ impl Surroundings for Fixture {
     }
 }
 
-/// The outcomes of these paths, in one batch.
+/// The outcomes of these paths, in one batch, after which the provider is closed as after a delivery.
 pub(crate) fn fetch(provider: &dyn Provider, paths: &[&str]) -> Vec<Outcome> {
     let documents: Vec<_> =
         paths.iter().map(|path| DocumentRef { path: (*path).into(), version: None }).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let outcomes = runtime.block_on(provider.fetch(&documents));
+    let outcomes = runtime.block_on(async {
+        let outcomes = provider.fetch(&documents).await;
+        provider.close(End::Delivered).await;
+        outcomes
+    });
     assert_eq!(outcomes.len(), paths.len(), "one outcome per document");
     outcomes
 }

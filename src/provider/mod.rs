@@ -74,8 +74,37 @@ pub struct Document {
     /// Which version it is, as the backend itself says (a number, an id), where it says that. Never
     /// made from the content.
     pub version: Option<String>,
-    /// How long it is valid, where the backend lent it; nothing where that is as long as it is not changed.
-    pub lease: Option<Duration>,
+    /// Until when it is valid, where the backend lent it; nothing where that is as long as it is not changed.
+    pub lease: Option<Lease>,
+}
+
+/// What a backend lent, and for how long: a credential that it made for this reader alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The backend's name of it.
+    pub id: String,
+    /// When it was asked for, or earlier where it had been kept by somebody in between: it is not valid longer than from then on.
+    pub issued: Instant,
+    /// How long it is valid from then on: the lesser of the lease itself and the token that it hangs on.
+    pub valid: Duration,
+}
+
+impl Lease {
+    /// How long it is still valid.
+    pub fn left(&self, now: Instant) -> Duration {
+        self.valid.saturating_sub(now.saturating_duration_since(self.issued))
+    }
+
+    /// When it ends; far away where that is beyond what a clock can say.
+    pub fn end(&self) -> Instant {
+        let far = Duration::from_hours(24 * 365 * 100);
+        self.issued.checked_add(self.valid.min(far)).unwrap_or(self.issued)
+    }
+
+    /// Whether it is over, or so nearly that a reader would meet its end at once: less than a tenth is left, or than two seconds.
+    pub fn is_nearly_over(&self, now: Instant) -> bool {
+        self.left(now) < Duration::from_secs(2).min(self.valid / 2).max(self.valid / 10)
+    }
 }
 
 /// Why a document could not be had, by what a user has to do about it.
@@ -91,6 +120,28 @@ pub enum FailureKind {
     Misconfigured,
     /// It has more bytes than kz takes, which the user can raise.
     TooLarge,
+    /// The backend was reached, knows what is asked for, and failed to make an answer.
+    ServerFailed,
+}
+
+impl FailureKind {
+    /// What it is when the time is over and the last that a backend said had this status: one that was there and failed,
+    /// which is its administrator's trouble, is not one that nobody reached. A gateway's statuses tell of the latter.
+    #[cfg_attr(
+        not(any(
+            feature = "provider-vault",
+            feature = "provider-aws",
+            feature = "provider-gcp",
+            feature = "provider-1password"
+        )),
+        allow(dead_code, reason = "only backends behind a network have statuses")
+    )]
+    fn at_the_deadline(status: Option<u16>) -> Self {
+        match status {
+            Some(500 | 501 | 505..=511) => Self::ServerFailed,
+            _ => Self::Unreachable,
+        }
+    }
 }
 
 /// A failure in words that hold names, refs, positions and sizes, never a value or a backend's own text.
@@ -138,6 +189,8 @@ pub enum Outcome {
     Absent,
     /// The same, and it can be said why.
     AbsentBecause(Absence),
+    /// Each read of it makes a credential. It may be read, and was not, since kz only looks ([`Purpose::Look`]).
+    Readable,
     /// It could not be told, or it is not to be had.
     Failed(Failure),
 }
@@ -149,6 +202,35 @@ pub type Fetch<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
 pub trait Provider: Send + Sync {
     /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each.
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
+
+    /// Gives back what was taken for the reads so far and is of no use any more: a token of kz's own, and leases where nothing
+    /// was delivered. May be called again, with [`End::NotDelivered`] after all; never fails, and is bounded in time.
+    fn close(&self, end: End) -> Closing<'_> {
+        let _ = end;
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// What [`Provider::close`] takes.
+pub type Closing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What became of everything that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Somebody has it, and uses it from now on.
+    Delivered,
+    /// Nobody has it, nor will.
+    NotDelivered,
+}
+
+/// What is read for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// To deliver it.
+    #[default]
+    Deliver,
+    /// To see whether it could be delivered: nothing is made by it.
+    Look,
 }
 
 /// The terms on which backends are asked: what the user set for all of them.
@@ -160,6 +242,8 @@ pub struct Terms {
     pub concurrency: Option<usize>,
     /// What becomes of a token that kz got itself.
     pub tokens: Tokens,
+    /// What is read for.
+    pub purpose: Purpose,
     /// How large a file, a server's reply or a program's output may be that holds documents.
     pub max_document_size: Size,
 }
@@ -185,6 +269,7 @@ impl Default for Terms {
             patience: Patience::until(deadline, Log::default()),
             concurrency: None,
             tokens: Tokens::default(),
+            purpose: Purpose::default(),
             max_document_size: MAX_DOCUMENT_SIZE,
         }
     }

@@ -42,12 +42,18 @@ pub use error::Error;
 pub use fresh::publish_new;
 pub use name::{InvalidPath, RelativePath};
 pub use set::publish_set;
-pub use single::publish_file;
+pub use single::{check_file, publish_file};
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::log::Log;
 use crate::secret::Secret;
+
+/// Fails where `path` is no directory to publish in, so that nothing is made for it.
+pub fn check_directory(path: &Path) -> Result<(), Error> {
+    walk::open_directory(path).map(drop)
+}
 
 /// What the directories of a set are like: everybody may pass, and the files decide who reads.
 pub const DIRECTORY_MODE: u32 = 0o755;

@@ -42,6 +42,12 @@ pub fn publish_file(
     Ok(change)
 }
 
+/// Fails where [`publish_file`] would for the directory's sake, or for what stands in the file's place.
+pub fn check_file(target: &Path) -> Result<(), Error> {
+    let (parent, name) = split(target)?;
+    inspect(&open_directory(parent)?, name).map(drop)
+}
+
 pub(super) fn publish_in(
     directory: &Directory,
     name: &OsStr,

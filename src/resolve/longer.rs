@@ -68,13 +68,13 @@ fn candidate(declaration: &Declaration) -> Option<&Reference> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::patience::testing::run;
     use crate::plan::field::FieldPath;
     use crate::plan::{Delivery, Ending, Scope};
-    use crate::provider::{Absence, Document, Fetch, Provider, Shape};
+    use crate::provider::{Absence, Document, Fetch, Lease, Provider, Shape};
     use crate::resolve::{Failed, Resolved, resolve};
     use crate::secret::Secret;
 
@@ -89,7 +89,11 @@ mod tests {
                     content: Secret::new(br#"{"value":"v","other":"o"}"#.to_vec()),
                     shape: Shape::Json,
                     version: None,
-                    lease: Some(Duration::from_hours(1)),
+                    lease: Some(Lease {
+                        id: "l".to_owned(),
+                        issued: Instant::now(),
+                        valid: Duration::from_hours(1),
+                    }),
                 }),
                 "engine/creds" => {
                     Outcome::AbsentBecause(Absence { cause: "no engine".to_owned(), hint: None })
@@ -156,7 +160,7 @@ mod tests {
         template.name = "T".to_owned();
         template.source = Source::Template { text: "{{ S }}".to_owned(), inputs: vec!["S".to_owned()] };
         let (result, _) = ask(&[declare("kv/db/url#value", WhenAbsent::Fail), template]);
-        let leases: Vec<_> = result.unwrap().into_iter().map(|secret| secret.lease).collect();
-        assert_eq!(leases, [Some(Duration::from_hours(1)); 2]);
+        let leases: Vec<_> = result.unwrap().into_iter().map(|secret| secret.lease.unwrap().valid).collect();
+        assert_eq!(leases, [Duration::from_hours(1); 2]);
     }
 }

@@ -12,13 +12,13 @@ pub mod template;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 
 use crate::plan::order::Order;
 use crate::plan::{Batch, Declaration, Delivery, Ending, Plan, Source, Use};
-use crate::provider::{Failure, FailureKind, Outcome, Provider};
+use crate::provider::{DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
 use crate::publish::Origin;
 use crate::secret::Secret;
 pub use value::Verdict;
@@ -35,8 +35,8 @@ pub struct Resolved {
     pub delivery: Delivery,
     /// The backend that the value is from; nothing for a template and for a default.
     pub origin: Option<Origin>,
-    /// How long it is valid, where it, or what it is made of, is lent.
-    pub lease: Option<Duration>,
+    /// Until when it is valid, where it, or what it is made of, is lent: the first of them to end.
+    pub lease: Option<Lease>,
 }
 
 /// What a plan came to.
@@ -124,6 +124,7 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Resol
 pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<'a> {
     let mut documents = read(plan, providers).await;
     documents.note(longer::look(plan, providers, &documents).await);
+    renew(plan, providers, &mut documents).await;
     let mut parsed = Parsed::default();
     let mut verdicts = Verdicts::new();
     for step in &plan.steps {
@@ -134,6 +135,42 @@ pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<
     }
     render_templates(plan, &mut verdicts);
     verdicts
+}
+
+/// Gives back at every provider what is of no use any more.
+pub async fn close(providers: &Providers<'_>, end: End) {
+    join_all(providers.values().filter_map(|built| Some(built.as_ref().ok()?.close(end)))).await;
+}
+
+/// How often what is lent is taken anew, where all else took so long that it is nearly over.
+const RENEWALS: usize = 2;
+
+/// Takes anew what was lent and is nearly over: the rest of the plan may have been waited for.
+async fn renew<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>, documents: &mut Documents<'p>) {
+    for _ in 0..RENEWALS {
+        let now = Instant::now();
+        let over = plan.batches.iter().map(|batch| {
+            let is_over =
+                |document: &&'p DocumentRef| documents.is_nearly_over(&batch.instance, document, now);
+            (batch, batch.documents.iter().filter(is_over).collect::<Vec<_>>())
+        });
+        let over: Vec<_> = over.filter(|(_, documents)| !documents.is_empty()).collect();
+        if over.is_empty() {
+            return;
+        }
+        let asked = over.into_iter().filter_map(|(batch, over)| {
+            let provider = providers.get(&batch.instance)?.as_ref().ok()?;
+            Some(async move {
+                let wanted: Vec<DocumentRef> = over.iter().map(|document| (*document).clone()).collect();
+                (batch, over, provider.fetch(&wanted).await)
+            })
+        });
+        for (batch, over, outcomes) in join_all(asked).await {
+            for (document, outcome) in over.into_iter().zip(outcomes) {
+                documents.add(&batch.instance, document, outcome);
+            }
+        }
+    }
 }
 
 /// The outcome of every document of the plan. Backends are asked all at once.
@@ -178,15 +215,16 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
     let mut present = Vec::new();
     let mut absent = Vec::new();
     // What is made of lent values is valid as long as the first of them to end.
-    let mut lease: Option<Duration> = None;
+    let mut lease: Option<Lease> = None;
     for input in inputs {
         match verdicts.get(input.as_str()) {
             Some(Verdict::Present { value, lease: lent, .. }) => {
-                lease = lease.into_iter().chain(*lent).min();
+                lease = lease.into_iter().chain(lent.clone()).min_by_key(Lease::end);
                 present.push((input.as_str(), value));
             }
             Some(Verdict::Assumed { value, .. }) => present.push((input.as_str(), value)),
             Some(Verdict::Failed(_) | Verdict::Blocked(_)) => return Verdict::Blocked(input.clone()),
+            Some(Verdict::Readable) => return Verdict::Readable,
             Some(Verdict::Omitted { .. }) | None => absent.push(input.as_str()),
         }
     }
@@ -213,6 +251,11 @@ fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Resolution, Fa
                 failures.push(failure);
                 continue;
             }
+            Some(Verdict::Readable) => {
+                let kind = Class::Provider(FailureKind::Malformed);
+                failures.push(failed(step.declaration, kind, "the provider did not read it"));
+                continue;
+            }
             Some(Verdict::Omitted { .. } | Verdict::Blocked(_)) | None => continue,
         };
         if step.usage == Use::Delivered {
@@ -228,7 +271,9 @@ fn absent(plan: &Plan<'_>, verdicts: &Verdicts<'_>) -> Vec<Absent> {
         let (cause, stands_in) = match verdicts.get(name.as_str())? {
             Verdict::Assumed { cause, .. } => (cause, StandIn::Default),
             Verdict::Omitted { cause } => (cause, StandIn::Nothing),
-            Verdict::Present { .. } | Verdict::Failed(_) | Verdict::Blocked(_) => return None,
+            Verdict::Present { .. } | Verdict::Readable | Verdict::Failed(_) | Verdict::Blocked(_) => {
+                return None;
+            }
         };
         Some(Absent { name: name.clone(), cause: cause.clone(), stands_in })
     };

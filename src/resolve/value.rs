@@ -1,11 +1,11 @@
 //! What a declared secret comes to, out of what became of its document.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Ending, Reference, Source, WhenAbsent};
-use crate::provider::{Document, DocumentRef, FailureKind, Outcome};
+use crate::provider::{Document, DocumentRef, FailureKind, Lease, Outcome};
 use crate::secret::Secret;
 
 use super::field::{FieldError, Fields, names};
@@ -22,8 +22,8 @@ pub enum Verdict {
         value: Secret,
         /// Which version of its document, where the backend says that.
         version: Option<String>,
-        /// How long it is valid, where it is lent.
-        lease: Option<Duration>,
+        /// Until when it is valid, where it is lent.
+        lease: Option<Lease>,
     },
     /// It is absent, and its default stands in for it.
     Assumed {
@@ -37,6 +37,8 @@ pub enum Verdict {
         /// Why it is absent.
         cause: String,
     },
+    /// It, or what it is made of, may be read, and was not.
+    Readable,
     /// It could not be had.
     Failed(Failed),
     /// A template that could not be rendered because this secret of it could not be had.
@@ -59,6 +61,16 @@ pub(super) type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
 impl<'a> Documents<'a> {
     pub(super) fn add(&mut self, instance: &'a str, document: &'a DocumentRef, outcome: Outcome) {
         self.outcomes.insert((instance, document), outcome);
+    }
+
+    /// Whether this document was lent, and is nearly over.
+    pub(super) fn is_nearly_over(&self, instance: &str, document: &DocumentRef, now: Instant) -> bool {
+        let outcome = self.outcomes.get(&(instance, document));
+        let lease = outcome.and_then(|outcome| match outcome {
+            Outcome::Found(found) => found.lease.as_ref(),
+            _ => None,
+        });
+        lease.is_some_and(|lease| lease.is_nearly_over(now))
     }
 
     /// Whether the backend said of this document that it is not there, and nothing more.
@@ -109,6 +121,7 @@ impl<'a> Documents<'a> {
             Some(Outcome::AbsentBecause(absence)) => {
                 return absent_because(declaration, absence.cause.clone(), absence.hint.as_deref());
             }
+            Some(Outcome::Readable) => return Verdict::Readable,
             Some(Outcome::Failed(failure)) => {
                 let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
                 failed.hint.clone_from(&failure.hint);
@@ -133,7 +146,7 @@ impl<'a> Documents<'a> {
                 }
             },
         };
-        let (version, lease) = (document.version.clone(), document.lease);
+        let (version, lease) = (document.version.clone(), document.lease.clone());
         let value = match reference.encoding.map(|encoding| (encoding, encoding::decode(&value, encoding))) {
             None => value,
             Some((_, Some(decoded))) => decoded,

@@ -90,7 +90,8 @@ impl Cluster {
 }
 
 /// What Vault is asked by one start.
-const ONE_START: [&str; 3] = ["auth/kubernetes/login", "secret/data/prod/db", "auth/token/revoke-self"];
+const ONE_START: [&str; 4] =
+    ["auth/kubernetes/login", "secret/data/prod/db", "auth/token/lookup-self", "auth/token/revoke-self"];
 
 /// Fails unless a container's first process has this user, no capability and no way to one.
 #[track_caller]
@@ -190,7 +191,7 @@ fn refused(vault: &Fake) -> String {
          caused by: POSTGRES_PASSWORD (vault `secret/data/prod/db/password`) denied: login at `auth/kubernetes`: \
          permission denied (status 403) [KZ102]\n\
          kz: hint: check that the role admits this token's audience, namespace and account, and `mount` and \
-         `namespace`; the server also answers so where none is mounted, or where wrong logins have locked this one\n",
+         `namespace`; the server also answers so where none is mounted, or where it cannot have the token reviewed\n",
         vault.url()
     )
 }

@@ -77,7 +77,7 @@ impl Vector {
                 let digest = hex(&Sha256::digest(found.content.expose()));
                 expected == "success" && self.one("payload") == Some(&digest)
             }
-            Outcome::Blank(_) | Outcome::Absent | Outcome::AbsentBecause(_) => false,
+            Outcome::Blank(_) | Outcome::Readable | Outcome::Absent | Outcome::AbsentBecause(_) => false,
             Outcome::Failed(failure) => match verdict(expected) {
                 Some((kind, words)) => {
                     failure.kind == kind && words.iter().any(|part| failure.cause.contains(part))

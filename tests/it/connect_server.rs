@@ -302,7 +302,7 @@ fn faults() -> Vec<(Act, Expected)> {
         (status(429), ("unreachable", &["too many requests (status 429)", "for 4 s"], None)),
         (after(429, "2"), ("unreachable", &["too many requests (status 429)"], Some(2))),
         (after(429, "60"), ("unreachable", &["too many requests (status 429)"], Some(1))),
-        (status(500), ("unreachable", &["the server failed (status 500)", "for 4 s"], None)),
+        (status(500), ("server failed", &["the server failed (status 500)", "for 4 s"], None)),
         (Act::Hang, ("unreachable", &["no answer from 127.0.0.1", "for 4 s"], Some(1))),
         (Act::Text("<html>"), ("malformed", &["is not what a Connect server gives"], Some(1))),
         (Act::Truncate, ("malformed", &["is not what a Connect server gives"], Some(1))),

@@ -42,7 +42,7 @@ fn faults() -> Vec<(Act, Expected)> {
         (status(429), ("unreachable", &["too many requests", "for 2 s"], None)),
         (after(429, "1"), ("unreachable", &["too many requests"], Some(2))),
         (after(429, "60"), ("unreachable", &["too many requests"], Some(1))),
-        (status(500), ("unreachable", &["the service failed", "INTERNAL"], None)),
+        (status(500), ("server failed", &["the service failed", "INTERNAL"], None)),
         (status(503), ("unreachable", &["the service failed", "UNAVAILABLE"], None)),
         (Act::Hang, ("unreachable", &["no answer from 127.0.0.1", "for 2 s"], Some(1))),
         (Act::Reset, ("unreachable", &["the connection was closed"], None)),

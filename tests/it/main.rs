@@ -161,8 +161,12 @@ mod vault_counts;
 mod vault_fake;
 /// Broken and hostile servers.
 mod vault_faults;
+/// What is lent and not delivered.
+mod vault_leases;
 /// A Vault that is not ready yet, or never.
 mod vault_patience;
+/// The fake Vault answers as a real server was recorded.
+mod vault_recording;
 mod vault_stage;
 /// What is said during long waits.
 mod waits;

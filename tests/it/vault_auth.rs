@@ -33,7 +33,8 @@ fn logs_in(stage: &Stage, auth: &str, mount: &str) {
     assert_eq!(run.stdout(), "V=v\n", "{}", run.describe());
     let paths: Vec<String> = stage.fake.seen().into_iter().map(|seen| seen.path).collect();
     assert!(paths[0].starts_with(&format!("auth/{mount}/login")), "{paths:?}");
-    assert_eq!(paths[1..], ["secret/data/app", "auth/token/revoke-self"], "{}", run.describe());
+    let after = ["secret/data/app", "auth/token/lookup-self", "auth/token/revoke-self"];
+    assert_eq!(paths[1..], after, "{}", run.describe());
     assert_eq!(stage.fake.configure(|vault| vault.tokens()), 0, "a token is left\n{}", run.describe());
 }
 
@@ -119,8 +120,13 @@ fn approle_at_another_mount_with_a_wrapped_secret_id() {
     stage.secrets(&[("V", "secret/data/app/value")], &section(&auth));
     stage.kz(EXPORT).expect_code(0);
     let paths: Vec<String> = stage.fake.seen().into_iter().map(|seen| seen.path).collect();
-    let expected =
-        ["sys/wrapping/unwrap", "auth/machines/login", "secret/data/app", "auth/token/revoke-self"];
+    let expected = [
+        "sys/wrapping/unwrap",
+        "auth/machines/login",
+        "secret/data/app",
+        "auth/token/lookup-self",
+        "auth/token/revoke-self",
+    ];
     assert_eq!(paths, expected);
     // A wrapping token opens once: whoever finds it used up knows that somebody else had it.
     let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["wrapping token"]);

@@ -106,6 +106,15 @@ pub(crate) fn named(name: &str) -> (Stage, String) {
         "no-http" => Stage::before(Fake::start(Transport::Raw(b"220 mail.example ESMTP\r\n"))),
         // What stands before Vault has no route to it.
         "ingress" => answers(Act::Answer(Reply::new(404, "text/plain", "404 page not found\n"))),
+        // As recorded of an OpenBao.
+        "engine-down" => {
+            let stage = Stage::new(Transport::Http2);
+            let said = "1 error occurred:\n\t* unable to start transaction: failed to connect to `user=admin \
+                        database=postgres`: 127.0.0.1:5432: connect: connection refused\n\n";
+            let text = json!({ "errors": [said] }).to_string();
+            stage.fake.script(Rule::new("database/", Act::Answer(Reply::new(500, "application/json", text))));
+            stage
+        }
         "truncated" => answers(Act::Truncate),
         "breaking" => answers(Act::Break),
         "no-json" => answers(Act::Text("<html><body>Sign in to the portal</body></html>")),

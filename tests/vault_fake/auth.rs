@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::Call;
 use super::aws;
@@ -79,6 +79,11 @@ impl Vault {
         (role_id, secret_id)
     }
 
+    /// Whoever logs in at this mount has to prove more, by another request.
+    pub fn demand_factor(&mut self, namespace: &str, mount: &str) {
+        self.space(namespace).factors.insert(mount.to_owned());
+    }
+
     /// A role that was made binds no secret id any more: `bind_secret_id=false`.
     pub fn unbind(&mut self, namespace: &str, mount: &str, role: &str) {
         if let Some(Method::AppRole(roles)) = self.space(namespace).methods.get_mut(mount) {
@@ -126,72 +131,145 @@ impl Vault {
     }
 }
 
-/// The answer to a login; `None` when the request is none.
+/// After so many wrong logins a role id, or a user, is refused for a while, whoever it is.
+const LOCKED_AFTER: u32 = 5;
+
+/// The answer to a login; `None` when the request is none, or nothing is mounted there.
 pub(crate) fn login(vault: &mut Vault, call: &Call) -> Option<Reply> {
-    let (mount, rest) = call.path.strip_prefix("auth/")?.split_once("/login")?;
-    let method = vault.namespaces[&call.namespace].methods.get(mount)?;
-    if !["POST", "PUT"].contains(&call.method.as_str()) {
-        return Some(Reply::unsupported());
+    let (mount, user) = call.path.strip_prefix("auth/")?.split_once("/login")?;
+    let space = &vault.namespaces[&call.namespace];
+    let method = space.methods.get(mount)?;
+    let user = match (method, user.strip_prefix('/')) {
+        (Method::UserPass(_), Some(user)) if user.contains('/') => {
+            return Some(Reply::error(404, &["unsupported path"]));
+        }
+        (Method::UserPass(_), Some(user)) => user.to_lowercase(),
+        (Method::UserPass(_), None) | (_, Some(_)) => return None,
+        (_, None) => String::new(),
+    };
+    if !["POST", "PUT"].contains(&call.method.as_str()) && !matches!(method, Method::AppRole(_)) {
+        return Some(Reply::error(405, &["unsupported operation"]));
     }
-    Some(match prove(method, call, rest.trim_start_matches('/')) {
-        Ok(policies) => {
-            let policies = [&["default".to_owned()], policies].concat();
-            let held = Token { namespace: call.namespace.clone(), policies, parent: None };
+    let who = match method {
+        Method::AppRole(_) => Some(call.text("role_id")),
+        Method::UserPass(_) => Some(user.as_str()),
+        _ => None,
+    };
+    let who = who.map(|who| format!("{}/{mount}/{who}", call.namespace));
+    if who.as_ref().is_some_and(|who| vault.wrong.get(who).is_some_and(|times| *times >= LOCKED_AFTER)) {
+        return Some(Reply::no_token());
+    }
+    let factor = space.factors.contains(mount);
+    Some(match prove(method, call, &user) {
+        Ok(_) if factor => Reply::envelope(200, &[("auth", second_factor()), ("warnings", json!([FACTOR]))]),
+        Ok((policies, metadata)) => {
+            let policies = [policies, &["default".to_owned()]].concat();
+            let path = format!("auth/{mount}/login");
+            let held = Token { path, metadata, ..Token::new(&call.namespace, policies) };
             let name = vault.issue(held.clone());
             token::auth(&name, &held)
         }
-        Err(reply) => reply,
+        Err(reply) => {
+            if let Some(who) = who {
+                *vault.wrong.entry(who).or_default() += 1;
+            }
+            reply
+        }
     })
 }
 
-/// The policies of whoever it is.
-fn prove<'a>(method: &'a Method, call: &Call, user: &str) -> Result<&'a [String], Reply> {
+const FACTOR: &str = "A login request was issued that is subject to MFA validation. Please make sure to validate the login by sending another request to mfa/validate endpoint.";
+
+/// In the place of a token: what is to be proved besides.
+fn second_factor() -> Value {
+    let any = json!([{ "type": "totp", "id": "factor", "uses_passcode": true, "name": "second" }]);
+    json!({ "client_token": "", "accessor": "", "policies": null, "metadata": null, "lease_duration": 0,
+            "renewable": false, "entity_id": "", "token_type": "default", "orphan": false, "num_uses": 0,
+            "mfa_requirement": { "mfa_request_id": "request", "mfa_constraints": { "e": { "any": any } } } })
+}
+
+/// The policies of whoever it is, and what the token then knows of him.
+fn prove<'a>(method: &'a Method, call: &Call, user: &str) -> Result<(&'a [String], Value), Reply> {
     let wrong = |text: &str| Reply::error(400, &[text]);
+    let failed = |text: &str| Reply::error(500, &[text]);
     match method {
         Method::AppRole(roles) => {
-            let role = roles.values().find(|role| role.role_id == call.text("role_id"));
+            if call.text("role_id").is_empty() {
+                return Err(failed("missing role_id"));
+            }
+            let role = roles.iter().find(|(_, role)| role.role_id == call.text("role_id"));
             let secret_id = call.text("secret_id").to_owned();
-            if role.is_some_and(|role| !role.unbound) && secret_id.is_empty() {
+            if role.is_some_and(|(_, role)| !role.unbound) && secret_id.is_empty() {
                 return Err(wrong("missing secret_id"));
             }
-            let role = role.filter(|role| role.unbound || role.secret_ids.contains(&secret_id));
-            role.map(|role| role.policies.as_slice()).ok_or_else(|| wrong("invalid role or secret ID"))
+            let role = role.filter(|(_, role)| role.unbound || role.secret_ids.contains(&secret_id));
+            role.map(|(name, role)| (role.policies.as_slice(), json!({ "role_name": name })))
+                .ok_or_else(|| wrong("invalid role or secret ID"))
         }
-        Method::Signed(kind, roles) => {
-            let name = call.text("role");
-            let unknown = match kind {
-                Signed::Kubernetes => format!("invalid role name \"{name}\""),
-                Signed::Jwt => format!("role \"{name}\" could not be found"),
-            };
-            let role = roles.get(name).ok_or_else(|| wrong(&unknown))?;
-            let refused = || match kind {
-                Signed::Kubernetes => Reply::error(403, &["permission denied"]),
-                Signed::Jwt => wrong("error validating token: invalid signature"),
-            };
-            if role.proof == call.text("jwt") { Ok(&role.policies) } else { Err(refused()) }
-        }
+        Method::Signed(kind, roles) => signed(*kind, roles, call),
+        Method::UserPass(_) if call.text("password").is_empty() => Err(failed("missing password")),
         Method::UserPass(users) => {
             let known = users.get(user).filter(|known| known.proof == call.text("password"));
-            known.map(|known| known.policies.as_slice()).ok_or_else(|| wrong("invalid username or password"))
+            known
+                .map(|known| (known.policies.as_slice(), json!({ "username": user })))
+                .ok_or_else(|| wrong("invalid username or password"))
         }
+        Method::Cert(_) if call.certificate.is_none() => Err(wrong("no client certificate found")),
         Method::Cert(roles) => {
             let name = call.body["name"].as_str();
             let mut fitting = roles.iter().filter(|(role, _)| name.is_none_or(|name| name == role.as_str()));
             let known = fitting.find(|(_, role)| Some(&role.proof) == call.certificate.as_ref());
-            let refused = || wrong("invalid certificate or no client certificate supplied");
-            known.map(|(_, role)| role.policies.as_slice()).ok_or_else(refused)
+            let metadata = |role| {
+                json!({ "cert_name": role, "common_name": role, "serial_number": "1",
+                                          "authority_key_id": "01", "subject_key_id": "01" })
+            };
+            known
+                .map(|(name, role)| (role.policies.as_slice(), metadata(name)))
+                .ok_or_else(|| wrong("invalid certificate or no client certificate supplied"))
         }
         Method::Aws(roles) => {
             let name = call.text("role");
             let role =
                 roles.get(name).ok_or_else(|| wrong(&format!("entry for role \"{name}\" not found")))?;
             match aws::check(call, &role.proof) {
-                Ok(()) => Ok(&role.policies),
+                Ok(()) => Ok((&role.policies, json!({}))),
                 Err(text) => Err(wrong(&format!("error making upstream request: {text}"))),
             }
         }
     }
 }
+
+/// Of a method that takes signed tokens: a role takes one, and every other is signed by nobody.
+fn signed<'a>(
+    kind: Signed,
+    roles: &'a BTreeMap<String, Entry<String>>,
+    call: &Call,
+) -> Result<(&'a [String], Value), Reply> {
+    let (name, jwt) = (call.text("role"), call.text("jwt"));
+    let wrong = |text: &str| Reply::error(400, &[text]);
+    let (missing, unknown) = match kind {
+        Signed::Kubernetes => ("missing jwt", format!("invalid role name \"{name}\"")),
+        Signed::Jwt => ("missing token", format!("role \"{name}\" could not be found")),
+    };
+    if name.is_empty() || jwt.is_empty() {
+        return Err(wrong(if name.is_empty() { "missing role" } else { missing }));
+    }
+    let role = roles.get(name).ok_or_else(|| wrong(&unknown))?;
+    match kind {
+        _ if role.proof != jwt => Err(match kind {
+            Signed::Kubernetes => Reply::no_token(),
+            Signed::Jwt => wrong(BAD_SIGNATURE),
+        }),
+        Signed::Jwt => Ok((&role.policies, json!({ "role": name }))),
+        Signed::Kubernetes => Ok((
+            &role.policies,
+            json!({ "role": name, "service_account_name": name, "service_account_namespace": "prod",
+                    "service_account_secret_name": "", "service_account_uid": "uid" }),
+        )),
+    }
+}
+
+const BAD_SIGNATURE: &str = "error validating token: error verifying token signature: no known key successfully validated the token signature";
 
 /// What an administrator asks of approle, for handing out secret ids. `None` for anything else.
 pub(crate) fn administer(vault: &mut Vault, call: &Call) -> Option<Reply> {
@@ -201,7 +279,9 @@ pub(crate) fn administer(vault: &mut Vault, call: &Call) -> Option<Reply> {
     let Some(Method::AppRole(roles)) = vault.space(&call.namespace).methods.get_mut(mount) else {
         return None;
     };
-    let Some(role) = roles.get_mut(role) else { return Some(Reply::not_found()) };
+    let Some(role) = roles.get_mut(role) else {
+        return Some(Reply::error(404, &[&format!("role \"{role}\" does not exist")]));
+    };
     match (what, call.method.as_str()) {
         ("role-id", "GET") => Some(Reply::data(json!({ "role_id": role.role_id }))),
         ("secret-id", "POST" | "PUT") => {

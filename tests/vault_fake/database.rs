@@ -17,7 +17,9 @@ pub(crate) struct Roles(BTreeSet<String>);
 pub(crate) struct Lease {
     /// Whose it is.
     pub(crate) token: String,
+    path: String,
     duration: u64,
+    renewed: bool,
 }
 
 const DURATION: u64 = 3600;
@@ -32,25 +34,30 @@ impl Vault {
     }
 }
 
+/// A credential, where the path is one of a role's; `path` is below the mount, `call.path` from its beginning.
 pub(crate) fn credentials(
     roles: &Roles,
     leases: &mut BTreeMap<String, Lease>,
     call: &Call,
-    mount: &str,
     path: &str,
     token: &str,
     serial: &mut u64,
 ) -> Reply {
-    let Some(role) = path.strip_prefix("creds/").filter(|_| call.method == "GET") else {
-        return Reply::unsupported();
+    let Some(role) = path.strip_prefix("creds/").filter(|role| !role.is_empty()) else {
+        return Reply::unsupported_path();
     };
+    if call.method != "GET" {
+        return Reply::unsupported();
+    }
     if !roles.0.contains(role) {
-        let text = format!("1 error occurred:\n\t* unknown role: {role}\n\n");
-        return Reply::error(400, &[&text]);
+        return Reply::error(400, &[&format!("unknown role: {role}")]);
     }
     *serial += 1;
-    let lease = format!("{mount}/creds/{role}/{serial}");
-    leases.insert(lease.clone(), Lease { token: token.to_owned(), duration: DURATION });
+    let lease = format!("{}/{serial}", call.path);
+    leases.insert(
+        lease.clone(),
+        Lease { token: token.to_owned(), path: call.path.clone(), duration: DURATION, renewed: false },
+    );
     let data = json!({ "username": format!("v-{role}-{serial}"), "password": format!("generated-{serial}") });
     let members = [
         ("data", data),
@@ -64,23 +71,48 @@ pub(crate) fn credentials(
 /// `sys/leases/…`; `None` for anything else.
 pub(crate) fn leases(vault: &mut Vault, call: &Call) -> Option<Reply> {
     let action = call.path.strip_prefix("sys/leases/")?;
-    let name = call.text("lease_id");
-    let Some(lease) = vault.leases.get(name) else { return Some(Reply::error(400, &["invalid lease"])) };
-    let duration = lease.duration;
-    match action {
-        "lookup" => Some(Reply::data(json!({ "id": name, "ttl": duration, "renewable": true }))),
-        "renew" => {
-            let members = [
-                ("lease_id", Value::from(name)),
-                ("lease_duration", duration.into()),
-                ("renewable", true.into()),
-            ];
-            Some(Reply::envelope(200, &members))
-        }
-        "revoke" => {
-            vault.leases.remove(name);
-            Some(Reply::no_content())
-        }
-        _ => None,
+    let (action, named) = action.split_once('/').unwrap_or((action, ""));
+    if !["lookup", "renew", "revoke"].contains(&action) {
+        return None;
     }
+    if !["POST", "PUT"].contains(&call.method.as_str()) {
+        return Some(Reply::unsupported());
+    }
+    let name = if named.is_empty() { call.text("lease_id").to_owned() } else { named.to_owned() };
+    if name.is_empty() {
+        return Some(Reply::error(400, &["lease_id must be specified"]));
+    }
+    Some(match action {
+        "lookup" => vault.leases.get(&name).map_or_else(
+            || Reply::error(400, &["invalid lease"]),
+            |lease| Reply::data(description(&name, lease)),
+        ),
+        "renew" => match vault.leases.get_mut(&name) {
+            Some(lease) => renew(&name, lease, &call.body["increment"]),
+            None => Reply::error(400, &["lease not found"]),
+        },
+        // Of one that is none too.
+        _ => {
+            vault.leases.remove(&name);
+            if call.body["sync"] == false { Reply { status: 202, body: None } } else { Reply::no_content() }
+        }
+    })
+}
+
+fn description(name: &str, lease: &Lease) -> Value {
+    let renewal = if lease.renewed { "2026-11-25T12:30:00.000000001Z".into() } else { Value::Null };
+    json!({ "id": name, "path": lease.path, "ttl": lease.duration, "renewable": true, "last_renewal": renewal,
+            "issue_time": "2026-11-25T12:00:00.000000001Z", "expire_time": "2026-11-25T13:00:00.000000001Z" })
+}
+
+/// From now on as long as was asked for, also where that is less than what is left.
+fn renew(name: &str, lease: &mut Lease, increment: &Value) -> Reply {
+    lease.duration = increment.as_u64().filter(|seconds| *seconds > 0).unwrap_or(DURATION);
+    lease.renewed = true;
+    let members = [
+        ("lease_id", Value::from(name)),
+        ("lease_duration", lease.duration.into()),
+        ("renewable", true.into()),
+    ];
+    Reply::envelope(200, &members)
 }

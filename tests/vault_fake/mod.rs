@@ -1,5 +1,6 @@
 //! A Vault for tests, on the server of `tests/fake_server/`: written from the public API documentation
-//! (<https://developer.hashicorp.com/vault/api-docs>), checked once with a foreign client (`tests/it/vault_fake.rs`).
+//! (<https://developer.hashicorp.com/vault/api-docs>), checked once with a foreign client (`tests/it/vault_fake.rs`), and
+//! request by request with what a real `OpenBao` answers: `recording.jsonl`, compared in `tests/it/vault_recording.rs`.
 //!
 //! Has: KV v1 and v2, database credentials with leases, login by approle, kubernetes, jwt, userpass, cert and aws,
 //! policies as path prefixes, namespaces, response wrapping, sealing. A request's name is its path without `/v1/`.
@@ -42,7 +43,11 @@ impl Backend for Vault {
     ];
 
     fn answer(&mut self, request: &Request) -> fake_server::Reply {
-        Vault::answer(self, &Call::of(request)).into()
+        let reply: fake_server::Reply = Vault::answer(self, &Call::of(request)).into();
+        match request.header("x-vault-namespace") {
+            Some(namespace) => reply.with("x-vault-namespace", namespace),
+            None => reply,
+        }
     }
 
     fn name(request: &Request) -> String {
@@ -53,11 +58,13 @@ impl Backend for Vault {
         request.header("x-vault-namespace").unwrap_or_default().trim_matches('/').to_owned()
     }
 
-    fn failure(_: &Request, status: u16) -> fake_server::Reply {
+    fn failure(request: &Request, status: u16) -> fake_server::Reply {
+        let quota = format!("request path \"{}\": rate limit quota exceeded", Self::name(request));
         let text = match status {
             503 => "Vault is sealed",
             412 => "required index state not present",
-            429 => "request path: rate limit quota exceeded",
+            429 => &quota,
+            400..500 => "1 error occurred:\n\t* invalid request\n\n",
             _ => "1 error occurred:\n\t* internal error\n\n",
         };
         Reply::error(status, &[text]).into()

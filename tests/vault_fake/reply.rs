@@ -35,6 +35,11 @@ impl Reply {
         Self { status, body: Some(body) }
     }
 
+    /// A body of its own form.
+    pub fn plain(status: u16, body: Value) -> Self {
+        Self { status, body: Some(body) }
+    }
+
     /// What a write answers.
     pub fn no_content() -> Self {
         Self { status: 204, body: None }
@@ -55,9 +60,14 @@ impl Reply {
         Self::error(403, &["1 error occurred:\n\t* permission denied\n\n"])
     }
 
-    /// The token is none.
-    pub fn bad_token() -> Self {
-        Self::error(403, &["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"])
+    /// There is no token, or it is none, or has ended: the server does not tell which.
+    pub fn no_token() -> Self {
+        Self::error(403, &["permission denied"])
+    }
+
+    /// No part of the server takes this path.
+    pub fn unsupported_path() -> Self {
+        Self::error(404, &["1 error occurred:\n\t* unsupported path\n\n"])
     }
 
     /// The method fits nothing.

@@ -1,22 +1,26 @@
 //! What the server holds, and how a test configures it: mounts, policies, tokens, namespaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::auth::Method;
 use super::database::{self, Lease};
 use super::kv;
-use super::token::Token;
+use super::token::{Kind, Token};
 
 /// Everything behind one address.
 pub struct Vault {
     pub sealed: bool,
+    /// Whether it was ever given keys. One that was not is sealed too.
+    pub initialized: bool,
     pub(crate) namespaces: BTreeMap<String, Namespace>,
     pub(crate) tokens: BTreeMap<String, Token>,
     /// Wrapping tokens, each with what it wraps and how it came about.
     pub(crate) wrapped: BTreeMap<String, Wrapped>,
     pub(crate) leases: BTreeMap<String, Lease>,
+    /// How often somebody's login was wrong, by namespace, mount and role id or user.
+    pub(crate) wrong: BTreeMap<String, u32>,
     /// Everything that has to be new takes the next number.
     pub(crate) serial: u64,
     root: String,
@@ -35,6 +39,16 @@ pub(crate) struct Namespace {
     pub(crate) engines: BTreeMap<String, Engine>,
     pub(crate) methods: BTreeMap<String, Method>,
     pub(crate) policies: BTreeMap<String, Vec<PathRule>>,
+    /// Mounts of methods that demand a second factor.
+    pub(crate) factors: BTreeSet<String>,
+    pub(crate) shut: Option<Shut>,
+}
+
+/// Why nothing in a namespace answers, nor below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    Sealed,
+    Locked,
 }
 
 /// A mounted secrets engine.
@@ -45,13 +59,20 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// Its type and its options.
-    pub(crate) fn description(&self) -> (&'static str, Value) {
-        match self {
-            Self::Kv1(_) => ("kv", serde_json::json!({ "version": "1" })),
-            Self::Kv2(_) => ("kv", serde_json::json!({ "version": "2" })),
+    /// What `sys/mounts` tells of it.
+    pub(crate) fn description(&self) -> Value {
+        let (kind, options) = match self {
+            Self::Kv1(_) => ("kv", json!({})),
+            Self::Kv2(_) => ("kv", json!({ "version": "2" })),
             Self::Database(_) => ("database", Value::Null),
-        }
+        };
+        json!({
+            "accessor": format!("{kind}_00000000"), "deprecation_status": "supported", "description": "",
+            "config": { "default_lease_ttl": 0, "force_no_cache": false, "max_lease_ttl": 0 },
+            "external_entropy_access": false, "local": false, "options": options, "plugin_version": "",
+            "running_plugin_version": "v2.0.0+builtin.bao", "running_sha256": "", "seal_wrap": false,
+            "type": kind, "uuid": "00000000-0000-0000-0000-000000000002",
+        })
     }
 }
 
@@ -76,7 +97,22 @@ impl PathRule {
     pub(crate) fn allows(&self, capability: &str) -> bool {
         self.capabilities.iter().any(|allowed| allowed == capability)
     }
+
+    pub(crate) fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
 }
+
+/// What every namespace's policy `default` lets a token do.
+const DEFAULT: &[(&str, &str)] = &[
+    ("auth/token/lookup-self", "read"),
+    ("auth/token/renew-self", "update"),
+    ("auth/token/revoke-self", "update"),
+    ("sys/capabilities-self", "update"),
+    ("sys/leases/renew", "update"),
+    ("sys/leases/lookup", "update"),
+    ("sys/wrapping/wrap", "update"),
+];
 
 impl Namespace {
     /// The longest mount that a path begins with, and what follows.
@@ -94,10 +130,12 @@ impl Default for Vault {
     fn default() -> Self {
         let mut vault = Self {
             sealed: false,
+            initialized: true,
             namespaces: BTreeMap::new(),
             tokens: BTreeMap::new(),
             wrapped: BTreeMap::new(),
             leases: BTreeMap::new(),
+            wrong: BTreeMap::new(),
             serial: 0,
             root: String::new(),
         };
@@ -119,6 +157,19 @@ impl Vault {
         space.engines.insert("secret".to_owned(), Engine::Kv2(kv::Versioned::default()));
         space.engines.insert("kv".to_owned(), Engine::Kv1(kv::Unversioned::default()));
         space.engines.insert("database".to_owned(), Engine::Database(database::Roles::default()));
+        for (path, capability) in DEFAULT {
+            self.grant(name, "default", path, &[capability]);
+        }
+    }
+
+    /// Seals a namespace that was made.
+    pub fn seal_namespace(&mut self, namespace: &str) {
+        self.space(namespace).shut = Some(Shut::Sealed);
+    }
+
+    /// Locks one.
+    pub fn lock_namespace(&mut self, namespace: &str) {
+        self.space(namespace).shut = Some(Shut::Locked);
     }
 
     /// Mounts KV, versioned or not, elsewhere too.
@@ -132,17 +183,42 @@ impl Vault {
 
     /// A policy that allows reading these paths; a `*` at the end covers all that begin so.
     pub fn policy(&mut self, namespace: &str, name: &str, paths: &[&str]) {
-        let rule = |path: &&str| PathRule {
-            path: (*path).to_owned(),
-            capabilities: ["read", "list"].map(str::to_owned).to_vec(),
-        };
-        self.space(namespace).policies.insert(name.to_owned(), paths.iter().map(rule).collect());
+        self.space(namespace).policies.remove(name);
+        for path in paths {
+            self.grant(namespace, name, path, &["list", "read"]);
+        }
     }
 
-    /// A token with these policies.
+    /// Adds to a policy what it allows at a path.
+    pub fn grant(&mut self, namespace: &str, name: &str, path: &str, capabilities: &[&str]) {
+        let capabilities = capabilities.iter().map(|capability| (*capability).to_owned()).collect();
+        let rule = PathRule { path: path.to_owned(), capabilities };
+        self.space(namespace).policies.entry(name.to_owned()).or_default().push(rule);
+    }
+
+    /// A token with these policies, and `default` as every one that is not the root's.
     pub fn token(&mut self, namespace: &str, policies: &[&str]) -> String {
+        let besides = if policies == ["root"] { &[][..] } else { &["default"] };
+        self.bare_token(namespace, &[policies, besides].concat())
+    }
+
+    /// A token with these policies and no other.
+    pub fn bare_token(&mut self, namespace: &str, policies: &[&str]) -> String {
         let policies = policies.iter().map(|policy| (*policy).to_owned()).collect();
-        self.issue(Token { namespace: namespace.to_owned(), policies, parent: None })
+        let parent = Some(self.root.clone()).filter(|root| !root.is_empty());
+        self.issue(Token { parent, ..Token::new(namespace, policies) })
+    }
+
+    /// A token that is not stored, and ends by itself.
+    pub fn batch_token(&mut self, namespace: &str, policies: &[&str]) -> String {
+        let policies = policies.iter().chain(&["default"]).map(|policy| (*policy).to_owned()).collect();
+        let parent = Some(self.root.clone());
+        self.issue(Token { kind: Kind::Batch, parent, ..Token::new(namespace, policies) })
+    }
+
+    /// Lets a token be used so often and no more.
+    pub fn limit_uses(&mut self, token: &str, uses: u64) {
+        self.tokens.get_mut(token).expect("a token that was made").uses = Some(uses);
     }
 
     /// Whether a token is still good.
@@ -161,7 +237,8 @@ impl Vault {
     }
 
     pub(crate) fn issue(&mut self, token: Token) -> String {
-        let name = format!("hvs.fake-{}", self.next());
+        let kind = if token.kind == Kind::Batch { "hvb" } else { "hvs" };
+        let name = format!("{kind}.fake-{}", self.next());
         self.tokens.insert(name.clone(), token);
         name
     }

@@ -10,16 +10,18 @@ Examples:
   kz status --format json | jq -r '.[] | select(.state == \"absent\").name'
 
 States:
-  ok            it is there
-  default       absent, so its default is used
-  optional      absent, which is allowed
-  absent        the backend has no such secret, or the document no such field
-  denied        the backend does not let kz read it
-  unreachable   the backend could not be reached, or did not answer in time
-  malformed     what came back does not parse or decode
-  not set up    kz was not told enough to ask, or this version cannot ask
-  not rendered  a template of secrets that are there does not come to a value
-  blocked       a template that needs one that is not there
+  ok             it is there
+  default        absent, so its default is used
+  optional       absent, which is allowed
+  absent         the backend has no such secret, or the document no such field
+  denied         the backend does not let kz read it
+  unreachable    the backend could not be reached, or did not answer in time
+  malformed      what came back does not parse or decode
+  too large      what holds it has more bytes than `max_document_size` allows
+  server failed  the backend was reached, and failed
+  not set up     kz was not told enough to ask, or this version cannot ask
+  not rendered   a template of secrets that are there does not come to a value
+  blocked        a template that needs one that is not there
 
 Exit code 0 when there are only the first three, 1 with any other. No character of a value is shown,
 nor its length.";

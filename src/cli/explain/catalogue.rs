@@ -44,7 +44,7 @@ catalogue! {
         "Look the listed codes up. `kz status` asks again and shows every secret, the good ones too.";
     Absent = 101,
         "the backend has no such secret",
-        "The backend answered, and has nothing under this ref, or the document lacks the field. A document that was deleted counts as absent.",
+        "The backend answered, and has nothing under this ref, or the document lacks the field. A document that was deleted counts as absent. A mount or a namespace that is not there does not: kz is set up for another server then (KZ105).",
         "Correct the `ref` or the `field`, or store the secret. Where it may be missing, write `optional = true` or give a `default`.";
     Denied = 102,
         "the backend refuses",
@@ -52,7 +52,7 @@ catalogue! {
         "Check the credential that kz has and what it may read. For a file: its owner and mode, and the user that kz runs as.";
     Unreachable = 103,
         "the backend could not be reached",
-        "No connection, no name, or no useful answer before the deadline. kz tries again until then, since backends and meshes start late.",
+        "No connection, no name, or no useful answer before the deadline: from a proxy that reaches nobody, a Vault that is sealed, a service that wants fewer requests. One that answers and fails is KZ120. kz tries again until then, since backends and meshes start late.",
         "Check the address and the network of this container. Give it longer with `--timeout 120s` where the backend is only slow to start.";
     Malformed = 104,
         "the answer is not what was expected",
@@ -78,6 +78,10 @@ catalogue! {
         "what holds the document is too large",
         "A file, a server's reply or a program's output has more bytes than kz takes: 64 MiB, unless `max_document_size` in `[resolve]` says otherwise. kz reads no further than that, so that a mistake or a hostile server does not fill the memory.",
         "Is it the right document? Then raise the limit: `max_document_size = \"128MiB\"` in `[resolve]`. A reply is some longer than the document in it: JSON escapes, base64 takes a third more.";
+    ServerFailed = 120,
+        "the backend was reached, and failed",
+        "It answers, and cannot make an answer: an engine's database is away, a plugin or an audit device fails, or it has an error inside. The message has the reason where kz knows the words. kz tries again until the deadline, since much of this passes, and nothing was delivered.",
+        "Ask the backend's administrator, or look into its log. Address, network and credential of this container are right: they are what got the answer. Give it longer with `--timeout 120s` where what is behind it starts late.";
 
     Problems = 200,
         "the configuration has problems",
@@ -268,7 +272,7 @@ catalogue! {
     Terminal = 246,
         "secrets would be shown on a terminal",
         "What a terminal shows is read over shoulders, kept in its history and recorded with the session. Nothing was asked of a backend.",
-        "Send it on: `s=$(kz export --format shell) || exit; eval \"$s\"`, `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
+        "Send it on: `s=$(kz export --format shell) && eval \"$s\"` (in a script `|| exit; eval \"$s\"`, which stops it), `kz export --format json | jq`, `--output FILE`. `--reveal` shows it where that is meant.";
     ExamineMissing = 260,
         "the file to be examined does not exist",
         "`kz doctor` was given a name under which there is nothing.",

@@ -16,11 +16,12 @@ use std::path::Path;
 
 use crate::publish::readers::{self, Reader, check_entry, check_file_reader};
 use crate::publish::{self, Attributes, DIRECTORY_MODE, Owner};
+use crate::resolve::Resolved;
 
 use super::args::deliver::Export;
 use super::owner;
 use super::report::Failure;
-use super::session::Session;
+use super::session::{Hand, Session};
 use super::stdout;
 use content::{Content, Kind};
 use set::Rules;
@@ -45,8 +46,9 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
         Target::Stdout(kind) => {
             let content = Content::open(kind, session)?;
             let plan = content.plan(session, &arguments.only)?;
-            let secrets = session.resolve(&plan, |name| content.takes_line_break(name))?;
-            stdout::print(content.make(&secrets)?.expose())
+            let takes = |name: &str| content.takes_line_break(name);
+            let print = |secrets: Vec<Resolved>| stdout::print(content.make(&secrets)?.expose());
+            session.deliver(&plan, takes, print, Hand::Over, Ok)
         }
         Target::File(path, kind) => write_file(session, kind, &arguments.only, path, rules),
         Target::Set(path, outputs) => set::write(session, &outputs, path, rules),
@@ -66,15 +68,19 @@ fn write_file(
     if let Some(reader) = reader {
         check_file_reader(path, attributes, reader).map_err(Failure::Publish)?;
     }
-    let secrets = session.resolve(&plan, |name| content.takes_line_break(name))?;
-    let made = content.make(&secrets)?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let (barred, group) = (check_entry(directory, attributes).err(), readers::group(directory));
-    let change = publish::publish_file(path, &made, attributes, session.turn()).map_err(Failure::Publish)?;
-    let delivered: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), attributes)).collect();
-    let what = done::count(secrets.len(), "secret");
-    done::Done { session, change, path, group }.say(&what, &delivered, barred);
-    Ok(())
+    publish::check_file(path).map_err(Failure::Publish)?;
+    let write = |secrets: Vec<Resolved>| {
+        let made = content.make(&secrets)?;
+        let (barred, group) = (check_entry(directory, attributes).err(), readers::group(directory));
+        let change =
+            publish::publish_file(path, &made, attributes, session.turn()).map_err(Failure::Publish)?;
+        let delivered: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), attributes)).collect();
+        let what = done::count(secrets.len(), "secret");
+        done::Done { session, change, path, group }.say(&what, &delivered, barred);
+        Ok(())
+    };
+    session.deliver(&plan, |name| content.takes_line_break(name), write, Hand::Over, Ok)
 }
 
 fn parse_owner(text: &str) -> Result<Owner, Failure> {

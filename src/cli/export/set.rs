@@ -10,7 +10,7 @@ use crate::publish::readers::{self, Reader, check_set_entry, check_set_reader};
 use crate::publish::{self, Attributes, File};
 use crate::resolve::Resolved;
 
-use super::super::session::Session;
+use super::super::session::{Hand, Session};
 use super::part::{Part, Piece};
 use super::{Failure, done};
 
@@ -40,9 +40,12 @@ pub(super) fn write(
     }
     let wanted: BTreeSet<&str> = parts.iter().flat_map(|part| part.names(declarations)).collect();
     let takes = |name: &str| parts.iter().any(|part| part.takes_line_break(name));
-    let secrets = session.resolve(&Plan::of(declarations, &wanted), takes)?;
-    let pieces = pieces(&parts, &secrets)?;
-    publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
+    publish::check_directory(path).map_err(Failure::Publish)?;
+    let write = |secrets: Vec<Resolved>| {
+        let pieces = pieces(&parts, &secrets)?;
+        publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
+    };
+    session.deliver(&Plan::of(declarations, &wanted), takes, write, Hand::Over, Ok)
 }
 
 /// The outputs, ready for values; or everything that is wrong with any of their templates.

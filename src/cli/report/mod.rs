@@ -8,6 +8,7 @@ mod run;
 mod template;
 mod words;
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -167,7 +168,7 @@ fn words(failure: &Failure) -> Words {
         Failure::Output(refusals, hint) => output_words(refusals, hint),
         Failure::Terminal => {
             Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept").hint(
-                "send them on, as in `s=$(kz export --format shell) || exit; eval \"$s\"`, or show them with `--reveal`",
+                "send them on, as in `s=$(kz export --format shell) && eval \"$s\"`, or show them with `--reveal`",
             )
         }
         Failure::Publish(error) => publish_words(error),
@@ -253,8 +254,8 @@ fn resolve_words(Failures(failures): &Failures) -> Words {
     } else {
         format!("{number} secrets could not be resolved, so nothing is delivered")
     };
-    let words = failures.iter().fold(Words::error(Code::Unresolved, message), |words, failed| {
-        words.coded_cause(class_code(failed.kind), failed_line(failed))
+    let words = by_cause(failures).iter().fold(Words::error(Code::Unresolved, message), |words, group| {
+        words.coded_cause(class_code(group[0].kind), group_line(group))
     });
     let mut hints: Vec<&str> = failures.iter().filter_map(|failed| failed.hint.as_deref()).collect();
     hints.sort_unstable();
@@ -272,7 +273,51 @@ fn class_code(class: Class) -> Code {
         Class::Provider(FailureKind::Malformed) => Code::Malformed,
         Class::Provider(FailureKind::Misconfigured) => Code::NotSetUp,
         Class::Provider(FailureKind::TooLarge) => Code::TooLarge,
+        Class::Provider(FailureKind::ServerFailed) => Code::ServerFailed,
     }
+}
+
+/// More secrets than this are told together where they fail for one reason, as all of a provider's do when kz cannot
+/// log in: the reason is then said once.
+const APART: usize = 3;
+
+/// What failures have to have in common to be told together: provider, class, cause and hint.
+type Reason<'a> = (&'a str, &'static str, &'a str, Option<&'a str>);
+
+/// What is absent is so each by itself, whatever the words.
+fn reason(failed: &Failed) -> Option<Reason<'_>> {
+    let (provider, _) = failed.origin.as_ref().filter(|_| matches!(failed.kind, Class::Provider(_)))?;
+    Some((provider, class(failed.kind), &failed.cause, failed.hint.as_deref()))
+}
+
+/// The failures in their order, those together that have their reason in common, where they are many.
+fn by_cause(failures: &[Failed]) -> Vec<Vec<&Failed>> {
+    let mut alike: BTreeMap<Reason<'_>, Vec<&Failed>> = BTreeMap::new();
+    for failed in failures {
+        if let Some(reason) = reason(failed) {
+            alike.entry(reason).or_default().push(failed);
+        }
+    }
+    alike.retain(|_, group| group.len() > APART);
+    let mut groups = Vec::new();
+    for failed in failures {
+        match reason(failed).and_then(|reason| alike.get_mut(&reason)) {
+            // Told where the first of them stands.
+            Some(group) if !group.is_empty() => groups.push(std::mem::take(group)),
+            Some(_) => {}
+            None => groups.push(vec![failed]),
+        }
+    }
+    groups
+}
+
+fn group_line(group: &[&Failed]) -> String {
+    if let [failed] = group {
+        return failed_line(failed);
+    }
+    let names: Vec<&str> = group.iter().map(|failed| failed.name.as_str()).collect();
+    let provider = group[0].origin.as_ref().map_or("", |(provider, _)| provider);
+    format!("{} ({provider}) {}: {}", names.join(", "), class(group[0].kind), group[0].cause)
 }
 
 fn failed_line(failed: &Failed) -> String {

@@ -10,7 +10,10 @@ use crate::provider::forecast::{Call, Forecast, PathRule, Policy};
 use crate::provider::settings::Settings;
 use crate::provider::{DocumentRef, Surroundings, Tokens};
 
-use super::settings::TOKEN_VARIABLE;
+use super::settings::{TOKEN_VARIABLE, login_mount};
+
+/// Where a token is told what the server sees it as: only one that it sees as kz's own is ended.
+const LOOK_UP: &str = "auth/token/lookup-self";
 
 /// Where a token ends itself.
 const REVOKE: &str = "auth/token/revoke-self";
@@ -41,7 +44,9 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
         calls.push(Call::besides(format!("POST auth/{mount}/login")));
     }
     calls.extend(Forecast::one_by_one("GET", documents).calls);
-    calls.extend(revokes.then(|| Call::besides(format!("POST {REVOKE}"))));
+    if revokes {
+        calls.extend([format!("GET {LOOK_UP}"), format!("POST {REVOKE}")].map(Call::besides));
+    }
     let mut notes = Vec::new();
     if !settings.has("auth") {
         notes.extend(unsaid(&access).map(str::to_owned));
@@ -54,7 +59,7 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
         );
     }
     if revokes {
-        notes.push("the token is not revoked when what was read with it is leased".to_owned());
+        notes.push("the token is not revoked when what was read with it is leased: it is made to end with that (`auth/token/renew-self`)".to_owned());
     }
     let policy = policy(settings, documents, surroundings, revokes);
     Forecast { calls, price: None, policy: Some(policy), notes }
@@ -69,8 +74,8 @@ fn unsaid(access: &Access) -> Option<&'static str> {
              `/run/secrets/vault-token` or `~/.vault-token` comes before it",
         ),
         Access::Open => Some(
-            "no `auth` is written and no credential set here, so no login is counted: where kz logs in, that and the \
-             revocation are two calls more",
+            "no `auth` is written and no credential set here, so no login is counted: where kz logs in, that the look at its token and \
+             the revocation are three calls more",
         ),
     }
 }
@@ -80,7 +85,7 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     match settings.auth("auth") {
         Some(("token" | "none", _)) => return Access::Token,
         Some((method, named)) => {
-            let mount = named.text("mount").map_or(method, |mount| mount.trim_matches('/'));
+            let mount = named.text("mount").map_or(method, login_mount);
             return login(mount, named.boolean("wrapped").unwrap_or(false));
         }
         None => {}
@@ -127,6 +132,8 @@ fn policy(
     if revokes {
         let remark = "to end its own token; Vault's `default` policy has it too".to_owned();
         rules.insert(REVOKE, rule(REVOKE, "update", Some(remark)));
+        let remark = "to see that a token is its own; in `default` too".to_owned();
+        rules.insert(LOOK_UP, rule(LOOK_UP, "read", Some(remark)));
     }
     let namespace = settings.text("namespace").map(str::to_owned);
     let inherited = || surroundings.given_text("VAULT_NAMESPACE").filter(|_| belongs(settings, surroundings));
@@ -176,10 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_a_call_before_and_one_after() {
+    fn a_login_is_a_call_before_and_two_after() {
         let mut named = Settings::default();
         named.insert("mount", Value::Text("k8s/eu/".to_owned()));
-        let expected = ["POST auth/k8s/eu/login", "GET", "POST auth/token/revoke-self"];
+        let expected =
+            ["POST auth/k8s/eu/login", "GET", "GET auth/token/lookup-self", "POST auth/token/revoke-self"];
         assert_eq!(operations(&auth("kubernetes", named), &Fixture::new()), expected);
         assert_eq!(operations(&auth("token", Settings::default()), &Fixture::new()), ["GET"]);
         let mut named = Settings::default();
@@ -192,7 +200,7 @@ mod tests {
         let none = Settings::default();
         let role =
             Fixture::new().with_variable("VAULT_ROLE_ID", "r").with_variable("VAULT_SECRET_ID_FILE", "s");
-        assert_eq!(operations(&none, &role).len(), 3);
+        assert_eq!(operations(&none, &role).len(), 4);
         assert_eq!(operations(&none, &role.with_variable("VAULT_TOKEN", "t")).len(), 1);
         assert_eq!(access(&none, &Fixture::new()), Access::Open);
         // It is not asked about another server than its own.

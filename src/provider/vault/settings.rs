@@ -78,6 +78,12 @@ pub const CREDENTIAL_VARIABLES: &[&str] =
 /// The variable that holds a token.
 pub(super) const TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 
+/// Where a login method is mounted, below `auth/`, which is what the CLI shows and many write too.
+pub(super) fn login_mount(written: &str) -> &str {
+    let mount = written.trim_matches('/');
+    mount.strip_prefix("auth/").unwrap_or(mount)
+}
+
 /// Refs.
 pub const REF: RefForm =
     RefForm { pattern: "^(?!v1/)(?![^#]*://)[^/]+/[^/]", example: "secret/data/prod/database/password" };
@@ -97,4 +103,22 @@ pub fn check_ref(path: &str) -> Result<(), String> {
         return Err("a Vault ref needs a mount and a path: `MOUNT/PATH/FIELD` or `MOUNT/PATH#FIELD`".into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_may_be_written_as_the_cli_shows_it() {
+        for (written, mount) in [
+            ("approle", "approle"),
+            ("auth/ci", "ci"),
+            ("/auth/ci/", "ci"),
+            ("jwt/cel", "jwt/cel"),
+            ("auth", "auth"),
+        ] {
+            assert_eq!(login_mount(written), mount, "{written}");
+        }
+    }
 }

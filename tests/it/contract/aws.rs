@@ -76,7 +76,7 @@ impl Service {
             }
             Situation::Huge => {
                 fake.script(Rule::new(self.read, Act::Huge(100 << 20)));
-                words = &["more than 16 MiB"];
+                words = &["more than 64 MiB"];
             }
             Situation::Binary if self.provider == "aws-sm" => {
                 fake.configure(|aws| aws.binary("bytes", BYTES));

@@ -38,7 +38,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
         }
         Situation::Huge => {
             fake.script(Rule::new("access/", Act::Huge(100 << 20)));
-            words = &["more than 16 MiB"];
+            words = &["more than 64 MiB"];
         }
         Situation::Binary => drop(fake.configure(|gcp| gcp.secret("app", BYTES))),
         Situation::Empty => drop(fake.configure(|gcp| gcp.secret("app", ""))),

@@ -43,7 +43,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
         }
         Situation::Huge => {
             fake.script(Rule::new(read, Act::Huge(100 << 20)));
-            words = &["more than 16 MiB"];
+            words = &["more than 64 MiB"];
         }
         Situation::Binary => secrets = secret("V", "app/bytes"),
         Situation::Fields => {

@@ -46,7 +46,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
         }
         Situation::Huge => {
             fake.script(Rule::new(PATH, Act::Huge(100 << 20)));
-            words = &["more than 16 MiB"];
+            words = &["more than 64 MiB"];
         }
         Situation::Binary => secrets = secrets.replace(" }", ", encoding = \"base64\" }"),
         Situation::Fields => {

@@ -123,8 +123,18 @@ impl Trouble {
                     ),
                     Some(trouble) => format!("{subject} for {waited} s: {trouble}"),
                 };
-                Failure { kind: FailureKind::Unreachable, cause, hint: last.as_ref().and_then(Self::hint) }
+                let kind = FailureKind::at_the_deadline(last.as_ref().and_then(Self::status));
+                Failure { kind, cause, hint: last.as_ref().and_then(Self::hint) }
             }
+        }
+    }
+
+    /// The status of a reply, where there is one.
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Service(refusal) => Some(refusal.status),
+            Self::Reply(status) => Some(*status),
+            Self::Connection(_) | Self::Unsent => None,
         }
     }
 

@@ -237,7 +237,12 @@ fn deadline(last: Option<&Trouble>, waited: &str, server: &str) -> Failure {
         }
         Some(trouble) => (format!("{server} for {waited} s: {trouble}"), trouble.last_word(server).hint),
     };
-    Failure { kind: FailureKind::Unreachable, cause, hint }
+    let status = match last {
+        Some(Trouble::Google(refusal)) => Some(refusal.status),
+        Some(Trouble::Reply(status)) => Some(*status),
+        _ => None,
+    };
+    Failure { kind: FailureKind::at_the_deadline(status), cause, hint }
 }
 
 impl fmt::Display for Trouble {

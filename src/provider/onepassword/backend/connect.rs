@@ -358,7 +358,11 @@ fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
             let hint = matches!(last, Some(Trouble::Foreign(_))).then(|| {
                 "is the address right, also its path, and does the proxy before Connect have a route for it?".to_owned()
             });
-            Failure { kind: FailureKind::Unreachable, cause, hint }
+            let status = match last {
+                Some(Trouble::Status(status)) => Some(*status),
+                _ => None,
+            };
+            Failure { kind: FailureKind::at_the_deadline(status), cause, hint }
         }
         GaveUp::Final(Trouble::Connection(error @ http::Error::TooLarge(_))) => {
             Failure::too_large(format!("{server}: {error}"))

@@ -15,7 +15,7 @@ use crate::provider::{Failure, FailureKind};
 use super::caller_identity::Signer;
 use super::piece::Piece;
 use super::variables::Variables;
-use crate::provider::vault::settings::TOKEN_VARIABLE;
+use crate::provider::vault::settings::{TOKEN_VARIABLE, login_mount};
 
 /// Where a token is mounted as a Compose secret.
 const MOUNTED_TOKEN: &str = "/run/secrets/vault-token";
@@ -88,7 +88,7 @@ impl Choice<'_> {
             }
             Some(("none", _)) => Ok(Credential::Nothing),
             Some((method, named)) => {
-                let mount = named.text("mount").map_or(method, |mount| mount.trim_matches('/')).to_owned();
+                let mount = named.text("mount").map_or(method, login_mount).to_owned();
                 Ok(Credential::Login(Login { mount, method: self.named(method, named)? }))
             }
         }

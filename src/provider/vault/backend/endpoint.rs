@@ -1,4 +1,4 @@
-//! Requests of Vault's API in two shapes, where vaultrs has none that fits: reads of any path, and logins.
+//! Requests of Vault's API in three shapes, where vaultrs has none that fits: reads of any path, logins, and posts.
 //!
 //! vaultrs's reads demand members that not every server sends; its certificate login names the role as Vault does not
 //! read it; its `AppRole` login has no way to leave the secret id out. Invariant: what is sent is what was given.
@@ -57,5 +57,35 @@ impl Endpoint for PostLogin<'_> {
             .filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?.into())))
             .collect();
         Ok((!given.is_empty()).then(|| serde_json::Value::Object(given).to_string().into_bytes()))
+    }
+}
+
+/// `POST PATH` with this object.
+pub(super) struct Post {
+    path: &'static str,
+    members: serde_json::Value,
+}
+
+impl Post {
+    pub(super) fn new(path: &'static str, members: serde_json::Value) -> Self {
+        Self { path, members }
+    }
+}
+
+impl Endpoint for Post {
+    type Response = ();
+    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
+    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
+
+    fn path(&self) -> String {
+        self.path.to_owned()
+    }
+
+    fn method(&self) -> RequestMethod {
+        RequestMethod::POST
+    }
+
+    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        Ok(Some(self.members.to_string().into_bytes()))
     }
 }

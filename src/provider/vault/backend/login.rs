@@ -4,7 +4,7 @@
 //! without a token is an error, and no part of it is shown.
 //! Rules: <https://developer.hashicorp.com/vault/api-docs/auth>.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ::http::StatusCode;
 use serde::Deserialize;
@@ -27,11 +27,20 @@ use super::reply::{Body, Known};
 use super::session::Session;
 
 /// A token that a login gave.
+#[derive(Clone)]
 pub(super) struct Token {
     /// The token.
     pub(super) value: Secret,
     /// Batch tokens are not stored, so they cannot be revoked.
     pub(super) revocable: bool,
+    /// By which others may speak of it.
+    pub(super) accessor: Option<String>,
+    /// How long it lives; nothing where that is not said, or has no end.
+    pub(super) life: Option<Duration>,
+    /// Whether its life can be changed.
+    pub(super) renewable: bool,
+    /// How many requests it is good for, where that has an end.
+    pub(super) uses: Option<u64>,
 }
 
 /// Logs in.
@@ -142,6 +151,10 @@ fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
     })?;
     Ok(Token {
         revocable: auth.token_type.as_deref() != Some("batch"),
+        accessor: auth.accessor.filter(|accessor| !accessor.is_empty()),
+        life: auth.lease_duration.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        renewable: auth.renewable.unwrap_or(false),
+        uses: auth.num_uses.filter(|uses| *uses > 0),
         value: Secret::new(auth.client_token.into_bytes()),
     })
 }
@@ -182,11 +195,28 @@ fn explain(failure: Failure, login: &Login) -> Failure {
             Method::UserPass { .. } => "the user and the password",
         };
         let check = format!("check {what}, and `mount` and `namespace`");
-        // Vault says no more of a login that is not there, nor of one that wrong guesses have locked.
         let is_bare = failure.cause.starts_with("permission denied");
-        let more =
-            "; the server also answers so where none is mounted, or where wrong logins have locked this one";
-        (kind == FailureKind::Denied).then(|| if is_bare { check + more } else { check })
+        (kind == FailureKind::Denied).then(|| if is_bare { check + unsaid(&login.method) } else { check })
     });
     Failure { kind, cause: format!("login at `auth/{}`: {}", login.mount, failure.cause), hint }
+}
+
+/// What a server refuses without a word more, by the method. A wrong secret id or password has words of its own.
+fn unsaid(method: &Method) -> &'static str {
+    match method {
+        Method::AppRole { .. } => {
+            "; the server also answers so where none is mounted, or where wrong logins (five, if nothing else is set) have \
+             locked this role id, for everybody and some minutes: `vault read sys/locked-users`"
+        }
+        Method::UserPass { .. } => {
+            "; the server also answers so where none is mounted, or where wrong logins (five, if nothing else is set) have \
+             locked this user for some minutes: `vault read sys/locked-users`"
+        }
+        Method::Jwt { .. } => {
+            "; the server also answers so where none is mounted, or where it cannot have the token reviewed"
+        }
+        Method::Certificate { .. } | Method::Aws { .. } => {
+            "; the server also answers so where none is mounted"
+        }
+    }
 }

@@ -2,14 +2,17 @@
 //!
 //! Invariants: nothing is read or contacted before a document is asked for; the first document goes alone and
 //! the rest when its connection stands, so that a cold pool opens one connection and not one for each; each
-//! document has its own outcome. A token that kz got itself is revoked when nothing hangs on it.
+//! document has its own outcome. kz logs in once; what it was given is given back by `close`.
 
 mod caller_identity;
+mod cli;
 mod connection;
 mod credential;
+mod custody;
 mod endpoint;
 mod envelope;
 mod login;
+mod look;
 mod mounts;
 mod not_found;
 mod piece;
@@ -22,13 +25,14 @@ mod tests;
 mod trouble;
 mod variables;
 mod versioned;
+mod warning;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use futures_util::future::join_all;
-use vaultrs::api::token::requests::RevokeTokenSelfRequest;
+use tokio::sync::Mutex;
 
 use crate::http::Client;
 
@@ -36,16 +40,16 @@ use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
 use crate::provider::warm_up::warm_up;
 use crate::provider::{
-    DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms, Tokens,
+    Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider, Purpose,
+    Surroundings, Terms,
 };
+use cli::Cli;
 use connection::Connection;
 use credential::{Choice, Credential, Method};
+use custody::{Custody, GIVING_BACK, LOOKING};
 use mounts::Mounts;
 use session::Session;
 use variables::Variables;
-
-/// What giving a token back may take.
-const REVOCATION: Duration = Duration::from_secs(2);
 
 /// A provider of one Vault's documents.
 pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
@@ -58,6 +62,9 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         variables,
         client: OnceLock::new(),
         mounts: Mounts::default(),
+        custody: Arc::default(),
+        logging_in: Mutex::new(()),
+        cli: Cli::of(surroundings),
         said: AtomicBool::new(false),
     })
 }
@@ -70,6 +77,11 @@ struct Vault {
     variables: Variables,
     client: OnceLock<Result<Client, Failure>>,
     mounts: Mounts,
+    /// What is to be given back.
+    custody: Arc<Custody>,
+    /// Held while kz logs in: it does so once.
+    logging_in: Mutex<()>,
+    cli: Cli,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
 }
@@ -77,47 +89,54 @@ struct Vault {
 impl Provider for Vault {
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
         Box::pin(async move {
-            let (session, own) = match self.begin().await {
+            let session = match self.begin().await {
                 Ok(begun) => begun,
-                Err(failure) => return vec![Outcome::Failed(failure); documents.len()],
+                Err(failure) => return vec![Outcome::Failed(self.cli.hinted(failure)); documents.len()],
             };
-            let outcomes = self.read(&session, documents).await;
-            // A lease ends with the token that it was taken with.
-            let leased = outcomes
-                .iter()
-                .any(|outcome| matches!(outcome, Outcome::Found(document) if document.lease.is_some()));
-            if own == Own::Revocable && !leased && self.terms.tokens == Tokens::Revoke {
-                self.revoke(&session).await;
+            if let Err(failure) = self.custody.suffices_for(documents.len()) {
+                return vec![Outcome::Failed(failure); documents.len()];
             }
-            outcomes
+            let outcomes = self.read(&session, documents).await;
+            let outcomes = self.judge_leases(&session, outcomes).await;
+            outcomes.into_iter().map(|outcome| self.cli.in_its_name(outcome)).collect()
+        })
+    }
+
+    fn close(&self, end: End) -> Closing<'_> {
+        Box::pin(async move {
+            if self.custody.is_empty() {
+                return;
+            }
+            let Ok(session) = self.begin().await else { return };
+            let giving_back = self.custody.close(&session, &self.terms, end);
+            if self.terms.patience.once(GIVING_BACK, giving_back).await.is_none() {
+                self.custody.warn_of_left(self.terms.patience.log(), end);
+            }
         })
     }
 }
 
-/// Whether a session's token is kz's to revoke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Own {
-    Revocable,
-    No,
-}
-
 impl Vault {
-    /// A session with a token.
-    async fn begin(&self) -> Result<(Session<'_>, Own), Failure> {
+    /// A session with a token: kz's own, where it has logged in already.
+    async fn begin(&self) -> Result<Session<'_>, Failure> {
         let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
         let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
         let client = client.map_err(Clone::clone)?;
-        let credential = choice.choose()?;
         let session = Session::new(client, &self.terms, self.connection.namespace.as_deref())?;
-        match credential {
+        let session = session.telling(&self.custody);
+        let _one = self.logging_in.lock().await;
+        if let Some(own) = self.custody.own() {
+            return session.with_token(&own.token.value);
+        }
+        match choice.choose()? {
             Credential::Token(piece) => {
                 let token = piece.read(&self.places)?;
                 self.say(client, &format!("with the token from {piece}"));
-                Ok((session.with_token(&token)?, Own::No))
+                session.with_token(&token)
             }
             Credential::Nothing => {
                 self.say(client, "without a token");
-                Ok((session.between(), Own::No))
+                Ok(session.between())
             }
             Credential::Login(login) => {
                 if matches!(login.method, Method::Certificate { .. }) && !self.connection.has_certificate() {
@@ -128,11 +147,24 @@ impl Vault {
                     });
                 }
                 self.say(client, &format!("with a login at auth/{}", login.mount));
-                let token = login::login(&session, &login, &self.places).await?;
-                let own = if token.revocable { Own::Revocable } else { Own::No };
-                Ok((session.with_token(&token.value)?, own))
+                let since = Instant::now();
+                let own = self.custody.keep(login::login(&session, &login, &self.places).await?, since);
+                session.with_token(&own.token.value)
             }
         }
+    }
+
+    /// Says until when what was lent is valid, the token that it hangs on considered.
+    async fn judge_leases(&self, session: &Session<'_>, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        let is_lent = |outcome: &Outcome| matches!(outcome, Outcome::Found(Document { lease: Some(_), .. }));
+        if outcomes.iter().any(is_lent) {
+            let learning = self.custody.learn_life(session);
+            let _ = self.terms.patience.once(LOOKING, learning).await;
+            for outcome in &mut outcomes {
+                self.custody.judge(outcome);
+            }
+        }
+        outcomes
     }
 
     /// Names the address that is contacted, once.
@@ -145,36 +177,49 @@ impl Vault {
         }
     }
 
-    /// Gives a token back. What comes of it changes nothing of what was read.
-    async fn revoke(&self, session: &Session<'_>) {
-        let patience = &self.terms.patience;
-        let revoked = patience.once(REVOCATION, session.exchange_once(RevokeTokenSelfRequest {})).await;
-        match revoked {
-            Some(Ok(reply)) if reply.status.is_success() => patience.log().detail("revoked kz's own token"),
-            _ => patience.log().detail("kz's own token could not be revoked, and expires by itself"),
+    /// Every document. What may be a credential that is made by the read comes last, so that nothing is waited for after it.
+    async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
+        let (plain, lent): (Vec<_>, Vec<_>) =
+            documents.iter().enumerate().partition(|(_, document)| mounts::is_of_kv(&document.path));
+        let mut outcomes = vec![Outcome::Absent; documents.len()];
+        let (mut is_hopeless, mut hopeless) = (false, Outcome::Absent);
+        for part in [plain, lent] {
+            let read = match part.first() {
+                Some(_) if !is_hopeless => self.read_part(session, &part).await,
+                _ => vec![hopeless.clone(); part.len()],
+            };
+            if let Some(first) = read.first().filter(|first| is_unreachable(first)) {
+                (is_hopeless, hopeless) = (true, first.clone());
+            }
+            for ((place, _), outcome) in part.into_iter().zip(read) {
+                outcomes[place] = outcome;
+            }
         }
+        outcomes
     }
 
-    /// Every document: the first alone until a connection stands, then all others, so many at a time.
-    async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
-        let Some((first, rest)) = documents.split_first() else { return Vec::new() };
+    /// These: the first alone until a connection stands, then all others, so many at a time.
+    async fn read_part(&self, session: &Session<'_>, documents: &[(usize, &DocumentRef)]) -> Vec<Outcome> {
+        let Some(((_, first), rest)) = documents.split_first() else { return Vec::new() };
+        let others = join_all(rest.iter().map(|(_, document)| self.read_one(session, document)));
         // When the deadline has come for the first, no other would fare better.
-        let hopeless = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
-        };
         let (first, others) =
-            warm_up(self.read_one(session, first), session.stands(), self.read_rest(session, rest), hopeless)
-                .await;
+            warm_up(self.read_one(session, first), session.stands(), others, is_unreachable).await;
         let others = others.unwrap_or_else(|| vec![first.clone(); rest.len()]);
         std::iter::once(first).chain(others).collect()
     }
 
-    async fn read_rest(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
-        join_all(documents.iter().map(|document| self.read_one(session, document))).await
-    }
-
     async fn read_one(&self, session: &Session<'_>, document: &DocumentRef) -> Outcome {
         let _lane = session.lane().await;
+        if self.terms.purpose == Purpose::Look
+            && let Some(outcome) = look::instead(session, document).await
+        {
+            return outcome;
+        }
         read::read(session, &self.mounts, document).await
     }
+}
+
+fn is_unreachable(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
 }

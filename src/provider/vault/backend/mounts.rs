@@ -113,9 +113,14 @@ fn below(path: &str, mount: &str) -> Option<String> {
     Some(if rest.starts_with("data/") { path.to_owned() } else { format!("{mount}/data/{rest}") })
 }
 
+/// Whether a path is certainly one of KV version 2, whose reads make nothing.
+pub(super) fn is_of_kv(path: &str) -> bool {
+    path.contains("/data/")
+}
+
 /// Whether a path may be one as the CLI writes it: no segment after the first is `data`.
 pub(super) fn lacks_data_segment(path: &str) -> bool {
-    !path.contains("/data/")
+    !is_of_kv(path)
 }
 
 /// Every mount that is possible for a path without `data/`, with the path that is meant then; the shortest first.

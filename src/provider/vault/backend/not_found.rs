@@ -102,7 +102,7 @@ mod tests {
         let beside: &[u8] =
             br#"{"errors":[],"warnings":["Invalid path for a versioned K/V secrets engine."]}"#;
         assert!(NotFound::of(beside).wants_data_segment());
-        let gone: &[u8] = br#"{"lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"version":3,"destroyed":true}}}"#;
+        let gone: &[u8] = br#"{"lease_id":"","renewable":false,"lease_duration":0,"data":{"data":null,"metadata":{"version":3,"created_time":"","deletion_time":"","destroyed":true}}}"#;
         assert!(matches!(NotFound::of(gone), NotFound::Envelope(_)));
         for foreign in [
             "404 page not found\n",

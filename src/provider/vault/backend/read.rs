@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
-use ::http::StatusCode;
+use ::http::{StatusCode, header};
 
 use crate::http::Reply;
 use crate::log::typed;
-use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Outcome, Shape};
+use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Lease, Outcome, Shape};
 use crate::secret::Secret;
 
 use super::endpoint::Get;
 use super::envelope;
-use super::mounts::{Mount, Mounts, candidates, lacks_data_segment};
+use super::mounts::{Mount, Mounts, candidates, is_of_kv, lacks_data_segment};
 use super::not_found::{NotFound, no_namespace};
 use super::reply::{Body, Known};
 use super::session::{Session, Unanswered};
@@ -56,7 +56,16 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
 }
 
 async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
-    session.read(Get { path: path.to_owned(), version: document.version.clone() }).await
+    let reply = session.read(Get { path: path.to_owned(), version: document.version.clone() }).await?;
+    if !is_of_kv(path) && reply.status == StatusCode::OK {
+        // Before anything else becomes of it: whatever is wrong with the reply, a credential was made.
+        let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
+        let lent = body.and_then(|body| lease(body.lease_id?, body.lease_duration, &reply));
+        if let Some(lent) = lent {
+            session.custody().lend(lent);
+        }
+    }
+    Ok(reply)
 }
 
 /// Where the server does not tell the mount: each that is possible, until one holds a version of the document.
@@ -72,7 +81,9 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
                     denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
                     continue;
                 }
-                FailureKind::Unreachable | FailureKind::TooLarge => return Outcome::Failed(failure),
+                FailureKind::Unreachable | FailureKind::TooLarge | FailureKind::ServerFailed => {
+                    return Outcome::Failed(failure);
+                }
                 FailureKind::Malformed | FailureKind::Misconfigured => continue,
             },
         };
@@ -84,7 +95,7 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
             Outcome::Absent => absent = Some(Outcome::Absent),
             // What is no answer of Vault's may stand where the document is.
             Outcome::Failed(Failure { kind: FailureKind::Malformed, .. }) => damaged = Some(outcome),
-            Outcome::Found(_) | Outcome::Blank(_) | Outcome::Failed(_) => {}
+            Outcome::Found(_) | Outcome::Blank(_) | Outcome::Readable | Outcome::Failed(_) => {}
         }
     }
     damaged.or(absent).or(denied).unwrap_or_else(|| lacks_segment(path))
@@ -119,8 +130,9 @@ fn explain(mut failure: Failure, path: &str, guess: Option<String>) -> Failure {
 
 fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
-        StatusCode::NOT_FOUND => not_found(reply, path),
-        StatusCode::OK => found(reply, document, path).unwrap_or_else(|reason| malformed(&reason)),
+        StatusCode::NOT_FOUND => not_found(reply, document, path),
+        StatusCode::OK => found(reply, document, path)
+            .unwrap_or_else(|reason| endpoint(reply, path).unwrap_or_else(|| malformed(&reason))),
         // No Vault answers a read so: something in between does.
         status => malformed(&format!("a document comes with status 200, and this with {}", status.as_u16())),
     }
@@ -142,10 +154,30 @@ fn misconfigured(cause: &str, hint: &str) -> Outcome {
     })
 }
 
+/// What answers with no document because it is none: the server's own endpoints, and an engine's raw ones.
+fn endpoint(reply: &Reply, path: &str) -> Option<Outcome> {
+    let kind =
+        reply.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let cause = if ["sys/", "auth/", "identity/"].iter().any(|begin| path.starts_with(begin)) {
+        format!("`{path}` is an endpoint of the server's own, and what it answers is no document")
+    } else if ["application/pkix-", "application/pem-", "application/x-pem"]
+        .iter()
+        .any(|begin| kind.starts_with(begin))
+    {
+        format!("`{path}` is a raw endpoint: it answers with a file, and no document that has fields")
+    } else {
+        return None;
+    };
+    Some(misconfigured(
+        &cause,
+        "name what answers with fields, as in `secret/data/app#field` or `pki/cert/ca#certificate`",
+    ))
+}
+
 /// A 404 of Vault's own: of KV because nothing is there or because the version is deleted, or of no engine at all.
-fn not_found(reply: &Reply, path: &str) -> Outcome {
+fn not_found(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match NotFound::of(reply.body.expose()) {
-        NotFound::Nothing | NotFound::Mute => Outcome::Absent,
+        NotFound::Nothing | NotFound::Mute => absent(document, path),
         NotFound::Envelope(body) => match body.data.filter(|data| data.get() != "null") {
             Some(data) => match versioned(data, path) {
                 Ok(Some(versioned)) if versioned.data.is_none() => gone(&versioned.metadata, path),
@@ -156,7 +188,7 @@ fn not_found(reply: &Reply, path: &str) -> Outcome {
                 &format!("`{path}` is where the documents of a KV version 2 mount begin, and none itself"),
                 &format!("write the document and its field: `{path}/DOCUMENT#FIELD`"),
             ),
-            None => Outcome::Absent,
+            None => absent(document, path),
         },
         NotFound::Refused(Some(Known::NoRoute)) => misconfigured(
             &format!("no engine is mounted under this path (`{path}`)"),
@@ -173,6 +205,18 @@ fn not_found(reply: &Reply, path: &str) -> Outcome {
     }
 }
 
+/// Of a version that was asked for, the server says as much whether the document is there or not.
+fn absent(document: &DocumentRef, path: &str) -> Outcome {
+    let Some((version, (mount, rest))) = document.version.as_ref().zip(path.split_once("/data/")) else {
+        return Outcome::Absent;
+    };
+    let (mount, rest) = (typed::word(mount), typed::word(rest));
+    Outcome::AbsentBecause(Absence {
+        cause: format!("no version {version} of it is there: it was never written, or is no longer kept"),
+        hint: Some(format!("`vault kv metadata get -mount={mount} {rest}` lists the versions")),
+    })
+}
+
 fn lacks_segment(path: &str) -> Outcome {
     misconfigured(
         &format!("its mount is KV version 2, where paths have `data/` after the whole mount (`{path}`)"),
@@ -182,11 +226,11 @@ fn lacks_segment(path: &str) -> Outcome {
 
 fn gone(metadata: &Metadata, path: &str) -> Outcome {
     let number = metadata.version;
-    let (cause, hint) = if metadata.destroyed == Some(true) {
+    let (cause, hint) = if metadata.destroyed {
         let hint = "name another `version`, or write a new one".to_owned();
         (format!("version {number} was destroyed"), Some(hint))
     } else {
-        let when = metadata.deletion_time.as_deref().filter(|time| is_time(time));
+        let when = Some(metadata.deletion_time.as_str()).filter(|time| is_time(time));
         let when = when.map(|time| format!(" at {time}")).unwrap_or_default();
         let undelete = path.split_once("/data/").map(|(mount, rest)| {
             let (mount, rest) = (typed::word(mount), typed::word(rest));
@@ -210,17 +254,15 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
         return Err("it lacks what every answer of Vault's has, so something else answers".to_owned());
     }
     let data = body.data.filter(|data| data.get() != "null").ok_or("it has no `data`")?;
-    let leased = body.lease_id.is_some_and(|id| !id.is_empty());
+    let leased = body.lease_id.as_ref().is_some_and(|id| !id.is_empty());
     let versioned = if leased { None } else { versioned(data, path)? };
     let (content, version) = match versioned {
         Some(Versioned { data: Some(data), metadata }) => (data, Some(metadata.version.to_string())),
         Some(Versioned { data: None, metadata }) if metadata.is_gone() => return Ok(gone(&metadata, path)),
-        // Somebody wrote `{"data": null}`, and OpenBao took it.
-        Some(Versioned { data: None, metadata }) if metadata.is_whole() => {
-            let cause = format!("version {} was written without any data", metadata.version);
+        Some(Versioned { data: None, metadata }) => {
+            let cause = format!("version {} holds nothing (`null`)", metadata.version);
             return Ok(Outcome::AbsentBecause(Absence { cause, hint: None }));
         }
-        Some(Versioned { data: None, .. }) => return Err("its version is there and has no `data`".to_owned()),
         None if document.version.is_some() => {
             return Ok(misconfigured("the engine under this path keeps no versions", "remove `version`"));
         }
@@ -233,8 +275,19 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
         content: Secret::new(content.get().as_bytes().to_vec()),
         shape: Shape::Json,
         version,
-        lease: leased.then(|| Duration::from_secs(body.lease_duration.unwrap_or(0))),
+        lease: body.lease_id.and_then(|id| lease(id, body.lease_duration, reply)),
     }))
+}
+
+/// What was lent with this reply. A proxy that had kept it says how long (RFC 9111, 5.1).
+fn lease(id: String, seconds: Option<u64>, reply: &Reply) -> Option<Lease> {
+    if id.is_empty() {
+        return None;
+    }
+    let age = reply.headers.get(header::AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
+    let age = Duration::from_secs(age.unwrap_or(0));
+    let issued = reply.asked.checked_sub(age).unwrap_or(reply.asked);
+    Some(Lease { id, issued, valid: Duration::from_secs(seconds.unwrap_or(0)) })
 }
 
 /// Without the column, which would tell how long the values before it are.

@@ -1,4 +1,4 @@
-//! Why Vault refuses a login: the words of each method's own checks, and what kz says of them.
+//! Why Vault refuses a login, and why an engine makes no answer: the words of their own checks, and what kz says of them.
 //!
 //! A flat table: what a server answers stands in it as a few phrases that have to be there together, in lower case, and
 //! never leaves it. The phrases are those of recorded replies (`OpenBao`) and of the API documentation.
@@ -10,6 +10,8 @@ use crate::provider::FailureKind;
 pub(super) struct Refusal {
     phrases: &'static [&'static str],
     pub(super) kind: FailureKind,
+    /// Whether it is worth another try.
+    pub(super) passes: bool,
     /// The cause.
     pub(super) words: &'static str,
     /// What to type next; `MOUNT` stands for where the method is mounted.
@@ -17,11 +19,16 @@ pub(super) struct Refusal {
 }
 
 const fn denied(phrases: &'static [&'static str], words: &'static str, hint: &'static str) -> Refusal {
-    Refusal { phrases, kind: FailureKind::Denied, words, hint }
+    Refusal { phrases, kind: FailureKind::Denied, passes: false, words, hint }
 }
 
 const fn not_set_up(phrases: &'static [&'static str], words: &'static str, hint: &'static str) -> Refusal {
-    Refusal { phrases, kind: FailureKind::Misconfigured, words, hint }
+    Refusal { phrases, kind: FailureKind::Misconfigured, passes: false, words, hint }
+}
+
+/// What stands behind the server fails, or is not ready yet.
+const fn failing(phrases: &'static [&'static str], words: &'static str, hint: &'static str) -> Refusal {
+    Refusal { phrases, kind: FailureKind::ServerFailed, passes: true, words, hint }
 }
 
 const NO_ROLE: &str = "the server has no such role";
@@ -30,6 +37,10 @@ const UNCONFIGURED: &str = "the login method is mounted and was never configured
 const CONFIGURE: &str = "an administrator configures it: `vault write auth/MOUNT/config …`";
 const COMPARE: &str = "compare the token's claims with the role: `vault read auth/MOUNT/role/ROLE`";
 const CERTIFICATE: &str = "the certificate is none that a role of this login admits";
+const DATABASE_AWAY: &str = "the engine does not reach the database behind it";
+const DATABASE_UP: &str =
+    "is the database up, and does the server reach it? kz does not connect to it itself";
+const RULE: &str = "the role's own rule cannot be evaluated on the signed token";
 const CERTIFICATES: &str = "an administrator sees whom it admits: `vault list auth/MOUNT/certs`";
 
 /// The first that fits is the reason, so what says more comes before what says less.
@@ -98,6 +109,85 @@ const TABLE: &[Refusal] = &[
     ),
     denied(&["no chain matching all constraints"], CERTIFICATE, CERTIFICATES),
     denied(&["invalid certificate"], CERTIFICATE, CERTIFICATES),
+    denied(&["no issued at (iat)"], "the signed token has neither `iat` nor `nbf` nor `exp`", COMPARE),
+    not_set_up(&["cel auth program failed"], RULE, COMPARE),
+    not_set_up(&["cel program", "unexpected type"], RULE, COMPARE),
+    denied(
+        &["had one use left"],
+        "the token had one use left, so the server took the credential back that it had made",
+        "let the token be used once more (`num_uses`), or the tokens of its role (`token_num_uses`)",
+    ),
+    not_set_up(
+        &["failed to find entry for connection"],
+        "the role's database is not configured in the engine",
+        "an administrator configures it: the role's `db_name` names a connection that is not there",
+    ),
+    not_set_up(
+        &["failed to execute query", "(sqlstate 42"],
+        "the database does not understand the statements of this role, or does not permit them",
+        "an administrator corrects the role's `creation_statements`",
+    ),
+    failing(&["unable to start transaction"], DATABASE_AWAY, DATABASE_UP),
+    failing(&["failed to connect to"], DATABASE_AWAY, DATABASE_UP),
+    failing(
+        &["failed to execute query"],
+        "the database behind the engine fails at the role's statements, or takes too long",
+        "an administrator looks into the database's log, and at the role's `creation_statements`",
+    ),
+    failing(
+        &["failed to create a new user"],
+        "the engine cannot make a user: what is behind it is away, or refuses the engine's own credential",
+        "an administrator looks whether the engine's connection works",
+    ),
+    failing(
+        &["upgrading from non-versioned"],
+        "the mount is being upgraded to KV version 2",
+        "it takes as long as it has documents: give it longer with `--timeout 120s`",
+    ),
+    Refusal {
+        phrases: &["failed to get the response"],
+        kind: FailureKind::Unreachable,
+        passes: true,
+        words: "the proxy before the server does not reach it",
+        hint: "is the server up, and is the address right that the proxy is configured with?",
+    },
+    failing(
+        &["internal error"],
+        "the server has an error inside",
+        "its log says which: an audit device that cannot be written to, for one, fails every request",
+    ),
+    not_set_up(
+        &["no entity associated"],
+        "the token belongs to no entity, which this path is about",
+        "log in by a method, instead of with a token that was made by hand",
+    ),
+    not_set_up(&["role \\\"", "\\\" not found"], NO_ROLE, "is it spelt right in the ref?"),
+    not_set_up(
+        &["no default issuer"],
+        "the engine has no issuer yet",
+        "an administrator makes or imports one in the engine",
+    ),
+    not_set_up(
+        &["version does not exist"],
+        "the key has no such version",
+        "is the number at the end of the ref right? without it, it is the newest",
+    ),
+    not_set_up(
+        &["not supported for the key"],
+        "the key is of another kind than the path asks for",
+        "correct the ref",
+    ),
+    not_set_up(&["unknown key"], "the engine has no such key", "is it spelt right in the ref?"),
+    not_set_up(
+        &["not exportable"],
+        "the key was made never to leave the server",
+        "an administrator makes one that may: `exportable=true`",
+    ),
+    not_set_up(
+        &["cubbyhole operations"],
+        "a batch token has no cubbyhole",
+        "give kz a service token, or put the secret into another engine",
+    ),
 ];
 
 impl Refusal {

@@ -37,6 +37,14 @@ pub(super) struct Auth {
     pub(super) client_token: String,
     #[serde(default)]
     pub(super) token_type: Option<String>,
+    #[serde(default)]
+    pub(super) accessor: Option<String>,
+    #[serde(default)]
+    pub(super) lease_duration: Option<u64>,
+    #[serde(default)]
+    pub(super) renewable: Option<bool>,
+    #[serde(default)]
+    pub(super) num_uses: Option<u64>,
     /// What is to be proved besides, where a second factor is demanded; there is no token then.
     #[serde(default)]
     pub(super) mfa_requirement: Option<IgnoredAny>,
@@ -63,7 +71,7 @@ pub(super) enum Known {
     Denied,
     /// The role, user or password is wrong.
     BadCredential,
-    /// A login is refused for a reason of its method's.
+    /// A login or a read is refused, or fails, for a reason of its method's or its engine's.
     Refused(&'static Refusal),
     /// The wrapping token has been used, has expired, or is none.
     BadWrapping,
@@ -79,10 +87,14 @@ pub(super) enum Known {
     WantsTls,
     /// The server is sealed.
     Sealed,
+    /// The same of one that was never given keys, which its reply does not tell.
+    Uninitialized,
     /// The namespace is.
     NamespaceSealed,
     /// An administrator has locked the namespace.
     NamespaceLocked,
+    /// This path is there in the root namespace only.
+    RootOnly,
     /// Another server of the cluster leads, and none is there yet.
     NoLeader,
 }
@@ -109,6 +121,8 @@ const PHRASES: &[(&str, Known)] = &[
     ("to an https server", Known::WantsTls),
     ("namespace is sealed", Known::NamespaceSealed),
     ("locked by an administrator", Known::NamespaceLocked),
+    ("only available in root namespace", Known::RootOnly),
+    ("unavailable in namespaces", Known::RootOnly),
     ("is sealed", Known::Sealed),
     ("active cluster node not found", Known::NoLeader),
 ];

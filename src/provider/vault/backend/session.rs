@@ -5,13 +5,14 @@
 //! vaultrs's own client and middleware are not used: they read whole replies, drop headers and panic on tokens.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use async_trait::async_trait;
 use rustify::client::Client;
 use rustify::endpoint::{Endpoint, MiddleWare};
 use rustify::errors::ClientError;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{OnceCell, SemaphorePermit};
 
 use crate::http::{self, Reply, retry_after};
 use crate::patience::{Attempt, GaveUp};
@@ -19,11 +20,15 @@ use crate::provider::lanes::Lanes;
 use crate::provider::{Failure, FailureKind, Terms};
 use crate::secret::Secret;
 
+use super::custody::Custody;
 use super::endpoint::Get;
 use super::not_found::NotFound;
 use super::reply::{self, Known};
 use super::trouble::Trouble;
+use super::warning;
 
+/// What a question about the server itself may take, when the time for everything else is over.
+const LAST_QUESTION: Duration = Duration::from_secs(1);
 /// How often a redirect is followed.
 const REDIRECTS: usize = 2;
 
@@ -36,6 +41,10 @@ pub(super) struct Session<'a> {
     bearer: Bearer,
     /// Set once it was seen that a Vault answers.
     vault: Arc<OnceLock<()>>,
+    /// What is told of each request and reply that concerns tokens and leases.
+    custody: Arc<Custody>,
+    /// Whether a sealed server was ever given keys.
+    initialized: Arc<OnceCell<bool>>,
 }
 
 /// Who a session speaks for.
@@ -63,6 +72,20 @@ enum Whose {
     Anybodys,
 }
 
+/// What a server tells of its seal.
+#[derive(serde::Deserialize)]
+struct Seal {
+    #[serde(rename = "sealed")]
+    _sealed: bool,
+    #[serde(default = "yes")]
+    initialized: bool,
+}
+
+/// `RustyVault` does not tell.
+fn yes() -> bool {
+    true
+}
+
 /// What became of a request, handed through rustify beside an empty reply: rustify would copy the body.
 #[derive(Clone)]
 struct Exchange(Result<Reply, Trouble>);
@@ -73,7 +96,8 @@ impl<'a> Session<'a> {
         // Agents refuse requests without it, against requests that a browser was tricked into.
         let mark = (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
         let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms, client));
-        Self { client, terms, headers, lanes, bearer: Bearer::Nobody, vault: Arc::default() }
+        let (vault, custody, initialized) = (Arc::default(), Arc::default(), Arc::default());
+        Self { client, terms, headers, lanes, bearer: Bearer::Nobody, vault, custody, initialized }
     }
 
     /// Without a token.
@@ -102,15 +126,45 @@ impl<'a> Session<'a> {
         value.set_sensitive(true);
         let mut headers = self.headers.clone();
         headers.insert(HeaderName::from_static("x-vault-token"), value);
-        let (lanes, vault) = (self.lanes.alike(), Arc::clone(&self.vault));
-        let bearer = Bearer::Token;
-        Ok(Self { client: self.client, terms: self.terms, headers, lanes, bearer, vault })
+        let (lanes, vault, custody) =
+            (self.lanes.alike(), Arc::clone(&self.vault), Arc::clone(&self.custody));
+        let (bearer, initialized) = (Bearer::Token, Arc::clone(&self.initialized));
+        Ok(Self {
+            client: self.client,
+            terms: self.terms,
+            headers,
+            lanes,
+            bearer,
+            vault,
+            custody,
+            initialized,
+        })
+    }
+
+    /// The same, which tells of requests and replies here.
+    pub(super) fn telling(self, custody: &Arc<Custody>) -> Self {
+        Self { custody: Arc::clone(custody), ..self }
+    }
+
+    /// What it tells of them.
+    pub(super) fn custody(&self) -> &Custody {
+        &self.custody
     }
 
     /// Ends when a connection stands.
     pub(super) async fn stands(&self) {
         self.client.stands().await;
         self.lanes.widen(self.client.connections());
+    }
+
+    /// Whether a reply came through a proxy that keeps replies, and gives them to others too.
+    pub(super) fn is_cached(&self) -> bool {
+        self.custody.is_cached()
+    }
+
+    /// Whether kz shows a token itself.
+    pub(super) fn bears_token(&self) -> bool {
+        self.bearer == Bearer::Token
     }
 
     /// A turn to ask. Held until there is an answer.
@@ -134,6 +188,7 @@ impl<'a> Session<'a> {
     }
 
     async fn until_answered<E: Endpoint>(&self, endpoint: E, whose: Whose) -> Result<Reply, Unanswered> {
+        let path = endpoint.path();
         let endpoint = endpoint.with_middleware(self);
         let subject = self.client.address().authority();
         let exchange = || async {
@@ -150,11 +205,35 @@ impl<'a> Session<'a> {
                 }
             }
         };
-        let answered = self.terms.patience.attempt(&subject, exchange).await;
-        answered.map_err(|given_up| Unanswered {
-            failure: Trouble::failure(&given_up, self.client.address(), self.client.proxy()),
-            by_policy: matches!(given_up, GaveUp::Final(Trouble::Status(_, Some(Known::Denied)))),
-        })
+        match self.terms.patience.attempt(&subject, exchange).await {
+            Ok(reply) => {
+                warning::say(self.terms.patience.log(), &path, reply.body.expose());
+                Ok(reply)
+            }
+            Err(given_up) => {
+                let given_up = self.look_closer(given_up).await;
+                Err(Unanswered {
+                    failure: Trouble::failure(&given_up, self.client.address(), self.client.proxy()),
+                    by_policy: matches!(given_up, GaveUp::Final(Trouble::Status(_, Some(Known::Denied)))),
+                })
+            }
+        }
+    }
+
+    /// A server that was never given keys says that it is sealed: only its status tells the two apart, and is asked
+    /// once, when the waiting is over.
+    async fn look_closer(&self, given_up: GaveUp<Trouble>) -> GaveUp<Trouble> {
+        match given_up {
+            GaveUp::Deadline { last: Some(Trouble::Status(status, Some(Known::Sealed))), waited } => {
+                let asked = || self.terms.patience.once(LAST_QUESTION, self.seal());
+                let initialized = self
+                    .initialized
+                    .get_or_init(|| async { asked().await.flatten().is_none_or(|seal| seal.initialized) });
+                let known = if *initialized.await { Known::Sealed } else { Known::Uninitialized };
+                GaveUp::Deadline { last: Some(Trouble::Status(status, Some(known))), waited }
+            }
+            other => other,
+        }
     }
 
     /// Whether a reply is a 404 of somebody who is no Vault.
@@ -171,22 +250,22 @@ impl<'a> Session<'a> {
 
     /// Whether it is a Vault that answers, asked once: every server of the family tells whether it is sealed.
     async fn is_vault(&self) -> bool {
-        #[derive(serde::Deserialize)]
-        struct Seal {
-            #[serde(rename = "sealed")]
-            _sealed: bool,
-        }
         if self.vault.get().is_none() {
-            let status = Get { path: "sys/seal-status".to_owned(), version: None };
-            // Without the token, which may be one that any request spends.
-            let plain = Self::plain(self.client, self.terms);
-            let Ok(reply) = plain.exchange_once(status).await else { return false };
-            if serde_json::from_slice::<Seal>(reply.body.expose()).is_err() {
+            if self.seal().await.is_none() {
                 return false;
             }
             let _ = self.vault.set(());
         }
         true
+    }
+
+    /// What a server tells of its seal; nothing where it is no Vault.
+    async fn seal(&self) -> Option<Seal> {
+        let status = Get { path: "sys/seal-status".to_owned(), version: None };
+        // Without the token, which may be one that any request spends.
+        let plain = Self::plain(self.client, self.terms);
+        let reply = plain.exchange_once(status).await.ok()?;
+        serde_json::from_slice(reply.body.expose()).ok()
     }
 
     /// Executes an endpoint once, whatever comes of it.
@@ -206,9 +285,13 @@ impl<'a> Session<'a> {
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
-        let trouble = Trouble::Status(reply.status, self.known(&reply));
+        let (known, after) = (self.known(&reply), retry_after(&reply.headers));
+        let trouble = match after.filter(|pause| known.is_none() && !pause.is_zero()) {
+            Some(pause) => Trouble::Paused(reply.status, pause),
+            None => Trouble::Status(reply.status, known),
+        };
         let concern = trouble.concern();
-        Attempt::failed(trouble, concern, retry_after(&reply.headers))
+        Attempt::failed(trouble, concern, after)
     }
 
     /// What the server complains of, to this bearer.
@@ -225,7 +308,9 @@ impl<'a> Session<'a> {
     /// Sends a request, and follows where a standby sends it, as long as that is the same server.
     async fn follow(&self, mut request: Request<Vec<u8>>) -> Result<Reply, Trouble> {
         for _ in 0..=REDIRECTS {
-            let reply = self.client.send(request.clone()).await.map_err(Trouble::Connection)?;
+            let sent = self.client.send(request.clone()).await;
+            self.custody.note(self.bearer == Bearer::Token, sent.as_ref());
+            let reply = sent.map_err(Trouble::Connection)?;
             if !matches!(reply.status.as_u16(), 301 | 302 | 307 | 308) {
                 return Ok(reply);
             }

@@ -4,6 +4,7 @@
 //! does not: design.md §3 and the API documentation (<https://developer.hashicorp.com/vault/api-docs>).
 
 use std::fmt;
+use std::time::Duration;
 
 use ::http::StatusCode;
 
@@ -20,6 +21,8 @@ pub(super) enum Trouble {
     Connection(http::Error),
     /// The reply is no answer.
     Status(StatusCode, Option<Known>),
+    /// The server wants to be left alone for so long, and says no more.
+    Paused(StatusCode, Duration),
     /// The reply is a 404 of somebody who is no Vault, as an ingress gives one before it knows the route.
     Foreign(StatusCode),
     /// Another server is to be asked, which kz was not told of.
@@ -33,13 +36,15 @@ impl Trouble {
     pub(super) fn concern(&self) -> Option<Concern> {
         match self {
             Self::Connection(error) => error.concern(),
-            // What stays: a role's or a mount's own fault also where the server says it with 500.
-            Self::Status(_, Some(Known::Refused(_))) | Self::Elsewhere(_) | Self::Circle => None,
+            // A role's or a mount's own fault stays also where the server says it with 500.
+            Self::Status(_, Some(Known::Refused(refusal))) => refusal.passes.then_some(Concern::Request),
+            Self::Elsewhere(_) | Self::Circle => None,
             // An ingress answers with a status of its own before it knows the route.
-            Self::Foreign(_) | Self::Status(_, Some(Known::Sealed | Known::NoLeader)) => {
+            Self::Foreign(_)
+            | Self::Status(_, Some(Known::Sealed | Known::Uninitialized | Known::NoLeader)) => {
                 Some(Concern::Server)
             }
-            Self::Status(status, _) => match status.as_u16() {
+            Self::Status(status, _) | Self::Paused(status, _) => match status.as_u16() {
                 // A follower that lags behind.
                 412 => Some(Concern::Request),
                 // A standby.
@@ -59,22 +64,23 @@ impl Trouble {
                 Failure { kind: FailureKind::Unreachable, cause: format!("{server}: {unasked}"), hint: None }
             }
             GaveUp::Deadline { last, waited } => {
-                let waited = seconds(*waited);
+                let waited = lasting(*waited);
                 let cause = match last {
                     None => {
-                        format!("no answer from {server} for {waited} s: is it Vault that listens there?")
+                        format!("no answer from {server}{waited}: is it Vault that listens there?")
                     }
                     Some(Self::Connection(http::Error::Refused)) => format!(
-                        "connection refused to {server} for {waited} s: is the mesh sidecar or Vault up yet?"
+                        "connection refused to {server}{waited}: is the mesh sidecar or Vault up yet?"
                     ),
                     Some(Self::Connection(http::Error::Unresolved)) => format!(
-                        "the name of {server} does not resolve for {waited} s: is it right, and is the network up yet?"
+                        "the name of {server} does not resolve{waited}: is it right, and is the network up yet?"
                     ),
                     Some(Self::Foreign(status)) => format!(
-                        "what answers at {server} is not Vault, for {waited} s: its status {} is none of Vault's own",
+                        "what answers at {server} is not Vault{}{waited}: its status {} is none of Vault's own",
+                        if waited.is_empty() { "" } else { "," },
                         status.as_u16()
                     ),
-                    Some(trouble) => format!("{server} for {waited} s: {trouble}"),
+                    Some(trouble) => format!("{server}{waited}: {trouble}"),
                 };
                 let hint = match last {
                     // What speaks TLS hangs up on whoever does not.
@@ -85,8 +91,19 @@ impl Trouble {
                     }
                     last => last.as_ref().and_then(Self::hint),
                 };
-                Failure { kind: FailureKind::Unreachable, cause, hint }
+                let kind = last.as_ref().map_or(FailureKind::Unreachable, Self::kind_at_the_deadline);
+                Failure { kind, cause, hint }
             }
+        }
+    }
+
+    fn kind_at_the_deadline(&self) -> FailureKind {
+        match self {
+            Self::Status(_, Some(Known::Refused(refusal))) => refusal.kind,
+            // What no server of the cluster does is nobody's failure.
+            Self::Status(_, Some(Known::NoLeader)) => FailureKind::Unreachable,
+            Self::Status(status, _) => FailureKind::at_the_deadline(Some(status.as_u16())),
+            _ => FailureKind::Unreachable,
         }
     }
 
@@ -98,7 +115,7 @@ impl Trouble {
             Self::Connection(http::Error::Compressed) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
-            Self::Connection(_) | Self::Foreign(_) | Self::Elsewhere(_) | Self::Circle => {
+            Self::Connection(_) | Self::Foreign(_) | Self::Paused(..) | Self::Elsewhere(_) | Self::Circle => {
                 (FailureKind::Unreachable, format!("{server}: {self}"))
             }
             Self::Status(status, known) => (kind_of(*status, *known), self.to_string()),
@@ -119,6 +136,26 @@ impl Trouble {
                 "is the address right, also its path, and does the proxy before Vault have a route for it?"
             }
             Self::Status(_, Some(Known::Refused(refusal))) => refusal.hint,
+            Self::Status(_, Some(Known::Uninitialized)) => {
+                "somebody has to give it its keys: `vault operator init`"
+            }
+            Self::Status(_, Some(Known::RootOnly)) => {
+                "read it through a section of its own, without `namespace`"
+            }
+            Self::Status(_, Some(Known::NotReadable)) => {
+                "the engine does not answer a read there: its documentation says which of its paths can be read"
+            }
+            // Only logins have bodies.
+            Self::Status(StatusCode::PAYLOAD_TOO_LARGE, _) => {
+                "is the file with the credential the right one? it is larger than any that the server takes"
+            }
+            Self::Status(_, Some(Known::UnknownRole)) => "is the role spelt right in the ref?",
+            Self::Status(_, Some(Known::NoLeader)) => {
+                "are enough servers of the cluster up and unsealed to choose one?"
+            }
+            Self::Status(StatusCode::TOO_MANY_REQUESTS, None) | Self::Paused(..) => {
+                "let more requests through, or start fewer at a time: `concurrency` in `[resolve]`"
+            }
             Self::Status(_, Some(Known::NamespaceSealed)) => "an administrator unseals the namespace",
             Self::Status(_, Some(Known::NamespaceLocked)) => {
                 "an administrator unlocks it: `vault namespace unlock`"
@@ -139,14 +176,21 @@ impl Trouble {
     }
 }
 
+/// As in ` for 60 s`; nothing of what did not last.
+fn lasting(waited: Duration) -> String {
+    if waited < Duration::from_millis(500) { String::new() } else { format!(" for {} s", seconds(waited)) }
+}
+
 fn kind_of(status: StatusCode, known: Option<Known>) -> FailureKind {
     match (status.as_u16(), known) {
         (_, Some(Known::Refused(refusal))) => refusal.kind,
-        (_, Some(Known::UnknownRole | Known::WantsTls | Known::NotReadable)) => FailureKind::Misconfigured,
+        (_, Some(Known::UnknownRole | Known::WantsTls | Known::NotReadable | Known::RootOnly)) => {
+            FailureKind::Misconfigured
+        }
         (_, Some(Known::NobodyAddsToken | Known::BadCredential | Known::BadWrapping)) | (401 | 403, _) => {
             FailureKind::Denied
         }
-        (400 | 405, _) => FailureKind::Misconfigured,
+        (400 | 405 | 413, _) => FailureKind::Misconfigured,
         _ => FailureKind::Malformed,
     }
 }
@@ -157,6 +201,11 @@ impl fmt::Display for Trouble {
             Self::Connection(error) => return error.fmt(formatter),
             Self::Elsewhere(origin) => return write!(formatter, "it is a standby that sends kz to {origin}"),
             Self::Circle => return formatter.write_str("it redirects kz in a circle"),
+            Self::Paused(status, pause) => {
+                let words = if status.as_u16() == 429 { "too many requests" } else { "it is not ready" };
+                let (pause, status) = (seconds(*pause), status.as_u16());
+                return write!(formatter, "{words}, and it wants none for {pause} s (status {status})");
+            }
             Self::Foreign(status) => {
                 return write!(formatter, "what answers is not Vault (status {})", status.as_u16());
             }
@@ -164,6 +213,8 @@ impl fmt::Display for Trouble {
         };
         let words = match (status, known) {
             (_, Some(Known::Sealed)) => "Vault is sealed",
+            (_, Some(Known::Uninitialized)) => "Vault was never initialized",
+            (_, Some(Known::RootOnly)) => "this path is there in the root namespace only",
             (_, Some(Known::Refused(refusal))) => refusal.words,
             (_, Some(Known::NamespaceSealed)) => "the namespace is sealed",
             (_, Some(Known::NamespaceLocked)) => "the namespace is locked",
@@ -182,6 +233,7 @@ impl fmt::Display for Trouble {
             (408, _) => "the server had no time",
             (425, _) => "the server takes no early requests",
             (412, _) => "the server lags behind its cluster",
+            (413, _) => "the request is too large for the server",
             (429, _) => "too many requests",
             (472 | 473, _) => "the server is a standby",
             (502 | 504, _) => "the proxy before Vault reaches no server",
@@ -195,8 +247,6 @@ impl fmt::Display for Trouble {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn status(status: u16) -> Trouble {
@@ -214,6 +264,29 @@ mod tests {
         for stays in [400, 401, 403, 404, 405, 409, 410, 418] {
             assert_eq!(status(stays).concern(), None, "{stays}");
         }
+    }
+
+    #[test]
+    fn a_server_that_failed_is_not_one_that_nobody_reached() {
+        let address = Address::parse("https://vault.internal:8200").unwrap();
+        let told = |last, waited| {
+            let waited = Duration::from_millis(waited);
+            let failure = Trouble::failure(&GaveUp::Deadline { last: Some(last), waited }, &address, None);
+            (failure.kind, failure.cause)
+        };
+        let failed = FailureKind::ServerFailed;
+        assert_eq!(
+            told(status(500), 2_000),
+            (failed, "vault.internal:8200 for 2 s: the server failed (status 500)".into())
+        );
+        for gateway in [502, 503, 504, 520] {
+            assert_eq!(told(status(gateway), 2_000).0, FailureKind::Unreachable, "{gateway}");
+        }
+        let leaderless = Trouble::Status(StatusCode::INTERNAL_SERVER_ERROR, Some(Known::NoLeader));
+        assert_eq!(told(leaderless, 2_000).0, FailureKind::Unreachable);
+        let paused = Trouble::Paused(StatusCode::TOO_MANY_REQUESTS, Duration::from_secs(29));
+        let words = "vault.internal:8200: too many requests, and it wants none for 29 s (status 429)";
+        assert_eq!(told(paused, 12), (FailureKind::Unreachable, words.into()));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! What KV version 2 wraps a document in: `{"data": …, "metadata": {"version": 3, …}}` and nothing else.
 //!
 //! Version 1 and every other engine is told from it by that shape and by the path, and may hold anything, also `data` and
-//! `metadata`: version 2 reads nothing whose path has no `data/` after the mount. Where the path is one of version 2's and the
-//! wrapping is there but damaged, the reply is malformed: taken for another engine's document, it would make a secret
-//! absent that is there. Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
+//! `metadata`: version 2 reads nothing whose path has no `data/` after the mount, and the metadata of a version always has four
+//! members (`tests/vault_fake/recording.jsonl`). Where the path is one of version 2's and the wrapping is there but damaged, the
+//! reply is malformed: taken for another engine's document, it would make a secret absent that is there.
+//! Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::mounts::lacks_data_segment;
@@ -25,23 +27,17 @@ pub(super) struct Versioned<'a> {
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) version: u64,
-    #[serde(default)]
-    created_time: Option<String>,
-    #[serde(default)]
-    pub(super) deletion_time: Option<String>,
-    #[serde(default)]
-    pub(super) destroyed: Option<bool>,
+    #[serde(rename = "created_time")]
+    _created: IgnoredAny,
+    /// Empty where it is not deleted.
+    pub(super) deletion_time: String,
+    pub(super) destroyed: bool,
 }
 
 impl Metadata {
-    /// Whether it says all that version 2 says of each version.
-    pub(super) fn is_whole(&self) -> bool {
-        self.created_time.is_some() && self.deletion_time.is_some() && self.destroyed.is_some()
-    }
-
     /// Whether the version was deleted or destroyed.
     pub(super) fn is_gone(&self) -> bool {
-        self.destroyed == Some(true) || self.deletion_time.as_deref().is_some_and(|time| !time.is_empty())
+        self.destroyed || !self.deletion_time.is_empty()
     }
 }
 
@@ -107,7 +103,7 @@ mod tests {
             r#"{"data":{"p":"v"},"metadata":{"version":null,"destroyed":false}}"#,
             r#"{"data":{"p":"v"},"metadata":{"created_time":"2026-01-01T00:00:00Z"}}"#,
             r#"{"data":{"p":"v"},"metadata":{"version":3,"deletion_time":5}}"#,
-            r#"{"data":{"p":"v"},"metadata":{"version":3,"destroyed":"no"}}"#,
+            r#"{"data":{"p":"v"},"metadata":{"version":3,"created_time":"","deletion_time":"","destroyed":"no"}}"#,
             r#"{"data":{"p":"v"},"metadata":null}"#,
             r#"{"data":{"p":"v"},"metadata":"3"}"#,
             r#"{"data":{"p":"v"}}"#,
@@ -130,9 +126,22 @@ mod tests {
         ] {
             assert_eq!(shape(plain, "kv/data/app"), "plain", "{plain}");
         }
-        let whole = r#"{"data":{"p":"v"},"metadata":{"version":3,"deletion_time":"","destroyed":false,"custom_metadata":null}}"#;
+        let whole = r#"{"data":{"p":"v"},"metadata":{"version":3,"created_time":"2026-01-01T00:00:00Z","deletion_time":"","destroyed":false,"custom_metadata":null}}"#;
         assert_eq!(shape(whole, "secret/data/app"), "versioned");
         // The field `data` of version 1 may be anything.
         assert_eq!(shape(whole, "kv1/like2"), "plain");
+    }
+
+    #[test]
+    fn a_version_1_document_that_looks_like_version_2_is_version_1() {
+        for alike in [
+            r#"{"data":{"x":"1"},"metadata":{"version":3}}"#,
+            r#"{"data":{"x":"1"},"metadata":{"version":3,"created_time":"2026-01-01T00:00:00Z"}}"#,
+            r#"{"data":{"x":"1"},"metadata":{"version":3,"deletion_time":"","destroyed":false}}"#,
+            r#"{"data":null,"metadata":{"version":3,"destroyed":true}}"#,
+        ] {
+            assert_eq!(shape(alike, "kv1/like2"), "plain", "{alike}");
+            assert_eq!(shape(alike, "secret/data/app"), "damaged", "{alike}");
+        }
     }
 }

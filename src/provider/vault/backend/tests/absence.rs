@@ -2,7 +2,7 @@
 
 use super::documents::{SECOND, server};
 use super::*;
-use crate::provider::FailureKind;
+use crate::provider::{DocumentRef, FailureKind};
 
 #[test]
 fn what_vault_refuses_with_a_404_is_no_absence() {
@@ -143,4 +143,66 @@ fn a_server_that_does_not_tell_the_mount_is_asked_for_each_that_is_possible() {
         _ => versioned(seen),
     });
     assert!(matches!(outcome(&none, "a/b/c/x/y"), Outcome::Absent));
+}
+
+/// The outcome of one version of a document.
+fn of_version(server: &Server, path: &str, version: &str) -> Outcome {
+    let fixture = with_token(server);
+    let document = DocumentRef { path: path.into(), version: Some(version.into()) };
+    crate::http::testing::run(build(&Settings::default(), &fixture).fetch(&[document])).remove(0)
+}
+
+#[test]
+fn a_version_that_is_not_there_is_told_as_one() {
+    for nothing in [
+        r#"{"errors":[]}"#,
+        r#"{"request_id":"r","lease_id":"","renewable":false,"lease_duration":0,"data":null,"warnings":null}"#,
+    ] {
+        let Outcome::AbsentBecause(absence) = of_version(&server(404, nothing), "team/kv/data/app db", "99")
+        else {
+            panic!("{nothing}");
+        };
+        assert_eq!(absence.cause, "no version 99 of it is there: it was never written, or is no longer kept");
+        let hint = "`vault kv metadata get -mount=team/kv 'app db'` lists the versions";
+        assert_eq!(absence.hint.unwrap(), hint);
+    }
+    // Elsewhere there are no versions to list.
+    assert!(matches!(of_version(&server(404, r#"{"errors":[]}"#), "kv1/app", "99"), Outcome::Absent));
+    let null = answer(
+        r#"{"data":null,"metadata":{"created_time":"","deletion_time":"","destroyed":false,"version":2}}"#,
+    );
+    match outcome(&server(200, null), "secret/data/nil") {
+        Outcome::AbsentBecause(absence) => assert_eq!(absence.cause, "version 2 holds nothing (`null`)"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_version_1_document_that_looks_like_version_2_is_delivered_as_it_is() {
+    for alike in [
+        r#"{"data":{"x":"1"},"metadata":{"version":3}}"#,
+        r#"{"data":{"x":"1"},"metadata":{"destroyed":true}}"#,
+    ] {
+        let server =
+            server(200, format!(r#"{{"lease_id":"","lease_duration":2764800,"data":{alike}}}"#).leak());
+        assert_eq!(content(outcome(&server, "kv1/like2")), alike);
+    }
+}
+
+#[test]
+fn what_is_no_document_but_an_endpoint_is_told_as_one() {
+    let health = r#"{"initialized":true,"sealed":false,"standby":false}"#;
+    for own in ["sys/health", "auth/token/accessors", "identity/oidc/.well-known/keys"] {
+        let failure = failure(outcome(&server(200, health), own));
+        let cause = format!("`{own}` is an endpoint of the server's own, and what it answers is no document");
+        assert_eq!((failure.kind, failure.cause), (FailureKind::Misconfigured, cause));
+    }
+    for kind in ["application/pkix-cert", "application/pem-certificate-chain"] {
+        let header: &'static str = format!("Content-Type: {kind}\r\n").leak();
+        let raw = Server::plain(move |_| Answer::Reply(200, header, "-----BEGIN".to_owned()));
+        let failure = failure(outcome(&raw, "pki/ca/pem"));
+        assert!(failure.cause.starts_with("`pki/ca/pem` is a raw endpoint"), "{}", failure.cause);
+        assert_eq!(failure.kind, FailureKind::Misconfigured);
+    }
+    assert_eq!(failure(outcome(&server(200, health), "secret/health")).kind, FailureKind::Malformed);
 }

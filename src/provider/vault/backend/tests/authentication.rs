@@ -14,8 +14,11 @@ pub(super) fn asked(fixture: &Fixture, settings: &Settings, server: &Server) -> 
 pub(super) fn assert_foreseen(fixture: &Fixture, settings: &Settings, seen: &[Seen]) {
     let document = DocumentRef { path: "kv/a".to_owned(), version: None };
     let forecast = crate::provider::vault::foresee(settings, &[document], fixture);
-    let foreseen: Vec<_> =
-        forecast.calls.iter().map(|call| call.operation.replace("POST ", "POST /v1/")).collect();
+    let foreseen: Vec<_> = forecast
+        .calls
+        .iter()
+        .map(|call| call.operation.replace("POST ", "POST /v1/").replace("GET auth", "GET /v1/auth"))
+        .collect();
     let asked = seen.iter().map(|seen| seen.line.replace("GET /v1/kv/a", "GET").replace("login/me", "login"));
     assert_eq!(foreseen, asked.collect::<Vec<_>>());
 }
@@ -110,7 +113,15 @@ fn an_approle_of_files_logs_in_and_gives_its_token_back() {
     );
     let seen = asked(&fixture, &auth, &server);
     let lines: Vec<&str> = seen.iter().map(|seen| seen.line.as_str()).collect();
-    assert_eq!(lines, ["POST /v1/auth/apps/login", "GET /v1/kv/a", "POST /v1/auth/token/revoke-self"]);
+    assert_eq!(
+        lines,
+        [
+            "POST /v1/auth/apps/login",
+            "GET /v1/kv/a",
+            "GET /v1/auth/token/lookup-self",
+            "POST /v1/auth/token/revoke-self"
+        ]
+    );
     assert_eq!(seen[0].body, r#"{"role_id":"the-role","secret_id":"the-secret"}"#);
     assert_eq!(seen[0].header("x-vault-token"), None);
     assert_eq!(seen[1].header("x-vault-token"), Some(CANARY));
@@ -291,7 +302,8 @@ fn a_revocation_that_fails_changes_nothing() {
         _ => generous(seen),
     });
     let fixture = fresh(&server).with_variable("VAULT_ROLE_ID", "r").with_variable("VAULT_SECRET_ID", "s");
-    assert_eq!(asked(&fixture, &Settings::default(), &server).len(), 3);
+    // The login, the document, the look at the token, and three attempts.
+    assert_eq!(asked(&fixture, &Settings::default(), &server).len(), 6);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod absence;
 mod authentication;
+mod custody;
 mod documents;
 mod logins;
+mod recording;
 mod waiting;
 
 use crate::http::testing::{Answer, Seen, Server};
@@ -88,6 +90,9 @@ fn answer(data: &str) -> String {
 /// A server that has one document everywhere, and gives a token to every login.
 fn generous(seen: &Seen) -> Answer {
     match seen.line.split_once(' ') {
+        Some(("GET", path)) if path.ends_with("/lookup-self") => {
+            Answer::json(200, answer(&format!(r#"{{"id":"{CANARY}","ttl":3600}}"#)))
+        }
         Some(("GET", _)) => Answer::json(200, answer(r#"{"a":"1"}"#)),
         Some((_, path)) if path.contains("/login") => {
             Answer::json(200, format!(r#"{{"auth":{{"client_token":"{CANARY}"}}}}"#))

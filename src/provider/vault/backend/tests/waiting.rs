@@ -226,3 +226,36 @@ fn what_is_no_vault_is_told_at_once() {
     assert_eq!(failure.cause, format!("localhost:{}: the answer has more than 64 MiB", huge.port));
     assert_eq!(huge.seen().len(), 1);
 }
+
+#[test]
+fn a_server_that_was_never_given_keys_is_told_from_one_that_is_sealed() {
+    let sealed = r#"{"errors":["Vault is sealed"]}"#;
+    for (status, words, hint) in [
+        (
+            r#"{"initialized":false,"sealed":true}"#,
+            "Vault was never initialized (status 503)",
+            "operator init",
+        ),
+        (r#"{"initialized":true,"sealed":true}"#, "Vault is sealed (status 503)", "operator unseal"),
+        // RustyVault's, and somebody's who does not answer that.
+        (r#"{"sealed":true}"#, "Vault is sealed (status 503)", "operator unseal"),
+        ("no", "Vault is sealed (status 503)", "operator unseal"),
+    ] {
+        let server = Server::plain(move |seen| match seen.line.as_str() {
+            "GET /v1/sys/seal-status" => Answer::json(200, status),
+            _ => Answer::json(503, sealed),
+        });
+        for outcome in outcomes(&with_token(&server), &Settings::default(), &["kv/a", "kv/b", "kv/c"]) {
+            let failure = failure(outcome);
+            assert_eq!(failure.kind, FailureKind::Unreachable);
+            assert!(
+                failure.cause.ends_with(words) || failure.cause.contains("not asked for"),
+                "{}",
+                failure.cause
+            );
+            assert!(failure.hint.is_none_or(|told| told.contains(hint)), "{words}");
+        }
+        let asked = server.lines().iter().filter(|line| line.ends_with("seal-status")).count();
+        assert_eq!(asked, 1, "{words}");
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether a document could be read, without reading it: for `kz status`, where a read would make a credential.
+//!
+//! Invariant: no more is asked than the engine's type and the token's capabilities, neither of which makes anything. Where the type is
+//! not told, it is read: the server tells it to whoever may read the path, and a read that it refuses makes nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
+
+use super::endpoint::{Get, Post};
+use super::mounts::is_of_kv;
+use super::reply::Body;
+use super::session::Session;
+
+/// Engines whose reads make nothing.
+const KEEPERS: &[&str] = &["kv", "generic", "cubbyhole", "system", "identity"];
+
+/// What lets a token read.
+const LETS: &[&str] = &["read", "root", "sudo"];
+
+#[derive(Deserialize)]
+struct Engine {
+    #[serde(rename = "type")]
+    name: String,
+}
+
+/// What is said of a document instead of reading it; nothing where it may as well be read.
+pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Option<Outcome> {
+    let path = &document.path;
+    if is_of_kv(path) {
+        return None;
+    }
+    let engine = Get { path: format!("sys/internal/ui/mounts/{path}"), version: None };
+    let engine: Option<Engine> = data(session, engine).await;
+    engine.filter(|engine| !KEEPERS.contains(&engine.name.as_str()))?;
+    let asked = Post::new("sys/capabilities-self", json!({ "paths": [path] }));
+    let told: Option<BTreeMap<String, serde_json::Value>> = data(session, asked).await;
+    let capabilities = told.and_then(|told| serde_json::from_value(told.get(path)?.clone()).ok());
+    let capabilities: Vec<String> = match capabilities {
+        Some(capabilities) => capabilities,
+        None => return Some(Outcome::Failed(untold())),
+    };
+    // A read that a policy denies makes nothing, and says best what is wrong.
+    capabilities.iter().any(|capability| LETS.contains(&capability.as_str())).then_some(Outcome::Readable)
+}
+
+/// Reading it would tell, and make a credential.
+fn untold() -> Failure {
+    Failure {
+        kind: FailureKind::Denied,
+        cause: "the token may not ask what it may read, and a read would make a credential".to_owned(),
+        hint: Some(
+            "let its policy `update` the path `sys/capabilities-self`, as Vault's `default` policy does"
+                .to_owned(),
+        ),
+    }
+}
+
+async fn data<T: serde::de::DeserializeOwned>(
+    session: &Session<'_>,
+    endpoint: impl rustify::endpoint::Endpoint,
+) -> Option<T> {
+    let reply = session.ask(endpoint).await.ok().filter(|reply| reply.status.is_success())?;
+    let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
+    serde_json::from_str(body.data?.get()).ok()
+}

@@ -1,0 +1,91 @@
+//! Requests to stop that come while kz asks backends: what was lent until then is given back first.
+//!
+//! Invariants: a signal that kz was told to ignore stays ignored; without a descriptor for them signals end kz as they always
+//! do; SIGQUIT and SIGKILL end it at once.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::{Mutex, PoisonError};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use tokio::io::unix::AsyncFd;
+
+/// What asks a process to end and can wait.
+const STOPS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// What was blocked before requests to stop were held back: what kz starts is not to hold them back too.
+static BEFORE: Mutex<Option<SigSet>> = Mutex::new(None);
+
+/// What the mask would be if no request to stop were held back; nothing where none is.
+pub(super) fn mask_before() -> Option<SigSet> {
+    *BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Holds requests to stop back until it is dropped, and tells of them.
+#[must_use]
+pub struct Stops {
+    descriptor: AsyncFd<Descriptor>,
+    before: SigSet,
+}
+
+struct Descriptor(SignalFd);
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Stops {
+    /// From now on they wait. Has to be called inside an event loop.
+    pub fn hold() -> io::Result<Self> {
+        let ignored = ignored();
+        let stops: SigSet =
+            STOPS.into_iter().filter(|stop| ignored & (1 << (*stop as u64 - 1)) == 0).collect();
+        let descriptor = SignalFd::with_flags(&stops, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        // SAFETY: the descriptor is the `SignalFd`'s, which lives in the `AsyncFd` and is closed with it.
+        #[expect(unsafe_code, reason = "tokio cannot know whose a raw descriptor is")]
+        let descriptor =
+            unsafe { AsyncFd::register(Descriptor(descriptor)) }.map_err(|error| error.into_parts().1)?;
+        let before = stops.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        Ok(Self { descriptor, before })
+    }
+
+    /// One that has come, and waits.
+    pub fn pending(&self) -> Option<Signal> {
+        let told = self.descriptor.get_ref().0.read_signal().ok()??;
+        Signal::try_from(i32::try_from(told.ssi_signo).ok()?).ok()
+    }
+
+    /// Holds them back for as long as kz lives: it has done what it was started for.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+
+    /// The next that comes.
+    pub async fn next(&self) -> Signal {
+        loop {
+            let Ok(mut ready) = self.descriptor.readable().await else { return std::future::pending().await };
+            if let Some(signal) = self.pending() {
+                return signal;
+            }
+            ready.clear_ready();
+        }
+    }
+}
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let _ = self.before.thread_set_mask();
+    }
+}
+
+/// A bit for each signal that is ignored, as proc(5) shows them; none where it does not.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
