@@ -17,6 +17,10 @@ pub(super) struct Way {
     /// What stands between.
     pub(super) proxies: Proxies,
     /// How large a reply may be that holds a document.
+    #[cfg_attr(
+        not(any(feature = "provider-vault", feature = "provider-1password", feature = "provider-gcp")),
+        expect(dead_code, reason = "AWS's wire has it from the terms")
+    )]
     pub(super) largest_reply: Size,
 }
 

@@ -201,9 +201,8 @@ fn a_token_of_a_number_of_uses_is_left_alone_once_something_hangs_on_it() {
 
 #[test]
 fn a_credential_whose_reply_is_no_document_is_given_back_too() {
-    let server = server(|seen| {
-        (seen.line == "GET /v1/db/creds/app?version=1").then(|| Answer::json(200, lent(3600)))
-    });
+    let server =
+        server(|seen| (seen.line == "GET /v1/db/creds/app?version=1").then(|| Answer::json(200, lent(3600))));
     let provider = build(&Settings::default(), &with_token(&server));
     let documents = [DocumentRef { path: "db/creds/app".to_owned(), version: Some("1".to_owned()) }];
     crate::http::testing::run(async {
