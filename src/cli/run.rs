@@ -60,11 +60,11 @@ pub(super) fn run(
     let plan = session.plan(&arguments.only)?;
     // What is not there is not worth a credential.
     let Command { shown, arguments: words } = command(arguments)?;
-    exec::look_for(&words, path).map_err(|refused| Failure::Exec(shown, refused))?;
+    let look = || exec::look_for(&words, path).map_err(|refused| Failure::Exec(shown, refused));
     let variables = file_variables(&session.loaded.config.declarations);
     let is_variable = |name: &str| !variables.contains_key(name);
     let prepare = |resolved| make_ready(from_backends(&session, &variables, resolved)?);
-    session.deliver(&plan, is_variable, prepare, Hand::ToCommand, start)
+    session.deliver(&plan, is_variable, look, prepare, Hand::ToCommand, start)
 }
 
 /// What is to be started.

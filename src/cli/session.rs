@@ -80,13 +80,14 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Reads the values of a plan, of which some are `delivered_in_a_line`: as a variable, or a part of one. `prepare`s
-    /// all that can fail, gives back what is of no use any more, and `hand`s over. Where either fails, nothing was delivered,
-    /// and what was lent is given back too.
+    /// Reads the values of a plan, of which some are `delivered_in_a_line` (as a variable, or a part of one), unless a `look`
+    /// shows that they cannot be delivered; `prepare`s all that can fail, gives back what is of no use any more, and `hand`s
+    /// over. Where one of these fails, nothing was delivered, and what was lent is given back too.
     pub(super) fn deliver<T, U>(
         &self,
         plan: &Plan<'_>,
         delivered_in_a_line: impl Fn(&str) -> bool,
+        look: impl FnOnce() -> Result<(), Failure>,
         prepare: impl FnOnce(Vec<Resolved>) -> Result<T, Failure>,
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, Failure>,
@@ -94,6 +95,7 @@ impl<'a> Session<'a> {
         let view = View::new(self.process, self.loaded.base(), self.terms(Purpose::Deliver));
         let providers = self.providers(plan, &view);
         let mut asking = Asking::new(self.waits(plan))?;
+        look()?;
         let punctual =
             async { tokio::time::timeout_at(self.by(), crate::resolve::resolve(plan, &providers)).await };
         let prepared = match asking.ask(punctual, &providers) {

@@ -40,12 +40,12 @@ pub(super) fn write(
     }
     let wanted: BTreeSet<&str> = parts.iter().flat_map(|part| part.names(declarations)).collect();
     let takes = |name: &str| parts.iter().any(|part| part.takes_line_break(name));
-    publish::check_directory(path).map_err(Failure::Publish)?;
+    let look = || publish::check_directory(path).map_err(Failure::Publish);
     let write = |secrets: Vec<Resolved>| {
         let pieces = pieces(&parts, &secrets)?;
         publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
     };
-    session.deliver(&Plan::of(declarations, &wanted), takes, write, Hand::Over, Ok)
+    session.deliver(&Plan::of(declarations, &wanted), takes, look, write, Hand::Over, Ok)
 }
 
 /// The outputs, ready for values; or everything that is wrong with any of their templates.
