@@ -206,7 +206,9 @@ impl Refusal {
         let user = after("User: ");
         let user = &user[..end(user)];
         let perform = after("perform: ");
-        let perform = &perform[..end(perform)];
+        // XML and JSON end it otherwise than a sentence does.
+        let is_action = |c: char| c.is_ascii_alphanumeric() || c == ':';
+        let perform = &perform[..perform.find(|c| !is_action(c)).unwrap_or(perform.len())];
         Self {
             status,
             code,
@@ -364,6 +366,15 @@ mod tests {
             "arn:aws:sts::123456789012:assumed-role/app/kz may not secretsmanager:GetSecretValue (AccessDenied)"
         );
         assert!(!format!("{failure:?}").contains("canary"));
+    }
+
+    #[test]
+    fn an_action_is_found_in_the_xml_that_stands_before_a_service_too() {
+        let message = "<Message>User: arn:aws:iam::123456789012:user/app is not authorized to perform: \
+                       secretsmanager:GetSecretValue</Message>";
+        let refusal = Refusal::new(403, Code::of("AccessDenied"), message);
+        assert_eq!(refusal.action, Some("secretsmanager:GetSecretValue"));
+        assert_eq!(refusal.principal.as_deref(), Some("arn:aws:iam::123456789012:user/app"));
     }
 
     #[test]

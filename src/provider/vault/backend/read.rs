@@ -226,11 +226,11 @@ fn lacks_segment(path: &str) -> Outcome {
 
 fn gone(metadata: &Metadata, path: &str) -> Outcome {
     let number = metadata.version;
-    let (cause, hint) = if metadata.destroyed {
+    let (cause, hint) = if metadata.destroyed == Some(true) {
         let hint = "name another `version`, or write a new one".to_owned();
         (format!("version {number} was destroyed"), Some(hint))
     } else {
-        let when = Some(metadata.deletion_time.as_str()).filter(|time| is_time(time));
+        let when = metadata.deletion_time.as_deref().filter(|time| is_time(time));
         let when = when.map(|time| format!(" at {time}")).unwrap_or_default();
         let undelete = path.split_once("/data/").map(|(mount, rest)| {
             let (mount, rest) = (typed::word(mount), typed::word(rest));
