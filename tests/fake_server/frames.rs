@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 
+use futures_util::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, WriteHalf, split};
 use tokio::sync::Mutex as Turn;
 
@@ -75,6 +76,9 @@ struct State {
     /// For each SETTINGS that the client has not acknowledged: the limit, where it is ours.
     settings: VecDeque<Option<u32>>,
     limit: Option<u32>,
+    /// Whether the server's own settings have been passed: what is said before them, they would undo.
+    is_settled: bool,
+    is_lowered: bool,
 }
 
 /// A connection that is passed on.
@@ -101,8 +105,12 @@ impl Passage {
         let up = std::pin::pin!(self.up(from_client, to_server, &to_client, &beyond));
         let down = std::pin::pin!(self.down(from_server, &to_client));
         // A connection that ends anyhow ends here.
-        let _ = futures_util::future::select(up, down).await;
+        let ended = select(up, down).await;
         let _ = to_client.lock().await.shutdown().await;
+        if let Either::Right((_, up)) = ended {
+            // What the client had still on its way is read: unread, it would have the kernel take back what was sent (RST).
+            let _ = up.await;
+        }
         *beyond.lock().expect("no panic")
     }
 
@@ -151,6 +159,7 @@ impl Passage {
                 self.state().settings.push_back(None);
             }
             frame.write(&mut *to).await?;
+            self.state().is_settled |= frame.kind == SETTINGS;
             let ends =
                 frame.kind == RST_STREAM || frame.is(HEADERS, END_STREAM) || frame.is(DATA, END_STREAM);
             if ends && self.ends(frame.stream) {
@@ -189,7 +198,9 @@ impl Passage {
             state.is_told = true;
             said.push(Frame::goaway(last));
         }
-        if let Some((_, limit)) = self.manners.lowered.filter(|(after, _)| *after == state.begun) {
+        let is_due = |after: usize| after <= state.begun && state.is_settled && !state.is_lowered;
+        if let Some((_, limit)) = self.manners.lowered.filter(|(after, _)| is_due(*after)) {
+            state.is_lowered = true;
             state.settings.push_back(Some(limit));
             said.push(Frame::settings(limit));
         }
