@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::calendar;
 use crate::config::variables::{Process, View};
 use crate::config::{self, Instance, Loaded, Request};
+use crate::exec::inherited;
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::plan::{Batch, Plan, Source};
@@ -94,7 +95,7 @@ impl<'a> Session<'a> {
     ) -> Result<U, Failure> {
         let view = View::new(self.process, self.loaded.base(), self.terms(Purpose::Deliver));
         let providers = self.providers(plan, &view);
-        let mut asking = Asking::new(self.waits(plan))?;
+        let asking = Asking::new(self.waits(plan))?;
         look()?;
         let punctual =
             async { tokio::time::timeout_at(self.by(), crate::resolve::resolve(plan, &providers)).await };
@@ -145,7 +146,7 @@ impl<'a> Session<'a> {
             |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
         let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
-        let mut asking = Asking::new(self.waits(plan))?;
+        let asking = Asking::new(self.waits(plan))?;
         let verdicts = asking.ask(crate::resolve::assess(plan, &providers), &providers);
         asking.close(&providers, End::NotDelivered, Hand::Over);
         Ok(verdicts)
@@ -249,7 +250,7 @@ pub(super) enum Hand {
 /// The event loop in which backends are asked, on this thread alone.
 struct Asking {
     waits: Waits,
-    runtime: Option<Runtime>,
+    runtime: Runtime,
 }
 
 impl Asking {
@@ -263,18 +264,21 @@ impl Asking {
             }
         };
         let runtime = builder.build().map_err(Failure::EventLoop)?;
-        Ok(Self { waits, runtime: Some(runtime) })
+        Ok(Self { waits, runtime })
+    }
+
+    /// Holds requests to stop back, where there is something to be given back. Has to be called inside the event loop.
+    fn stops(&self) -> Option<Stops> {
+        match self.waits {
+            Waits::Time => None,
+            Waits::Network => Stops::hold(inherited::is_ignored).ok(),
+        }
     }
 
     /// Does what asks these providers. A request to stop that comes meanwhile ends kz when it has given back what it was lent.
-    fn ask<T>(&mut self, work: impl Future<Output = T>, providers: &Providers<'_>) -> T {
-        let Some(runtime) = &self.runtime else { unreachable!("it is there until the drop") };
-        runtime.block_on(async {
-            let stops = match self.waits {
-                Waits::Time => None,
-                Waits::Network => Stops::hold().ok(),
-            };
-            let Some(stops) = stops else { return work.await };
+    fn ask<T>(&self, work: impl Future<Output = T>, providers: &Providers<'_>) -> T {
+        self.runtime.block_on(async {
+            let Some(stops) = self.stops() else { return work.await };
             let signal = match select(Box::pin(work), pin!(stops.next())).await {
                 Either::Left((result, _)) => return result,
                 Either::Right((signal, work)) => {
@@ -290,13 +294,9 @@ impl Asking {
 
     /// Gives back. A request to stop waits until that is done. Where everything is delivered by then, it has come too late;
     /// where a command was still to be started, nobody has received anything.
-    fn close(&mut self, providers: &Providers<'_>, end: End, hand: Hand) {
-        let Some(runtime) = &self.runtime else { return };
-        runtime.block_on(async {
-            let stops = match self.waits {
-                Waits::Time => None,
-                Waits::Network => Stops::hold().ok(),
-            };
+    fn close(&self, providers: &Providers<'_>, end: End, hand: Hand) {
+        self.runtime.block_on(async {
+            let stops = self.stops();
             crate::resolve::close(providers, end).await;
             let Some(stops) = stops else { return };
             match (end, hand) {
@@ -311,15 +311,6 @@ impl Asking {
                 (End::NotDelivered, _) => {}
             }
         });
-    }
-}
-
-impl Drop for Asking {
-    /// A name that is being looked up must not hold kz up: that blocks, and has no end of its own.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -54,7 +54,7 @@ fn bit(signal: Signal) -> u64 {
 }
 
 /// Whether kz was started with this signal ignored, as `nohup` and systemd do it.
-pub(super) fn is_ignored(signal: Signal) -> bool {
+pub fn is_ignored(signal: Signal) -> bool {
     IGNORED.load(Ordering::Relaxed) & bit(signal) != 0
 }
 

@@ -5,10 +5,9 @@
 //! Waiting for one stays interruptible ([`Deferred::suspended`]), and `SIGQUIT` and `SIGKILL` always work. It takes that
 //! no other thread of the process would receive the signal instead: kz has one when it publishes.
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow};
 
-/// What asks a process to end and can wait for it.
-const STOPS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+use crate::signals::STOPS;
 
 /// Signals are held back until this is dropped, and have their effect then.
 #[must_use]
@@ -42,6 +41,8 @@ impl Drop for Deferred {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::Signal;
+
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Requests to stop that come while kz asks backends: what was lent until then is given back first.
 //!
-//! Invariants: a signal that kz was told to ignore stays ignored; without a descriptor for them signals end kz as they always
+//! Invariants: a signal that kz was started with ignored stays ignored; without a descriptor for them signals end kz as they always
 //! do; SIGQUIT and SIGKILL end it at once.
 
 use std::io;
@@ -11,8 +11,8 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tokio::io::unix::AsyncFd;
 
-/// What asks a process to end and can wait.
-const STOPS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+/// What asks a process to end and can wait for it.
+pub const STOPS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
 /// What was blocked before requests to stop were held back: what kz starts is not to hold them back too.
 static BEFORE: Mutex<Option<SigSet>> = Mutex::new(None);
@@ -38,11 +38,10 @@ impl AsRawFd for Descriptor {
 }
 
 impl Stops {
-    /// From now on they wait. Has to be called inside an event loop.
-    pub fn hold() -> io::Result<Self> {
-        let ignored = ignored();
-        let stops: SigSet =
-            STOPS.into_iter().filter(|stop| ignored & (1 << (*stop as u64 - 1)) == 0).collect();
+    /// From now on they wait, but for those that are ignored: blocked, they would come all the same. Has to be called
+    /// inside an event loop.
+    pub fn hold(is_ignored: impl Fn(Signal) -> bool) -> io::Result<Self> {
+        let stops: SigSet = STOPS.into_iter().filter(|stop| !is_ignored(*stop)).collect();
         let descriptor = SignalFd::with_flags(&stops, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         // SAFETY: the descriptor is the `SignalFd`'s, which lives in the `AsyncFd` and is closed with it.
         #[expect(unsafe_code, reason = "tokio cannot know whose a raw descriptor is")]
@@ -81,11 +80,4 @@ impl Drop for Stops {
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let _ = self.before.thread_set_mask();
     }
-}
-
-/// A bit for each signal that is ignored, as proc(5) shows them; none where it does not.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

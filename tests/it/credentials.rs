@@ -69,16 +69,22 @@ fn is_variable(word: &str) -> bool {
 
 /// kz where nobody answers, with these variables.
 fn kz(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Output {
+    kz_by("http", sandbox, words, variables)
+}
+
+/// The same, whose servers are spoken to by this scheme: by `https` it looks at certificates too.
+pub(crate) fn kz_by(scheme: &str, sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Output {
+    let nobody = format!("{scheme}://127.0.0.1:9");
     let mut command = Command::new(kz_binary());
     command.env_clear().args(words).current_dir(sandbox.path("")).stdin(Stdio::null());
     command.env("PATH", "/usr/bin:/bin").env("HOME", sandbox.path(""));
     for (name, value) in [
-        ("VAULT_ADDR", "http://127.0.0.1:9"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("VAULT_ADDR", nobody.as_str()),
+        ("AWS_ENDPOINT_URL", &nobody),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("NO_GCE_CHECK", "true"),
-        ("OP_CONNECT_HOST", "http://127.0.0.1:9"),
+        ("OP_CONNECT_HOST", &nobody),
         ("OP_CONNECT_TOKEN", "x"),
     ] {
         command.env(name, value);

@@ -4,15 +4,15 @@
 //! The lists are the code's own: what is new joins by itself. What begins as the credentials of known services do is
 //! `credentials`' for variables and settings; here it is what nothing but its look tells.
 
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::sync::Mutex;
 
 use clap::ArgAction;
 use kz::provider::registry::PROVIDERS;
 use kz::provider::settings::{Kind, Setting};
 
-use crate::credentials::{beside, text, toml_text, variables};
-use crate::support::{Sandbox, kz_binary};
+use crate::credentials::{beside, kz_by, text, toml_text, variables};
+use crate::support::Sandbox;
 
 const UUID: &str = "6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55";
 /// No part of it between slashes has 16 characters.
@@ -78,21 +78,7 @@ fn secrets_about(name: &str) -> String {
 
 fn kz(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Output {
     sandbox.file("x.age", SEALED);
-    let mut command = Command::new(kz_binary());
-    command.env_clear().args(words).current_dir(sandbox.path("")).stdin(Stdio::null());
-    command.env("PATH", "/usr/bin:/bin").env("HOME", sandbox.path(""));
-    for (name, value) in [
-        ("VAULT_ADDR", "https://127.0.0.1:9"),
-        ("AWS_ENDPOINT_URL", "https://127.0.0.1:9"),
-        ("AWS_REGION", "eu-west-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("NO_GCE_CHECK", "true"),
-        ("OP_CONNECT_HOST", "https://127.0.0.1:9"),
-        ("OP_CONNECT_TOKEN", "x"),
-    ] {
-        command.env(name, value);
-    }
-    command.envs(variables.iter().copied()).output().expect("kz")
+    kz_by("https", sandbox, words, variables)
 }
 
 /// Every output that repeats a piece of what it must not.

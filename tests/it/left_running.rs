@@ -102,6 +102,17 @@ fn each_signal_that_ends_kz_ends_programs_and_what_they_started() {
     }
 }
 
+/// kz holds requests to stop back while it asks, and what it starts must not: `timeout` would not end what it started.
+#[test]
+fn a_program_blocks_no_signal_that_kz_was_not_started_with() {
+    for provider in ["aws-sm", "1password"] {
+        let sandbox = Sandbox::new();
+        let mut child = start(&sandbox, provider, "grep SigBlk: /proc/self/status > blocked; sleep 9999");
+        assert_eq!(written(&sandbox, "blocked"), "SigBlk:\t0000000000000000", "{provider}");
+        end(&mut child, libc::SIGKILL);
+    }
+}
+
 /// The kernel forgets whose death a set-group-ID program, as `op` is, wants to hear of.
 #[test]
 fn a_set_group_id_program_ends_with_kz_too() {

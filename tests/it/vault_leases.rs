@@ -98,3 +98,15 @@ fn a_request_to_stop_gives_back_first() {
         assert_eq!((ended_by, left(&stage)), (Some(signal as i32), (0, 0)), "{signal}");
     }
 }
+
+/// Until when the token lives is good to know, and nothing that a delivery waits for, or fails by.
+#[test]
+fn a_look_at_the_token_that_is_never_answered_costs_no_delivery() {
+    let mut stage = stage(&[USER]);
+    stage.token = Some(stage.fake.configure(|vault| vault.root()));
+    stage.secrets(&[USER], "");
+    stage.fake.script(Rule::new("auth/token/lookup-self", Act::Hang));
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(0);
+    run.expect_stderr(&["leased until"]);
+    assert_eq!(stage.fake.configure(|vault| vault.leases()), 1);
+}
