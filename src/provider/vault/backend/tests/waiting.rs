@@ -181,7 +181,7 @@ fn a_server_that_says_how_long_to_stay_away_is_heeded() {
     let clock = Virtual::of_pauses(|_| {});
     let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t");
     assert!(matches!(&outcomes(&fixture, &Settings::default(), &["kv/a"])[0], Outcome::Found(_)));
-    assert_eq!(clock.passed(), after(17.1));
+    assert_eq!(clock.passed(), after(25.5));
 }
 
 #[test]
