@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 use super::dial::Stream;
 use super::error::{Error, is_untouched, translate};
 use super::pool::Line;
-use super::{Protocol, Reply, SILENCE};
+use super::witness::{Said, Watched};
+use super::{Protocol, Reply, SILENCE, Sending};
 use crate::secret::Secret;
 use crate::size::Size;
 
@@ -31,7 +32,12 @@ pub(super) type Body = Full<Bytes>;
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// A connection, to send requests by.
-pub(super) enum Connection {
+pub(super) struct Connection {
+    sender: Sender,
+    said: Said,
+}
+
+enum Sender {
     Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),
 }
@@ -56,41 +62,43 @@ impl Connection {
     /// Begins to speak HTTP.
     pub(super) async fn begin(stream: Stream, protocol: Protocol) -> Result<(Self, Life), Error> {
         let failed = |error: hyper::Error| translate(&error, Error::Other);
-        let stream = TokioIo::new(stream);
-        Ok(match protocol {
+        let said = Said::default();
+        let stream = TokioIo::new(Watched::new(stream, said.clone()));
+        let (sender, life): (Sender, Life) = match protocol {
             Protocol::Http1 => {
                 let (sender, connection) = http1::handshake(stream).await.map_err(failed)?;
-                (Self::Http1(sender), Box::pin(async { drop(connection.await) }))
+                (Sender::Http1(sender), Box::pin(async { drop(connection.await) }))
             }
             Protocol::Http2 => {
                 let handshake = http2::handshake(TokioExecutor::new(), stream);
                 let (sender, connection) = handshake.await.map_err(failed)?;
-                (Self::Http2(sender), Box::pin(async { drop(connection.await) }))
+                (Sender::Http2(sender), Box::pin(async { drop(connection.await) }))
             }
-        })
+        };
+        Ok((Self { sender, said }, life))
     }
 
     pub(super) fn protocol(&self) -> Protocol {
-        match self {
-            Self::Http1(_) => Protocol::Http1,
-            Self::Http2(_) => Protocol::Http2,
+        match &self.sender {
+            Sender::Http1(_) => Protocol::Http1,
+            Sender::Http2(_) => Protocol::Http2,
         }
     }
 
     /// Whether it takes the next request now.
     pub(super) fn is_ready(&self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.is_ready(),
-            Self::Http2(sender) => sender.is_ready(),
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_ready(),
+            Sender::Http2(sender) => sender.is_ready(),
         }
     }
 
     /// Waits until it takes the next request; `false` when it takes none any more.
     pub(super) async fn settles(&mut self) -> bool {
         let ready = async {
-            match self {
-                Self::Http1(sender) => sender.ready().await.is_ok(),
-                Self::Http2(sender) => sender.ready().await.is_ok(),
+            match &mut self.sender {
+                Sender::Http1(sender) => sender.ready().await.is_ok(),
+                Sender::Http2(sender) => sender.ready().await.is_ok(),
             }
         };
         timeout(SETTLING, ready).await.unwrap_or(false)
@@ -99,24 +107,32 @@ impl Connection {
     /// Sends a request and reads all of the reply, of at most `largest`.
     pub(super) async fn exchange(&mut self, request: Request<Body>, largest: Size) -> Result<Reply, Lost> {
         let protocol = self.protocol();
-        let sent = timeout(SILENCE, self.send(request)).await;
-        let response = sent.unwrap_or(Err(Error::Silent(SILENCE.as_secs()).into()))?;
+        let response = match Sending::of(&request).silence() {
+            Some(silence) => {
+                let sent = timeout(silence, self.send(request)).await;
+                sent.unwrap_or(Err(Error::Silent(silence.as_secs()).into()))?
+            }
+            None => self.send(request).await?,
+        };
         let (head, body) = response.into_parts();
         let body = read(&head.headers, body, largest).await?;
         Ok(Reply { status: head.status, protocol, headers: head.headers, body })
     }
 
     async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Lost> {
-        let sent = match self {
-            Self::Http1(sender) => {
+        let sent = match &mut self.sender {
+            Sender::Http1(sender) => {
                 if sender.ready().await.is_err() {
-                    return Err(Lost { error: Error::Closed, is_untouched: true });
+                    return Err(self.refused().unwrap_or(Lost { error: Error::Closed, is_untouched: true }));
                 }
                 sender.try_send_request(request).await
             }
-            Self::Http2(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender) => sender.try_send_request(request).await,
         };
         sent.map_err(|mut error| {
+            if let Some(refused) = self.refused() {
+                return refused;
+            }
             let was_kept = error.take_message().is_some();
             let error = error.into_error();
             Lost {
@@ -127,18 +143,27 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// The server ended TLS, and would again.
+    fn refused(&self) -> Option<Lost> {
+        self.said.refusal().map(Lost::from)
+    }
+}
+
 impl Line for Connection {
     fn share(&self) -> Option<Self> {
-        match self {
-            Self::Http1(_) => None,
-            Self::Http2(sender) => Some(Self::Http2(sender.clone())),
+        match &self.sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(sender) => {
+                Some(Self { sender: Sender::Http2(sender.clone()), said: self.said.clone() })
+            }
         }
     }
 
     fn is_closed(&self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.is_closed(),
-            Self::Http2(sender) => sender.is_closed(),
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod testing;
 mod tests;
 mod trust;
 mod verifier;
+mod witness;
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub const LARGEST_REPLY: Size = Size::mebibytes(16);
 /// How often a request is sent again over connections that have carried no reply yet. Over those that have,
 /// there is no limit: each of them has brought somebody on.
 const AGAIN: usize = 3;
+/// A connection that has carried nothing and ends within this time after a request has no server behind it.
+const NOBODY: Duration = Duration::from_secs(1);
 /// Who kz is.
 const USER_AGENT: &str = concat!("kz/", env!("CARGO_PKG_VERSION"));
 
@@ -84,11 +87,34 @@ pub enum Unbuilt {
     #[error(transparent)]
     Trust(#[from] Untrusted),
     /// The proxy's address; it may hold a password, so it is not shown.
-    #[error("the proxy that HTTPS_PROXY or HTTP_PROXY names is not an address such as `http://proxy:3128`")]
-    Proxy,
+    #[error("the proxy that {0} names is not an address such as `http://proxy:3128`")]
+    Proxy(error::Named),
     /// The name of the certificate.
     #[error("the server's name is not a host name, or a proxy is used, which cannot be told it")]
     ServerName,
+}
+
+/// How a request may be sent, as an extension of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sending {
+    /// As often as is needed: it leaves nothing behind. What has no extension is so.
+    #[default]
+    Repeatable,
+    /// Its answer may take any time, and to ask again is better than to have none.
+    Slow,
+    /// Once: what it makes nobody would know of. Its answer may take any time.
+    Once,
+}
+
+impl Sending {
+    fn of<B>(request: &Request<B>) -> Self {
+        request.extensions().get().copied().unwrap_or_default()
+    }
+
+    /// How long a server may be silent before it answers; nothing where that ends with the patience of whoever asks.
+    fn silence(self) -> Option<Duration> {
+        (self == Self::Repeatable).then_some(SILENCE)
+    }
 }
 
 /// A reply. Its body is not looked at here.
@@ -131,7 +157,8 @@ impl Client {
     /// A client with these settings. Reads the system's certificates; contacts nobody.
     pub fn new(settings: &Settings) -> Result<Self, Unbuilt> {
         let Settings { address, roots, identity, server_name, proxies, largest_reply } = settings;
-        let proxy = proxies.on_the_way_to(address).map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy));
+        let proxy = proxies.on_the_way_to(address);
+        let proxy = proxy.map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy(proxy.1)));
         let proxy = proxy.transpose()?;
         let named = match server_name {
             None => address.clone(),
@@ -195,7 +222,7 @@ impl Client {
     }
 
     /// Sends a request and reads all of the reply, whatever its status. One that the server has certainly not
-    /// begun with, since its connection ended before, is sent again over another at once.
+    /// begun with, since its connection ended before, is sent again over another at once. [`Sending`] says what else may be.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
         let request = request.map(Bytes::from);
         let mut again = 0;
@@ -207,16 +234,24 @@ impl Client {
             let lost = match line.exchange(ready, self.largest_reply).await {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
-                    keep(taken);
+                    if status::leads_elsewhere(reply.status) {
+                        taken.retire();
+                    } else {
+                        keep(taken);
+                    }
                     return self.route.proxy_status(reply.status).map_or(Ok(reply), Err);
                 }
                 Err(lost) => lost,
             };
             let has_carried = taken.has_carried();
+            let is_once = Sending::of(&request) == Sending::Once;
             // A connection that was idle: the server ended it when the request was on its way (RFC 9110, 9.2.2).
             let may_be_repeated = request.method().is_safe() && lost.error == Error::Closed && has_carried;
-            if !(lost.is_untouched || may_be_repeated) || (again >= AGAIN && !has_carried) {
-                return Err(lost.error);
+            if !(lost.is_untouched || may_be_repeated && !is_once) || (again >= AGAIN && !has_carried) {
+                // Who accepts connections and ends them at once is a sidecar or a balancer without a server behind it.
+                let is_nobody = !has_carried && lost.error == Error::Closed && sent.elapsed() < NOBODY;
+                let is_undecided = is_once && !lost.is_untouched && !is_nobody && lost.error.is_transient();
+                return Err(if is_undecided { Error::Undecided(Box::new(lost.error)) } else { lost.error });
             }
             taken.retire();
             again += 1;

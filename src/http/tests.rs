@@ -76,13 +76,111 @@ fn a_client_certificate_is_shown_where_it_is_asked_for() {
     let authority = Authority::new();
     let server = Server::tls(authority.server_that_asks(), ok());
     let mut settings = settings(&server.address(), Some(&authority));
-    let refused = send(&settings).unwrap_err();
-    // In TLS 1.3 the request is on its way when the server objects, so its end of the connection may come first.
-    assert!(matches!(refused, Error::Rejected("it asks for a client certificate") | Error::Closed));
+    assert_eq!(send(&settings).unwrap_err(), Error::Rejected("it asks for a client certificate"));
     let (certificate, key) = authority.issue(Purpose::ClientAuth, Fault::None);
     settings.identity =
         Some(Identity { certificate: certificate.into_bytes(), key: Secret::new(key.into_bytes()) });
     assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
+}
+
+#[test]
+fn a_server_that_refuses_the_client_certificate_after_the_handshake_is_heard_in_both_protocols() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    for protocol in ["h2", "http/1.1"] {
+        let mut tls = authority.server_that_asks();
+        tls.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let server = Server::tls(tls, ok());
+        let mut settings = settings(&server.address(), Some(&authority));
+        let refused = send(&settings).unwrap_err();
+        assert_eq!(refused, Error::Rejected("it asks for a client certificate"), "{protocol}");
+        assert_eq!(server.connections(), 1, "{protocol}: it was asked again");
+        for (fault, issuer, words) in [
+            (Fault::None, &other, "it does not accept the client certificate"),
+            (Fault::Expired, &authority, "the client certificate has expired"),
+        ] {
+            let (certificate, key) = issuer.issue(Purpose::ClientAuth, fault);
+            let key = Secret::new(key.into_bytes());
+            settings.identity = Some(Identity { certificate: certificate.into_bytes(), key });
+            let refused = send(&settings).unwrap_err();
+            assert_eq!(refused, Error::Rejected(words), "{protocol}");
+            assert!(!refused.is_transient());
+        }
+        assert!(server.seen().is_empty());
+    }
+}
+
+/// The statuses of as many requests as there are answers to one client, and over how many connections they went.
+fn over_connections(answers: &'static [u16]) -> (Vec<u16>, usize) {
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::plain(move |_| {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Answer::Reply(answers[number], "", String::new())
+    });
+    let client = Client::new(&settings(&server.address(), None)).unwrap();
+    let get = || Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap();
+    let statuses = run(async {
+        let mut statuses = Vec::new();
+        for _ in answers {
+            statuses.push(client.send(get()).await.unwrap().status.as_u16());
+        }
+        statuses
+    });
+    (statuses, server.connections())
+}
+
+#[test]
+fn a_reply_that_tells_of_its_server_ends_the_use_of_its_connection() {
+    // A balancer gives each connection to one server.
+    for trouble in [&[200, 503, 200, 200][..], &[200, 500, 200], &[502, 200], &[473, 200], &[307, 200]] {
+        let (statuses, connections) = over_connections(trouble);
+        assert_eq!((statuses.as_slice(), connections), (trouble, 2));
+    }
+    for other in [&[200, 404, 403, 400][..], &[429, 200], &[412, 200]] {
+        assert_eq!(over_connections(other).1, 1, "{other:?}");
+    }
+}
+
+/// What becomes of a request over a connection that has carried another, where the second gets no answer.
+fn lost(sending: Sending) -> (Result<Reply, Error>, usize) {
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::plain(move |_| match number.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        1 => Answer::Close,
+        _ => Answer::json(200, "{}"),
+    });
+    let client = Client::new(&settings(&server.address(), None)).unwrap();
+    let get = || Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap();
+    let mut second = get();
+    second.extensions_mut().insert(sending);
+    let reply = run(async {
+        client.send(get()).await.unwrap();
+        client.send(second).await
+    });
+    (reply, server.seen().len())
+}
+
+#[test]
+fn what_is_to_be_sent_once_is_not_sent_again_when_its_answer_is_lost() {
+    let (reply, asked) = lost(Sending::Once);
+    assert_eq!((reply.unwrap_err(), asked), (Error::Undecided(Box::new(Error::Closed)), 2));
+    for sending in [Sending::Repeatable, Sending::Slow] {
+        let (reply, asked) = lost(sending);
+        assert_eq!((reply.unwrap().status.as_u16(), asked), (200, 3), "{sending:?}");
+    }
+}
+
+#[test]
+fn only_what_may_be_sent_again_has_a_limit_of_silence() {
+    assert_eq!(Sending::of(&Request::new(())).silence(), Some(Duration::from_secs(30)));
+    assert_eq!([Sending::Slow, Sending::Once].map(Sending::silence), [None, None]);
+}
+
+#[test]
+fn a_connection_behind_which_is_nobody_is_none_that_something_was_sent_over() {
+    let server = Server::plain(|_| Answer::Close);
+    let client = Client::new(&settings(&server.address(), None)).unwrap();
+    let mut get = Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap();
+    get.extensions_mut().insert(Sending::Once);
+    assert_eq!(run(client.send(get)).unwrap_err(), Error::Closed);
 }
 
 #[test]
@@ -223,7 +321,12 @@ fn a_proxy_gets_the_request_and_its_password_is_in_no_message() {
     assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
     assert_eq!(proxy.lines(), ["GET http://vault.test:8200/v1/x"]);
     settings.proxies.http = Some("http://[".to_owned());
-    assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy);
+    assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy(error::Named::Http));
+    settings.proxies.always = Some(("BAO_PROXY_ADDR", "http://[".to_owned()));
+    assert_eq!(
+        Client::new(&settings).unwrap_err().to_string(),
+        "the proxy that BAO_PROXY_ADDR names is not an address such as `http://proxy:3128`"
+    );
 }
 
 /// A client of a server that can be asked several times.
@@ -314,7 +417,16 @@ fn a_proxy_that_refuses_is_told_with_its_status_and_only_what_may_pass_is_waited
         let error = send(&settings).unwrap_err();
         assert_eq!((error.to_string().as_str(), error.is_transient()), (words, passes));
         assert_eq!(error.hint().is_some(), !passes, "{words}");
-        assert_eq!(proxy.lines(), ["CONNECT vault.test:8200"]);
+        let mut own = settings.clone();
+        own.proxies = Proxies {
+            always: settings.proxies.https.clone().map(|address| ("BAO_PROXY_ADDR", address)),
+            none: Some("*".to_owned()),
+            ..Proxies::default()
+        };
+        let other = send(&own).unwrap_err();
+        assert_eq!((other.to_string().as_str(), other.is_transient()), (words, passes));
+        assert!(!other.hint().unwrap_or_default().contains("NO_PROXY"), "{words}");
+        assert_eq!(proxy.lines(), ["CONNECT vault.test:8200"; 2]);
         assert_eq!(proxy.seen()[0].header("host"), Some("vault.test:8200"));
         let told = proxy.seen()[0].header("proxy-authorization").map(str::to_owned);
         assert_eq!(told.as_deref(), (!user.is_empty()).then_some("Basic dTpw"));
@@ -343,7 +455,8 @@ fn a_proxy_that_is_not_there_or_has_no_name_is_told_as_the_proxy() {
     ] {
         for address in ["https://vault.test:8200", "http://vault.test:8200"] {
             let mut settings = settings(address, None);
-            settings.proxies = Proxies { https: Some(proxy.clone()), http: Some(proxy.clone()), none: None };
+            settings.proxies =
+                Proxies { https: Some(proxy.clone()), http: Some(proxy.clone()), ..Proxies::default() };
             let error = send(&settings).unwrap_err();
             assert_eq!((error.to_string(), error.is_transient()), (words.clone(), true));
         }
@@ -355,7 +468,7 @@ fn other_kinds_of_proxies_are_refused() {
     for proxy in ["socks5://127.0.0.1:1080", "socks5h://u:hunter2@proxy", "ftp://proxy"] {
         let mut settings = settings("https://vault.test:8200", None);
         settings.proxies.https = Some(proxy.to_owned());
-        assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy, "{proxy}");
+        assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy(error::Named::Https), "{proxy}");
     }
 }
 

@@ -7,9 +7,11 @@
 mod caller_identity;
 mod connection;
 mod credential;
+mod effect;
 mod endpoint;
 mod login;
 mod mounts;
+mod nodes;
 mod not_found;
 mod piece;
 mod read;
@@ -29,7 +31,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use vaultrs::api::token::requests::RevokeTokenSelfRequest;
 
-use crate::http::Client;
+use crate::http::Address;
 
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
@@ -40,6 +42,7 @@ use crate::provider::{
 use connection::Connection;
 use credential::{Choice, Credential, Method};
 use mounts::Mounts;
+use nodes::Nodes;
 use session::Session;
 use variables::Variables;
 
@@ -55,7 +58,7 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         places: Places::of(surroundings),
         terms: surroundings.terms(),
         variables,
-        client: OnceLock::new(),
+        nodes: OnceLock::new(),
         mounts: Mounts::default(),
         said: AtomicBool::new(false),
     })
@@ -67,7 +70,7 @@ struct Vault {
     places: Places,
     terms: Terms,
     variables: Variables,
-    client: OnceLock<Result<Client, Failure>>,
+    nodes: OnceLock<Result<Nodes, Failure>>,
     mounts: Mounts,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
@@ -85,7 +88,11 @@ impl Provider for Vault {
             let leased = outcomes
                 .iter()
                 .any(|outcome| matches!(outcome, Outcome::Found(document) if document.lease.is_some()));
-            if own == Own::Revocable && !leased && self.terms.tokens == Tokens::Revoke {
+            if let Own::Revocable(namespace) = own
+                && !leased
+                && self.terms.tokens == Tokens::Revoke
+                && let Ok(session) = session.at(namespace.as_deref())
+            {
                 self.revoke(&session).await;
             }
             outcomes
@@ -94,28 +101,40 @@ impl Provider for Vault {
 }
 
 /// Whether a session's token is kz's to revoke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Own {
-    Revocable,
+    /// In the namespace of the login, where that is not the one that is read in.
+    Revocable(Option<String>),
     No,
+}
+
+impl Own {
+    fn of(token: &login::Token, namespace: Option<String>) -> Self {
+        if token.revocable { Self::Revocable(namespace) } else { Self::No }
+    }
 }
 
 impl Vault {
     /// A session with a token.
     async fn begin(&self) -> Result<(Session<'_>, Own), Failure> {
         let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
-        let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
-        let client = client.map_err(Clone::clone)?;
+        let nodes = self.nodes.get_or_init(|| self.connection.open(&self.places)).as_ref();
+        let nodes = nodes.map_err(Clone::clone)?;
         let credential = choice.choose()?;
-        let session = Session::new(client, &self.terms, self.connection.namespace.as_deref())?;
+        let session = Session::new(nodes, &self.terms, self.connection.namespace.as_deref())?;
         match credential {
             Credential::Token(piece) => {
                 let token = piece.read(&self.places)?;
-                self.say(client, &format!("with the token from {piece}"));
+                self.say(nodes, &format!("with the token from {piece}"));
                 Ok((session.with_token(&token)?, Own::No))
             }
+            Credential::Wrapped(piece) => {
+                self.say(nodes, &format!("with the wrapped token from {piece}"));
+                let token = login::unwrap_token(&session, &piece, &self.places).await?;
+                Ok((session.with_token(&token.value)?, Own::of(&token, None)))
+            }
             Credential::Nothing => {
-                self.say(client, "without a token");
+                self.say(nodes, "without a token");
                 Ok((session.between(), Own::No))
             }
             Credential::Login(login) => {
@@ -126,21 +145,25 @@ impl Vault {
                         hint: Some("name it: `client_cert` and `client_key`".to_owned()),
                     });
                 }
-                self.say(client, &format!("with a login at auth/{}", login.mount));
-                let token = login::login(&session, &login, &self.places).await?;
-                let own = if token.revocable { Own::Revocable } else { Own::No };
-                Ok((session.with_token(&token.value)?, own))
+                self.say(nodes, &format!("with a login at auth/{}", login.mount));
+                let there = session.at(login.namespace.as_deref())?;
+                let token = login::login(&there, &login, &self.places).await?;
+                Ok((session.with_token(&token.value)?, Own::of(&token, login.namespace)))
             }
         }
     }
 
     /// Names the address that is contacted, once.
-    fn say(&self, client: &Client, credential: &str) {
+    fn say(&self, nodes: &Nodes, credential: &str) {
         if !self.said.swap(true, Ordering::Relaxed) {
             let through =
-                client.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-            let address = client.address();
-            self.terms.patience.log().note(&format!("asking Vault at {address}{through} {credential}"));
+                nodes.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+            let address = nodes.names(Address::to_string);
+            let log = self.terms.patience.log();
+            log.note(&format!("asking Vault at {address}{through} {credential}"));
+            for (variable, why) in self.variables.passed_over() {
+                log.detail(&format!("{variable} has no effect: {why}"));
+            }
         }
     }
 

@@ -10,11 +10,12 @@ use ::http::StatusCode;
 
 use crate::http::Reply;
 use crate::log::typed;
+use crate::provider::vault::cli_form::{candidates, lacks_data_segment};
 use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Outcome, Shape};
 use crate::secret::Secret;
 
 use super::endpoint::Get;
-use super::mounts::{Mount, Mounts, candidates, lacks_data_segment};
+use super::mounts::{Mount, Mounts};
 use super::not_found::{NotFound, no_namespace};
 use super::reply::{Body, Known};
 use super::session::{Session, Unanswered};
@@ -38,7 +39,7 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
             meant => meant,
         },
         // Who may read the document need not be allowed the path that the CLI writes for it.
-        Err(Unanswered { failure, by_policy: true }) if lacks_data_segment(&path) => {
+        Err(Unanswered { failure, by_policy: true, .. }) if lacks_data_segment(&path) => {
             match mounts.look_up(session, &path).await {
                 Mount::Versioned(longer) => Some(longer),
                 Mount::Other => return Outcome::Failed(explain(failure, &path, None)),
@@ -55,7 +56,15 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
 }
 
 async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
-    session.read(Get { path: path.to_owned(), version: document.version.clone() }).await
+    let get = || Get { path: path.to_owned(), version: document.version.clone() };
+    match session.read(get()).await {
+        // Lost on the way: asked for again where it is known that no second credential comes of it.
+        Err(unanswered) if unanswered.is_undecided && Mounts::is_harmless(session, path).await => {
+            session.remember_harmless(path);
+            session.read(get()).await
+        }
+        answered => answered,
+    }
 }
 
 /// Where the server does not tell the mount: each that is possible, until one holds a version of the document.

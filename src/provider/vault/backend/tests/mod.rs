@@ -5,6 +5,7 @@ mod authentication;
 mod documents;
 mod logins;
 mod waiting;
+mod ways;
 
 use crate::http::testing::{Answer, Seen, Server};
 use crate::patience::testing::Virtual;
