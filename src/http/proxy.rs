@@ -197,9 +197,11 @@ mod tests {
     #[test]
     fn a_credential_in_the_place_of_a_proxy_is_none() {
         let parse = |text| Proxy::parse((text, Named::Https)).map(|proxy| proxy.shown);
-        for credential in
-            ["hvs.CAESIJabcdefghijk", "eyJhbGciOiJI.abc.def", "https://user:pw@wJalrXUtnFEMIx/K7MDENG/b"]
-        {
+        for credential in [
+            "hvs.CAESIJabcdefghijk",
+            "eyJhbGciOiJI.abc.def",
+            "https://user:pw@wJalrCANARYXUtnFEMI/K7MDENG/bPxRfi",
+        ] {
             assert_eq!(parse(credential), None, "{credential}");
         }
         for (proxy, shown) in [
