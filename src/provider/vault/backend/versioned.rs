@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::mounts::lacks_data_segment;
+use crate::provider::vault::cli_form::lacks_data_segment;
 
 /// A document of version 2.
 #[derive(Deserialize)]
