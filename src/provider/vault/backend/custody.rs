@@ -242,11 +242,12 @@ impl Custody {
     }
 }
 
-/// The token of a login is good for a number of requests, which are not enough.
+/// A token of kz's own is good for a number of requests, which are not enough.
 fn used_up(why: &str) -> Failure {
     Failure::misconfigured(
-        format!("the login's token is used up: {why}"),
-        "raise the role's `token_num_uses` above the number of documents, or set it to 0, which sets no limit",
+        format!("kz's own token is used up: {why}"),
+        "raise the role's `token_num_uses`, or a wrapped token's `-use-limit`, above the number of documents, or set it to 0, \
+         which sets no limit",
     )
 }
 
