@@ -101,6 +101,7 @@ impl Reader<'_> {
                     }
                 }
             }
+            Kind::Addresses => addresses(setting.name, node, problems),
             Kind::Path => {
                 let path = place_of(setting.name, node, problems)?;
                 Some(Value::Paths(vec![self.path(path, node, problems)?]))
@@ -173,11 +174,24 @@ impl Reader<'_> {
         section: &Entry<'_>,
         problems: &mut Problems,
     ) {
-        let Some(Address { setting, variable, credentials }) = descriptor.address else { return };
-        let (Some(ours), Some(theirs)) = (settings.text(setting), self.process.text(variable)) else {
-            return;
-        };
-        if ours != theirs.trim_end_matches('/') && !credentials.iter().any(|name| settings.has(name)) {
+        let Some(Address { setting, several, variables, credentials }) = descriptor.address else { return };
+        let named = variables.iter().filter_map(|names| {
+            let name = names.iter().find(|name| self.process.is_set(name))?;
+            Some((*name, self.process.text(name)?.trim_end_matches('/')))
+        });
+        let named: Vec<(&str, &str)> = named.collect();
+        let several = several.filter(|several| settings.has(several));
+        if let Some(several) = several.filter(|_| settings.has(setting)) {
+            let message = format!("`{setting}` and `{several}` exclude each other");
+            let hint = format!("name every server in `{several}`");
+            problems.add_with_hint(section.place.clone(), Mistake::Excluded, message, hint);
+        }
+        let Some((variable, _)) = named.first() else { return };
+        let is_theirs = |ours: &str| named.iter().any(|(_, theirs)| ours == *theirs);
+        let mut ours = several.map_or(&[][..], |several| settings.list(several)).iter().map(String::as_str);
+        let are_theirs = ours.all(is_theirs) && settings.text(setting).is_none_or(is_theirs);
+        if !are_theirs && !credentials.iter().any(|name| settings.has(name)) {
+            let setting = several.unwrap_or(setting);
             let message = format!(
                 "`{setting}` is not the address that {variable} names, so the environment's credentials do not go there"
             );
@@ -245,6 +259,25 @@ fn checked<'a>(name: &str, text: &'a str, place: Place, problems: &mut Problems)
     let hint = "put the credential into a file that kz's user alone can read, and name the file where a path is taken";
     problems.add_with_hint(place, Mistake::Credential, message, hint);
     None
+}
+
+fn addresses(name: &str, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
+    let texts = node.texts(name, problems);
+    if texts.is_empty() {
+        problems.add(node.place(), Mistake::WrongForm, format!("`{name}` takes one address at least"));
+        return None;
+    }
+    let read = texts.into_iter().filter_map(|(text, place)| {
+        let text = checked(name, text, place.clone(), problems)?;
+        match check_address(text) {
+            Ok(()) => Some(text.trim_end_matches('/').to_owned()),
+            Err(message) => {
+                problems.add(place, Mistake::WrongForm, format!("`{name}` {message}"));
+                None
+            }
+        }
+    });
+    Some(Value::Texts(read.collect()))
 }
 
 /// As [`crate::http::Address`] takes it: nothing of the path is decoded.

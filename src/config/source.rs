@@ -32,6 +32,7 @@ const HARMLESS: &[&str] = &[
     "methods",
     "paths",
     "address",
+    "addresses",
     "timeout",
     "environment_from",
     "keep_env",

@@ -51,6 +51,11 @@ impl Process {
         })
     }
 
+    /// Whether the variable `name` is set, be it to nothing.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.variables.iter().any(|(known, _)| known == name)
+    }
+
     /// The variable `name`, unless it is unset, empty or blank: Compose sets what it cannot find to nothing.
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables

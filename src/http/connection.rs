@@ -19,7 +19,8 @@ use super::dial::Stream;
 use super::error::{Begun, Error, begun, translate};
 use super::heard::Heard;
 use super::pool::Line;
-use super::{Protocol, Reply, SILENCE};
+use super::witness::{Said, Watched};
+use super::{Protocol, Reply, SILENCE, Sending};
 use crate::patience::Clock;
 use crate::secret::Secret;
 use crate::size::Size;
@@ -37,6 +38,7 @@ const SETTLING: Duration = Duration::from_secs(1);
 pub(super) struct Connection {
     sender: Sender,
     heard: Heard,
+    said: Said,
 }
 
 enum Sender {
@@ -67,7 +69,8 @@ impl Connection {
         clock: &Arc<dyn Clock>,
     ) -> Result<(Self, Life), Error> {
         let failed = |error: hyper::Error| translate(&error, Error::Other);
-        let heard = Heard::new(clock);
+        let (heard, said) = (Heard::new(clock), Said::default());
+        let stream: Stream = Box::new(Watched::new(stream, said.clone()));
         let (sender, life): (_, Life) = match protocol {
             Protocol::Http1 => {
                 let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
@@ -80,11 +83,11 @@ impl Connection {
                 (Sender::Http2(sender), Box::pin(async { drop(connection.await) }))
             }
         };
-        Ok((Self { sender, heard }, life))
+        Ok((Self { sender, heard, said }, life))
     }
 
     pub(super) fn protocol(&self) -> Protocol {
-        match self.sender {
+        match &self.sender {
             Sender::Http1(_) => Protocol::Http1,
             Sender::Http2(_) => Protocol::Http2,
         }
@@ -113,8 +116,13 @@ impl Connection {
     pub(super) async fn exchange(&mut self, request: Request<Body>, largest: Size) -> Result<Reply, Lost> {
         let (protocol, asked) = (self.protocol(), Instant::now());
         let ears = self.heard.clone();
-        let sent = ears.unless_silent(SILENCE, self.send(request)).await;
-        let response = sent.unwrap_or(Err(Error::Silent(SILENCE.as_secs()).into()))?;
+        let response = match Sending::of(&request).silence() {
+            Some(silence) => {
+                let sent = ears.unless_silent(silence, self.send(request)).await;
+                sent.unwrap_or(Err(Error::Silent(silence.as_secs()).into()))?
+            }
+            None => self.send(request).await?,
+        };
         let (head, body) = response.into_parts();
         let body = read(&head.headers, body, largest, &ears).await?;
         Ok(Reply { status: head.status, protocol, asked, headers: head.headers, body })
@@ -124,13 +132,16 @@ impl Connection {
         let sent = match &mut self.sender {
             Sender::Http1(sender) => {
                 if sender.ready().await.is_err() {
-                    return Err(Lost { error: Error::Closed, begun: Begun::Not });
+                    return Err(self.refused().unwrap_or(Lost { error: Error::Closed, begun: Begun::Not }));
                 }
                 sender.try_send_request(request).await
             }
             Sender::Http2(sender) => sender.try_send_request(request).await,
         };
         sent.map_err(|mut error| {
+            if let Some(refused) = self.refused() {
+                return refused;
+            }
             let was_kept = error.take_message().is_some();
             let error = error.into_error();
             if was_kept {
@@ -141,12 +152,20 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// The server ended TLS, and would again.
+    fn refused(&self) -> Option<Lost> {
+        self.said.refusal().map(Lost::from)
+    }
+}
+
 impl Line for Connection {
     fn share(&self) -> Option<Self> {
         match &self.sender {
             Sender::Http1(_) => None,
             Sender::Http2(sender) => {
-                Some(Self { sender: Sender::Http2(sender.clone()), heard: self.heard.clone() })
+                let (heard, said) = (self.heard.clone(), self.said.clone());
+                Some(Self { sender: Sender::Http2(sender.clone()), heard, said })
             }
         }
     }

@@ -4,6 +4,7 @@
 //! system are looked through here, where they enter, and nothing of their text is kept.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
@@ -37,8 +38,8 @@ pub enum Error {
     #[error("{}", wants(*.1))]
     ProxyWants(Named, bool),
     /// The proxy does not connect kz to the server.
-    #[error("{}", refuses(*.0))]
-    ProxyRefuses(u16),
+    #[error("{}", refuses(*.1))]
+    ProxyRefuses(Named, u16),
     /// The proxy itself is not reached: `host:port`, and why.
     #[error("the proxy {0}: {1}")]
     Proxy(String, Box<Error>),
@@ -78,6 +79,9 @@ pub enum Error {
     /// The request itself cannot be made.
     #[error("the request cannot be made")]
     Request,
+    /// A request that may be sent once only was lost on the way there or back.
+    #[error("{0}")]
+    Undecided(Box<Error>),
     /// Something else.
     #[error("the exchange failed")]
     Other,
@@ -90,6 +94,18 @@ pub enum Named {
     Https,
     /// `HTTP_PROXY`
     Http,
+    /// A variable of one backend's own.
+    Backends(&'static str),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Https => "HTTPS_PROXY",
+            Self::Http => "HTTP_PROXY",
+            Self::Backends(variable) => variable,
+        })
+    }
 }
 
 fn wants(was_told: bool) -> &'static str {
@@ -122,7 +138,7 @@ impl Error {
             | Self::Truncated
             | Self::Other => true,
             Self::Socket(words) => *words == NO_SOCKET,
-            Self::ProxyRefuses(status) => matches!(status, 408 | 429 | 500..),
+            Self::ProxyRefuses(_, status) => matches!(status, 408 | 429 | 500..),
             Self::Proxy(_, cause) => cause.is_transient(),
             Self::Descriptors
             | Self::ProxyWants(..)
@@ -134,6 +150,7 @@ impl Error {
             | Self::TooLarge(_)
             | Self::Compressed
             | Self::Header(_)
+            | Self::Undecided(_)
             | Self::Request => false,
         }
     }
@@ -150,10 +167,15 @@ impl Error {
             Self::ProxyWants(Named::Http, _) => {
                 Some("write them into HTTP_PROXY: `http://user:password@host:port`")
             }
-            Self::ProxyRefuses(status) if !matches!(status, 408 | 429 | 500..) => {
-                Some("allow the host in the proxy, or name it in NO_PROXY")
+            Self::ProxyWants(Named::Backends(_), _) => {
+                Some("write them into the proxy's address: `http://user:password@host:port`")
             }
-            Self::Proxy(_, cause) => cause.hint(),
+            Self::ProxyRefuses(named, status) if !matches!(status, 408 | 429 | 500..) => Some(match named {
+                // It is for every host.
+                Named::Backends(_) => "allow the host in the proxy",
+                Named::Https | Named::Http => "allow the host in the proxy, or name it in NO_PROXY",
+            }),
+            Self::Proxy(_, cause) | Self::Undecided(cause) => cause.hint(),
             _ => None,
         }
     }
@@ -170,6 +192,12 @@ pub(super) struct Unresolved;
 /// Translates an error of a connection that stood, or `otherwise` where nothing is known of it.
 pub(super) fn translate(error: &(dyn StdError + 'static), otherwise: Error) -> Error {
     chain(error).find_map(known).unwrap_or(otherwise)
+}
+
+/// The alert with which the server ended TLS, where it did.
+pub(super) fn refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
+    let error = chain(error).find_map(|error| error.downcast_ref::<rustls::Error>())?;
+    matches!(error, rustls::Error::AlertReceived(_)).then(|| tls(error))
 }
 
 /// How far a server has come with a request that was lost.

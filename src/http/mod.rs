@@ -22,6 +22,7 @@ pub(crate) mod testing;
 mod tests;
 mod trust;
 mod verifier;
+mod witness;
 
 use std::fmt;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub const MOST_CONNECTIONS: usize = 32;
 /// How often a request is sent again while nobody has a reply. There is no limit while somebody has, nor over
 /// connections that had carried replies before they ended: each of those is lost but once.
 const AGAIN: usize = 3;
+/// A connection that has carried nothing and ends within this time after a request has no server behind it.
+const NOBODY: Duration = Duration::from_secs(1);
 /// Who kz is.
 const USER_AGENT: &str = concat!("kz/", env!("CARGO_PKG_VERSION"));
 
@@ -86,11 +89,34 @@ pub enum Unbuilt {
     #[error(transparent)]
     Trust(#[from] Untrusted),
     /// The proxy's address; it may hold a password, so it is not shown.
-    #[error("the proxy that HTTPS_PROXY or HTTP_PROXY names is not an address such as `http://proxy:3128`")]
-    Proxy,
+    #[error("the proxy that {0} names is not an address such as `http://proxy:3128`")]
+    Proxy(error::Named),
     /// The name of the certificate.
     #[error("the server's name is not a host name, or a proxy is used, which cannot be told it")]
     ServerName,
+}
+
+/// How a request may be sent, as an extension of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sending {
+    /// As often as is needed: it leaves nothing behind. What has no extension is so.
+    #[default]
+    Repeatable,
+    /// Its answer may take any time, and to ask again is better than to have none.
+    Slow,
+    /// Once: what it makes nobody would know of. Its answer may take any time.
+    Once,
+}
+
+impl Sending {
+    fn of<B>(request: &Request<B>) -> Self {
+        request.extensions().get().copied().unwrap_or_default()
+    }
+
+    /// How long a server may be silent before it answers; nothing where that ends with the patience of whoever asks.
+    fn silence(self) -> Option<Duration> {
+        (self == Self::Repeatable).then_some(SILENCE)
+    }
 }
 
 /// A reply. Its body is not looked at here.
@@ -142,7 +168,8 @@ impl Client {
     /// The same, by this clock: it tells how long a server is silent.
     fn by(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, Unbuilt> {
         let Settings { address, roots, identity, server_name, proxies, largest_reply } = settings;
-        let proxy = proxies.on_the_way_to(address).map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy));
+        let proxy = proxies.on_the_way_to(address);
+        let proxy = proxy.map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy(proxy.1)));
         let proxy = proxy.transpose()?;
         let named = match server_name {
             None => address.clone(),
@@ -206,7 +233,7 @@ impl Client {
     }
 
     /// Sends a request and reads all of the reply, whatever its status. One that the server has certainly not
-    /// begun with, since its connection ended before, is sent again over another at once.
+    /// begun with, since its connection ended before, is sent again over another at once. [`Sending`] says what else may be.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, Error> {
         let request = request.map(Bytes::from);
         let (mut again, mut replies) = (0, 0);
@@ -219,12 +246,17 @@ impl Client {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
                     self.replies.fetch_add(1, Ordering::Relaxed);
-                    keep(taken);
+                    if status::leads_elsewhere(reply.status) {
+                        taken.retire();
+                    } else {
+                        keep(taken);
+                    }
                     return self.route.proxy_status(reply.status).map_or(Ok(reply), Err);
                 }
                 Err(lost) => lost,
             };
             let (has_carried, begun) = (taken.has_carried(), lost.begun);
+            let is_once = Sending::of(&request) == Sending::Once;
             // A connection that was idle: the server ended it when the request was on its way (RFC 9110, 9.2.2).
             let may_be_repeated = request.method().is_safe() && lost.error == Error::Closed && has_carried;
             // Others may still be under way over it, but nobody is to be sent after them.
@@ -237,8 +269,13 @@ impl Client {
                 again = 0;
             }
             let is_used_up = has_carried && begun != Begun::Refused;
-            if !(begun != Begun::Perhaps || may_be_repeated) || (again >= AGAIN && !is_used_up) {
-                return Err(lost.error);
+            let may_be_sent = begun != Begun::Perhaps || (may_be_repeated && !is_once);
+            if !may_be_sent || (again >= AGAIN && !is_used_up) {
+                // Who accepts connections and ends them at once is a sidecar or a balancer without a server behind it.
+                let is_nobody = !has_carried && lost.error == Error::Closed && sent.elapsed() < NOBODY;
+                let is_undecided =
+                    is_once && begun == Begun::Perhaps && !is_nobody && lost.error.is_transient();
+                return Err(if is_undecided { Error::Undecided(Box::new(lost.error)) } else { lost.error });
             }
             again += 1;
         }

@@ -11,10 +11,14 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::address::Address;
+use super::error::Named;
+use crate::literal;
 
 /// The variables, as far as they are set.
 #[derive(Clone, Default)]
 pub struct Proxies {
+    /// For every address but sockets, this machine's too: the variable that names it, and what it names.
+    pub always: Option<(&'static str, String)>,
     /// For `https://`: `HTTPS_PROXY`, `https_proxy`.
     pub https: Option<String>,
     /// For `http://`: `http_proxy`, `HTTP_PROXY`.
@@ -26,10 +30,11 @@ pub struct Proxies {
 impl fmt::Debug for Proxies {
     /// Which are set, and nothing of them.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { https, http, none } = self;
+        let Self { always, https, http, none } = self;
         write!(
             formatter,
-            "Proxies {{ https: {}, http: {}, none: {none:?} }}",
+            "Proxies {{ always: {}, https: {}, http: {}, none: {none:?} }}",
+            always.is_some(),
             https.is_some(),
             http.is_some()
         )
@@ -41,21 +46,28 @@ impl Proxies {
     pub fn of(read: impl Fn(&str) -> Option<String>) -> Self {
         let either = |one, other| read(one).or_else(|| read(other)).filter(|value| !value.is_empty());
         Self {
+            always: None,
             https: either("HTTPS_PROXY", "https_proxy"),
             http: either("http_proxy", "HTTP_PROXY"),
             none: either("NO_PROXY", "no_proxy"),
         }
     }
 
-    /// The proxy on the way to `address`. The machine itself is never asked for through one, nor its sockets.
-    pub(super) fn on_the_way_to(&self, address: &Address) -> Option<&str> {
-        let proxy = if address.is_https() { &self.https } else { &self.http };
+    /// The proxy on the way to `address`, and who names it. The machine itself is never asked for through one, nor its
+    /// sockets, unless one is named for everything.
+    pub(super) fn on_the_way_to(&self, address: &Address) -> Option<(&str, Named)> {
+        if let Some((variable, proxy)) = self.always.as_ref().filter(|_| address.socket().is_none()) {
+            return Some((proxy, Named::Backends(variable)));
+        }
+        let (proxy, named) =
+            if address.is_https() { (&self.https, Named::Https) } else { (&self.http, Named::Http) };
         let host = address.host().trim_matches(['[', ']']).to_ascii_lowercase();
         let here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
         let excepted = self.none.as_deref().is_some_and(|list| {
             list.split(',').map(str::trim).any(|entry| excepts(entry, &host, address.port()))
         });
-        proxy.as_deref().filter(|_| !here && !excepted && address.socket().is_none())
+        let proxy = proxy.as_deref().filter(|_| !here && !excepted && address.socket().is_none());
+        proxy.map(|proxy| (proxy, named))
     }
 }
 
@@ -67,6 +79,8 @@ pub(super) struct Proxy {
     pub(super) port: u16,
     /// `host:port`, as messages say it.
     pub(super) shown: String,
+    /// Which variable names it.
+    pub(super) named: Named,
     /// Whether TLS is spoken with the proxy itself.
     pub(super) is_https: bool,
     /// Who kz is to it: `Proxy-Authorization` (RFC 9110, 11.7.2).
@@ -75,9 +89,15 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// Reads `[http[s]://][user[:password]@]host[:port]`; other kinds of proxies are not spoken to.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse((text, named): (&str, Named)) -> Option<Self> {
         let text = text.trim();
         let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        // Messages name the host, so it is none that may be a credential in the wrong place.
+        let (_, rest) = with_scheme.split_once("://")?;
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        if literal::may_be_credential(place.trim_end_matches('/')) {
+            return None;
+        }
         let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         let (shown, port) = (url.host_str()?, url.port_or_known_default()?);
         let has_user = !url.username().is_empty() || url.password().is_some();
@@ -93,6 +113,7 @@ impl Proxy {
             host: shown.trim_matches(['[', ']']).to_owned(),
             port,
             shown: format!("{shown}:{port}"),
+            named,
             is_https: url.scheme() == "https",
             authorization: authorization.flatten(),
         })
@@ -139,6 +160,7 @@ mod tests {
 
     fn through(none: &str, address: &str) -> bool {
         let proxies = Proxies {
+            always: None,
             https: Some("http://proxy:3128".into()),
             http: None,
             none: Some(none.into()).filter(|none: &String| !none.is_empty()),
@@ -170,6 +192,41 @@ mod tests {
             assert!(through(none, "https://10.1.2.3:8200"), "{none}");
         }
         assert!(!through("fd00::/8", "https://[fd00::1]:8200"));
+    }
+
+    #[test]
+    fn a_credential_in_the_place_of_a_proxy_is_none() {
+        let parse = |text| Proxy::parse((text, Named::Https)).map(|proxy| proxy.shown);
+        for credential in [
+            "hvs.CAESIJabcdefghijk",
+            "eyJhbGciOiJI.abc.def",
+            "https://user:pw@wJalrCANARYXUtnFEMI/K7MDENG/bPxRfi",
+        ] {
+            assert_eq!(parse(credential), None, "{credential}");
+        }
+        for (proxy, shown) in [
+            (
+                "http://squid-proxy-01.prod.svc.cluster.local:3128/",
+                "squid-proxy-01.prod.svc.cluster.local:3128",
+            ),
+            ("http://user:hvs.CAESIJabcdefghijk@proxy:3128", "proxy:3128"),
+            ("10.0.0.1", "10.0.0.1:80"),
+        ] {
+            assert_eq!(parse(proxy).as_deref(), Some(shown));
+        }
+    }
+
+    #[test]
+    fn one_that_is_named_for_everything_is_used_for_this_machine_too_and_comes_first() {
+        let none = Some("*".to_owned());
+        let other = Some("http://other:3128".to_owned());
+        let always = Some(("VAULT_PROXY_ADDR", "http://proxy:3128".to_owned()));
+        let proxies = Proxies { always, https: other.clone(), http: other, none };
+        for address in ["https://vault:8200", "http://vault:8200", "http://127.0.0.1:8200"] {
+            let found = proxies.on_the_way_to(&Address::parse(address).unwrap());
+            assert_eq!(found, Some(("http://proxy:3128", Named::Backends("VAULT_PROXY_ADDR"))), "{address}");
+        }
+        assert_eq!(proxies.on_the_way_to(&Address::parse("unix:///run/agent.sock").unwrap()), None);
     }
 
     #[test]

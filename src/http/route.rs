@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use super::address::Address;
 use super::dial::{self, Stream};
 use super::distance::{Distance, Trip};
-use super::error::{Error, Named, translate};
+use super::error::{Error, translate};
 use super::proxy::Proxy;
 use super::{Protocol, USER_AGENT};
 use crate::patience::Clock;
@@ -43,11 +43,6 @@ impl Route {
     /// Whether requests go to a proxy that reads them, as those in plain text do.
     pub(super) fn is_read_by_proxy(&self) -> bool {
         self.proxy.is_some() && !self.address.is_https()
-    }
-
-    /// Which variable the proxy is from.
-    pub(super) fn variable(&self) -> Named {
-        if self.address.is_https() { Named::Https } else { Named::Http }
     }
 
     /// Opens a stream over which the server, or the proxy that reads requests, is spoken to.
@@ -119,20 +114,21 @@ impl Route {
         let request = connect(&self.address, proxy).ok_or(Error::Request)?;
         let response = sender.send_request(request).await.map_err(failed)?;
         if !response.status().is_success() {
-            return Err(self.refusal(&response));
+            return Err(self.refusal(proxy, &response));
         }
         let upgraded = hyper::upgrade::on(response).await.map_err(failed)?;
         Ok(Box::new(TokioIo::new(upgraded)))
     }
 
-    fn refusal(&self, response: &Response<Incoming>) -> Error {
-        self.proxy_status(response.status()).unwrap_or(Error::ProxyRefuses(response.status().as_u16()))
+    fn refusal(&self, proxy: &Proxy, response: &Response<Incoming>) -> Error {
+        let status = response.status();
+        self.proxy_status(status).unwrap_or(Error::ProxyRefuses(proxy.named, status.as_u16()))
     }
 
     /// What a status that only proxies send comes to.
     pub(super) fn proxy_status(&self, status: StatusCode) -> Option<Error> {
         let proxy = self.proxy.as_ref()?;
-        let wants = Error::ProxyWants(self.variable(), proxy.authorization.is_some());
+        let wants = Error::ProxyWants(proxy.named, proxy.authorization.is_some());
         (status == StatusCode::PROXY_AUTHENTICATION_REQUIRED).then_some(wants)
     }
 }

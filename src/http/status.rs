@@ -2,6 +2,8 @@
 //!
 //! Backends add what their own statuses mean (a standby's, a follower's that lags), and nothing else.
 
+use ::http::StatusCode;
+
 use super::Error;
 use crate::patience::Concern;
 
@@ -14,6 +16,12 @@ pub fn concern(status: u16) -> Option<Concern> {
         408 | 425 | 500.. => Some(Concern::Request),
         _ => None,
     }
+}
+
+/// Whether a reply tells that the server at the other end of a connection is of no use for now, as one that is sealed or
+/// a standby. Behind a balancer another connection may lead to another server, so this one is not used again.
+pub(super) fn leads_elsewhere(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 307 | 308 | 472 | 473 | 500..)
 }
 
 impl Error {

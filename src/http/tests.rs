@@ -1,5 +1,7 @@
 //! The client against servers that are right and, mostly, wrong.
 
+mod certificates;
+mod lost;
 mod proxies;
 mod silence;
 
@@ -36,56 +38,6 @@ fn ok() -> impl Fn(&super::testing::Seen) -> Answer + Send + Sync {
 fn answered(answer: fn() -> Answer) -> Result<Reply, Error> {
     let server = Server::plain(move |_| answer());
     send(&settings(&server.address(), None))
-}
-
-#[test]
-fn a_certificate_of_the_named_authority_is_believed() {
-    let authority = Authority::new();
-    let server = Server::tls(authority.server(Fault::None), ok());
-    let reply = send(&settings(&server.address(), Some(&authority))).unwrap();
-    assert_eq!((reply.status, reply.body.expose()), (StatusCode::OK, b"{}".as_slice()));
-}
-
-#[test]
-fn every_other_certificate_is_refused_in_words_of_its_own_before_a_request_is_sent() {
-    let (authority, other) = (Authority::new(), Authority::new());
-    for (fault, trusted, words) in [
-        (Fault::None, Some(&other), "the server's certificate is signed by nobody whom kz trusts"),
-        (Fault::None, None, "the server's certificate is signed by nobody whom kz trusts"),
-        (Fault::Expired, Some(&authority), "the server's certificate has expired"),
-        (Fault::OtherName, Some(&authority), "the server's certificate is for another name"),
-    ] {
-        let server = Server::tls(authority.server(fault), ok());
-        let error = send(&settings(&server.address(), trusted)).unwrap_err();
-        assert_eq!(error.to_string(), words);
-        assert!(!error.is_transient());
-        assert!(server.seen().is_empty());
-    }
-}
-
-#[test]
-fn a_server_is_asked_for_by_the_name_in_its_certificate() {
-    let authority = Authority::new();
-    let server = Server::tls(authority.server(Fault::None), ok());
-    let by_address = format!("https://127.0.0.1:{}", server.port);
-    let mut settings = settings(&by_address, Some(&authority));
-    assert_eq!(send(&settings).unwrap_err(), Error::Certificate("is for another name"));
-    settings.server_name = Some("localhost".to_owned());
-    assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
-}
-
-#[test]
-fn a_client_certificate_is_shown_where_it_is_asked_for() {
-    let authority = Authority::new();
-    let server = Server::tls(authority.server_that_asks(), ok());
-    let mut settings = settings(&server.address(), Some(&authority));
-    let refused = send(&settings).unwrap_err();
-    // In TLS 1.3 the request is on its way when the server objects, so its end of the connection may come first.
-    assert!(matches!(refused, Error::Rejected("it asks for a client certificate") | Error::Closed));
-    let (certificate, key) = authority.issue(Purpose::ClientAuth, Fault::None);
-    settings.identity =
-        Some(Identity { certificate: certificate.into_bytes(), key: Secret::new(key.into_bytes()) });
-    assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
 }
 
 #[test]

@@ -268,28 +268,37 @@ impl Patience {
             return asking.answered(now);
         }
         let words = cause.to_string();
-        let barred = after.map(|after| now + self.later(after));
+        let barred = after.filter(|after| !after.is_zero()).map(|after| now + self.later(after, self.left()));
         let longest = longest_pause(concern);
         asking.troubled((begun, now), Reason { cause: Arc::new(cause), words }, barred, |failures| {
             self.pause(failures, longest, None).unwrap_or(longest)
         });
     }
 
-    /// Whoever is told to stay away comes back a little later than told, and not all at once.
-    fn later(&self, after: Duration) -> Duration {
-        after.saturating_add(FIRST_PAUSE.mul_f64((self.0.chance)()))
+    /// Whoever is told to stay away comes back a little later than told, and not all at once: the longer they were to stay
+    /// away, the more of them there are, so they come back over half as long again. `room` is how long it may be at most.
+    fn later(&self, after: Duration, room: Duration) -> Duration {
+        let spread = (after / 2).max(FIRST_PAUSE).min(room.saturating_sub(after));
+        after.saturating_add(spread.mul_f64((self.0.chance)()))
     }
 
-    /// How long to wait after the failure of this number, from 0; `None` where no attempt can follow.
-    fn pause(&self, failures: u32, longest: Duration, after: Option<Duration>) -> Option<Duration> {
+    /// How much time there is for a pause before the last attempt.
+    fn left(&self) -> Duration {
         let left = self.0.deadline.saturating_duration_since(self.0.clock.now());
-        let room = left.checked_sub(SHORTEST_ATTEMPT)?;
+        left.saturating_sub(SHORTEST_ATTEMPT)
+    }
+
+    /// How long to wait after the failure of this number, from 0: what was asked for, or what kz chooses itself, whichever
+    /// is longer, so that one that says `0` again and again is not asked faster for it; `None` where no attempt can follow.
+    fn pause(&self, failures: u32, longest: Duration, after: Option<Duration>) -> Option<Duration> {
+        let room = Some(self.left()).filter(|room| !room.is_zero())?;
         let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(longest);
         // The time that is left is halved rather than slept away: a backend that comes up late is still found.
         let pause = longest.mul_f64((self.0.chance)()).min(room / 2).max(Duration::from_millis(1));
-        let Some(after) = after else { return Some(pause) };
-        // One that says `0` again and again is not asked faster for it.
-        (after <= room).then(|| self.later(after).max(pause).min(room))
+        match after.filter(|after| !after.is_zero()) {
+            None => Some(pause),
+            Some(after) => (after <= room).then(|| self.later(after, room).max(pause)),
+        }
     }
 
     /// Says from time to time what is being waited for. Never ends.

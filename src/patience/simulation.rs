@@ -313,3 +313,75 @@ fn what_was_never_asked_for_says_so() {
         assert_eq!([number(&Ok(())), number(&hung), number(&unasked)], [answers, 4, 6 - answers]);
     }
 }
+
+/// How many requests a hundred exporters of a login and eight documents make that begin together and share twenty requests
+/// a second; who has too many is told so with this `Retry-After`.
+fn crowd(retry_after: Option<Duration>) -> usize {
+    let clock = Simulated::new();
+    let (windows, requests) = (Mutex::new(BTreeMap::<u64, u32>::new()), AtomicUsize::new(0));
+    let server = || {
+        requests.fetch_add(1, Ordering::Relaxed);
+        let mut windows = windows.lock().unwrap();
+        let served = windows.entry(clock.passed().as_secs()).or_default();
+        if *served == 20 {
+            return Attempt::Again("too many requests", Concern::Server, retry_after);
+        }
+        *served += 1;
+        Attempt::<(), &str>::Done(())
+    };
+    let exporters = (0..100).map(|seed| {
+        let (clock, server) = (&clock, &server);
+        async move {
+            let patience = clock.patience(600, seed);
+            let ask = || {
+                patience.attempt("vault:8200", || async {
+                    clock.pause(clock.now() + Duration::from_millis(10)).await;
+                    server()
+                })
+            };
+            let login = ask().await;
+            let reads = join_all((0..8).map(|_| ask())).await;
+            login.is_ok() && reads.iter().all(Result::is_ok)
+        }
+    });
+    assert!(clock.run(join_all(exporters)).into_iter().all(|there| there));
+    requests.into_inner()
+}
+
+#[test]
+fn a_crowd_asks_no_more_often_for_being_told_to_come_back_at_once() {
+    let (without, zero, one) = (crowd(None), crowd(Some(Duration::ZERO)), crowd(Some(after(1.0))));
+    assert_eq!(zero, without);
+    assert!(one <= without, "{one} with a second, {without} without");
+}
+
+#[test]
+fn a_crowd_that_was_told_to_stay_away_does_not_come_back_at_one_moment() {
+    // Spread evenly over half as long again, they would be 20, 4 and 1 within a tenth of a second.
+    for (seconds, most) in [(1.0, 35), (5.0, 12), (30.0, 6)] {
+        let clock = Simulated::new();
+        let times = Mutex::new(Vec::new());
+        let exporters = (0..100).map(|seed| {
+            let (clock, times) = (&clock, &times);
+            async move {
+                let once = || async {
+                    if clock.passed() < after(0.5) {
+                        return Attempt::Again("busy", Concern::Server, Some(after(seconds)));
+                    }
+                    times.lock().unwrap().push(clock.passed());
+                    Attempt::Done(())
+                };
+                let result: Result<(), GaveUp<&str>> = clock.patience(120, seed).attempt("x", once).await;
+                assert_eq!(result, Ok(()));
+            }
+        });
+        clock.run(join_all(exporters));
+        let times = times.into_inner().unwrap();
+        let within = |begin: Duration| {
+            times.iter().filter(|time| **time >= begin && **time < begin + after(0.1)).count()
+        };
+        let found = times.iter().map(|begin| within(*begin)).max().unwrap();
+        assert!(found <= most, "{seconds}: {found} within 100 ms");
+        assert!(times.iter().all(|time| *time >= after(seconds) && *time <= after(seconds * 1.5)));
+    }
+}

@@ -102,8 +102,29 @@ fn pauses_double_up_to_a_limit_and_lie_anywhere_below() {
 fn what_a_backend_asks_for_is_kept_and_nobody_comes_back_at_the_same_moment() {
     for concern in [Concern::Request, Concern::Server] {
         assert_eq!(pauses(0.0, 2, concern, Some(after(7.0))), [after(7.0); 2]);
-        assert_eq!(pauses(1.0, 2, concern, Some(after(7.0))), [after(7.1); 2]);
+        assert_eq!(pauses(1.0, 2, concern, Some(after(7.0))), [after(10.5); 2]);
     }
+}
+
+#[test]
+fn the_longer_of_what_is_asked_for_and_what_was_chosen_counts() {
+    let seconds = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2];
+    // Half a second is more than the first pauses, and less than the later ones.
+    let asked = pauses(1.0, 6, Concern::Request, Some(after(0.5)));
+    assert_eq!(asked, [after(0.75), after(0.75), after(0.75), after(0.8), after(1.6), after(3.2)]);
+    assert_eq!(pauses(1.0, 6, Concern::Request, Some(Duration::ZERO)), seconds.map(after));
+}
+
+#[test]
+fn they_come_back_before_the_deadline_however_long_they_were_told_to_stay_away() {
+    let clock = Virtual::new();
+    let mut times = Vec::new();
+    let _: Result = run(clock.patience(60, 1.0).attempt("x", || {
+        times.push(clock.passed());
+        ready(Attempt::Again("busy", Concern::Server, Some(after(50.0))))
+    }));
+    assert_eq!(times.len(), 2, "{times:?}");
+    assert!(times[1] > after(59.9) && times[1] < after(60.0), "{times:?}");
 }
 
 #[test]

@@ -20,12 +20,18 @@ const SHORTEST: usize = 16;
 /// Variables that take a path, beside those that end in `_FILE`.
 const PATHS: &[&str] = &[
     "AWS_CA_BUNDLE",
+    "BAO_CACERT",
+    "BAO_CAPATH",
+    "BAO_CLIENT_CERT",
+    "BAO_CLIENT_KEY",
+    "BAO_TOKEN_PATH",
     "CLOUDSDK_CONFIG",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "VAULT_CACERT",
     "VAULT_CAPATH",
     "VAULT_CLIENT_CERT",
     "VAULT_CLIENT_KEY",
+    "VAULT_TOKEN_PATH",
 ];
 
 /// How files are called that hold credentials and certificates: with one of these a word is a path.

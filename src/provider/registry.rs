@@ -52,8 +52,10 @@ pub struct Descriptor {
 pub struct Address {
     /// The setting.
     pub setting: &'static str,
-    /// The variable.
-    pub variable: &'static str,
+    /// The setting that takes several instead.
+    pub several: Option<&'static str>,
+    /// The variables: of each group the first that is set counts, also where it is set to nothing.
+    pub variables: &'static [&'static [&'static str]],
     /// Settings that name a section's own credentials, so that the environment's are not used.
     pub credentials: &'static [&'static str],
 }
@@ -125,7 +127,8 @@ pub static PROVIDERS: &[Descriptor] = &[
         credential_variables: vault::CREDENTIAL_VARIABLES,
         address: Some(Address {
             setting: "address",
-            variable: "VAULT_ADDR",
+            several: Some("addresses"),
+            variables: vault::ADDRESS_VARIABLES,
             credentials: &["auth", "token_file"],
         }),
         last_segment: LastSegment::Field,
@@ -143,7 +146,8 @@ pub static PROVIDERS: &[Descriptor] = &[
         credential_variables: aws::CREDENTIAL_VARIABLES,
         address: Some(Address {
             setting: "endpoint",
-            variable: "AWS_ENDPOINT_URL",
+            several: None,
+            variables: &[&["AWS_ENDPOINT_URL"]],
             credentials: aws::OWN_CREDENTIALS,
         }),
         last_segment: LastSegment::Path,
@@ -161,7 +165,8 @@ pub static PROVIDERS: &[Descriptor] = &[
         credential_variables: aws::CREDENTIAL_VARIABLES,
         address: Some(Address {
             setting: "endpoint",
-            variable: "AWS_ENDPOINT_URL",
+            several: None,
+            variables: &[&["AWS_ENDPOINT_URL"]],
             credentials: aws::OWN_CREDENTIALS,
         }),
         last_segment: LastSegment::Path,
@@ -179,7 +184,8 @@ pub static PROVIDERS: &[Descriptor] = &[
         credential_variables: gcp::CREDENTIAL_VARIABLES,
         address: Some(Address {
             setting: "endpoint",
-            variable: "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER",
+            several: None,
+            variables: &[&["CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"]],
             credentials: gcp::OWN_CREDENTIALS,
         }),
         last_segment: LastSegment::Path,
@@ -197,7 +203,8 @@ pub static PROVIDERS: &[Descriptor] = &[
         credential_variables: onepassword::CREDENTIAL_VARIABLES,
         address: Some(Address {
             setting: "connect_host",
-            variable: "OP_CONNECT_HOST",
+            several: None,
+            variables: &[&["OP_CONNECT_HOST"]],
             credentials: onepassword::OWN_CREDENTIALS,
         }),
         last_segment: LastSegment::Path,
@@ -257,7 +264,8 @@ pub static PROVIDERS: &[Descriptor] = &[
         credential_variables: keyzero::CREDENTIAL_VARIABLES,
         address: Some(Address {
             setting: "address",
-            variable: "KEYZERO_ADDR",
+            several: Some("addresses"),
+            variables: &[&["KEYZERO_ADDR"]],
             credentials: &["auth", "token_file"],
         }),
         last_segment: LastSegment::Path,

@@ -19,6 +19,8 @@ pub enum Kind {
     Address,
     /// The same, or `unix://` and the path of a socket from `/` on.
     AddressOrSocket,
+    /// One [`Kind::Address`], or a list of them.
+    Addresses,
     /// `true` or `false`.
     Boolean,
     /// A whole number between these, inclusive.
@@ -69,6 +71,8 @@ pub struct RefForm {
 pub enum Value {
     /// Text, or an address.
     Text(String),
+    /// One or several addresses.
+    Texts(Vec<String>),
     /// One or several paths, made absolute.
     Paths(Vec<PathBuf>),
     /// A truth value.
@@ -98,6 +102,7 @@ impl Settings {
     pub fn texts(&self) -> Vec<String> {
         let of = |value: &Value| match value {
             Value::Text(text) => vec![text.clone()],
+            Value::Texts(texts) => texts.clone(),
             Value::Paths(paths) => paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
             Value::Auth(_, settings) => settings.texts(),
             Value::Boolean(_) | Value::Integer(_) => Vec::new(),
@@ -110,7 +115,7 @@ impl Settings {
         let of = |(&name, value): (&&'static str, &Value)| match value {
             Value::Paths(paths) => paths.iter().map(|path| (name, path.clone())).collect(),
             Value::Auth(_, settings) => settings.path_texts(),
-            Value::Text(_) | Value::Boolean(_) | Value::Integer(_) => Vec::new(),
+            Value::Text(_) | Value::Texts(_) | Value::Boolean(_) | Value::Integer(_) => Vec::new(),
         };
         self.0.iter().flat_map(of).collect()
     }
@@ -120,6 +125,14 @@ impl Settings {
         match self.0.get(name)? {
             Value::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// The addresses under `name`; none when it was not written.
+    pub fn list(&self, name: &str) -> &[String] {
+        match self.0.get(name) {
+            Some(Value::Texts(texts)) => texts,
+            _ => &[],
         }
     }
 

@@ -56,11 +56,19 @@ pub(crate) fn variables() -> BTreeSet<String> {
     for directory in ["src/provider", "src/config", "src/http"] {
         read(&in_repository(directory), &mut names);
     }
+    // The table of Vault's has the ends of names that are read with both beginnings.
+    let table =
+        std::fs::read_to_string(in_repository("src/provider/vault/environment.rs")).expect("the table");
+    for line in table.lines().filter(|line| line.contains("\" Fate::")) {
+        let end = line.split('"').nth(1).expect("the end of a name");
+        names.extend(["VAULT_", "BAO_"].map(|prefix| format!("{prefix}{end}")));
+    }
     names
 }
 
 fn is_variable(word: &str) -> bool {
-    let own = ["VAULT_", "AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "NO_GCE_", "OP_", "KEYZERO_", "SSL_"];
+    let own =
+        ["VAULT_", "BAO_", "AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "NO_GCE_", "OP_", "KEYZERO_", "SSL_"];
     let letters = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     letters
         && (own.iter().any(|prefix| word.len() > prefix.len() && word.starts_with(prefix))
@@ -94,8 +102,10 @@ pub(crate) fn kz_by(scheme: &str, sandbox: &Sandbox, words: &[&str], variables: 
 
 /// What else has to be set for a variable to be looked at.
 pub(crate) fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
-    match name {
-        "VAULT_CLIENT_KEY" => vec![("VAULT_CLIENT_CERT", "/etc/hostname"), ("VAULT_TOKEN", "x")],
+    match name.replacen("BAO_", "VAULT_", 1).as_str() {
+        "VAULT_CLIENT_KEY" | "VAULT_CLIENT_KEY_BYTES" => {
+            vec![("VAULT_CLIENT_CERT", "/etc/hostname"), ("VAULT_TOKEN", "x")]
+        }
         "AWS_WEB_IDENTITY_TOKEN_FILE" => vec![("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/x")],
         "AWS_ROLE_ARN" => vec![("AWS_WEB_IDENTITY_TOKEN_FILE", "/etc/hostname")],
         "AWS_REGION" | "AWS_PROFILE" | "AWS_SESSION_TOKEN" => {
@@ -122,6 +132,8 @@ fn a_credential_in_any_variable_is_printed_by_no_command() {
     let names = variables();
     for known in [
         "VAULT_TOKEN_FILE",
+        "BAO_PROXY_ADDR",
+        "VAULT_CLIENT_KEY_BYTES",
         "AWS_PROFILE",
         "GOOGLE_APPLICATION_CREDENTIALS",
         "SSL_CERT_FILE",
@@ -148,7 +160,7 @@ fn a_credential_in_any_variable_is_printed_by_no_command() {
 fn a_credential_in_any_setting_is_printed_by_no_command_and_refused_where_it_is_unmistakable() {
     for provider in PROVIDERS {
         for Setting { name, kind, .. } in provider.settings {
-            if !matches!(kind, Kind::Text | Kind::Path | Kind::Paths | Kind::Address) {
+            if !matches!(kind, Kind::Text | Kind::Path | Kind::Paths | Kind::Address | Kind::Addresses) {
                 continue;
             }
             for (number, credential) in KINDS.iter().enumerate() {

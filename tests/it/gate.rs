@@ -64,7 +64,7 @@ fn secrets(of: &[&str]) -> String {
 fn secrets_about(name: &str) -> String {
     let upper = name.to_uppercase();
     let whom: &[&str] = match () {
-        () if upper.starts_with("VAULT") => &["VAULT"],
+        () if upper.starts_with("VAULT") || upper.starts_with("BAO") => &["VAULT"],
         () if upper.starts_with("AWS") => &["AWS"],
         () if ["GOOGLE", "CLOUDSDK", "GCE", "NO_GCE", "GCP"].iter().any(|p| upper.starts_with(p)) => {
             &["GOOGLE"]
@@ -129,8 +129,8 @@ fn what_looks_drawn_in_any_variable_is_printed_by_no_command() {
 
 /// What else has to be set for the file in such a variable to be read.
 fn beside_path(name: &str) -> Vec<(&'static str, &'static str)> {
-    match name {
-        "VAULT_TOKEN_FILE" => vec![],
+    match name.replacen("BAO_", "VAULT_", 1).as_str() {
+        "VAULT_TOKEN_FILE" | "VAULT_TOKEN_PATH" => vec![],
         "VAULT_ROLE_ID_FILE" => vec![("VAULT_SECRET_ID", "x")],
         "VAULT_SECRET_ID_FILE" => vec![("VAULT_ROLE_ID", "x")],
         "VAULT_PASSWORD_FILE" => vec![("VAULT_USERNAME", "x")],
@@ -145,7 +145,16 @@ fn beside_path(name: &str) -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn of_a_path_that_names_no_file_the_place_is_said_and_only_what_is_plainly_a_path_is_repeated() {
-    let ends = ["_FILE", "_CACERT", "_CAPATH", "_CLIENT_CERT", "_CLIENT_KEY", "_CREDENTIALS", "_CA_BUNDLE"];
+    let ends = [
+        "_FILE",
+        "_CACERT",
+        "_CAPATH",
+        "_CLIENT_CERT",
+        "_CLIENT_KEY",
+        "_TOKEN_PATH",
+        "_CREDENTIALS",
+        "_CA_BUNDLE",
+    ];
     let names = variables().into_iter().filter(|name| ends.iter().any(|end| name.ends_with(end)));
     let said = |sandbox: &Sandbox, name: &str, written: &str| {
         let mut set = beside_path(name);
@@ -182,6 +191,10 @@ fn settings(settings: &[Setting], written: &str) -> Vec<String> {
     let of = |setting: &Setting| match setting.kind {
         Kind::Text | Kind::Path | Kind::Paths | Kind::Address | Kind::AddressOrSocket => {
             vec![format!("{} = {}", setting.name, toml_text(written))]
+        }
+        Kind::Addresses => {
+            let text = toml_text(written);
+            vec![format!("{} = {text}", setting.name), format!("{} = [{text}]", setting.name)]
         }
         Kind::Auth(methods) => {
             let lines = |method: &kz::provider::settings::Method| {

@@ -123,6 +123,7 @@ fn of_setting(setting: &Setting) -> Value {
         Kind::Path => string(PATH),
         Kind::Paths => one_or_many(&string(PATH)),
         Kind::Address => string(ADDRESS),
+        Kind::Addresses => one_or_many(&string(ADDRESS)),
         Kind::AddressOrSocket => string(&format!("{ADDRESS}|{SOCKET}")),
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Integer(least, most) => integer(least, most),

@@ -92,7 +92,8 @@ fn from_file(dialect: Dialect, name: &str) -> String {
 
 /// The lines that give kz its own credential as a file.
 fn own_from_file(dialect: Dialect, name: &str) -> String {
-    let has_file_form = name.starts_with("VAULT_") || name.starts_with("KEYZERO_");
+    let has_file_form = ["VAULT_", "BAO_", "KEYZERO_"].iter().any(|prefix| name.starts_with(prefix))
+        && !name.ends_with("_BYTES");
     let secret = name.to_ascii_lowercase().replace('_', "-");
     match (dialect, has_file_form) {
         (Dialect::Compose, true) => {
@@ -124,6 +125,7 @@ fn setting(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
         "OP_SERVICE_ACCOUNT_TOKEN" => {
             Some(("service_account_token", "service_account_token_file", "1password"))
         }
+        _ if name.ends_with("_CLIENT_KEY_BYTES") => Some(("client_key", "client_key", "vault")),
         _ if name.starts_with("AWS_") => Some(("aws_credentials", "credentials_file", "aws-sm")),
         _ => None,
     }
@@ -242,6 +244,8 @@ mod tests {
         assert_eq!(write("AWS_SECRET_ACCESS_KEY"), write("AWS_ACCESS_KEY_ID"));
         assert!(write("OP_CONNECT_TOKEN").contains("token_file = "));
         assert!(write("VAULT_TOKEN").contains("VAULT_TOKEN_FILE: /run/secrets/vault-token"));
+        assert!(write("BAO_TOKEN").contains("BAO_TOKEN_FILE: /run/secrets/bao-token"));
+        assert!(write("BAO_CLIENT_KEY_BYTES").contains("client_key = \"/run/secrets/client_key\""));
     }
 
     #[test]

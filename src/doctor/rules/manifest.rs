@@ -82,7 +82,7 @@ fn too_early(delivery: &Delivery<'_>, reader: &Unit, found: &mut Findings) {
 fn no_token(scene: &Scene, pod: &Pod, known: Known<'_>, found: &mut Findings) {
     let asks = |unit: &&Unit| {
         let configuration = configuration::of(scene, unit, known);
-        let names_token = unit.variable("VAULT_JWT_FILE").is_some();
+        let names_token = ["VAULT_JWT_FILE", "BAO_JWT_FILE"].iter().any(|name| unit.variable(name).is_some());
         unit.line().is_some()
             && !names_token
             && configuration.is_some_and(|configuration| configuration.uses_service_account)

@@ -15,7 +15,12 @@ fn a_proxy_gets_the_request_and_its_password_is_in_no_message() {
     assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
     assert_eq!(proxy.lines(), ["GET http://vault.test:8200/v1/x"]);
     settings.proxies.http = Some("http://[".to_owned());
-    assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy);
+    assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy(error::Named::Http));
+    settings.proxies.always = Some(("BAO_PROXY_ADDR", "http://[".to_owned()));
+    assert_eq!(
+        Client::new(&settings).unwrap_err().to_string(),
+        "the proxy that BAO_PROXY_ADDR names is not an address such as `http://proxy:3128`"
+    );
 }
 
 #[test]
@@ -33,7 +38,16 @@ fn a_proxy_that_refuses_is_told_with_its_status_and_only_what_may_pass_is_waited
         let error = send(&settings).unwrap_err();
         assert_eq!((error.to_string().as_str(), error.is_transient()), (words, passes));
         assert_eq!(error.hint().is_some(), !passes, "{words}");
-        assert_eq!(proxy.lines(), ["CONNECT vault.test:8200"]);
+        let mut own = settings.clone();
+        own.proxies = Proxies {
+            always: settings.proxies.https.clone().map(|address| ("BAO_PROXY_ADDR", address)),
+            none: Some("*".to_owned()),
+            ..Proxies::default()
+        };
+        let other = send(&own).unwrap_err();
+        assert_eq!((other.to_string().as_str(), other.is_transient()), (words, passes));
+        assert!(!other.hint().unwrap_or_default().contains("NO_PROXY"), "{words}");
+        assert_eq!(proxy.lines(), ["CONNECT vault.test:8200"; 2]);
         assert_eq!(proxy.seen()[0].header("host"), Some("vault.test:8200"));
         let told = proxy.seen()[0].header("proxy-authorization").map(str::to_owned);
         assert_eq!(told.as_deref(), (!user.is_empty()).then_some("Basic dTpw"));
@@ -62,7 +76,8 @@ fn a_proxy_that_is_not_there_or_has_no_name_is_told_as_the_proxy() {
     ] {
         for address in ["https://vault.test:8200", "http://vault.test:8200"] {
             let mut settings = settings(address, None);
-            settings.proxies = Proxies { https: Some(proxy.clone()), http: Some(proxy.clone()), none: None };
+            settings.proxies =
+                Proxies { https: Some(proxy.clone()), http: Some(proxy.clone()), ..Proxies::default() };
             let error = send(&settings).unwrap_err();
             assert_eq!((error.to_string(), error.is_transient()), (words.clone(), true));
         }
@@ -74,7 +89,7 @@ fn other_kinds_of_proxies_are_refused() {
     for proxy in ["socks5://127.0.0.1:1080", "socks5h://u:hunter2@proxy", "ftp://proxy"] {
         let mut settings = settings("https://vault.test:8200", None);
         settings.proxies.https = Some(proxy.to_owned());
-        assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy, "{proxy}");
+        assert_eq!(Client::new(&settings).unwrap_err(), Unbuilt::Proxy(error::Named::Https), "{proxy}");
     }
 }
 

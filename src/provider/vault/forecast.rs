@@ -10,6 +10,8 @@ use crate::provider::forecast::{Call, Forecast, PathRule, Policy};
 use crate::provider::settings::Settings;
 use crate::provider::{DocumentRef, Surroundings, Tokens};
 
+use super::cli_form::{candidates, lacks_data_segment};
+use super::environment;
 use super::settings::{TOKEN_VARIABLE, login_mount};
 
 /// Where a token is told what the server sees it as: only one that it sees as kz's own is ended.
@@ -30,6 +32,8 @@ enum Access {
         /// Whether the secret id has to be unwrapped first.
         wrapped: bool,
     },
+    /// It is given a wrapped one.
+    Wrapped,
     /// What lies in files where kz will run decides.
     Open,
 }
@@ -37,10 +41,12 @@ enum Access {
 /// The forecast.
 pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dyn Surroundings) -> Forecast {
     let access = access(settings, surroundings);
-    let revokes = matches!(access, Access::Login { .. }) && surroundings.terms().tokens == Tokens::Revoke;
+    let revokes = matches!(access, Access::Login { .. } | Access::Wrapped)
+        && surroundings.terms().tokens == Tokens::Revoke;
     let mut calls = Vec::new();
-    if let Access::Login { mount, wrapped } = &access {
-        calls.extend(wrapped.then(|| Call::besides("POST sys/wrapping/unwrap")));
+    let unwraps = matches!(access, Access::Wrapped | Access::Login { wrapped: true, .. });
+    calls.extend(unwraps.then(|| Call::besides("POST sys/wrapping/unwrap")));
+    if let Access::Login { mount, .. } = &access {
         calls.push(Call::besides(format!("POST auth/{mount}/login")));
     }
     calls.extend(Forecast::one_by_one("GET", documents).calls);
@@ -68,7 +74,7 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
 /// What is to be known where the section does not say how kz logs in.
 fn unsaid(access: &Access) -> Option<&'static str> {
     match access {
-        Access::Token => None,
+        Access::Token | Access::Wrapped => None,
         Access::Login { .. } => Some(
             "no `auth` is written, so the login is the one of this command's environment; where kz runs, a token in \
              `/run/secrets/vault-token` or `~/.vault-token` comes before it",
@@ -83,6 +89,7 @@ fn unsaid(access: &Access) -> Option<&'static str> {
 fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     let login = |mount: &str, wrapped| Access::Login { mount: mount.to_owned(), wrapped };
     match settings.auth("auth") {
+        Some(("token", named)) if named.boolean("wrapped") == Some(true) => return Access::Wrapped,
         Some(("token" | "none", _)) => return Access::Token,
         Some((method, named)) => {
             let mount = named.text("mount").map_or(method, login_mount);
@@ -93,9 +100,11 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     if settings.has("token_file") {
         return Access::Token;
     }
-    let is_set = |name: &str| belongs(settings, surroundings) && surroundings.given_text(name).is_some();
+    let is_set = |name: &str| {
+        environment::belongs(settings, surroundings) && environment::given_text(surroundings, name).is_some()
+    };
     let is_either = |name: &str| is_set(name) || is_set(&format!("{name}_FILE"));
-    if is_either(TOKEN_VARIABLE) {
+    if is_either(TOKEN_VARIABLE) || is_set("VAULT_TOKEN_PATH") {
         Access::Token
     } else if is_either("VAULT_ROLE_ID") && is_either("VAULT_SECRET_ID") {
         login("approle", false)
@@ -110,14 +119,6 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
     }
 }
 
-/// Whether the environment speaks of the server that the section names.
-fn belongs(settings: &Settings, surroundings: &dyn Surroundings) -> bool {
-    match (settings.text("address"), surroundings.given_text("VAULT_ADDR")) {
-        (Some(ours), Some(theirs)) => ours.trim_end_matches('/') == theirs.trim_end_matches('/'),
-        _ => true,
-    }
-}
-
 fn policy(
     settings: &Settings,
     documents: &[DocumentRef],
@@ -125,40 +126,82 @@ fn policy(
     revokes: bool,
 ) -> Policy {
     let rule = |path: &str, capability, remark| PathRule { path: path.to_owned(), capability, remark };
-    let mut rules: BTreeMap<&str, PathRule> = documents
-        .iter()
-        .map(|document| (document.path.as_str(), rule(&document.path, "read", remark(&document.path))))
-        .collect();
+    let mut rules: BTreeMap<String, PathRule> = BTreeMap::new();
+    for path in documents.iter().map(|document| document.path.as_str()) {
+        if may_be_sent_on(path) {
+            for (mount, longer) in candidates(path) {
+                let remark = format!("the same, where `{mount}` is a mount of KV version 2");
+                let longer_rule = rule(&longer, "read", is_pattern(path).or(Some(remark)));
+                rules.entry(longer).or_insert(longer_rule);
+            }
+        }
+    }
+    // What a document is asked for by itself comes before what another may mean.
+    rules.extend(documents.iter().map(|document| {
+        let path = &document.path;
+        (path.clone(), rule(path, "read", remark(path)))
+    }));
     if revokes {
         let remark = "to end its own token; Vault's `default` policy has it too".to_owned();
-        rules.insert(REVOKE, rule(REVOKE, "update", Some(remark)));
+        rules.insert(REVOKE.to_owned(), rule(REVOKE, "update", Some(remark)));
         let remark = "to see that a token is its own; in `default` too".to_owned();
-        rules.insert(LOOK_UP, rule(LOOK_UP, "read", Some(remark)));
+        rules.insert(LOOK_UP.to_owned(), rule(LOOK_UP, "read", Some(remark)));
     }
     let namespace = settings.text("namespace").map(str::to_owned);
-    let inherited = || surroundings.given_text("VAULT_NAMESPACE").filter(|_| belongs(settings, surroundings));
-    let namespace = namespace.or_else(inherited).map(|named| shown(&named).to_owned());
-    Policy::Vault { namespace, rules: rules.into_values().collect() }
+    let inherited = || {
+        environment::given_text(surroundings, "VAULT_NAMESPACE")
+            .filter(|_| environment::belongs(settings, surroundings))
+    };
+    let read_in = namespace.or_else(inherited);
+    let login = settings.auth("auth").and_then(|(_, named)| named.text("namespace"));
+    let rules = rules.into_values();
+    let (namespace, rules) = match login {
+        // The token's policies are of the login's namespace, and name what lies further down from there.
+        Some(login) => {
+            let below = below(login, read_in.as_deref().unwrap_or_default());
+            // What it asks of itself it asks there.
+            let is_own = |path: &str| [LOOK_UP, REVOKE].contains(&path);
+            let within = |rule: PathRule| PathRule {
+                path: if is_own(&rule.path) { rule.path } else { format!("{below}{}", rule.path) },
+                ..rule
+            };
+            let login = login.trim_matches('/');
+            (Some(login).filter(|login| !login.is_empty()).map(str::to_owned), rules.map(within).collect())
+        }
+        None => (read_in, rules.collect()),
+    };
+    let namespace = namespace.map(|named| shown(&named).to_owned());
+    Policy::Vault { namespace, rules }
 }
 
-/// What the rule for a path may lack, or allow beside it.
+/// What stands before a path of one namespace in the policies of another above it: `team/`, or nothing.
+fn below(above: &str, namespace: &str) -> String {
+    let (above, namespace) = (above.trim_matches('/'), namespace.trim_matches('/'));
+    let rest = if above.is_empty() {
+        Some(namespace)
+    } else {
+        namespace.strip_prefix(above).and_then(|rest| rest.strip_prefix('/'))
+    };
+    rest.filter(|rest| !rest.is_empty()).map(|rest| format!("{rest}/")).unwrap_or_default()
+}
+
+/// What the rule for a path is for, or allows beside it.
 fn remark(path: &str) -> Option<String> {
-    let is_pattern = path.ends_with('*') || path.contains("{{") || path.split('/').any(|part| part == "+");
-    if is_pattern {
-        return Some("allows other paths too: in a policy, `+`, `*` and `{{` are no plain text".to_owned());
-    }
-    may_be_sent_on(path).then(|| {
-        let (mount, rest) = path.split_once('/').unwrap_or((path, ""));
-        let whole = if rest.contains('/') { ", with `data/` after the whole mount," } else { "" };
-        format!("where the mount is KV version 2, kz is sent on: `{mount}/data/{rest}`{whole} has to be allowed too")
-    })
+    let sent_on = || "where the mount is KV version 1; if it is version 2, one of those with `data/` is read";
+    is_pattern(path).or_else(|| may_be_sent_on(path).then(sent_on).map(str::to_owned))
+}
+
+/// Words on a path that means others too.
+fn is_pattern(path: &str) -> Option<String> {
+    let is_one = path.ends_with('*') || path.contains("{{") || path.split('/').any(|part| part == "+");
+    is_one.then(|| "allows other paths too: in a policy, `+`, `*` and `{{` are no plain text".to_owned())
 }
 
 /// Whether a path may be one of version 2's as the CLI writes it. Engines that make credentials have no versions.
 fn may_be_sent_on(path: &str) -> bool {
     let Some((_, rest)) = path.split_once('/') else { return false };
     let is_made = ["creds/", "static-creds/", "sts/"].iter().any(|start| rest.starts_with(start));
-    !is_made && !path.contains("/data/")
+    !is_made && lacks_data_segment(path)
 }
 
 #[cfg(test)]
@@ -192,7 +235,34 @@ mod tests {
         assert_eq!(operations(&auth("token", Settings::default()), &Fixture::new()), ["GET"]);
         let mut named = Settings::default();
         named.insert("wrapped", Value::Boolean(true));
-        assert_eq!(operations(&auth("approle", named), &Fixture::new())[0], "POST sys/wrapping/unwrap");
+        assert_eq!(
+            operations(&auth("approle", named.clone()), &Fixture::new())[0],
+            "POST sys/wrapping/unwrap"
+        );
+        let expected =
+            ["POST sys/wrapping/unwrap", "GET", "GET auth/token/lookup-self", "POST auth/token/revoke-self"];
+        assert_eq!(operations(&auth("token", named), &Fixture::new()), expected);
+    }
+
+    #[test]
+    fn the_policy_of_a_login_in_another_namespace_names_paths_from_there() {
+        let policy = |login: &str, read_in: &str| {
+            let mut named = Settings::default();
+            named.insert("namespace", Value::Text(login.to_owned()));
+            let mut settings = auth("approle", named);
+            settings.insert("namespace", Value::Text(read_in.to_owned()));
+            let policy = foresee(&settings, &documents(&["secret/data/a"]), &Fixture::new()).policy;
+            let Some(Policy::Vault { namespace, rules }) = policy else { panic!("no policy") };
+            (namespace.unwrap_or_default(), rules[2].path.clone())
+        };
+        for (login, read_in, namespace, path) in [
+            ("admin", "admin/team", "admin", "team/secret/data/a"),
+            ("", "admin/team/", "", "admin/team/secret/data/a"),
+            ("admin/", "admin", "admin", "secret/data/a"),
+            ("adm", "admin/team", "adm", "secret/data/a"),
+        ] {
+            assert_eq!(policy(login, read_in), (namespace.to_owned(), path.to_owned()), "{login} {read_in}");
+        }
     }
 
     #[test]
@@ -224,8 +294,28 @@ mod tests {
     }
 
     #[test]
+    fn a_path_as_the_cli_writes_it_is_allowed_in_every_form_that_may_be_meant() {
+        let paths = |documents: &[DocumentRef]| {
+            let policy = foresee(&Settings::default(), documents, &Fixture::new()).policy;
+            let Some(Policy::Vault { rules, .. }) = policy else { panic!("no policy") };
+            rules.into_iter().map(|rule| rule.path).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&documents(&["secret/app"])), ["secret/app", "secret/data/app"]);
+        assert_eq!(
+            paths(&documents(&["team/kv/app", "database/creds/app"])),
+            ["database/creds/app", "team/data/kv/app", "team/kv/app", "team/kv/data/app"]
+        );
+        // The document that is asked for by itself keeps its own remark: none.
+        let both =
+            foresee(&Settings::default(), &documents(&["secret/app", "secret/data/app"]), &Fixture::new());
+        let Some(Policy::Vault { rules, .. }) = both.policy else { panic!("no policy") };
+        let remarks: Vec<_> = rules.iter().map(|rule| rule.remark.is_some()).collect();
+        assert_eq!(remarks, [true, false]);
+    }
+
+    #[test]
     fn what_a_path_leaves_open_is_remarked() {
-        assert!(remark("secret/prod/db").unwrap().contains("`secret/data/prod/db`"));
+        assert!(remark("secret/prod/db").unwrap().starts_with("where the mount is KV version 1;"));
         for pattern in ["secret/data/a*", "secret/data/+/b", "secret/data/{{x}}"] {
             assert!(remark(pattern).unwrap().starts_with("allows other paths"), "{pattern}");
         }

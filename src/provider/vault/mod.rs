@@ -2,6 +2,9 @@
 
 #[cfg(feature = "provider-vault")]
 mod backend;
+mod cli_form;
+#[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the backend reads more of it"))]
+mod environment;
 mod forecast;
 mod settings;
 
@@ -9,7 +12,7 @@ use super::registry::Build;
 #[cfg(feature = "provider-vault")]
 pub use backend::build;
 pub use forecast::foresee;
-pub use settings::{CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};
+pub use settings::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};
 
 /// Builds it.
 #[cfg(feature = "provider-vault")]

@@ -8,13 +8,24 @@ use crate::provider::settings::{Kind, Method, RefForm, Setting, setting};
 const ROLE: Setting = setting("role", Kind::Text, "role to log in to");
 const MOUNT: Setting =
     setting("mount", Kind::Text, "where the method is mounted, when not under its own name");
+const LOGIN_NAMESPACE: Setting = setting(
+    "namespace",
+    Kind::Text,
+    "namespace of the login, when it is not the section's; nothing for the root",
+);
 const TOKEN_FILE: Setting = setting("token_file", Kind::Path, "file with a token");
 const JWT_FILE: Setting = setting("token_file", Kind::Path, "file with the signed token to log in with");
-const ROLE_AND_MOUNT: [Setting; 2] = [ROLE, MOUNT];
+const ROLE_AND_MOUNT: [Setting; 3] = [ROLE, MOUNT, LOGIN_NAMESPACE];
+const JWT: [Setting; 4] = [ROLE, MOUNT, LOGIN_NAMESPACE, JWT_FILE];
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
     setting("address", Kind::AddressOrSocket, "address of the server, or an agent's socket"),
+    setting(
+        "addresses",
+        Kind::Addresses,
+        "addresses of a cluster's servers, instead of `address`; tried in turn",
+    ),
     setting("namespace", Kind::Text, "namespace, of Enterprise and OpenBao"),
     setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM; a file or a directory of them"),
     setting(
@@ -29,7 +40,14 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 const METHODS: &[Method] = &[
-    Method { name: "token", settings: &[TOKEN_FILE], about: "a token that somebody else got" },
+    Method {
+        name: "token",
+        about: "a token that somebody else got",
+        settings: &[
+            TOKEN_FILE,
+            setting("wrapped", Kind::Boolean, "whether it is a response-wrapping token with the token in it"),
+        ],
+    },
     Method { name: "none", settings: &[], about: "no token: a Vault Agent or proxy in between adds its own" },
     Method {
         name: "approle",
@@ -40,10 +58,11 @@ const METHODS: &[Method] = &[
             setting("role_id", Kind::Text, "the role id itself, which is no secret"),
             setting("wrapped", Kind::Boolean, "whether the secret id is a response-wrapping token"),
             MOUNT,
+            LOGIN_NAMESPACE,
         ],
     },
-    Method { name: "kubernetes", about: "the pod's service account", settings: &[ROLE, MOUNT, JWT_FILE] },
-    Method { name: "jwt", about: "a signed token, as of a CI system", settings: &[ROLE, MOUNT, JWT_FILE] },
+    Method { name: "kubernetes", about: "the pod's service account", settings: &JWT },
+    Method { name: "jwt", about: "a signed token, as of a CI system", settings: &JWT },
     Method { name: "cert", settings: &ROLE_AND_MOUNT, about: "the TLS certificate of `client_cert`" },
     Method {
         name: "aws",
@@ -51,6 +70,7 @@ const METHODS: &[Method] = &[
         settings: &[
             ROLE,
             MOUNT,
+            LOGIN_NAMESPACE,
             setting("region", Kind::Text, "region of the STS endpoint that the identity is signed for"),
             setting(
                 "server_id",
@@ -66,14 +86,31 @@ const METHODS: &[Method] = &[
             setting("username", Kind::Text, "the user"),
             setting("password_file", Kind::Path, "file with the password"),
             MOUNT,
+            LOGIN_NAMESPACE,
         ],
     },
 ];
 
 /// Variables that hold a credential, or name whose it is: kz's own identity goes with what proves it. `VAULT_ROLE` is a
 /// pointer that an app may use too, as `AWS_ROLE_ARN` is.
-pub const CREDENTIAL_VARIABLES: &[&str] =
-    &[TOKEN_VARIABLE, "VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_USERNAME", "VAULT_PASSWORD"];
+pub const CREDENTIAL_VARIABLES: &[&str] = &[
+    TOKEN_VARIABLE,
+    "VAULT_ROLE_ID",
+    "VAULT_SECRET_ID",
+    "VAULT_USERNAME",
+    "VAULT_PASSWORD",
+    "VAULT_CLIENT_KEY_BYTES",
+    "BAO_TOKEN",
+    "BAO_ROLE_ID",
+    "BAO_SECRET_ID",
+    "BAO_USERNAME",
+    "BAO_PASSWORD",
+    "BAO_CLIENT_KEY_BYTES",
+];
+
+/// The variables that say where the server is: of each group the first that is set counts, also where it is set to nothing.
+pub const ADDRESS_VARIABLES: &[&[&str]] =
+    &[&["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR"], &["BAO_ADDR", "VAULT_ADDR"]];
 
 /// The variable that holds a token.
 pub(super) const TOKEN_VARIABLE: &str = "VAULT_TOKEN";

@@ -2,6 +2,7 @@
 //!
 //! Hints are written with `vault`; what they become is decided here alone. The two take the same words.
 
+use crate::provider::vault::environment;
 use crate::provider::{Absence, Failure, Outcome, Surroundings};
 
 /// The program that hints name.
@@ -11,12 +12,9 @@ pub(super) enum Cli {
     Bao,
 }
 
-/// Whoever sets one of these has `bao`.
-const OF_BAO: &[&str] = &["BAO_ADDR", "BAO_TOKEN", "BAO_NAMESPACE", "BAO_CACERT"];
-
 impl Cli {
     pub(super) fn of(surroundings: &dyn Surroundings) -> Self {
-        if OF_BAO.iter().any(|name| surroundings.given(name).is_some()) { Self::Bao } else { Self::Vault }
+        if environment::is_of_bao(surroundings) { Self::Bao } else { Self::Vault }
     }
 
     /// The same outcome, with hints that name this program.

@@ -1,31 +1,47 @@
 //! Where Vault is and how it is reached: address, namespace, certificates, proxy; from the section, else from the
 //! CLI's variables.
 //!
-//! Invariants: `VAULT_SKIP_VERIFY` is refused, since it would give every secret to whoever stands in between;
-//! files are read when the first document is asked for, not before.
+//! Invariants: `VAULT_SKIP_VERIFY` is refused, since it would give every secret to whoever stands in between, and
+//! `VAULT_SRV_LOOKUP`, since kz would ask another server than the CLI; files are read when the first document is asked for, not before.
 
 use std::path::{Path, PathBuf};
 
-use crate::http::{self, Address, Client, Identity};
+use crate::http::{self, Address, Client, Identity, Roots};
 use crate::provider::certificates;
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
+use crate::provider::vault::environment::Given;
 use crate::provider::way::Way;
 use crate::provider::{Failure, FailureKind, Surroundings};
+use crate::secret::Secret;
 
+use super::nodes::Nodes;
 use super::variables::Variables;
 
 /// What the section and the environment say of the server, as yet unchecked.
 #[derive(Debug)]
 pub(super) struct Connection {
-    address: Option<String>,
+    addresses: Vec<String>,
+    /// Words on why there is none, where it is not only that none is set.
+    no_address: String,
     pub(super) namespace: Option<String>,
-    roots: Option<PathBuf>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
+    roots: Option<Pem>,
+    certificate: Option<Pem>,
+    key: Option<Pem>,
     server_name: Option<String>,
-    skip_verify: bool,
+    /// Variables that ask for what kz does not do: to trust any certificate, and to look for SRV records.
+    skip_verify: Option<&'static str>,
+    srv_lookup: Option<&'static str>,
     way: Way,
+}
+
+/// Where certificates or a key are.
+#[derive(Clone, Debug)]
+enum Pem {
+    /// In a file, or a directory of them.
+    File(PathBuf),
+    /// In a variable itself.
+    Variable(Given),
 }
 
 impl Connection {
@@ -33,19 +49,33 @@ impl Connection {
         let text = |setting, variable| {
             settings.text(setting).map(str::to_owned).or_else(|| variables.text(variable))
         };
-        let path = |setting, variable| {
-            settings.path(setting).map(Path::to_owned).or_else(|| variables.path(variable))
+        // A file comes before a text, as in the CLI.
+        let pem = |setting, variable, bytes| {
+            let file = settings.path(setting).map(Path::to_owned).or_else(|| variables.path(variable));
+            file.map(Pem::File).or_else(|| variables.given(bytes).cloned().map(Pem::Variable))
         };
-        let skip = variables.text("VAULT_SKIP_VERIFY").map(|value| value.to_ascii_lowercase());
+        let mut addresses = settings.list("addresses").to_vec();
+        addresses.extend(settings.text("address").map(str::to_owned));
+        if addresses.is_empty() {
+            addresses.extend(variables.address().map(|(_, address)| address.clone()));
+        }
+        let mut way = Way::of(surroundings);
+        way.proxies.always = ["VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY"].iter().find_map(|name| {
+            let Given { name, value } = variables.given(name)?;
+            Some((*name, value.expose_text()?.to_owned()))
+        });
         Self {
-            address: text("address", "VAULT_ADDR"),
+            addresses,
+            no_address: variables.hidden(&["VAULT_ADDR", "VAULT_AGENT_ADDR"]),
             namespace: text("namespace", "VAULT_NAMESPACE"),
-            roots: path("ca_cert", "VAULT_CACERT").or_else(|| variables.path("VAULT_CAPATH")),
-            certificate: path("client_cert", "VAULT_CLIENT_CERT"),
-            key: path("client_key", "VAULT_CLIENT_KEY"),
+            roots: pem("ca_cert", "VAULT_CACERT", "VAULT_CACERT_BYTES")
+                .or_else(|| variables.path("VAULT_CAPATH").map(Pem::File)),
+            certificate: pem("client_cert", "VAULT_CLIENT_CERT", "VAULT_CLIENT_CERT_BYTES"),
+            key: pem("client_key", "VAULT_CLIENT_KEY", "VAULT_CLIENT_KEY_BYTES"),
             server_name: text("tls_server_name", "VAULT_TLS_SERVER_NAME"),
-            skip_verify: skip.is_some_and(|value| !matches!(value.as_str(), "0" | "f" | "false")),
-            way: Way::of(surroundings),
+            skip_verify: variables.demand("VAULT_SKIP_VERIFY"),
+            srv_lookup: variables.demand("VAULT_SRV_LOOKUP"),
+            way,
         }
     }
 
@@ -54,30 +84,32 @@ impl Connection {
         self.certificate.is_some()
     }
 
-    /// The client.
-    pub(super) fn open(&self, places: &Places) -> Result<Client, Failure> {
-        let address = self.address.as_deref().ok_or_else(|| {
+    /// The servers.
+    pub(super) fn open(&self, places: &Places) -> Result<Nodes, Failure> {
+        let (first, others) = self.addresses.split_first().ok_or_else(|| {
             Failure::misconfigured(
-                "there is no address of Vault",
+                format!("there is no address of Vault{}", self.no_address),
                 "set VAULT_ADDR, or write `address = \"https://…:8200\"` into `[providers.vault]`",
             )
         })?;
-        let address = Address::parse(address).map_err(|invalid| {
+        let first = self.client(first, places)?;
+        let others: Result<Vec<_>, Failure> =
+            others.iter().map(|address| self.client(address, places)).collect();
+        Ok(Nodes::new(first, others?))
+    }
+
+    fn client(&self, written: &str, places: &Places) -> Result<Client, Failure> {
+        let address = Address::parse(written).map_err(|invalid| {
             Failure::misconfigured(
                 format!("the address of Vault {invalid}"),
                 "write it as `https://vault.internal:8200`",
             )
         })?;
         refuse_path_of_the_api(&address)?;
-        if self.skip_verify {
-            return Err(Failure::misconfigured(
-                "VAULT_SKIP_VERIFY is set, and kz sends no credential to a server that it cannot tell from another",
-                "unset it, and name the certificate that signs the server's: `ca_cert` or VAULT_CACERT",
-            ));
-        }
+        self.refuse_demands(&address, written)?;
         let settings = http::Settings {
             address,
-            roots: self.way.roots(self.roots.as_deref(), places)?,
+            roots: self.roots(places)?,
             identity: self.identity(places)?,
             server_name: self.server_name.clone(),
             proxies: self.way.proxies.clone(),
@@ -88,6 +120,38 @@ impl Connection {
             cause: unbuilt.to_string(),
             hint: None,
         })
+    }
+
+    /// Refuses what a variable asks for that would have kz ask another server, or one that it cannot tell from another.
+    fn refuse_demands(&self, address: &Address, written: &str) -> Result<(), Failure> {
+        if let Some(variable) = self.skip_verify {
+            return Err(Failure::misconfigured(
+                format!(
+                    "{variable} is set, and kz sends no credential to a server that it cannot tell from another"
+                ),
+                "unset it, and name the certificate that signs the server's: `ca_cert` or VAULT_CACERT",
+            ));
+        }
+        match self.srv_lookup {
+            // As in the CLI, a port says that there is nothing to look for.
+            Some(variable) if address.socket().is_none() && !names_port(written) => {
+                Err(Failure::misconfigured(
+                    format!("{variable} is set, and kz looks for no SRV records"),
+                    format!("unset it, and write the port too: `{address}:8200`"),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn roots(&self, places: &Places) -> Result<Roots, Failure> {
+        match &self.roots {
+            Some(Pem::Variable(Given { name, value })) => {
+                Ok(Roots::Only(vec![((*name).to_owned(), value.expose().to_vec())]))
+            }
+            Some(Pem::File(path)) => self.way.roots(Some(path), places),
+            None => self.way.roots(None, places),
+        }
     }
 
     /// The client certificate and its key, which may be in one file.
@@ -102,9 +166,21 @@ impl Connection {
                 ));
             }
         };
-        let read = |path: &Path| places.credential(path, certificates::LIMIT);
+        let read = |pem: &Pem| -> Result<Secret, Failure> {
+            match pem {
+                Pem::File(path) => places.credential(path, certificates::LIMIT),
+                Pem::Variable(given) => Ok(given.value.clone()),
+            }
+        };
         Ok(Some(Identity { certificate: read(certificate)?.expose().to_vec(), key: read(key)? }))
     }
+}
+
+/// Whether an address says its port itself.
+fn names_port(written: &str) -> bool {
+    let rest = written.split_once("://").map_or(written, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    authority.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// kz puts `/v1` onto the address itself, and `/ui` is what a browser shows: with either, no path is one of Vault's.

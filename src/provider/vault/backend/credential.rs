@@ -1,7 +1,7 @@
 //! Which of its credentials kz uses: what the section names, else the first that is there.
 //!
-//! The order without `auth`: `token_file`, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `/run/secrets/vault-token`,
-//! `~/.vault-token`; an `AppRole` of `VAULT_ROLE_ID[_FILE]` and `VAULT_SECRET_ID[_FILE]`; `VAULT_ROLE` with
+//! The order without `auth`: `token_file`, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `VAULT_TOKEN_PATH`,
+//! `/run/secrets/vault-token`, `~/.vault-token`; an `AppRole` of `VAULT_ROLE_ID[_FILE]` and `VAULT_SECRET_ID[_FILE]`; `VAULT_ROLE` with
 //! `VAULT_JWT_FILE`, then with the pod's service account; `VAULT_USERNAME` with `VAULT_PASSWORD[_FILE]`; at last
 //! the role id alone, which is enough for roles that bind no secret id.
 //! Invariants: a file is skipped only where it does not exist; nothing here is sent.
@@ -29,6 +29,8 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 pub(super) enum Credential {
     /// A token that somebody else got.
     Token(Piece),
+    /// A response-wrapping token that holds a token for kz.
+    Wrapped(Piece),
     /// A login that gets one.
     Login(Login),
     /// None: an agent or a proxy in between adds its own.
@@ -40,6 +42,8 @@ pub(super) enum Credential {
 pub(super) struct Login {
     /// Where the method is mounted, below `auth/`.
     pub(super) mount: String,
+    /// In which namespace, where that is not the one that is read in.
+    pub(super) namespace: Option<String>,
     /// What it takes.
     pub(super) method: Method,
 }
@@ -82,14 +86,16 @@ impl Choice<'_> {
             None => self.first_there(),
             Some(("token", named)) => {
                 let token = file(named, "token_file").or_else(|| self.token());
-                token.map(Credential::Token).ok_or_else(|| {
+                let is_wrapped = named.boolean("wrapped").unwrap_or(false);
+                token.map(if is_wrapped { Credential::Wrapped } else { Credential::Token }).ok_or_else(|| {
                     missing("a token", "`token_file`, VAULT_TOKEN, VAULT_TOKEN_FILE", self.variables)
                 })
             }
             Some(("none", _)) => Ok(Credential::Nothing),
             Some((method, named)) => {
                 let mount = named.text("mount").map_or(method, login_mount).to_owned();
-                Ok(Credential::Login(Login { mount, method: self.named(method, named)? }))
+                let namespace = named.text("namespace").map(str::to_owned);
+                Ok(Credential::Login(Login { mount, namespace, method: self.named(method, named)? }))
             }
         }
     }
@@ -166,8 +172,11 @@ impl Choice<'_> {
                      with `{SERVICE_ACCOUNT}`, and VAULT_USERNAME with VAULT_PASSWORD_FILE"
                 )
             } else {
-                "there is no credential for this address: what the environment has is for VAULT_ADDR's".to_owned()
-            },
+                format!(
+                    "there is no credential for this address: what the environment has is for {}'s",
+                    self.variables.address_variable()
+                )
+            } + &self.variables.hidden(&[TOKEN_VARIABLE]),
             hint: Some(format!(
                 "mount a token as `{MOUNTED_TOKEN}`, or write `auth = {{ method = \"…\" }}` in this provider's section"
             )),
@@ -184,13 +193,14 @@ impl Choice<'_> {
         }
         self.variable(TOKEN_VARIABLE)
             .or_else(|| self.file("VAULT_TOKEN_FILE"))
+            .or_else(|| self.file("VAULT_TOKEN_PATH"))
             .or_else(|| self.existing(MOUNTED_TOKEN))
             .or_else(|| self.existing(LOGIN_TOKEN))
     }
 
     /// The first login that is there whole.
     fn login(&self) -> Option<Login> {
-        let login = |mount: &str, method| Some(Login { mount: mount.to_owned(), method });
+        let login = |mount: &str, method| Some(Login { mount: mount.to_owned(), namespace: None, method });
         if let (Some(role_id), Some(secret_id)) = (self.role_id(), self.secret_id()) {
             let secret_id = Some(SecretId::Plain(secret_id));
             return login("approle", Method::AppRole { role_id, secret_id });
@@ -221,11 +231,11 @@ impl Choice<'_> {
         self.file("VAULT_PASSWORD_FILE").or_else(|| self.variable("VAULT_PASSWORD"))
     }
 
-    fn variable(&self, name: &'static str) -> Option<Piece> {
-        self.variables.secret(name).map(|value| Piece::Variable(name, value.clone()))
+    fn variable(&self, name: &str) -> Option<Piece> {
+        self.variables.given(name).map(|given| Piece::Variable(given.name, given.value.clone()))
     }
 
-    fn file(&self, name: &'static str) -> Option<Piece> {
+    fn file(&self, name: &str) -> Option<Piece> {
         self.variables.path(name).map(Piece::File)
     }
 
@@ -241,7 +251,11 @@ fn file(settings: &Settings, name: &str) -> Option<Piece> {
 }
 
 fn missing(what: &str, places: &str, variables: &Variables) -> Failure {
-    let elsewhere = if variables.belong() { "" } else { "; the environment's are for VAULT_ADDR's server" };
+    let elsewhere = if variables.belong() {
+        variables.hidden(&[TOKEN_VARIABLE])
+    } else {
+        format!("; the environment's are for {}'s server", variables.address_variable())
+    };
     Failure {
         kind: FailureKind::Misconfigured,
         cause: format!("this `auth` has no {}{elsewhere}", what.trim_start_matches("a ")),

@@ -51,24 +51,35 @@ struct Held {
     end: Option<Instant>,
 }
 
-/// A token that kz got by a login of its own.
+/// A token of kz's own: it got it by a login, or somebody had it wrapped for kz.
 #[derive(Clone)]
 pub(super) struct Own {
     pub(super) token: Token,
-    /// When it was asked for.
-    since: Instant,
+    /// When it ends, where that is known.
+    end: Option<Instant>,
+    /// In which namespace it looks at itself and ends itself, where that is not the one that is read in.
+    namespace: Option<String>,
+    /// Whether it was there before kz had it, so that only the server knows how long it still lives.
+    is_older: bool,
 }
 
 impl Own {
-    fn end(&self) -> Option<Instant> {
-        self.since.checked_add(self.token.life?)
+    /// Of a login that began then, in this namespace where that is not the one that is read in.
+    pub(super) fn of_login(token: Token, since: Instant, namespace: Option<String>) -> Self {
+        let end = token.life.and_then(|life| since.checked_add(life));
+        Self { token, end, namespace, is_older: false }
+    }
+
+    /// One that was wrapped, somewhere and at some time.
+    pub(super) fn unwrapped(token: Token) -> Self {
+        Self { token, end: None, namespace: None, is_older: true }
     }
 
     /// How long it lives and would have to, where the first is longer than these leases need it.
     fn surplus(&self, leases: &[Lease]) -> Option<(Duration, Duration)> {
         let now = Instant::now();
         let needed = leases.iter().map(|lease| lease.left(now)).max().unwrap_or_default() + MARGIN;
-        let life = self.end()?.saturating_duration_since(now);
+        let life = self.end?.saturating_duration_since(now);
         (life > needed).then_some((life, needed))
     }
 }
@@ -105,9 +116,8 @@ impl Custody {
         self.held().own.clone()
     }
 
-    /// Keeps a token of a login that began then.
-    pub(super) fn keep(&self, token: Token, since: Instant) -> Own {
-        let own = Own { token, since };
+    /// Keeps a token.
+    pub(super) fn keep(&self, own: Own) -> Own {
         self.spent.store(0, Ordering::Relaxed);
         self.held().own = Some(own.clone());
         own
@@ -123,9 +133,11 @@ impl Custody {
         if sent.is_ok_and(|reply| reply.headers.contains_key("x-cache")) {
             self.is_cached.store(true, Ordering::Relaxed);
         }
-        // Whoever is sealed, or not there, has not looked at the token.
+        // Whoever is sealed, sends kz on to another server, or is not there, has not looked at the token.
         let is_counted = match sent {
-            Ok(reply) => !matches!(reply.status.as_u16(), 429 | 472 | 473 | 502..=504),
+            Ok(reply) => {
+                !matches!(reply.status.as_u16(), 301 | 302 | 307 | 308 | 429 | 472 | 473 | 502..=504)
+            }
             Err(error) => !matches!(error, http::Error::Refused | http::Error::Unresolved),
         };
         if bears_token && is_counted {
@@ -163,23 +175,30 @@ impl Custody {
         }
     }
 
-    /// Learns when the token ends that is not kz's own, since what it is lent ends with it.
+    /// Learns when the token ends that kz did not get by a login, since what it is lent ends with it.
     pub(super) async fn learn_life(&self, session: &Session<'_>) {
-        if self.own().is_some() || !session.bears_token() {
+        // The look is a request too, and the last use ends a token.
+        let is_known = self.own().is_some_and(|own| !own.is_older || !self.affords(&own, 2));
+        if is_known || !session.bears_token() {
             return;
         }
         let at = Instant::now();
         let looked = look(session).await.and_then(|looked| looked.ttl);
-        self.held().end = looked
+        let end = looked
             .filter(|seconds| *seconds > 0)
             .and_then(|seconds| at.checked_add(Duration::from_secs(seconds)));
+        let mut held = self.held();
+        match &mut held.own {
+            Some(own) => own.end = end,
+            None => held.end = end,
+        }
     }
 
     /// Corrects what is said of a lease by what is known of the token that it hangs on.
     pub(super) fn judge(&self, outcome: &mut Outcome) {
         let Outcome::Found(Document { lease: Some(lease), .. }) = outcome else { return };
         let held = self.held();
-        let end = held.own.as_ref().map_or(held.end, Own::end);
+        let end = held.own.as_ref().map_or(held.end, |own| own.end);
         if let Some(end) = end {
             lease.valid = lease.valid.min(end.saturating_duration_since(lease.issued));
         }
@@ -195,6 +214,9 @@ impl Custody {
             let held = self.held();
             (held.own.clone(), held.leases.clone())
         };
+        // A token asks of itself where it is of. What it was lent is of the namespace that was read in.
+        let namespace = own.as_ref().and_then(|own| own.namespace.as_deref());
+        let Ok(there) = session.at(namespace) else { return };
         let log = terms.patience.log();
         let stays = end == End::Delivered && !leases.is_empty();
         // A token of a number of requests may lose its last one by a repetition that nobody sees: it is left alone.
@@ -203,30 +225,29 @@ impl Custody {
             return;
         }
         let own = match own.filter(|own| own.token.revocable && terms.tokens == Tokens::Revoke) {
-            Some(own) if self.affords(&own, 2) && is_seen(session, terms, &own).await => Some(own),
+            Some(own) if self.affords(&own, 2) && is_seen(&there, terms, &own).await => Some(own),
             Some(own) if !self.affords(&own, 1) => None,
             Some(_) => {
-                log.detail(
-                    "the token of kz's own login is left to expire: nothing shows that it is kz's alone",
-                );
+                log.detail("kz's own token is left to expire: nothing shows that it is kz's alone");
                 None
             }
             None => None,
         };
         match own {
-            Some(own) if stays => shorten(session, log, &own, &leases).await,
-            Some(_) if revoke(session, log).await => *self.held() = Held::default(),
+            Some(own) if stays => shorten(&there, log, &own, &leases).await,
+            Some(_) if revoke(&there, log).await => *self.held() = Held::default(),
             _ if stays || leases.is_empty() || session.is_cached() => {}
             _ => self.held().leases = revoke_leases(session, log, leases).await,
         }
     }
 }
 
-/// The token of a login is good for a number of requests, which are not enough.
+/// A token of kz's own is good for a number of requests, which are not enough.
 fn used_up(why: &str) -> Failure {
     Failure::misconfigured(
-        format!("the login's token is used up: {why}"),
-        "raise the role's `token_num_uses` above the number of documents, or set it to 0, which sets no limit",
+        format!("kz's own token is used up: {why}"),
+        "raise the role's `token_num_uses`, or a wrapped token's `-use-limit`, above the number of documents, or set it to 0, \
+         which sets no limit",
     )
 }
 

@@ -23,7 +23,7 @@ use super::credential::{Login, Method, SecretId};
 use super::endpoint::PostLogin;
 use super::not_found::{NotFound, no_namespace};
 use super::piece::Piece;
-use super::reply::{Body, Known};
+use super::reply::{Auth, Body, Known};
 use super::session::Session;
 
 /// A token that a login gave.
@@ -41,6 +41,19 @@ pub(super) struct Token {
     pub(super) renewable: bool,
     /// How many requests it is good for, where that has an end.
     pub(super) uses: Option<u64>,
+}
+
+impl Token {
+    fn of(auth: Auth) -> Self {
+        Self {
+            revocable: auth.token_type.as_deref() != Some("batch"),
+            accessor: auth.accessor.filter(|accessor| !accessor.is_empty()),
+            life: auth.lease_duration.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            renewable: auth.renewable.unwrap_or(false),
+            uses: auth.num_uses.filter(|uses| *uses > 0),
+            value: Secret::new(auth.client_token.into_bytes()),
+        }
+    }
 }
 
 /// Logs in.
@@ -100,22 +113,7 @@ async fn unwrap(session: &Session<'_>, wrapping: &Piece, places: &Places) -> Res
     struct Inside {
         secret_id: String,
     }
-    let unwrapping = session.with_token(&wrapping.read(places)?)?;
-    let answer = unwrapping.call(UnwrapRequest { token: None }).await;
-    let anew = || Some("have it wrapped anew; if kz did not use it up, somebody else did".to_owned());
-    let reply = answer.map_err(|failure| Failure {
-        cause: format!("the wrapped secret id in {wrapping}: {}", failure.cause),
-        hint: match failure.kind {
-            // Whatever is said of a token is said of the wrapping one.
-            FailureKind::Denied => anew(),
-            FailureKind::Misconfigured => failure.hint.or_else(anew),
-            _ => failure.hint,
-        },
-        kind: failure.kind,
-    })?;
-    if let NotFound::Refused(Some(Known::NoNamespace)) = NotFound::of(reply.body.expose()) {
-        return Err(no_namespace());
-    }
+    let reply = unwrapped(session, wrapping, places, "secret id").await?;
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let data = body.and_then(|body| body.data);
     match data.and_then(|data| serde_json::from_str::<Inside>(data.get()).ok()) {
@@ -128,6 +126,48 @@ async fn unwrap(session: &Session<'_>, wrapping: &Piece, places: &Places) -> Res
             ),
         }),
     }
+}
+
+/// The token in a response-wrapping token, which is spent by this. It was made for kz, so it is kz's own.
+pub(super) async fn unwrap_token(
+    session: &Session<'_>,
+    wrapping: &Piece,
+    places: &Places,
+) -> Result<Token, Failure> {
+    let reply = unwrapped(session, wrapping, places, "token").await?;
+    let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
+    let auth = body.and_then(|body| body.auth).filter(|auth| !auth.client_token.is_empty());
+    auth.map(Token::of).ok_or_else(|| Failure {
+        kind: FailureKind::Malformed,
+        cause: format!("what is wrapped in {wrapping} is no token"),
+        hint: Some("wrap it so: `vault token create -policy=POLICY -wrap-ttl=10m`".to_owned()),
+    })
+}
+
+/// What is in a response-wrapping token.
+async fn unwrapped(
+    session: &Session<'_>,
+    wrapping: &Piece,
+    places: &Places,
+    what: &str,
+) -> Result<Reply, Failure> {
+    let unwrapping = session.with_token(&wrapping.read(places)?)?;
+    let answer = unwrapping.call(UnwrapRequest { token: None }).await;
+    let anew = || Some("have it wrapped anew; if kz did not use it up, somebody else did".to_owned());
+    let reply = answer.map_err(|failure| Failure {
+        cause: format!("the wrapped {what} in {wrapping}: {}", failure.cause),
+        hint: match failure.kind {
+            // Whatever is said of a token is said of the wrapping one.
+            FailureKind::Denied => anew(),
+            FailureKind::Misconfigured => failure.hint.or_else(anew),
+            _ => failure.hint,
+        },
+        kind: failure.kind,
+    })?;
+    if let NotFound::Refused(Some(Known::NoNamespace)) = NotFound::of(reply.body.expose()) {
+        return Err(no_namespace());
+    }
+    Ok(reply)
 }
 
 fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
@@ -149,14 +189,7 @@ fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
         cause: format!("the login at `auth/{mount}` gave no token"),
         hint: None,
     })?;
-    Ok(Token {
-        revocable: auth.token_type.as_deref() != Some("batch"),
-        accessor: auth.accessor.filter(|accessor| !accessor.is_empty()),
-        life: auth.lease_duration.filter(|seconds| *seconds > 0).map(Duration::from_secs),
-        renewable: auth.renewable.unwrap_or(false),
-        uses: auth.num_uses.filter(|uses| *uses > 0),
-        value: Secret::new(auth.client_token.into_bytes()),
-    })
+    Ok(Token::of(auth))
 }
 
 /// Why Vault has nothing where the login was sent.

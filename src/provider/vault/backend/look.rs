@@ -5,27 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::json;
 
+use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
 
-use super::endpoint::{Get, Post};
-use super::mounts::is_of_kv;
+use super::effect::is_keeper;
+use super::endpoint::Post;
+use super::mounts;
 use super::reply::Body;
 use super::session::Session;
 
-/// Engines whose reads make nothing.
-const KEEPERS: &[&str] = &["kv", "generic", "cubbyhole", "system", "identity"];
-
 /// What lets a token read.
 const LETS: &[&str] = &["read", "root", "sudo"];
-
-#[derive(Deserialize)]
-struct Engine {
-    #[serde(rename = "type")]
-    name: String,
-}
 
 /// What is said of a document instead of reading it; nothing where it may as well be read.
 pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Option<Outcome> {
@@ -33,11 +25,13 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
     if is_of_kv(path) {
         return None;
     }
-    let engine = Get { path: format!("sys/internal/ui/mounts/{path}"), version: None };
-    let engine: Option<Engine> = data(session, engine).await;
-    engine.filter(|engine| !KEEPERS.contains(&engine.name.as_str()))?;
+    let engine = mounts::engine(session, path).await?;
+    if is_keeper(&engine) {
+        session.remember_harmless(path);
+        return None;
+    }
     let asked = Post::new("sys/capabilities-self", json!({ "paths": [path] }));
-    let told: Option<BTreeMap<String, serde_json::Value>> = data(session, asked).await;
+    let told = capabilities(session, asked).await;
     let capabilities = told.and_then(|told| serde_json::from_value(told.get(path)?.clone()).ok());
     let capabilities: Vec<String> = match capabilities {
         Some(capabilities) => capabilities,
@@ -59,11 +53,9 @@ fn untold() -> Failure {
     }
 }
 
-async fn data<T: serde::de::DeserializeOwned>(
-    session: &Session<'_>,
-    endpoint: impl rustify::endpoint::Endpoint,
-) -> Option<T> {
-    let reply = session.ask(endpoint).await.ok().filter(|reply| reply.status.is_success())?;
+/// What the server tells of capabilities, by path.
+async fn capabilities(session: &Session<'_>, asked: Post) -> Option<BTreeMap<String, serde_json::Value>> {
+    let reply = session.ask(asked).await.ok().filter(|reply| reply.status.is_success())?;
     let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
     serde_json::from_str(body.data?.get()).ok()
 }

@@ -9,11 +9,13 @@ mod cli;
 mod connection;
 mod credential;
 mod custody;
+mod effect;
 mod endpoint;
 mod envelope;
 mod login;
 mod look;
 mod mounts;
+mod nodes;
 mod not_found;
 mod piece;
 mod read;
@@ -34,10 +36,11 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use crate::http::Client;
+use crate::http::Address;
 
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
+use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::warm_up::warm_up;
 use crate::provider::{
     Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider, Purpose,
@@ -46,8 +49,9 @@ use crate::provider::{
 use cli::Cli;
 use connection::Connection;
 use credential::{Choice, Credential, Method};
-use custody::{Custody, GIVING_BACK, LOOKING};
+use custody::{Custody, GIVING_BACK, LOOKING, Own};
 use mounts::Mounts;
+use nodes::Nodes;
 use session::Session;
 use variables::Variables;
 
@@ -60,7 +64,7 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         places: Places::of(surroundings),
         terms: surroundings.terms(),
         variables,
-        client: OnceLock::new(),
+        nodes: OnceLock::new(),
         mounts: Mounts::default(),
         custody: Arc::default(),
         logging_in: Mutex::new(()),
@@ -75,7 +79,7 @@ struct Vault {
     places: Places,
     terms: Terms,
     variables: Variables,
-    client: OnceLock<Result<Client, Failure>>,
+    nodes: OnceLock<Result<Nodes, Failure>>,
     mounts: Mounts,
     /// What is to be given back.
     custody: Arc<Custody>,
@@ -120,9 +124,9 @@ impl Vault {
     /// A session with a token: kz's own, where it has logged in already.
     async fn begin(&self) -> Result<Session<'_>, Failure> {
         let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
-        let client = self.client.get_or_init(|| self.connection.open(&self.places)).as_ref();
-        let client = client.map_err(Clone::clone)?;
-        let session = Session::new(client, &self.terms, self.connection.namespace.as_deref())?;
+        let nodes = self.nodes.get_or_init(|| self.connection.open(&self.places)).as_ref();
+        let nodes = nodes.map_err(Clone::clone)?;
+        let session = Session::new(nodes, &self.terms, self.connection.namespace.as_deref())?;
         let session = session.telling(&self.custody);
         let _one = self.logging_in.lock().await;
         if let Some(own) = self.custody.own() {
@@ -131,11 +135,17 @@ impl Vault {
         match choice.choose()? {
             Credential::Token(piece) => {
                 let token = piece.read(&self.places)?;
-                self.say(client, &format!("with the token from {piece}"));
+                self.say(nodes, &format!("with the token from {piece}"));
                 session.with_token(&token)
             }
+            Credential::Wrapped(piece) => {
+                self.say(nodes, &format!("with the wrapped token from {piece}"));
+                let token = login::unwrap_token(&session, &piece, &self.places).await?;
+                let own = self.custody.keep(Own::unwrapped(token));
+                session.with_token(&own.token.value)
+            }
             Credential::Nothing => {
-                self.say(client, "without a token");
+                self.say(nodes, "without a token");
                 Ok(session.between())
             }
             Credential::Login(login) => {
@@ -146,9 +156,11 @@ impl Vault {
                         hint: Some("name it: `client_cert` and `client_key`".to_owned()),
                     });
                 }
-                self.say(client, &format!("with a login at auth/{}", login.mount));
+                self.say(nodes, &format!("with a login at auth/{}", login.mount));
                 let since = Instant::now();
-                let own = self.custody.keep(login::login(&session, &login, &self.places).await?, since);
+                let there = session.at(login.namespace.as_deref())?;
+                let token = login::login(&there, &login, &self.places).await?;
+                let own = self.custody.keep(Own::of_login(token, since, login.namespace));
                 session.with_token(&own.token.value)
             }
         }
@@ -168,19 +180,23 @@ impl Vault {
     }
 
     /// Names the address that is contacted, once.
-    fn say(&self, client: &Client, credential: &str) {
+    fn say(&self, nodes: &Nodes, credential: &str) {
         if !self.said.swap(true, Ordering::Relaxed) {
             let through =
-                client.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-            let address = client.address();
-            self.terms.patience.log().note(&format!("asking Vault at {address}{through} {credential}"));
+                nodes.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+            let address = nodes.names(Address::to_string);
+            let log = self.terms.patience.log();
+            log.note(&format!("asking Vault at {address}{through} {credential}"));
+            for (variable, why) in self.variables.passed_over() {
+                log.detail(&format!("{variable} has no effect: {why}"));
+            }
         }
     }
 
     /// Every document. What may be a credential that is made by the read comes last, so that nothing is waited for after it.
     async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
         let (plain, lent): (Vec<_>, Vec<_>) =
-            documents.iter().enumerate().partition(|(_, document)| mounts::is_of_kv(&document.path));
+            documents.iter().enumerate().partition(|(_, document)| is_of_kv(&document.path));
         let mut outcomes = vec![Outcome::Absent; documents.len()];
         let (mut is_hopeless, mut hopeless) = (false, Outcome::Absent);
         for part in [plain, lent] {

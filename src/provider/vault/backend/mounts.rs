@@ -10,6 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 
+use crate::provider::vault::cli_form::candidates;
+
+use super::effect::is_keeper;
 use super::endpoint::Get;
 use super::reply::Body;
 use super::session::Session;
@@ -36,6 +39,8 @@ pub(super) enum Mount {
 #[derive(Deserialize)]
 struct Description {
     path: String,
+    #[serde(default, rename = "type")]
+    engine: Option<String>,
     #[serde(default)]
     options: Option<Options>,
 }
@@ -86,13 +91,7 @@ impl Mounts {
 
     /// Asks the server in which mount a path lies.
     pub(super) async fn look_up(&self, session: &Session<'_>, path: &str) -> Mount {
-        let get = Get { path: format!("sys/internal/ui/mounts/{path}"), version: None };
-        let Ok(reply) = session.ask(get).await else { return Mount::Unknown };
-        let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-        let data = body.filter(|_| reply.status == 200).and_then(|body| body.data);
-        let Some(told) = data.and_then(|data| serde_json::from_str::<Description>(data.get()).ok()) else {
-            return Mount::Unknown;
-        };
+        let Some(told) = describe(session, path).await else { return Mount::Unknown };
         let version = told.options.and_then(|options| options.version);
         match below(path, told.path.trim_matches('/')) {
             None => Mount::Unknown,
@@ -107,39 +106,33 @@ impl Mounts {
     }
 }
 
+/// The type of the engine that a path lies in, as the server tells it.
+pub(super) async fn engine(session: &Session<'_>, path: &str) -> Option<String> {
+    describe(session, path).await?.engine
+}
+
+/// Whether a path lies in an engine whose reads make nothing, as the server says.
+pub(super) async fn is_harmless(session: &Session<'_>, path: &str) -> bool {
+    engine(session, path).await.is_some_and(|engine| is_keeper(&engine))
+}
+
+/// What the server says of the mount that a path lies in.
+async fn describe(session: &Session<'_>, path: &str) -> Option<Description> {
+    let get = Get { path: format!("sys/internal/ui/mounts/{path}"), version: None };
+    let reply = session.ask(get).await.ok().filter(|reply| reply.status == 200)?;
+    let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
+    serde_json::from_str(body.data?.get()).ok()
+}
+
 /// The path of version 2's document that is meant by `path` in `mount`; nothing where it does not lie there.
 fn below(path: &str, mount: &str) -> Option<String> {
     let rest = path.strip_prefix(mount)?.strip_prefix('/')?;
     Some(if rest.starts_with("data/") { path.to_owned() } else { format!("{mount}/data/{rest}") })
 }
 
-/// Whether a path is certainly one of KV version 2, whose reads make nothing.
-pub(super) fn is_of_kv(path: &str) -> bool {
-    path.contains("/data/")
-}
-
-/// Whether a path may be one as the CLI writes it: no segment after the first is `data`.
-pub(super) fn lacks_data_segment(path: &str) -> bool {
-    !is_of_kv(path)
-}
-
-/// Every mount that is possible for a path without `data/`, with the path that is meant then; the shortest first.
-pub(super) fn candidates(path: &str) -> Vec<(&str, String)> {
-    let splits = path.match_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
-    splits.map(|(mount, rest)| (mount, format!("{mount}/data/{rest}"))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_possible_begins_with_the_shortest_mount() {
-        assert_eq!(candidates("secret/app"), [("secret", "secret/data/app".to_owned())]);
-        let deep = [("a", "a/data/b/c".to_owned()), ("a/b", "a/b/data/c".to_owned())];
-        assert_eq!(candidates("a/b/c"), deep);
-        assert!(candidates("alone").is_empty());
-    }
 
     #[test]
     fn a_mount_that_was_found_serves_its_other_paths_and_no_others() {

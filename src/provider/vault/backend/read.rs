@@ -10,12 +10,13 @@ use ::http::{StatusCode, header};
 
 use crate::http::Reply;
 use crate::log::typed;
+use crate::provider::vault::cli_form::{candidates, is_of_kv, lacks_data_segment};
 use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Lease, Outcome, Shape};
 use crate::secret::Secret;
 
 use super::endpoint::Get;
 use super::envelope;
-use super::mounts::{Mount, Mounts, candidates, is_of_kv, lacks_data_segment};
+use super::mounts::{self, Mount, Mounts};
 use super::not_found::{NotFound, no_namespace};
 use super::reply::{Body, Known};
 use super::session::{Session, Unanswered};
@@ -39,7 +40,7 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
             meant => meant,
         },
         // Who may read the document need not be allowed the path that the CLI writes for it.
-        Err(Unanswered { failure, by_policy: true }) if lacks_data_segment(&path) => {
+        Err(Unanswered { failure, by_policy: true, .. }) if lacks_data_segment(&path) => {
             match mounts.look_up(session, &path).await {
                 Mount::Versioned(longer) => Some(longer),
                 Mount::Other => return Outcome::Failed(explain(failure, &path, None)),
@@ -56,7 +57,15 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
 }
 
 async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
-    let reply = session.read(Get { path: path.to_owned(), version: document.version.clone() }).await?;
+    let get = || Get { path: path.to_owned(), version: document.version.clone() };
+    let reply = match session.read(get()).await {
+        // Lost on the way: asked for again where it is known that no second credential comes of it.
+        Err(unanswered) if unanswered.is_undecided && mounts::is_harmless(session, path).await => {
+            session.remember_harmless(path);
+            session.read(get()).await
+        }
+        answered => answered,
+    }?;
     if !is_of_kv(path) && reply.status == StatusCode::OK {
         // Before anything else becomes of it: whatever is wrong with the reply, a credential was made.
         let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();

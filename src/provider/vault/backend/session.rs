@@ -1,40 +1,42 @@
 //! Requests to one Vault: vaultrs's endpoints, sent through kz's own client, again and again as patience allows.
 //!
-//! Invariants: a token goes to the address that kz was told and nowhere else, also when the server sends it on;
+//! Invariants: a token goes to the addresses that kz was told and nowhere else, also when the server sends it on; what may
+//! make a credential is sent once (`effect.rs`);
 //! a reply's body stays a [`crate::secret::Secret`]; a header that cannot be one is an error, not a panic.
 //! vaultrs's own client and middleware are not used: they read whole replies, drop headers and panic on tokens.
 
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+mod answerer;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use async_trait::async_trait;
 use rustify::client::Client;
 use rustify::endpoint::{Endpoint, MiddleWare};
+use rustify::enums::RequestMethod;
 use rustify::errors::ClientError;
 use tokio::sync::{OnceCell, SemaphorePermit};
 
-use crate::http::{self, Reply, retry_after};
-use crate::patience::{Attempt, GaveUp};
+use crate::http::{self, Reply, Sending, retry_after};
+use crate::patience::{Attempt, Concern, GaveUp};
 use crate::provider::lanes::Lanes;
 use crate::provider::{Failure, FailureKind, Terms};
 use crate::secret::Secret;
 
 use super::custody::Custody;
-use super::endpoint::Get;
-use super::not_found::NotFound;
+use super::effect::sending;
+use super::nodes::Nodes;
 use super::reply::{self, Known};
 use super::trouble::Trouble;
 use super::warning;
 
-/// What a question about the server itself may take, when the time for everything else is over.
-const LAST_QUESTION: Duration = Duration::from_secs(1);
-/// How often a redirect is followed.
-const REDIRECTS: usize = 2;
+/// The header of the namespace.
+const NAMESPACE: &str = "x-vault-namespace";
 
 /// Who asks whom. Endpoints are executed through it.
 pub(super) struct Session<'a> {
-    client: &'a http::Client,
+    nodes: &'a Nodes,
     terms: &'a Terms,
     headers: HeaderMap,
     lanes: Lanes,
@@ -45,6 +47,8 @@ pub(super) struct Session<'a> {
     custody: Arc<Custody>,
     /// Whether a sealed server was ever given keys.
     initialized: Arc<OnceCell<bool>>,
+    /// Paths whose reads are known to make nothing.
+    harmless: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Who a session speaks for.
@@ -63,6 +67,8 @@ pub(super) struct Unanswered {
     pub(super) failure: Failure,
     /// Whether the server knows the token, and its policy does not let it.
     pub(super) by_policy: bool,
+    /// Whether the answer was lost of a request that is sent once.
+    pub(super) is_undecided: bool,
 }
 
 /// Whose a 404 has to be for it to be an answer.
@@ -72,47 +78,39 @@ enum Whose {
     Anybodys,
 }
 
-/// What a server tells of its seal.
-#[derive(serde::Deserialize)]
-struct Seal {
-    #[serde(rename = "sealed")]
-    _sealed: bool,
-    #[serde(default = "yes")]
-    initialized: bool,
-}
-
-/// `RustyVault` does not tell.
-fn yes() -> bool {
-    true
-}
-
 /// What became of a request, handed through rustify beside an empty reply: rustify would copy the body.
 #[derive(Clone)]
 struct Exchange(Result<Reply, Trouble>);
 
 impl<'a> Session<'a> {
     /// Without a token and in no namespace.
-    fn plain(client: &'a http::Client, terms: &'a Terms) -> Self {
+    fn plain(nodes: &'a Nodes, terms: &'a Terms) -> Self {
         // Agents refuse requests without it, against requests that a browser was tricked into.
         let mark = (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
-        let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms, client));
+        let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms, nodes.preferred()));
+        if let Some(fixed) = terms.concurrency {
+            nodes.allow(fixed);
+        }
+        let bearer = Bearer::Nobody;
         let (vault, custody, initialized) = (Arc::default(), Arc::default(), Arc::default());
-        Self { client, terms, headers, lanes, bearer: Bearer::Nobody, vault, custody, initialized }
+        let harmless = Arc::default();
+        Self { nodes, terms, headers, lanes, bearer, vault, custody, initialized, harmless }
     }
 
     /// Without a token.
-    pub(super) fn new(
-        client: &'a http::Client,
-        terms: &'a Terms,
-        namespace: Option<&str>,
-    ) -> Result<Self, Failure> {
-        let mut session = Self::plain(client, terms);
-        if let Some(namespace) = namespace {
-            let value =
-                HeaderValue::from_str(namespace.trim_matches('/')).map_err(|_| unfit("the namespace"))?;
-            session.headers.insert(HeaderName::from_static("x-vault-namespace"), value);
+    pub(super) fn new(nodes: &'a Nodes, terms: &'a Terms, namespace: Option<&str>) -> Result<Self, Failure> {
+        Self::plain(nodes, terms).in_namespace(namespace.unwrap_or_default())
+    }
+
+    /// The same in this namespace, or in the root where it is empty.
+    fn in_namespace(mut self, namespace: &str) -> Result<Self, Failure> {
+        let namespace = namespace.trim_matches('/');
+        let value = HeaderValue::from_str(namespace).map_err(|_| unfit("the namespace"))?;
+        self.headers.remove(NAMESPACE);
+        if !namespace.is_empty() {
+            self.headers.insert(HeaderName::from_static(NAMESPACE), value);
         }
-        Ok(session)
+        Ok(self)
     }
 
     /// The same for requests to which somebody in between adds a token.
@@ -124,21 +122,9 @@ impl<'a> Session<'a> {
     pub(super) fn with_token(&self, token: &Secret) -> Result<Self, Failure> {
         let mut value = HeaderValue::from_bytes(token.expose()).map_err(|_| unfit("the token"))?;
         value.set_sensitive(true);
-        let mut headers = self.headers.clone();
-        headers.insert(HeaderName::from_static("x-vault-token"), value);
-        let (lanes, vault, custody) =
-            (self.lanes.alike(), Arc::clone(&self.vault), Arc::clone(&self.custody));
-        let (bearer, initialized) = (Bearer::Token, Arc::clone(&self.initialized));
-        Ok(Self {
-            client: self.client,
-            terms: self.terms,
-            headers,
-            lanes,
-            bearer,
-            vault,
-            custody,
-            initialized,
-        })
+        let mut alike = self.alike();
+        alike.headers.insert(HeaderName::from_static("x-vault-token"), value);
+        Ok(Self { bearer: Bearer::Token, ..alike })
     }
 
     /// The same, which tells of requests and replies here.
@@ -151,10 +137,38 @@ impl<'a> Session<'a> {
         &self.custody
     }
 
+    /// The same in the namespace that the token is of, where that is another: there its own policy lets it end itself.
+    pub(super) fn at(&self, namespace: Option<&str>) -> Result<Self, Failure> {
+        match namespace {
+            Some(namespace) => self.alike().in_namespace(namespace),
+            None => Ok(self.alike()),
+        }
+    }
+
+    /// The same once more: what one has learnt, all know.
+    fn alike(&self) -> Self {
+        Self {
+            nodes: self.nodes,
+            terms: self.terms,
+            headers: self.headers.clone(),
+            lanes: self.lanes.alike(),
+            bearer: self.bearer,
+            vault: Arc::clone(&self.vault),
+            custody: Arc::clone(&self.custody),
+            initialized: Arc::clone(&self.initialized),
+            harmless: Arc::clone(&self.harmless),
+        }
+    }
+
     /// Ends when a connection stands.
     pub(super) async fn stands(&self) {
-        self.client.stands().await;
-        self.lanes.widen(self.client.connections());
+        self.nodes.stands().await;
+        self.lanes.widen(self.nodes.connections());
+    }
+
+    /// From now on the path may be asked for as often as is needed: what is there makes nothing.
+    pub(super) fn remember_harmless(&self, path: &str) {
+        self.harmless.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
     }
 
     /// Whether a reply came through a proxy that keeps replies, and gives them to others too.
@@ -190,13 +204,17 @@ impl<'a> Session<'a> {
     async fn until_answered<E: Endpoint>(&self, endpoint: E, whose: Whose) -> Result<Reply, Unanswered> {
         let path = endpoint.path();
         let endpoint = endpoint.with_middleware(self);
-        let subject = self.client.address().authority();
+        let subject = self.nodes.names(http::Address::authority);
         let exchange = || async {
             match self.exchange(&endpoint).await {
                 Ok(reply) if whose == Whose::Vaults && self.is_foreign(&reply).await => {
                     let trouble = Trouble::Foreign(reply.status);
                     let concern = trouble.concern();
                     Attempt::failed(trouble, concern, None)
+                }
+                // Whoever stands in between gave up waiting: what the server did meanwhile is not known.
+                Ok(reply) if reply.status == 504 && self.sending_of(&endpoint) == Sending::Once => {
+                    Attempt::Final(Trouble::Undecided(Box::new(Trouble::Status(reply.status, None))))
                 }
                 Ok(reply) => self.judge(reply),
                 Err(trouble) => {
@@ -213,59 +231,23 @@ impl<'a> Session<'a> {
             Err(given_up) => {
                 let given_up = self.look_closer(given_up).await;
                 Err(Unanswered {
-                    failure: Trouble::failure(&given_up, self.client.address(), self.client.proxy()),
+                    failure: self.failure(&given_up),
                     by_policy: matches!(given_up, GaveUp::Final(Trouble::Status(_, Some(Known::Denied)))),
+                    is_undecided: matches!(given_up, GaveUp::Final(Trouble::Undecided(_))),
                 })
             }
         }
     }
 
-    /// A server that was never given keys says that it is sealed: only its status tells the two apart, and is asked
-    /// once, when the waiting is over.
-    async fn look_closer(&self, given_up: GaveUp<Trouble>) -> GaveUp<Trouble> {
-        match given_up {
-            GaveUp::Deadline { last: Some(Trouble::Status(status, Some(Known::Sealed))), waited } => {
-                let asked = || self.terms.patience.once(LAST_QUESTION, self.seal());
-                let initialized = self
-                    .initialized
-                    .get_or_init(|| async { asked().await.flatten().is_none_or(|seal| seal.initialized) });
-                let known = if *initialized.await { Known::Sealed } else { Known::Uninitialized };
-                GaveUp::Deadline { last: Some(Trouble::Status(status, Some(known))), waited }
-            }
-            other => other,
+    /// The words for a request that was given up: of several servers, those of the one that was asked last, and which they are.
+    fn failure(&self, given_up: &GaveUp<Trouble>) -> Failure {
+        let client = self.nodes.preferred();
+        let mut failure = Trouble::failure(given_up, client.address(), client.proxy());
+        if self.nodes.are_several() && matches!(given_up, GaveUp::Deadline { .. }) {
+            let names = self.nodes.names(http::Address::authority);
+            failure.cause = format!("{} (tried in turn: {names})", failure.cause);
         }
-    }
-
-    /// Whether a reply is a 404 of somebody who is no Vault.
-    async fn is_foreign(&self, reply: &Reply) -> bool {
-        if reply.status != ::http::StatusCode::NOT_FOUND {
-            return false;
-        }
-        match NotFound::of(reply.body.expose()) {
-            NotFound::Foreign => true,
-            NotFound::Mute => !self.is_vault().await,
-            NotFound::Nothing | NotFound::Envelope(_) | NotFound::Refused(_) => false,
-        }
-    }
-
-    /// Whether it is a Vault that answers, asked once: every server of the family tells whether it is sealed.
-    async fn is_vault(&self) -> bool {
-        if self.vault.get().is_none() {
-            if self.seal().await.is_none() {
-                return false;
-            }
-            let _ = self.vault.set(());
-        }
-        true
-    }
-
-    /// What a server tells of its seal; nothing where it is no Vault.
-    async fn seal(&self) -> Option<Seal> {
-        let status = Get { path: "sys/seal-status".to_owned(), version: None };
-        // Without the token, which may be one that any request spends.
-        let plain = Self::plain(self.client, self.terms);
-        let reply = plain.exchange_once(status).await.ok()?;
-        serde_json::from_slice(reply.body.expose()).ok()
+        failure
     }
 
     /// Executes an endpoint once, whatever comes of it.
@@ -281,7 +263,7 @@ impl<'a> Session<'a> {
     }
 
     fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
-        self.lanes.heed(self.client, reply.protocol);
+        self.lanes.heed(self.nodes.preferred(), reply.protocol);
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
@@ -305,22 +287,33 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends a request, and follows where a standby sends it, as long as that is the same server.
-    async fn follow(&self, mut request: Request<Vec<u8>>) -> Result<Reply, Trouble> {
-        for _ in 0..=REDIRECTS {
-            let sent = self.client.send(request.clone()).await;
-            self.custody.note(self.bearer == Bearer::Token, sent.as_ref());
-            let reply = sent.map_err(Trouble::Connection)?;
-            if !matches!(reply.status.as_u16(), 301 | 302 | 307 | 308) {
-                return Ok(reply);
-            }
-            let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-            let from = request.uri().to_string();
-            let target = location.and_then(|location| self.client.redirected(&from, location));
-            *request.uri_mut() =
-                target.ok_or(Trouble::Status(reply.status, None))?.map_err(Trouble::Elsewhere)?;
-        }
-        Err(Trouble::Circle)
+    /// How a request for this endpoint may be sent.
+    fn sending_of(&self, endpoint: &impl Endpoint) -> Sending {
+        let method = match endpoint.method() {
+            RequestMethod::GET => Method::GET,
+            _ => Method::POST,
+        };
+        self.sending(&method, &endpoint.path())
+    }
+
+    fn sending(&self, method: &Method, path: &str) -> Sending {
+        let harmless = self.harmless.lock().unwrap_or_else(PoisonError::into_inner);
+        if harmless.contains(path) { Sending::Repeatable } else { sending(method, path) }
+    }
+
+    /// Sends a request as often as it may be.
+    async fn exchanged(&self, mut request: Request<Vec<u8>>) -> Result<Reply, Trouble> {
+        let path = request.uri().path().strip_prefix("/v1/").unwrap_or_default();
+        let sending = self.sending(request.method(), path);
+        request.extensions_mut().insert(sending);
+        let note = |sent: Result<&Reply, &http::Error>| self.custody.note(self.bears_token(), sent);
+        self.nodes.send(&request, note, |reply| self.is_away(reply)).await
+    }
+
+    /// Whether a reply tells of its server only, so that another may do better. Too many requests are too many everywhere.
+    fn is_away(&self, reply: &Reply) -> bool {
+        let is_answer = reply.status.is_success() || matches!(reply.status.as_u16(), 404 | 429);
+        !is_answer && Trouble::Status(reply.status, self.known(reply)).concern() == Some(Concern::Server)
     }
 }
 
@@ -332,7 +325,7 @@ fn unfit(what: &'static str) -> Failure {
 impl Client for Session<'_> {
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
         let mut response = Response::new(Vec::new());
-        response.extensions_mut().insert(Exchange(self.follow(request).await));
+        response.extensions_mut().insert(Exchange(self.exchanged(request).await));
         Ok(response)
     }
 
@@ -341,17 +334,18 @@ impl Client for Session<'_> {
         self.send(request).await
     }
 
+    /// Which server is asked, [`Nodes::send`] decides.
     fn base(&self) -> &str {
-        self.client.origin()
+        self.nodes.client(0).origin()
     }
 }
 
 impl MiddleWare for Session<'_> {
-    /// Puts the API's version, the address's own prefix and the headers onto an endpoint's request.
+    /// Puts the API's version and the headers onto an endpoint's request.
     fn request<E: Endpoint>(&self, _: &E, request: &mut Request<Vec<u8>>) -> Result<(), ClientError> {
         let (path, query) = (request.uri().path(), request.uri().query());
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        let target = format!("{}{}/v1{path}{query}", self.client.origin(), self.client.address().prefix());
+        let target = format!("{}/v1{path}{query}", self.base());
         *request.uri_mut() = target.parse::<Uri>().map_err(|source| ClientError::UrlBuildError { source })?;
         request.headers_mut().extend(self.headers.clone());
         if !request.body().is_empty() {

@@ -29,6 +29,8 @@ pub(super) enum Trouble {
     Elsewhere(String),
     /// The reply leads in a circle.
     Circle,
+    /// The answer was lost of a request that may have made a credential.
+    Undecided(Box<Trouble>),
 }
 
 impl Trouble {
@@ -38,9 +40,12 @@ impl Trouble {
             Self::Connection(error) => error.concern(),
             // A role's or a mount's own fault stays also where the server says it with 500.
             Self::Status(_, Some(Known::Refused(refusal))) => refusal.passes.then_some(Concern::Request),
-            Self::Elsewhere(_) | Self::Circle => None,
-            // An ingress answers with a status of its own before it knows the route.
+            Self::Undecided(_) => None,
+            // An ingress answers with a status of its own before it knows the route. While the leader changes, standbys send
+            // kz to the old one or to each other.
             Self::Foreign(_)
+            | Self::Elsewhere(_)
+            | Self::Circle
             | Self::Status(_, Some(Known::Sealed | Known::Uninitialized | Known::NoLeader)) => {
                 Some(Concern::Server)
             }
@@ -115,9 +120,12 @@ impl Trouble {
             Self::Connection(http::Error::Compressed) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
-            Self::Connection(_) | Self::Foreign(_) | Self::Paused(..) | Self::Elsewhere(_) | Self::Circle => {
-                (FailureKind::Unreachable, format!("{server}: {self}"))
-            }
+            Self::Connection(_)
+            | Self::Foreign(_)
+            | Self::Paused(..)
+            | Self::Elsewhere(_)
+            | Self::Circle
+            | Self::Undecided(_) => (FailureKind::Unreachable, format!("{server}: {self}")),
             Self::Status(status, known) => (kind_of(*status, *known), self.to_string()),
         };
         Failure { kind, cause, hint: self.hint() }
@@ -130,6 +138,10 @@ impl Trouble {
             }
             Self::Connection(http::Error::Certificate("is for another name")) => {
                 "write the name of the certificate into `address`, or as `tls_server_name`"
+            }
+            Self::Connection(http::Error::Rejected(words)) if words.contains("client certificate") => {
+                "name one that the server accepts, and its key: `client_cert` and `client_key`, or VAULT_CLIENT_CERT and \
+                 VAULT_CLIENT_KEY"
             }
             Self::Connection(error) => error.hint()?,
             Self::Foreign(_) => {
@@ -169,7 +181,13 @@ impl Trouble {
             Self::Status(_, Some(Known::InvalidToken)) => {
                 "give kz a token that this server knows and that has not expired"
             }
-            Self::Elsewhere(_) => "write that address as `address`: kz sends its token nowhere else",
+            Self::Elsewhere(_) => {
+                "name the cluster's servers, that one too: `addresses = [\"https://…:8200\", …]`; kz sends its token nowhere else"
+            }
+            Self::Undecided(_) => {
+                "kz asks no second time for what may make a credential: run it again, and see whether the engine made one \
+                 that nobody has"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
@@ -205,6 +223,9 @@ impl fmt::Display for Trouble {
                 let words = if status.as_u16() == 429 { "too many requests" } else { "it is not ready" };
                 let (pause, status) = (seconds(*pause), status.as_u16());
                 return write!(formatter, "{words}, and it wants none for {pause} s (status {status})");
+            }
+            Self::Undecided(cause) => {
+                return write!(formatter, "{cause}; whether a credential was made is not known");
             }
             Self::Foreign(status) => {
                 return write!(formatter, "what answers is not Vault (status {})", status.as_u16());

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::mounts::lacks_data_segment;
+use crate::provider::vault::cli_form::lacks_data_segment;
 
 /// A document of version 2.
 #[derive(Deserialize)]

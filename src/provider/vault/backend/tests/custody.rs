@@ -36,7 +36,12 @@ fn with_login(server: &Server) -> Fixture {
 
 /// Reads these, closes so many times, and says what the reads came to.
 fn read(fixture: &Fixture, paths: &[&str], ends: &[End]) -> Vec<Outcome> {
-    let provider = build(&Settings::default(), fixture);
+    read_by(&Settings::default(), fixture, paths, ends)
+}
+
+/// The same with a section of these settings.
+fn read_by(settings: &Settings, fixture: &Fixture, paths: &[&str], ends: &[End]) -> Vec<Outcome> {
+    let provider = build(settings, fixture);
     let documents: Vec<_> =
         paths.iter().map(|path| DocumentRef { path: (*path).to_owned(), version: None }).collect();
     crate::http::testing::run(async {
@@ -281,4 +286,70 @@ fn looking_makes_no_credential() {
             "{kind} {capabilities}"
         );
     }
+}
+
+/// What nobody received, where the login is of another namespace than the reads.
+#[test]
+fn a_token_asks_of_itself_where_it_is_of_and_a_lease_ends_where_it_was_lent() {
+    let lookups = [
+        (r#"{"accessor":"ours"}"#, &[LOOK, REVOKE][..], ["admin", "admin"]),
+        (r#"{"id":"the-proxys"}"#, &[LOOK, REVOKE_LEASE], ["admin", "admin/team"]),
+    ];
+    for (looked, ended, namespaces) in lookups {
+        let server = server(move |seen| {
+            let told = answer(looked);
+            (seen.line == "GET /v1/auth/token/lookup-self").then(|| Answer::json(200, told))
+        });
+        let mut settings = auth("approle", &[("namespace", text("admin"))]);
+        settings.insert("namespace", text("admin/team"));
+        read_by(&settings, &with_login(&server), &["db/creds/app"], &[End::NotDelivered]);
+        assert_eq!(after(&server), ended);
+        let seen = server.seen();
+        let asked: Vec<_> = seen.iter().map(|seen| seen.header("x-vault-namespace").unwrap()).collect();
+        assert_eq!(asked[..2], ["admin", "admin/team"]);
+        assert_eq!(asked[2..], namespaces, "{looked}");
+    }
+}
+
+/// Reads a credential with a token that was wrapped for kz, and has this besides.
+fn with_wrapped(more: &'static str) -> (Lease, Vec<String>) {
+    let server = server(move |seen| match seen.line.as_str() {
+        "POST /v1/sys/wrapping/unwrap" => Some(Answer::json(200, login_answer(more))),
+        "GET /v1/auth/token/lookup-self" => {
+            Some(Answer::json(200, answer(&format!(r#"{{"id":"{CANARY}","ttl":7200}}"#))))
+        }
+        _ => None,
+    });
+    let fixture = fresh(&server);
+    let wrapped = [
+        ("token_file", super::authentication::path(&fixture, "token", "hvs.wrapping")),
+        ("wrapped", Value::Boolean(true)),
+    ];
+    let settings = auth("token", &wrapped);
+    let outcomes = read_by(&settings, &fixture, &["db/creds/app"], &[End::Delivered]);
+    (lease(&outcomes[0]), after(&server))
+}
+
+#[test]
+fn how_long_a_wrapped_token_lives_the_server_tells_since_it_was_there_before() {
+    let unwrap = "POST sys/wrapping/unwrap";
+    let (lent, asked) = with_wrapped(r#","lease_duration":2764800"#);
+    assert_eq!(
+        (lent.valid, asked),
+        (Duration::from_hours(1), [unwrap, LOOK, LOOK, RENEW].map(str::to_owned).to_vec())
+    );
+    // The last use would end it, and with it what was lent.
+    let (_, asked) = with_wrapped(r#","lease_duration":2764800,"num_uses":2"#);
+    assert_eq!(asked, [unwrap]);
+}
+
+#[test]
+fn a_standby_that_sends_kz_on_has_not_counted_a_use() {
+    let server = server(|seen| match seen.line.as_str() {
+        "POST /v1/auth/approle/login" => Some(Answer::json(200, login_answer(r#","num_uses":3"#))),
+        "GET /v1/kv/data/a" => Some(Answer::Reply(307, "location: /v1/kv/data/b\r\n", String::new())),
+        _ => None,
+    });
+    let found = read(&with_login(&server), &["kv/data/a", "db/creds/app"], &[]);
+    assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))), "{found:?}");
 }

@@ -7,6 +7,7 @@ mod documents;
 mod logins;
 mod recording;
 mod waiting;
+mod ways;
 
 use crate::http::testing::{Answer, Seen, Server};
 use crate::patience::testing::Virtual;

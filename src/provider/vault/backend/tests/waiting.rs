@@ -170,7 +170,9 @@ fn late(number: usize, status: u16, headers: &'static str) -> Server {
 fn every_status_that_passes_is_waited_for() {
     for status in [408, 412, 425, 429, 472, 473, 500, 502, 503, 504] {
         let server = late(3, status, "");
-        assert!(matches!(outcome(&server, "kv/a"), Outcome::Found(_)), "{status}");
+        // Behind a gateway that gave up, a credential may have been made: `ways` has those.
+        let path = if status == 504 { "secret/data/a" } else { "kv/a" };
+        assert!(matches!(outcome(&server, path), Outcome::Found(_)), "{status}");
         assert_eq!(server.seen().len(), 4, "{status}");
     }
 }
@@ -181,7 +183,7 @@ fn a_server_that_says_how_long_to_stay_away_is_heeded() {
     let clock = Virtual::of_pauses(|_| {});
     let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t");
     assert!(matches!(&outcomes(&fixture, &Settings::default(), &["kv/a"])[0], Outcome::Found(_)));
-    assert_eq!(clock.passed(), after(17.1));
+    assert_eq!(clock.passed(), after(25.5));
 }
 
 #[test]
@@ -205,11 +207,28 @@ fn a_standby_is_followed_to_its_own_address_only() {
     let location: &'static str = format!("location: {}/v1/kv/a\r\n", elsewhere.address()).leak();
     let standby = Server::plain(move |_| Answer::Reply(307, location, String::new()));
     let failure = failure(outcome(&standby, "kv/a"));
-    assert!(failure.cause.ends_with(&format!("it is a standby that sends kz to {}", elsewhere.address())));
+    let words = format!("for 60 s: it is a standby that sends kz to {}", elsewhere.address());
+    assert!(failure.cause.ends_with(&words), "{}", failure.cause);
     assert!(elsewhere.seen().is_empty(), "the token went to another server");
     let circle = Server::plain(|_| Answer::Reply(307, "location: /v1/kv/a\r\n", String::new()));
-    assert!(super::failure(outcome(&circle, "kv/a")).cause.ends_with("it redirects kz in a circle"));
-    assert_eq!(circle.seen().len(), 3);
+    let words = "for 60 s: it redirects kz in a circle";
+    assert!(super::failure(outcome(&circle, "kv/a")).cause.ends_with(words));
+}
+
+#[test]
+fn a_standby_that_sends_kz_to_a_leader_that_has_died_is_asked_again() {
+    let asked = Mutex::new(0);
+    let standby = Server::plain(move |seen| {
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        match *asked {
+            1..4 => Answer::Reply(307, "location: https://leader.test:8200/v1/kv/a\r\n", String::new()),
+            4..7 => Answer::Reply(307, "location: /v1/kv/a\r\n", String::new()),
+            _ => generous(seen),
+        }
+    });
+    assert!(matches!(outcome(&standby, "kv/a"), Outcome::Found(_)));
+    assert_eq!(standby.seen().len(), 7);
 }
 
 #[test]

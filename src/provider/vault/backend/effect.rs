@@ -1,0 +1,61 @@
+//! What a request leaves behind at the server, and so how often it may be sent.
+//!
+//! Pure. A read of a dynamic engine makes an account, in a cloud or a database; one whose answer is lost stays there and
+//! nobody has it. So what may make one is sent once, unless it is known that it does not: from the form of its path, or
+//! since kz has looked what is mounted there (`mounts.rs`). A login makes a token, which ends by itself: it is sent again.
+
+use ::http::Method;
+
+use crate::http::Sending;
+
+/// The API's own paths, and those of engines whose reads make nothing.
+const HARMLESS: &[&str] = &["sys/", "auth/", "identity/", "cubbyhole/"];
+/// What stands in paths below any mount whose reads make nothing: documents of KV version 2, and passwords that the server
+/// changes by itself.
+const HARMLESS_INSIDE: &[&str] = &["/data/", "/static-creds/"];
+
+/// Engines whose reads make nothing.
+const KEEPERS: &[&str] = &["kv", "generic", "cubbyhole", "system", "identity"];
+
+/// Whether reads of an engine of this type make nothing.
+pub(super) fn is_keeper(engine: &str) -> bool {
+    KEEPERS.contains(&engine)
+}
+
+/// How a request for this path, without `/v1/`, may be sent.
+pub(super) fn sending(method: &Method, path: &str) -> Sending {
+    if *method != Method::GET {
+        return Sending::Slow;
+    }
+    let is_harmless = HARMLESS.iter().any(|start| path.starts_with(start))
+        || HARMLESS_INSIDE.iter().any(|part| path.contains(part));
+    if is_harmless { Sending::Repeatable } else { Sending::Once }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_make_a_credential_is_sent_once() {
+        let get = |path| sending(&Method::GET, path);
+        for path in
+            ["database/creds/app", "aws/creds/deploy", "aws/sts/deploy", "rabbitmq/creds/app", "kv/app"]
+        {
+            assert_eq!(get(path), Sending::Once, "{path}");
+        }
+        for path in [
+            "secret/data/app",
+            "team/kv/data/a/b",
+            "database/static-creds/app",
+            "sys/seal-status",
+            "sys/internal/ui/mounts/database/creds/app",
+            "identity/oidc/token/app",
+        ] {
+            assert_eq!(get(path), Sending::Repeatable, "{path}");
+        }
+        for path in ["auth/approle/login", "sys/wrapping/unwrap"] {
+            assert_eq!(sending(&Method::POST, path), Sending::Slow, "{path}");
+        }
+    }
+}
