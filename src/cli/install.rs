@@ -45,7 +45,12 @@ pub(super) fn install(arguments: &Install, common: &Common, log: Log) -> Result<
     Ok(())
 }
 
-/// In a directory it is called `kz`.
+/// In a directory it is called `kz`, also in one that is missing and written as such.
 fn file(destination: &Path) -> PathBuf {
-    if destination.is_dir() { destination.join("kz") } else { destination.to_owned() }
+    let is_written_as_directory = destination.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_written_as_directory || destination.is_dir() {
+        destination.join("kz")
+    } else {
+        destination.to_owned()
+    }
 }

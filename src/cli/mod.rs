@@ -3,6 +3,7 @@
 //! Invariants: only this module writes stdout, looks at the terminal or chooses an exit code.
 
 mod args;
+mod class;
 mod completions;
 mod deadline;
 mod doctor;
@@ -27,11 +28,11 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::config::variables::Process;
-use crate::log::{Format, Level, Log, Stderr};
+use crate::log::{Format, Level, Log, Stderr, typed};
 use crate::{config, exec};
 use args::{Arguments, Command, Common, LogFormat};
 pub use completions::script as completion_script;
@@ -182,7 +183,13 @@ fn not_understood(error: &clap::Error, manner: &Manner, evaluated: Evaluated) ->
         let _ = crate::waiting::write_all(std::io::stderr(), text.as_bytes());
         return ExitCode::from(2);
     }
-    let (message, hint) = usage_words(&manner.suspects.hide(&text));
+    let (message, mut hint) = usage_words(&manner.suspects.hide(&text));
+    let unknown = error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    if let (Some(ContextValue::String(word)), Style::Run) = (unknown, manner.style)
+        && !word.starts_with('-')
+    {
+        hint = format!("the command stands behind `--`: `kz run -- {} …`", typed::word(word));
+    }
     report(&Failure::CommandLine(message, hint), manner)
 }
 

@@ -2,14 +2,17 @@
 //!
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
+use std::collections::BTreeSet;
+
 use crate::json::quoted;
 use crate::literal::{redacted, reference as shown};
 use crate::log::escape;
 use crate::plan::{Declaration, Plan, Source};
-use crate::provider::FailureKind;
-use crate::resolve::{Class, Verdict, Verdicts};
+use crate::resolve::{Failed, Verdict, Verdicts};
 
 use super::args::look::{Status, StatusFormat};
+use super::class;
+use super::explain::Code;
 use super::report::Failure;
 use super::session::Session;
 use super::stdout;
@@ -21,6 +24,9 @@ struct Row<'a> {
     reference: &'a str,
     state: &'static str,
     cause: Option<String>,
+    /// Of a failure, as `kz export` would say it.
+    code: Option<Code>,
+    hint: Option<String>,
 }
 
 /// Whether a delivery would succeed now.
@@ -42,6 +48,11 @@ pub(super) fn status(arguments: &Status, session: &Session<'_>) -> Result<Readin
         StatusFormat::Json => json(&rows),
     };
     stdout::print(text.as_bytes())?;
+    if arguments.format == StatusFormat::Table {
+        for hint in hints(&rows) {
+            session.log.note(&format!("hint: {hint}"));
+        }
+    }
     let is_ready = rows.iter().all(|row| READY.contains(&row.state));
     Ok(if is_ready { Readiness::Ready } else { Readiness::NotReady })
 }
@@ -55,10 +66,26 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
             Source::Reference(reference) => (reference.instance.as_str(), shown(&reference.written)),
             Source::Template { .. } => ("template", "-"),
         };
-        let (state, cause) = state(verdicts.get(declaration.name.as_str()));
-        Row { name: &declaration.name, provider, reference, state, cause }
+        let verdict = verdicts.get(declaration.name.as_str());
+        let (state, cause) = state(verdict);
+        let failed = verdict.and_then(failed);
+        let (code, hint) =
+            (failed.map(|failed| class::code(failed.kind)), failed.and_then(|failed| failed.hint.clone()));
+        Row { name: &declaration.name, provider, reference, state, cause, code, hint }
     };
     plan.steps.iter().map(|step| row(step.declaration)).collect()
+}
+
+fn failed(verdict: &Verdict) -> Option<&Failed> {
+    match verdict {
+        Verdict::Failed(failed) => Some(failed),
+        _ => None,
+    }
+}
+
+/// What to type next, each once.
+fn hints<'a>(rows: &'a [Row<'_>]) -> BTreeSet<&'a str> {
+    rows.iter().filter_map(|row| row.hint.as_deref()).collect()
 }
 
 fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
@@ -74,23 +101,9 @@ fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
                 "may be read; each read makes a credential, so only the permission was asked for".to_owned(),
             ),
         ),
-        Some(Verdict::Failed(failed)) => (class(failed.kind), Some(failed.cause.clone())),
+        Some(Verdict::Failed(failed)) => (class::name(failed.kind), Some(failed.cause.clone())),
         Some(Verdict::Blocked(input)) => ("blocked", Some(format!("it needs {input}"))),
         None => ("malformed", Some("the provider gave no answer".to_owned())),
-    }
-}
-
-/// The name of a class of failure, for people and programs alike.
-pub(super) fn class(class: Class) -> &'static str {
-    match class {
-        Class::Absent => "absent",
-        Class::Template => "not rendered",
-        Class::Provider(FailureKind::Denied) => "denied",
-        Class::Provider(FailureKind::Unreachable) => "unreachable",
-        Class::Provider(FailureKind::Malformed) => "malformed",
-        Class::Provider(FailureKind::Misconfigured) => "not set up",
-        Class::Provider(FailureKind::TooLarge) => "too large",
-        Class::Provider(FailureKind::ServerFailed) => "server failed",
     }
 }
 
@@ -98,8 +111,9 @@ pub(super) fn class(class: Class) -> &'static str {
 fn table(rows: &[Row<'_>]) -> String {
     let head = ["SECRET", "PROVIDER", "REF", "STATE", ""].map(str::to_owned);
     let cells = |row: &Row<'_>| {
-        let cause = row.cause.as_deref().unwrap_or_default();
-        [row.name, row.provider, row.reference, row.state, cause].map(escape)
+        let code = row.code.map(|code| format!(" [{}]", code.id())).unwrap_or_default();
+        let cause = format!("{}{code}", row.cause.as_deref().unwrap_or_default());
+        [row.name, row.provider, row.reference, row.state, &cause].map(escape)
     };
     let lines: Vec<[String; 5]> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
@@ -116,6 +130,7 @@ fn table(rows: &[Row<'_>]) -> String {
 /// An array of objects, in the order of the configuration.
 fn json(rows: &[Row<'_>]) -> String {
     let object = |row: &Row<'_>| {
+        let code = row.code.map(Code::id);
         let mut members = vec![
             ("name", row.name),
             ("provider", row.provider),
@@ -123,6 +138,8 @@ fn json(rows: &[Row<'_>]) -> String {
             ("state", row.state),
         ];
         members.extend(row.cause.as_deref().map(|cause| ("cause", cause)));
+        members.extend(code.as_deref().map(|code| ("code", code)));
+        members.extend(row.hint.as_deref().map(|hint| ("hint", hint)));
         let members: Vec<String> = members
             .iter()
             .map(|(key, text)| format!("{}:{}", quoted(key), quoted(&redacted(text))))
@@ -141,7 +158,8 @@ mod tests {
 
     use super::super::args::Arguments;
     use super::*;
-    use crate::resolve::Failed;
+    use crate::provider::FailureKind;
+    use crate::resolve::Class;
     use crate::secret::Secret;
 
     fn all() -> Vec<Option<Verdict>> {
@@ -150,6 +168,8 @@ mod tests {
             FailureKind::Unreachable,
             FailureKind::Malformed,
             FailureKind::Misconfigured,
+            FailureKind::TooLarge,
+            FailureKind::ServerFailed,
         ];
         let classes = [Class::Absent, Class::Template].into_iter().chain(kinds.map(Class::Provider));
         let failed = |kind| {
@@ -193,7 +213,15 @@ mod tests {
 
     #[test]
     fn control_characters_cannot_forge_a_row() {
-        let row = Row { name: "A\nB", provider: "p", reference: "r\u{1b}[2J", state: "ok", cause: None };
+        let row = Row {
+            name: "A\nB",
+            provider: "p",
+            reference: "r\u{1b}[2J",
+            state: "ok",
+            cause: None,
+            code: None,
+            hint: None,
+        };
         assert_eq!(table(&[row]).lines().count(), 2);
         assert_eq!(json(&[]), "[]\n");
     }

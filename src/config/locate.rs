@@ -27,8 +27,13 @@ const LARGEST: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The search ended without one.
-    #[error("no `{FILE_NAME}` in `{}` or above it", .0.display())]
-    NotFound(PathBuf),
+    #[error("no `{FILE_NAME}` in `{}` or above it", directory.display())]
+    NotFound {
+        /// Where the search began.
+        directory: PathBuf,
+        /// The file there that was probably meant, by its name.
+        meant: Option<&'static str>,
+    },
     /// It is there, and cannot be obeyed.
     #[error(transparent)]
     File(#[from] trust::Error),
@@ -69,9 +74,18 @@ pub fn find(named: Option<&Path>, process: &Process) -> Result<(PathBuf, Found),
         }
         match directory.parent() {
             Some(parent) if !is_boundary(directory, process) => directory = parent,
-            _ => return Err(Error::NotFound(process.directory.clone())),
+            _ => return Err(not_found(&process.directory)),
         }
     }
+}
+
+/// Under these names people have written theirs.
+const MEANT: [&str; 6] =
+    ["keyzero.toml", ".keyzero", ".keyzero.yaml", ".keyzero.yml", "keyzero.yaml", "keyzero.yml"];
+
+fn not_found(directory: &Path) -> Error {
+    let meant = MEANT.into_iter().find(|name| directory.join(name).is_file());
+    Error::NotFound { directory: directory.to_owned(), meant }
 }
 
 fn is_boundary(directory: &Path, process: &Process) -> bool {

@@ -6,6 +6,7 @@
 pub mod locate;
 pub mod output;
 pub mod problem;
+pub mod reference;
 pub mod schema;
 pub mod secret;
 pub mod source;
@@ -17,6 +18,7 @@ mod files;
 mod keys;
 mod provider;
 mod scope;
+mod syntax;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ use crate::plan::Declaration;
 use crate::size::Size;
 use locate::Found;
 use output::Output;
-use problem::{Mistake, Place, Problem};
+use problem::{Place, Problem};
 pub use provider::{Instance, Instances};
 use source::Source;
 use variables::Process;
@@ -161,7 +163,11 @@ fn check_sources(
         if errors.is_empty() {
             source.allow_excerpts(tree.get_ref());
         }
-        problems.extend(errors.iter().map(|error| syntax_problem(index, text, error)));
+        if let Some(foreign) = syntax::foreign(index, text).filter(|_| !errors.is_empty()) {
+            // One word for the file, instead of one for each of its lines.
+            return Err(vec![foreign]);
+        }
+        problems.extend(errors.iter().map(|error| syntax::problem(index, text, error)));
         trees.push(tree.into_inner());
     }
     let broken: Vec<(usize, usize)> =
@@ -189,17 +195,6 @@ fn check_sources(
 
 fn line_of(sources: &[Source], place: &Place) -> (usize, usize) {
     (place.source, sources[place.source].position(place.start).0)
-}
-
-/// TOML's own words are about grammar; they hold no text of the file.
-fn syntax_problem(source: usize, text: &str, error: &toml::de::Error) -> Problem {
-    let place = Place::new(source, error.span().unwrap_or(0..0));
-    let before = text.get(..place.start).unwrap_or_default();
-    let is_escape =
-        before.trim_end_matches(|c: char| c.is_ascii_hexdigit() || "uUx".contains(c)).ends_with('\\');
-    let hint = is_escape.then(|| "TOML reads `\\` between `\"` as the beginning of an escape: write `\\\\`, or put the text between `'`".to_owned());
-    let message = format!("not TOML: {}", error.message().replace('\n', ", "));
-    Problem { place, mistake: Mistake::Syntax, message, hint }
 }
 
 /// `60s`, `500ms`, `2m`, `1h`; a number alone is seconds.

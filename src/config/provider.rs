@@ -289,6 +289,9 @@ fn check_socket(path: &str) -> Result<(), &'static str> {
 }
 
 fn check_address(address: &str) -> Result<(), &'static str> {
+    if address.starts_with(['"', '\'']) {
+        return Err("takes an address without quotation marks of its own");
+    }
     let Some(rest) = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")) else {
         return Err("takes an address that begins with `https://` or `http://`");
     };

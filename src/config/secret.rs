@@ -1,5 +1,7 @@
 //! One secret of `[secrets]`: a table of keys, perhaps laid over by an environment and by the local file.
 
+use toml::de::DeValue;
+
 use crate::literal;
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Delivery, Ending, Reference, Scope, Source, WhenAbsent};
@@ -28,7 +30,7 @@ impl<'a> Raw<'a> {
     /// Reads `NAME = { … }`.
     pub fn new(entry: &Entry<'a>, problems: &mut Problems) -> Option<Self> {
         check_name(entry, problems);
-        if let toml::de::DeValue::String(text) = entry.node.value.get_ref() {
+        if let DeValue::String(text) = entry.node.value.get_ref() {
             // A short form would invite `KEY = "value"`, which is what kz exists to end.
             let (mistake, message) = if literal::may_be_credential(text) {
                 let message = format!(
@@ -44,6 +46,17 @@ impl<'a> Raw<'a> {
             return None;
         }
         let keys = entry.node.table("a table such as { provider = \"…\", ref = \"…\" }", problems)?;
+        let is_part = |key: &Entry<'_>| {
+            keys::of_secret(key.key).is_none() && matches!(key.node.value.get_ref(), DeValue::Table(_))
+        };
+        if let Some(part) = keys.first().filter(|_| keys.iter().all(is_part)) {
+            let name = format!("{}.{}", problem::shown(entry.key), problem::shown(part.key));
+            let message =
+                format!("`{name}` without quotes is a table `{}` in TOML", problem::shown(entry.key));
+            let hint = format!("where the dot belongs to the name, write `\"{name}\" = {{ … }}`");
+            problems.add_with_hint(entry.place.clone(), Mistake::Name, message, hint);
+            return None;
+        }
         for key in keys.iter().filter(|key| keys::of_secret(key.key).is_none()) {
             let known = keys::names(keys::SECRET);
             problems.add_unknown(key.place.clone(), Mistake::UnknownKey, "key", key.key, known);
@@ -246,7 +259,7 @@ impl<'a> Raw<'a> {
     fn version(&self, problems: &mut Problems) -> Option<String> {
         let node = self.get("version")?.node;
         match node.value.get_ref() {
-            toml::de::DeValue::Integer(number) => Some(number.as_str().to_owned()),
+            DeValue::Integer(number) => Some(number.as_str().to_owned()),
             _ => node.text("version", problems).map(str::to_owned),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 use crate::literal;
 
@@ -21,6 +21,9 @@ pub struct Address {
 /// Why a text is no address. Never the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Invalid {
+    /// What a file of variables or `docker run -e` took along.
+    #[error("has quotation marks of its own")]
+    Quoted,
     /// Not `http://` or `https://`.
     #[error("does not begin with `https://` or `http://`")]
     Scheme,
@@ -41,6 +44,9 @@ impl Address {
         let text = text.trim();
         if let Some(path) = text.strip_prefix("unix://") {
             return Self::of_socket(path);
+        }
+        if text.starts_with(['"', '\'']) {
+            return Err(Invalid::Quoted);
         }
         if !(text.starts_with("https://") || text.starts_with("http://")) {
             return Err(Invalid::Scheme);
@@ -98,6 +104,17 @@ impl Address {
     /// Whether it is TLS that is spoken there.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
+    }
+
+    /// Whether requests leave this machine, and can be read on the way.
+    pub fn is_exposed(&self) -> bool {
+        let is_here = match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        !self.is_https() && self.socket.is_none() && !is_here
     }
 
     /// The socket of this machine that it is.

@@ -128,7 +128,11 @@ pub(super) fn no_path(place: &str) -> Failure {
 
 /// What is said of a document that is no file.
 fn absence(path: &Path) -> Absence {
-    Absence { cause: format!("{} does not exist", quoted(path)), hint: None }
+    let place = quoted(path);
+    let hint = format!(
+        "correct the ref, or bring the file to {place}: a container sees what is mounted there; write `optional = true` only where it may be missing"
+    );
+    Absence { cause: format!("{place} does not exist"), hint: Some(hint) }
 }
 
 /// [`check_path`] of what stands before `#field`.

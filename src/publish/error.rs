@@ -229,8 +229,8 @@ impl Error {
                 standard_output(path).unwrap_or_else(|| "give `--output` the path without links".to_owned())
             }
             Self::TargetIsDirectory { path } => format!(
-                "add a file name, such as `--output {}/.env`, or write one file per secret with `--format files`",
-                typed::path(path)
+                "add a file name, such as `--output {}`, or write one file per secret with `--format files`",
+                typed::path(&path.join(".env"))
             ),
             Self::TargetKind { path, .. } => standard_output(path)
                 .unwrap_or_else(|| "name a file in a mounted directory; `--output -` is stdout".to_owned()),

@@ -23,6 +23,11 @@ fn schema() -> Value {
     serde_json::from_str(&Sandbox::new().kz(&["schema"]).expect_code(0).stdout()).expect("JSON")
 }
 
+#[test]
+fn the_committed_page_of_the_configuration_is_what_the_parser_knows() {
+    expect_committed("docs/configuration.md", &kz::config::reference::page());
+}
+
 /// The files of a directory of TOML files.
 fn files(directory: &str) -> Files {
     let entries = std::fs::read_dir(in_repository(directory)).expect("the files");

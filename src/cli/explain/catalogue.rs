@@ -168,7 +168,7 @@ catalogue! {
     Syntax = 220,
         "the configuration is not TOML",
         "The place is where reading had to stop; the mistake may be a little before it. Values are not shown there.",
-        "Strings need quotes, inline tables stay on one line, and a key stands once.";
+        "Strings need quotes, a value begins on the line of its key, and a key stands once.";
     UnknownSection = 221,
         "unknown section or top-level key",
         "It is refused rather than ignored: a misspelt section would be a secret that is silently missing.",
@@ -200,7 +200,7 @@ catalogue! {
     WrongForm = 228,
         "the value does not have the form that the key takes",
         "The type is right, and the value is outside of what the key can mean: a mode, a time, a path, an address, a host.",
-        "Write it as the example in the message.";
+        "A mode is written \"0400\", a time \"30s\", a size \"128MiB\", an address \"https://vault.example:8200\" or \"unix:///run/agent.sock\", a file beneath the output \"certs/ca.pem\", a host \"api.example.com\".";
     Credential = 229,
         "a credential stands in the configuration",
         "The text looks like a credential where the place of one belongs. It is not repeated here. The configuration goes into Git, so it names places and holds no value.",

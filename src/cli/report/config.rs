@@ -82,11 +82,24 @@ fn mistake_code(mistake: Mistake) -> Code {
 fn locate_words(error: &locate::Error) -> Words {
     match error {
         locate::Error::File(error) => file_words(error),
-        locate::Error::NotFound(_) => Words::error(Code::ConfigNotFound, error.to_string()).hint(
-            "mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE …`",
-        ),
+        locate::Error::NotFound { meant, .. } => {
+            Words::error(Code::ConfigNotFound, error.to_string()).hint(not_found_hint(*meant))
+        }
         locate::Error::Stranger { path, .. } => Words::error(Code::ConfigStranger, error.to_string())
             .hint(format!("if you trust it: `kz --config {} …`", typed::path(path))),
+    }
+}
+
+fn not_found_hint(meant: Option<&str>) -> String {
+    match meant {
+        Some(name) if matches!(name.rsplit('.').next(), Some("yaml" | "yml")) => {
+            format!("`{name}` is here, and kz reads TOML: `kz init` writes a `{}` to begin with", locate::FILE_NAME)
+        }
+        Some(name) => format!(
+            "`{name}` is here: `mv {name} {}`, or name it: `kz --config {name} …`",
+            locate::FILE_NAME
+        ),
+        None => "`kz init` writes one; in a container mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE …`".to_owned(),
     }
 }
 

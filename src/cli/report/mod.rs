@@ -22,14 +22,13 @@ use crate::literal;
 use crate::log::Format;
 use crate::output::Refusal;
 use crate::output::dotenv::DecodeError;
-use crate::provider::FailureKind;
 use crate::resolve::{Class, Failed, Failures};
 use crate::{config as configuration, exec, plan, publish};
 
+use super::class;
 use super::doctor::Unread;
 use super::explain::Code;
 use super::export::template::Trouble;
-use super::status::class;
 use super::suspects::Suspects;
 use config::config_words;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
@@ -255,26 +254,12 @@ fn resolve_words(Failures(failures): &Failures) -> Words {
         format!("{number} secrets could not be resolved, so nothing is delivered")
     };
     let words = by_cause(failures).iter().fold(Words::error(Code::Unresolved, message), |words, group| {
-        words.coded_cause(class_code(group[0].kind), group_line(group))
+        words.coded_cause(class::code(group[0].kind), group_line(group))
     });
     let mut hints: Vec<&str> = failures.iter().filter_map(|failed| failed.hint.as_deref()).collect();
     hints.sort_unstable();
     hints.dedup();
     hints.into_iter().fold(words, Words::hint)
-}
-
-/// The code of one secret's failure.
-fn class_code(class: Class) -> Code {
-    match class {
-        Class::Absent => Code::Absent,
-        Class::Template => Code::NotRendered,
-        Class::Provider(FailureKind::Denied) => Code::Denied,
-        Class::Provider(FailureKind::Unreachable) => Code::Unreachable,
-        Class::Provider(FailureKind::Malformed) => Code::Malformed,
-        Class::Provider(FailureKind::Misconfigured) => Code::NotSetUp,
-        Class::Provider(FailureKind::TooLarge) => Code::TooLarge,
-        Class::Provider(FailureKind::ServerFailed) => Code::ServerFailed,
-    }
 }
 
 /// More secrets than this are told together where they fail for one reason, as all of a provider's do when kz cannot
@@ -287,7 +272,7 @@ type Reason<'a> = (&'a str, &'static str, &'a str, Option<&'a str>);
 /// What is absent is so each by itself, whatever the words.
 fn reason(failed: &Failed) -> Option<Reason<'_>> {
     let (provider, _) = failed.origin.as_ref().filter(|_| matches!(failed.kind, Class::Provider(_)))?;
-    Some((provider, class(failed.kind), &failed.cause, failed.hint.as_deref()))
+    Some((provider, class::name(failed.kind), &failed.cause, failed.hint.as_deref()))
 }
 
 /// The failures in their order, those together that have their reason in common, where they are many.
@@ -317,11 +302,11 @@ fn group_line(group: &[&Failed]) -> String {
     }
     let names: Vec<&str> = group.iter().map(|failed| failed.name.as_str()).collect();
     let provider = group[0].origin.as_ref().map_or("", |(provider, _)| provider);
-    format!("{} ({provider}) {}: {}", names.join(", "), class(group[0].kind), group[0].cause)
+    format!("{} ({provider}) {}: {}", names.join(", "), class::name(group[0].kind), group[0].cause)
 }
 
 fn failed_line(failed: &Failed) -> String {
-    let class = class(failed.kind);
+    let class = class::name(failed.kind);
     match &failed.origin {
         Some((provider, reference)) => {
             let reference = literal::reference(reference);

@@ -22,6 +22,11 @@ mod read;
 mod refusal;
 mod reply;
 mod session;
+/// An address as the log names it.
+fn named(address: &Address) -> String {
+    if address.is_exposed() { format!("{address} (unencrypted)") } else { address.to_string() }
+}
+
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -179,12 +184,12 @@ impl Vault {
         outcomes
     }
 
-    /// Names the address that is contacted, once.
+    /// Names the address that is contacted, once, and says where credentials go over it for everybody on the way to read.
     fn say(&self, nodes: &Nodes, credential: &str) {
         if !self.said.swap(true, Ordering::Relaxed) {
             let through =
                 nodes.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-            let address = nodes.names(Address::to_string);
+            let address = nodes.names(named);
             let log = self.terms.patience.log();
             log.note(&format!("asking Vault at {address}{through} {credential}"));
             for (variable, why) in self.variables.passed_over() {
