@@ -51,7 +51,7 @@ pub enum Error {
     Silent(u64),
     /// The server's certificate is not to be trusted.
     #[error("the server's certificate {0}")]
-    Certificate(&'static str),
+    Certificate(CertificateFault),
     /// The server did not accept ours, or the lack of one.
     #[error("the server refused the TLS connection: {0}")]
     Rejected(&'static str),
@@ -181,6 +181,48 @@ impl Error {
     }
 }
 
+/// What is wrong with a server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CertificateFault {
+    /// Its time is over.
+    #[error("has expired")]
+    Expired,
+    /// Its time has not come, or this machine's clock is slow.
+    #[error("is not valid yet")]
+    NotValidYet,
+    /// The server's name is not in it.
+    #[error("is for another name")]
+    OtherName,
+    /// No trusted authority has signed it.
+    #[error("is signed by nobody whom kz trusts")]
+    Untrusted,
+    /// One is named like the authority that has, and is not it.
+    #[error("is signed by another authority of the same name")]
+    OtherAuthority,
+    /// It was taken back.
+    #[error("is revoked")]
+    Revoked,
+    /// It is not well-formed.
+    #[error("cannot be read")]
+    Unreadable,
+    /// It is for something else.
+    #[error("is not for a server")]
+    Purpose,
+    /// The server showed none.
+    #[error("is missing")]
+    Missing,
+    /// Anything else.
+    #[error("is not valid")]
+    Invalid,
+}
+
+impl CertificateFault {
+    /// Whether another set of trusted authorities would mend it.
+    pub fn is_of_trust(self) -> bool {
+        matches!(self, Self::Untrusted | Self::OtherAuthority)
+    }
+}
+
 /// A socket that an agent may still make.
 pub(super) const NO_SOCKET: &str = "there is no such socket";
 
@@ -285,7 +327,7 @@ fn system(error: &io::Error) -> Option<Error> {
 fn tls(error: &rustls::Error) -> Error {
     match error {
         rustls::Error::InvalidCertificate(error) => Error::Certificate(certificate(error)),
-        rustls::Error::NoCertificatesPresented => Error::Certificate("is missing"),
+        rustls::Error::NoCertificatesPresented => Error::Certificate(CertificateFault::Missing),
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType
             | InvalidMessage::UnknownProtocolVersion
@@ -301,21 +343,23 @@ fn tls(error: &rustls::Error) -> Error {
     }
 }
 
-fn certificate(error: &CertificateError) -> &'static str {
+fn certificate(error: &CertificateError) -> CertificateFault {
     match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "is not valid yet",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateFault::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            CertificateFault::NotValidYet
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is for another name"
+            CertificateFault::OtherName
         }
-        CertificateError::UnknownIssuer => "is signed by nobody whom kz trusts",
-        CertificateError::Revoked => "is revoked",
-        CertificateError::BadEncoding => "cannot be read",
+        CertificateError::UnknownIssuer => CertificateFault::Untrusted,
+        CertificateError::Revoked => CertificateFault::Revoked,
+        CertificateError::BadEncoding => CertificateFault::Unreadable,
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "is not for a server"
+            CertificateFault::Purpose
         }
-        CertificateError::BadSignature => "is signed by another authority of the same name",
-        _ => "is not valid",
+        CertificateError::BadSignature => CertificateFault::OtherAuthority,
+        _ => CertificateFault::Invalid,
     }
 }
 

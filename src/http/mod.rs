@@ -42,7 +42,7 @@ pub use address::{Address, Invalid};
 use connection::{Body, Connection};
 use distance::Distance;
 use error::Begun;
-pub use error::Error;
+pub use error::{CertificateFault, Error};
 use pool::{Opening, Pool, Taken};
 pub use proxy::Proxies;
 use proxy::Proxy;

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use super::address::Address;
 use super::dial::{self, Stream};
 use super::distance::{Distance, Trip};
-use super::error::{Error, translate};
+use super::error::{CertificateFault, Error, translate};
 use super::proxy::Proxy;
 use super::{Protocol, USER_AGENT};
 use crate::patience::Clock;
@@ -91,7 +91,7 @@ impl Route {
     async fn encrypt(&self, host: &str, stream: Stream, offer: Offer) -> Result<(Stream, Protocol), Error> {
         let config = self.tls.as_ref().ok_or(Error::Request)?;
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
-        let name = name.map_err(|_| Error::Certificate("is for another name"))?;
+        let name = name.map_err(|_| Error::Certificate(CertificateFault::OtherName))?;
         let begun = Instant::now();
         let connector = TlsConnector::from(Arc::clone(config));
         let encrypted = match offer {

@@ -62,9 +62,12 @@ mod tests {
         for request in [Error::Silent(30), Error::Truncated, Error::Other] {
             assert_eq!(request.concern(), Some(Concern::Request), "{request}");
         }
-        for stays in
-            [Error::NotTls, Error::Certificate("x"), Error::TooLarge(crate::size::Size(16)), Error::Request]
-        {
+        for stays in [
+            Error::NotTls,
+            Error::Certificate(crate::http::CertificateFault::Expired),
+            Error::TooLarge(crate::size::Size(16)),
+            Error::Request,
+        ] {
             assert_eq!(stays.concern(), None, "{stays}");
         }
     }

@@ -53,6 +53,12 @@ impl ServerCertVerifier for Verifier {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
+            // A self-signed authority as a server's: rustls says what it is, and not that nobody trusts it.
+            Err(Error::InvalidCertificate(CertificateError::Other(_)))
+                if is_self_signed(certificate.as_ref()) =>
+            {
+                Err(CertificateError::UnknownIssuer.into())
+            }
             verdict => verdict,
         }
     }
@@ -78,6 +84,11 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chains.supported_verify_schemes()
     }
+}
+
+fn is_self_signed(certificate: &[u8]) -> bool {
+    let parsed = Certificate::from_der(certificate).map(|certificate| certificate.tbs_certificate);
+    parsed.is_ok_and(|certificate| certificate.issuer == certificate.subject)
 }
 
 /// Whether a certificate is valid now and for a server, as OpenSSL judges that (`X509_check_purpose`).
@@ -113,7 +124,7 @@ mod tests {
     };
 
     use crate::http::testing::{Answer, Server, run, serving};
-    use crate::http::{Address, Client, Error as Failed, Proxies, Roots, Settings};
+    use crate::http::{Address, CertificateFault, Client, Error as Failed, Proxies, Roots, Settings};
 
     /// What a client that trusts `trusted` as well as `others` says of a server with this certificate.
     fn judged(params: &CertificateParams, others: &[String]) -> Result<(), Failed> {
@@ -187,19 +198,19 @@ mod tests {
                 params.not_before = date_time_ymd(2020, 1, 1);
                 params.not_after = date_time_ymd(2020, 2, 1);
             });
-            assert_eq!(expired, Failed::Certificate("has expired"));
+            assert_eq!(expired, Failed::Certificate(CertificateFault::Expired));
             let early = refused(|params| params.not_before = date_time_ymd(2099, 1, 1));
-            assert_eq!(early, Failed::Certificate("is not valid yet"));
+            assert_eq!(early, Failed::Certificate(CertificateFault::NotValidYet));
             let purpose = refused(|params| {
                 params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
             });
-            assert_eq!(purpose, Failed::Certificate("is not for a server"));
+            assert_eq!(purpose, Failed::Certificate(CertificateFault::Purpose));
             let elsewhere = judged(&params("elsewhere.test", authority), &[other()]).unwrap_err();
-            assert_eq!(elsewhere, Failed::Certificate("is for another name"));
+            assert_eq!(elsewhere, Failed::Certificate(CertificateFault::OtherName));
         }
         let mut signs_only = params("localhost", true);
         signs_only.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        assert_eq!(judged(&signs_only, &[]).unwrap_err(), Failed::Certificate("is not for a server"));
+        assert_eq!(judged(&signs_only, &[]).unwrap_err(), Failed::Certificate(CertificateFault::Purpose));
     }
 
     #[test]
@@ -212,6 +223,17 @@ mod tests {
         let server = Server::tls(serving(&shown, &key.serialize_pem()), |_| Answer::json(200, "{}"));
         assert!(matches!(ask(&server, trusted).unwrap_err(), Failed::Certificate(_)));
         assert!(server.seen().is_empty());
+    }
+
+    #[test]
+    fn a_self_signed_certificate_that_is_not_the_trusted_one_is_told_as_a_matter_of_trust() {
+        for authority in [false, true] {
+            let key = KeyPair::generate().unwrap();
+            let shown = params("localhost", authority).self_signed(&key).unwrap().pem();
+            let server = Server::tls(serving(&shown, &key.serialize_pem()), |_| Answer::json(200, "{}"));
+            let error = ask(&server, other()).unwrap_err();
+            assert!(matches!(error, Failed::Certificate(fault) if fault.is_of_trust()), "{error:?}");
+        }
     }
 
     #[test]

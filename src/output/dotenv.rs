@@ -20,43 +20,89 @@ pub struct DecodeError {
     pub reason: &'static str,
 }
 
-/// The keys and values of a file, in its order.
-pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
+/// Every such line of a file, in its order; one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeErrors(pub Vec<DecodeError>);
+
+/// So many lines are told of a file that is perhaps another language altogether.
+const MOST: usize = 5;
+
+impl std::fmt::Display for DecodeErrors {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(errors) = self;
+        let told: Vec<String> = errors.iter().take(MOST).map(DecodeError::to_string).collect();
+        formatter.write_str(&told.join("; "))?;
+        match errors.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(formatter, "; and {more} more"),
+        }
+    }
+}
+
+impl From<DecodeError> for DecodeErrors {
+    fn from(error: DecodeError) -> Self {
+        Self(vec![error])
+    }
+}
+
+/// The keys and values of a file, in its order, or everything that is wrong with it.
+pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeErrors> {
     let Some(text) = content.expose_text() else {
-        return Err(DecodeError { line: 1, reason: "the file is not UTF-8" });
+        return Err(DecodeError { line: 1, reason: "the file is not UTF-8" }.into());
     };
     let mut entries: Vec<(String, Secret)> = Vec::new();
     let mut seen = BTreeSet::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut errors, mut counted) = (Vec::new(), Counted { text, at: 0, line: 1 });
     while !rest.is_empty() {
         let here = rest;
-        let fail = |reason| {
-            // Lines are counted when there is something to say of one, not for each.
-            let line = text[..text.len() - here.len()].matches('\n').count() + 1;
-            Err(DecodeError { line, reason })
+        let mut fail = |reason| {
+            errors.push(DecodeError { line: counted.line(text.len() - here.len()), reason });
         };
         let end = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
         let first = without_end(&rest[..end]).trim_matches(BLANKS);
         if first.is_empty() || first.starts_with('#') {
             if first.contains('\r') {
-                return fail("a carriage return inside the line, which to some parsers ends it");
+                fail("a carriage return inside the line, which to some parsers ends it");
             }
             rest = &rest[end..];
             continue;
         }
         match assignment(rest) {
-            Ok((key, _, _)) if !seen.insert(key) => {
-                return fail("this key stands above already: parsers differ in which one counts");
-            }
             Ok((key, value, after)) => {
+                if !seen.insert(key) {
+                    fail("this key stands above already: parsers differ in which one counts");
+                }
                 entries.push((key.to_owned(), Secret::new(value.as_bytes().to_vec())));
                 rest = after;
             }
-            Err(reason) => return fail(reason),
+            Err(reason) => {
+                fail(reason);
+                // Where such a value was to end, nobody knows: what follows may be lines of it.
+                rest = if reason == OPEN { "" } else { &rest[end..] };
+            }
         }
     }
-    Ok(entries)
+    if errors.is_empty() { Ok(entries) } else { Err(DecodeErrors(errors)) }
 }
+
+/// Lines are counted when there is something to say of one, not for each, and none twice.
+struct Counted<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+}
+
+impl Counted<'_> {
+    /// The line of a byte that is not before the last one asked for.
+    fn line(&mut self, byte: usize) -> usize {
+        self.line += self.text[self.at..byte].matches('\n').count();
+        self.at = byte;
+        self.line
+    }
+}
+
+const OPEN: &str = "the quote is not closed";
 
 /// What separates words: to shells no other white space does.
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -90,7 +136,7 @@ fn quoted<'a>(
     quote: char,
     fits: fn(&str) -> bool,
 ) -> Result<(&'a str, &'a str, &'a str), &'static str> {
-    let Some(end) = text.find(quote) else { return Err("the quote is not closed") };
+    let Some(end) = text.find(quote) else { return Err(OPEN) };
     let (value, after) = (&text[..end], &text[end + 1..]);
     if !fits(value) || value.chars().any(is_refused) {
         return Err("the quoted value has characters that parsers read differently");
@@ -175,7 +221,7 @@ mod tests {
     #[test]
     fn files_written_by_hand_are_read_or_refused_by_line() {
         let text = "# comment\r\n\nexport A=1\r\n  B = 2\n";
-        assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, 4);
+        assert_eq!(decode(&Secret::new(text.into())).unwrap_err().0[0].line, 4);
         for (text, line) in [
             ("A=a b\n", 1),
             ("A=1\nB=$x\n", 2),
@@ -184,7 +230,7 @@ mod tests {
             ("A=1\nA=2\n", 2),
             ("x\n", 1),
         ] {
-            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, line, "{text:?}");
+            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().0[0].line, line, "{text:?}");
         }
         let fine = decode(&Secret::new("A='1\n2' \r\nB=x".into())).unwrap();
         assert_eq!(fine[0].1.expose(), b"1\n2");
@@ -194,7 +240,7 @@ mod tests {
     #[test]
     fn what_no_environment_or_encoder_takes_is_not_decoded() {
         for text in ["A='\0'\n", "A=\"x\x1b\"\n", "A='\u{85}'\n"] {
-            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, 1, "{text:?}");
+            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().0[0].line, 1, "{text:?}");
         }
     }
 
@@ -202,7 +248,24 @@ mod tests {
     fn white_space_that_shells_take_for_text_is_refused() {
         // To a shell the first is the value "x\u{a0}"; to python-dotenv a lone CR ends the comment.
         for text in ["A='x'\u{a0}\n", "A='x'\x0c\n", "\u{a0}\nA=x\n", "A=x\r\r\n", "# a\rA=1\n"] {
-            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().line, 1, "{text:?}");
+            assert_eq!(decode(&Secret::new(text.into())).unwrap_err().0[0].line, 1, "{text:?}");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let told = |text: &str| decode(&Secret::new(text.into())).unwrap_err().to_string();
+        assert_eq!(
+            told("A=1\nbad line\n# c\n\nA=2\nB=2 3\n1=x\nC=1"),
+            "line 2: it has no `=`; line 5: this key stands above already: parsers differ in which one counts; \
+             line 6: the value has characters that parsers read differently unless it is quoted, as in KEY='value'; \
+             line 7: what stands before `=` is not a name of letters, digits and `_`"
+        );
+        // What follows an open quote may be the value.
+        assert_eq!(told("A\nB='x\nC\nD E\n"), "line 1: it has no `=`; line 2: the quote is not closed");
+        assert_eq!(
+            told("a\nb\nc\nd\ne\nf\ng\n").split("; ").skip(4).collect::<Vec<_>>(),
+            ["line 5: it has no `=`", "and 2 more"]
+        );
     }
 }

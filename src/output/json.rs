@@ -15,7 +15,7 @@ use crate::json::quoted;
 use crate::reading::unmarked;
 use crate::secret::Secret;
 
-use super::dotenv::DecodeError;
+use super::dotenv::{DecodeError, DecodeErrors};
 use super::{Item, Refusal};
 
 /// What becomes of values that are not UTF-8.
@@ -57,9 +57,9 @@ pub fn is_object(content: &Secret) -> bool {
 }
 
 /// The names and values of an object, in its order.
-pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeError> {
+pub fn decode(content: &Secret) -> Result<Vec<(String, Secret)>, DecodeErrors> {
     let Ok(text) = std::str::from_utf8(unmarked(content.expose())) else {
-        return Err(DecodeError { line: 1, reason: "the file is not UTF-8" });
+        return Err(DecodeError { line: 1, reason: "the file is not UTF-8" }.into());
     };
     let Members(members) = serde_json::from_str(text).map_err(|error| DecodeError {
         line: error.line().max(1),
@@ -168,7 +168,7 @@ mod tests {
             ("{\n\n", 3),
         ] {
             let error = decode(&Secret::new(text.into())).expect_err(text);
-            assert_eq!(error.line, line, "{text}");
+            assert_eq!(error.0[0].line, line, "{text}");
         }
     }
 }

@@ -171,10 +171,26 @@ impl Suspects {
                 return written.failure(found);
             }
         }
+        let Failure { kind, cause, hint } = self.with_its_name(failure);
+        Failure { kind, cause: self.hide(&cause), hint: hint.map(|hint| self.hide(&hint)) }
+    }
+
+    /// A failure whose cause begins with a path says which variable or setting names it, since that is to be set right.
+    fn with_its_name(&self, failure: Failure) -> Failure {
+        let Some((path, rest)) = failure.cause.strip_prefix('`').and_then(|cause| cause.split_once("` "))
+        else {
+            return failure;
+        };
+        let names_it = |written: &&Written| {
+            written.text.expose_text().is_some_and(|text| self.base.join(text) == Path::new(path))
+        };
+        let Some(Written { place, .. }) = self.paths.iter().find(names_it) else { return failure };
+        let missing =
+            || format!("correct {place}, or bring the file there: a container sees what is mounted");
         Failure {
             kind: failure.kind,
-            cause: self.hide(&failure.cause),
-            hint: failure.hint.map(|hint| self.hide(&hint)),
+            cause: format!("`{path}`, which {place} names, {rest}"),
+            hint: failure.hint.or_else(|| (rest == "does not exist").then(missing)),
         }
     }
 }
@@ -311,12 +327,35 @@ mod tests {
     }
 
     #[test]
+    fn of_a_file_that_is_missing_the_variable_or_the_setting_is_said_too() {
+        for text in ["/run/secrets/tokn", "keys/identity.txt", "ca.pem"] {
+            let fixture = Fixture::new().with_variable("VAULT_CACERT", text);
+            let path = fixture.path(text).display().to_string();
+            for rest in ["does not exist", "cannot be read: permission denied"] {
+                let said = failed(&fixture, &Settings::default(), format!("`{path}` {rest}"));
+                assert_eq!(said, format!("`{path}`, which VAULT_CACERT names, {rest}"));
+            }
+            let mut settings = Settings::default();
+            settings.insert("ca_cert", Value::Paths(vec![fixture.path(text)]));
+            let failure =
+                Failure { hint: None, ..Failure::misconfigured(format!("`{path}` does not exist"), "") };
+            let said = Suspects::of(&settings, &Fixture::new()).failure(failure);
+            assert_eq!(said.cause, format!("`{path}`, which `ca_cert` names, does not exist"));
+            assert!(
+                said.hint.is_some_and(|hint| hint.starts_with("correct `ca_cert`, or bring the file there"))
+            );
+        }
+        let others = failed(&Fixture::new(), &Settings::default(), "`/x.age` does not exist".to_owned());
+        assert_eq!(others, "`/x.age` does not exist");
+    }
+
+    #[test]
     fn a_mistyped_path_and_what_is_there_are_said() {
         for text in
             ["/run/secrets/tokn", "keys/identity.txt", "./tokn", "~/tokn", "identity.txt", "keys/tokn"]
         {
             let fixture = Fixture::new().with_variable("VAULT_TOKEN_FILE", text);
-            let cause = format!("`{text}` does not exist");
+            let cause = format!("the credential in `{text}` is empty");
             assert_eq!(failed(&fixture, &Settings::default(), cause.clone()), cause);
         }
         let fixture = Fixture::new().with_variable("VAULT_TOKEN_FILE", "hunter2");

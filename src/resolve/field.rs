@@ -138,7 +138,7 @@ fn not_text(what: &'static str) -> FieldError {
 
 fn dotenv_entries(content: &Secret) -> Result<Fields<'static>, FieldError> {
     let malformed =
-        |error: dotenv::DecodeError| FieldError::Malformed { what: KEY_VALUE, reason: error.to_string() };
+        |error: dotenv::DecodeErrors| FieldError::Malformed { what: KEY_VALUE, reason: error.to_string() };
     Ok(Fields::Dotenv(dotenv::decode(content).map_err(malformed)?.into_iter().collect()))
 }
 

@@ -21,7 +21,7 @@ use crate::config::problem;
 use crate::literal;
 use crate::log::Format;
 use crate::output::Refusal;
-use crate::output::dotenv::DecodeError;
+use crate::output::dotenv::DecodeErrors;
 use crate::resolve::{Class, Failed, Failures};
 use crate::{config as configuration, exec, plan, publish};
 
@@ -80,7 +80,7 @@ pub(super) enum Failure {
     /// The env file was not read.
     EnvFile(exec::env_file::Error),
     /// A line of the env file is not one.
-    EnvFileLine(std::path::PathBuf, DecodeError),
+    EnvFileLine(std::path::PathBuf, DecodeErrors),
     /// A variable of the env file makes programs run code.
     Dangerous(std::path::PathBuf, Vec<String>),
     /// A value that was to be an open file could not be one.
@@ -263,7 +263,7 @@ fn resolve_words(Failures(failures): &Failures) -> Words {
 }
 
 /// More secrets than this are told together where they fail for one reason, as all of a provider's do when kz cannot
-/// log in: the reason is then said once.
+/// log in: the reason is then said once. Of one document, two are enough.
 const APART: usize = 3;
 
 /// What failures have to have in common to be told together: provider, class, cause and hint.
@@ -283,7 +283,7 @@ fn by_cause(failures: &[Failed]) -> Vec<Vec<&Failed>> {
             alike.entry(reason).or_default().push(failed);
         }
     }
-    alike.retain(|_, group| group.len() > APART);
+    alike.retain(|_, group| group.len() > APART || (group.len() > 1 && document(group).is_some()));
     let mut groups = Vec::new();
     for failed in failures {
         match reason(failed).and_then(|reason| alike.get_mut(&reason)) {
@@ -302,7 +302,15 @@ fn group_line(group: &[&Failed]) -> String {
     }
     let names: Vec<&str> = group.iter().map(|failed| failed.name.as_str()).collect();
     let provider = group[0].origin.as_ref().map_or("", |(provider, _)| provider);
-    format!("{} ({provider}) {}: {}", names.join(", "), class::name(group[0].kind), group[0].cause)
+    let document = document(group).map(|path| format!(" `{}`", literal::reference(path))).unwrap_or_default();
+    format!("{} ({provider}{document}) {}: {}", names.join(", "), class::name(group[0].kind), group[0].cause)
+}
+
+/// The document that all of these are fields of, as it is written before `#`.
+fn document<'a>(group: &[&'a Failed]) -> Option<&'a str> {
+    let mut paths = group.iter().map(|failed| Some(failed.origin.as_ref()?.1.split_once('#')?.0));
+    let first = paths.next()??;
+    paths.all(|path| path == Some(first)).then_some(first)
 }
 
 fn failed_line(failed: &Failed) -> String {

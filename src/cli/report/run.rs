@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::problem;
 use crate::exec;
 use crate::log::typed;
-use crate::output::dotenv::DecodeError;
+use crate::output::dotenv::DecodeErrors;
 
 use super::super::explain::Code;
 use super::system;
@@ -47,7 +47,7 @@ pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
     }
 }
 
-pub(super) fn env_file_line_words(path: &Path, error: &DecodeError) -> Words {
+pub(super) fn env_file_line_words(path: &Path, error: &DecodeErrors) -> Words {
     Words::error(Code::EnvFileLine, format!("`{}` is not what kz wrote", path.display()))
         .cause(error.to_string())
         .hint(format!(

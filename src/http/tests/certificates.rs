@@ -37,7 +37,7 @@ fn a_server_is_asked_for_by_the_name_in_its_certificate() {
     let server = Server::tls(authority.server(Fault::None), ok());
     let by_address = format!("https://127.0.0.1:{}", server.port);
     let mut settings = settings(&by_address, Some(&authority));
-    assert_eq!(send(&settings).unwrap_err(), Error::Certificate("is for another name"));
+    assert_eq!(send(&settings).unwrap_err(), Error::Certificate(CertificateFault::OtherName));
     settings.server_name = Some("localhost".to_owned());
     assert_eq!(send(&settings).unwrap().status, StatusCode::OK);
 }

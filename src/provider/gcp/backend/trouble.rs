@@ -185,9 +185,9 @@ impl Trouble {
             _ => (FailureKind::Malformed, self.to_string()),
         };
         let hint = match self {
-            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => {
-                Some("name the certificate that signs the service's: `ca_cert = \"…\"` or SSL_CERT_FILE")
-            }
+            Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => Some(
+                "`ca_cert` or SSL_CERT_FILE has to name the certificate that signs the service\'s, which what kz trusts now does not",
+            ),
             Self::Connection(error) => error.hint(),
             _ => None,
         };

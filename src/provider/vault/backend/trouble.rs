@@ -133,10 +133,10 @@ impl Trouble {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Connection(http::Error::Certificate(words)) if words.starts_with("is signed by") => {
-                "name the certificate that signs the server's: `ca_cert = \"…\"` or VAULT_CACERT"
+            Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => {
+                "`ca_cert` or VAULT_CACERT has to name the certificate that signs the server's, which what kz trusts now does not"
             }
-            Self::Connection(http::Error::Certificate("is for another name")) => {
+            Self::Connection(http::Error::Certificate(http::CertificateFault::OtherName)) => {
                 "write the name of the certificate into `address`, or as `tls_server_name`"
             }
             Self::Connection(http::Error::Rejected(words)) if words.contains("client certificate") => {
