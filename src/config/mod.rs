@@ -16,6 +16,7 @@ mod check;
 mod files;
 mod keys;
 mod provider;
+mod request;
 mod scope;
 mod table;
 
