@@ -49,7 +49,7 @@ impl Machine {
 
 /// What becomes of one document. A provider of files never waits.
 pub fn fetch(provider: &dyn Provider, path: &str) -> Outcome {
-    let documents = [DocumentRef { path: path.to_owned(), version: None }];
+    let documents = [DocumentRef { path: path.to_owned(), version: None, request: None }];
     match provider.fetch(&documents).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(mut outcomes) if outcomes.len() == 1 => outcomes.remove(0),
         Poll::Ready(outcomes) => panic!("{} outcomes for one document", outcomes.len()),

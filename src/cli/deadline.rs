@@ -64,7 +64,7 @@ mod tests {
     }
 
     fn ask(provider: Box<dyn Provider>) -> Vec<Outcome> {
-        let document = DocumentRef { path: "p".into(), version: None };
+        let document = DocumentRef { path: "p".into(), version: None, request: None };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let punctual = Punctual { provider, deadline: Instant::now(), seconds: 60 };
         runtime.block_on(punctual.fetch(&[document.clone(), document]))

@@ -2,11 +2,27 @@
 //!
 //! Invariant: a line has an end, however many secrets it is about.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::calendar;
 use crate::plan::{Declaration, Scope};
-use crate::resolve::{Absent, Line, StandIn};
+use crate::resolve::{Absent, Line, Resolved, StandIn};
 
 /// More than these are counted, not named.
 const MOST: usize = 8;
+
+/// What is changed within this time is changed under an application that has just been started.
+const SOON: Duration = Duration::from_hours(1);
+
+/// Whom a line is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Everybody.
+    Soon,
+    /// Whoever asks for details.
+    Later,
+}
 
 /// What was absent, and is not an error.
 pub(super) fn absent(absent: &[Absent]) -> Option<String> {
@@ -43,6 +59,33 @@ pub(super) fn line_breaks(lines: &[Line], is_delivered_in_a_line: impl Fn(&str) 
     Some(format!("{} {said}: write `trim = true` to leave it out, `trim = false` to keep it", named(&names)))
 }
 
+/// Until when values are valid: those that are lent, and those that the backend changes by itself.
+pub(super) fn ends(resolved: &[Resolved], now: Instant, clock: SystemTime) -> Vec<(Urgency, String)> {
+    let mut by_end: BTreeMap<(Instant, bool), (Duration, Vec<&str>)> = BTreeMap::new();
+    for (secret, lease) in resolved.iter().filter_map(|secret| Some((secret, secret.lease.as_ref()?))) {
+        let (left, key) = (lease.left(now), (lease.end(), lease.is_lent()));
+        by_end.entry(key).or_insert_with(|| (left, Vec::new())).1.push(&secret.name);
+    }
+    let line = |((_, is_lent), (left, names)): ((Instant, bool), (Duration, Vec<&str>))| {
+        let (names, seconds) = (names.join(", "), left.as_secs());
+        let end = clock.checked_add(left).map(calendar::rfc3339);
+        if is_lent {
+            let until = end.map(|end| format!(" until {end}")).unwrap_or_default();
+            let words = format!("leased{until} ({seconds} s), and nobody renews it after kz: {names}");
+            return (Urgency::Soon, words);
+        }
+        let at = match end {
+            // It was due, and the backend has not come to it.
+            _ if seconds == 0 => " at any moment".to_owned(),
+            Some(end) => format!(" at {end} (in {seconds} s)"),
+            None => format!(" in {seconds} s"),
+        };
+        let urgency = if left < SOON { Urgency::Soon } else { Urgency::Later };
+        (urgency, format!("changed by the server{at}, and nobody tells it after kz: {names}"))
+    };
+    by_end.into_iter().map(line).collect()
+}
+
 /// Names, the first of them.
 fn named(names: &[&str]) -> String {
     format!("{}{}", names.iter().take(MOST).copied().collect::<Vec<_>>().join(", "), rest(names.len(), ""))
@@ -56,6 +99,9 @@ fn rest(number: usize, hint: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Delivery;
+    use crate::provider::Lease;
+    use crate::secret::Secret;
 
     fn many(number: usize) -> Vec<Absent> {
         let one = |index| Absent {
@@ -88,5 +134,49 @@ mod tests {
         let all = absent(&many(3000)).unwrap();
         assert!(all.contains("S7 has") && !all.contains("S8"), "{all}");
         assert!(all.ends_with(" and 2992 more; `kz status` says why"), "{all}");
+    }
+
+    #[test]
+    fn an_end_is_told_by_who_brings_it_about_and_a_far_change_to_whoever_asks() {
+        let now = Instant::now();
+        let secret = |name: &str, id: &str, seconds| Resolved {
+            name: name.to_owned(),
+            value: Secret::new(Vec::new()),
+            delivery: Delivery::default(),
+            origin: None,
+            lease: Some(Lease { id: id.to_owned(), issued: now, valid: Duration::from_secs(seconds) }),
+        };
+        let all = [
+            secret("A", "", 0),
+            secret("B", "", 4),
+            secret("U", "lease", 4),
+            secret("C", "", 4),
+            secret("D", "", 3599),
+            secret("E", "", 3600),
+            secret("F", "", u64::MAX),
+            secret("L", "lease", 90_000),
+        ];
+        let told = ends(&all, now, SystemTime::UNIX_EPOCH);
+        let words: Vec<_> = told.iter().map(|(urgency, words)| (*urgency, words.as_str())).collect();
+        let (soon, later) = (Urgency::Soon, Urgency::Later);
+        let expected = [
+            (soon, "changed by the server at any moment, and nobody tells it after kz: A"),
+            (
+                soon,
+                "changed by the server at 1970-01-01T00:00:04.000Z (in 4 s), and nobody tells it after kz: B, C",
+            ),
+            (soon, "leased until 1970-01-01T00:00:04.000Z (4 s), and nobody renews it after kz: U"),
+            (
+                soon,
+                "changed by the server at 1970-01-01T00:59:59.000Z (in 3599 s), and nobody tells it after kz: D",
+            ),
+            (
+                later,
+                "changed by the server at 1970-01-01T01:00:00.000Z (in 3600 s), and nobody tells it after kz: E",
+            ),
+            (soon, "leased until 1970-01-02T01:00:00.000Z (90000 s), and nobody renews it after kz: L"),
+            (later, "changed by the server in 18446744073709551615 s, and nobody tells it after kz: F"),
+        ];
+        assert_eq!(words, expected);
     }
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::future::{Either, select};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::calendar;
 use crate::config::variables::{Process, View};
 use crate::config::{self, Instance, Loaded, Request};
 use crate::exec::inherited;
@@ -24,7 +23,7 @@ use crate::signals::{self, Stops};
 use super::args::Common;
 use super::deadline::Punctual;
 use super::plan::Foreseen;
-use super::remarks;
+use super::remarks::{self, Urgency};
 use super::report::Failure;
 
 /// Compose does not retry a failed init, so kz does, this long.
@@ -133,7 +132,7 @@ impl<'a> Session<'a> {
         {
             self.log.warn(&line);
         }
-        self.warn_of_leases(&secrets);
+        self.warn_of_ends(&secrets);
         secrets
     }
 
@@ -163,19 +162,13 @@ impl<'a> Session<'a> {
         plan.batches.iter().filter_map(of).collect()
     }
 
-    /// Neither the command that kz becomes nor the file that it writes can have a lease renewed.
-    fn warn_of_leases(&self, resolved: &[Resolved]) {
-        let now = Instant::now();
-        let mut by_end: BTreeMap<Instant, (Duration, Vec<&str>)> = BTreeMap::new();
-        for (secret, lease) in resolved.iter().filter_map(|secret| Some((secret, secret.lease.as_ref()?))) {
-            let left = lease.left(now);
-            by_end.entry(lease.end()).or_insert_with(|| (left, Vec::new())).1.push(&secret.name);
-        }
-        for (left, names) in by_end.into_values() {
-            let (names, seconds) = (names.join(", "), left.as_secs());
-            let end = SystemTime::now().checked_add(left).map(calendar::rfc3339);
-            let until = end.map(|end| format!(" until {end}")).unwrap_or_default();
-            self.log.warn(&format!("leased{until} ({seconds} s), and nobody renews it after kz: {names}"));
+    /// Neither the command that kz becomes nor the file that it writes can have a lease renewed, or hears of a change.
+    fn warn_of_ends(&self, resolved: &[Resolved]) {
+        for (urgency, line) in remarks::ends(resolved, Instant::now(), SystemTime::now()) {
+            match urgency {
+                Urgency::Soon => self.log.warn(&line),
+                Urgency::Later => self.log.detail(&line),
+            }
         }
     }
 

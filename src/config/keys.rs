@@ -39,6 +39,8 @@ pub(super) enum Takes {
     Boolean,
     /// A whole number between these, inclusive.
     Integer(i64, i64),
+    /// A table of parameters, of names that the engine knows.
+    Parameters,
     /// One of these words.
     Word(fn() -> Vec<&'static str>),
 }
@@ -169,6 +171,13 @@ pub(super) const SECRET: &[Key] = &[
         "a part of a document: `a.b` with `\\.` for a literal dot, or a JSON pointer `/a/b`",
     ),
     key("version", Group::Place, Takes::TextOrInteger, "\"7\"", "the backend's own name of a version"),
+    key(
+        "request",
+        Group::Source,
+        Takes::Parameters,
+        "{ common_name = \"db.internal\", ttl = \"1h\" }",
+        "what an engine of Vault makes it of, which is asked with POST: secrets of one ref with the same `request` are parts of one answer",
+    ),
     key(
         "encoding",
         Group::Source,

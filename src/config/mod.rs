@@ -17,6 +17,7 @@ mod check;
 mod files;
 mod keys;
 mod provider;
+mod request;
 mod scope;
 mod syntax;
 mod table;

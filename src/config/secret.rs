@@ -13,8 +13,8 @@ use crate::resolve::template::Template;
 use super::keys::{self, Group};
 use super::problem::{self, Mistake, Place, Problems};
 use super::provider::Instances;
-use super::scope;
 use super::table::Entry;
+use super::{request, scope};
 
 /// A secret's keys from wherever they come.
 #[derive(Clone, Debug)]
@@ -190,11 +190,14 @@ impl<'a> Raw<'a> {
             problems.add(written.node.place(), Mistake::Ref, unquoted(message, "ref", text));
             return None;
         }
-        let document = DocumentRef { path, version };
+        let mut document = DocumentRef { path, version, request: None };
         if let Some(Err(message)) = instance.descriptor.check_document.map(|check| check(&document)) {
             let place = self.get("version").unwrap_or(written).node.place();
             problems.add(place, Mistake::Ref, message);
             return None;
+        }
+        if let Some(entry) = self.get("request") {
+            document.request = Some(request::read(entry, instance.descriptor, &document, problems)?);
         }
         Some(Reference {
             written: text.to_owned(),

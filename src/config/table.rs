@@ -112,7 +112,7 @@ impl<'a> Node<'a> {
 }
 
 /// What a value is, with its article.
-fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     fn reference(name: &str, instance: &str, path: &str, field: &str) -> Declaration {
-        let document = DocumentRef { path: path.to_owned(), version: None };
+        let document = DocumentRef { path: path.to_owned(), version: None, request: None };
         declare(
             name,
             Source::Reference(Reference {

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_version_is_refused_rather_than_ignored() {
         let fixture = Fixture::new();
-        let document = DocumentRef { path: "X".into(), version: Some("1".into()) };
+        let document = DocumentRef { path: "X".into(), version: Some("1".into()), request: None };
         assert!(matches!(Variables { surroundings: &fixture }.read(&document), Outcome::Failed(_)));
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_version_is_refused_rather_than_ignored() {
         let fixture = Fixture::new();
-        let document = DocumentRef { path: "x".into(), version: Some("1".into()) };
+        let document = DocumentRef { path: "x".into(), version: Some("1".into()), request: None };
         let files = Files { places: Places::of(&fixture) };
         assert!(matches!(files.read(&document), Outcome::Failed(_)));
     }

@@ -60,14 +60,18 @@ impl Surroundings for Fixture {
 
 /// The outcomes of these paths, in one batch, after which the provider is closed as after a delivery.
 pub(crate) fn fetch(provider: &dyn Provider, paths: &[&str]) -> Vec<Outcome> {
-    let documents: Vec<_> =
-        paths.iter().map(|path| DocumentRef { path: (*path).into(), version: None }).collect();
+    let document = |path: &&str| DocumentRef { path: (*path).into(), version: None, request: None };
+    fetch_documents(provider, &paths.iter().map(document).collect::<Vec<_>>())
+}
+
+/// The same of these documents.
+pub(crate) fn fetch_documents(provider: &dyn Provider, documents: &[DocumentRef]) -> Vec<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let outcomes = runtime.block_on(async {
-        let outcomes = provider.fetch(&documents).await;
+        let outcomes = provider.fetch(documents).await;
         provider.close(End::Delivered).await;
         outcomes
     });
-    assert_eq!(outcomes.len(), paths.len(), "one outcome per document");
+    assert_eq!(outcomes.len(), documents.len(), "one outcome per document");
     outcomes
 }

@@ -91,8 +91,8 @@ pub struct Binding {
 pub struct PathRule {
     /// As Vault has it: a `*` at its end and a segment `+` stand for any others.
     pub path: String,
-    /// `read` or `update`.
-    pub capability: &'static str,
+    /// `read`, `update`, or both.
+    pub capabilities: &'static [&'static str],
     /// Why it is there, or what it may lack.
     pub remark: Option<String>,
 }

@@ -27,6 +27,7 @@ mod percent;
 #[cfg(any(feature = "provider-1password", feature = "provider-aws"))]
 mod program;
 pub mod registry;
+mod request;
 pub mod settings;
 mod shape;
 pub mod vault;
@@ -43,6 +44,7 @@ use crate::log::Log;
 use crate::patience::Patience;
 use crate::secret::Secret;
 use crate::size::Size;
+pub use request::Request;
 
 /// One thing a backend can be asked for: a file, a Vault path, an item. Fields of it are found afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +53,8 @@ pub struct DocumentRef {
     pub path: String,
     /// The backend's own name of a version, where it has versions.
     pub version: Option<String>,
+    /// What the backend makes it of, where it makes it: such a document is another with each request, and each time.
+    pub request: Option<Request>,
 }
 
 /// How the fields of a document are found, when one is asked for.
@@ -74,14 +78,14 @@ pub struct Document {
     /// Which version it is, as the backend itself says (a number, an id), where it says that. Never
     /// made from the content.
     pub version: Option<String>,
-    /// Until when it is valid, where the backend lent it; nothing where that is as long as it is not changed.
+    /// Until when it is valid, where the backend lent it or says when it will change it; else nothing.
     pub lease: Option<Lease>,
 }
 
-/// What a backend lent, and for how long: a credential that it made for this reader alone.
+/// For how long a credential is valid: one that the backend lent to this reader alone, or one that it changes by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The backend's name of it.
+    /// The backend's name of it; nothing where nobody lent it, and the backend changes it by itself when it ends.
     pub id: String,
     /// When it was asked for, or earlier where it had been kept by somebody in between: it is not valid longer than from then on.
     pub issued: Instant,
@@ -90,6 +94,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Whether it was lent, and can be given back.
+    pub fn is_lent(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     /// How long it is still valid.
     pub fn left(&self, now: Instant) -> Duration {
         self.valid.saturating_sub(now.saturating_duration_since(self.issued))

@@ -33,7 +33,7 @@ pub(super) async fn look(plan: &Plan<'_>, providers: &Providers<'_>, documents: 
     for reference in plan.steps.iter().filter_map(|step| candidate(step.declaration)) {
         if documents.is_plainly_absent(reference) {
             let version = reference.document.version.clone();
-            let document = DocumentRef { path: reference.written.clone(), version };
+            let document = DocumentRef { path: reference.written.clone(), version, request: None };
             let batch = batches.entry(&reference.instance).or_default();
             if !batch.contains(&document) {
                 batch.push(document);
@@ -61,7 +61,8 @@ pub(super) async fn look(plan: &Plan<'_>, providers: &Providers<'_>, documents: 
 fn candidate(declaration: &Declaration) -> Option<&Reference> {
     let Source::Reference(reference) = &declaration.source else { return None };
     let rest = reference.written.strip_prefix(&reference.document.path)?.strip_prefix('/')?;
-    let required = declaration.when_absent == WhenAbsent::Fail;
+    // What is made of a `request` is made, and not looked for.
+    let required = declaration.when_absent == WhenAbsent::Fail && reference.document.request.is_none();
     (required && reference.field.is_some() && !rest.contains(['/', '#'])).then_some(reference)
 }
 
@@ -111,7 +112,7 @@ mod tests {
         let source = Source::Reference(Reference {
             written: written.to_owned(),
             instance: "store".to_owned(),
-            document: DocumentRef { path: path.to_owned(), version: None },
+            document: DocumentRef { path: path.to_owned(), version: None, request: None },
             field: FieldPath::parse(field).ok(),
             encoding: None,
             ending: Ending::Unsaid,

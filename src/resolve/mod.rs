@@ -355,7 +355,7 @@ mod tests {
         Source::Reference(Reference {
             written: "path".to_owned(),
             instance: instance.to_owned(),
-            document: DocumentRef { path: "path".to_owned(), version: None },
+            document: DocumentRef { path: "path".to_owned(), version: None, request: None },
             field: None,
             encoding: None,
             ending: Ending::Unsaid,

@@ -167,6 +167,8 @@ mod vault_leases;
 mod vault_patience;
 /// The fake Vault answers as a real server was recorded.
 mod vault_recording;
+/// What engines make of parameters.
+mod vault_requests;
 mod vault_stage;
 /// What is said during long waits.
 mod waits;

@@ -88,7 +88,7 @@ fn schema_and_validate_agree_on_each_keys_example_and_on_another_type() {
     let mut expected = BTreeSet::new();
     for (key, about) in definitions["secret-keys"]["properties"].as_object().expect("keys") {
         assert!(about["description"].is_string() && !about["examples"][0].is_null(), "{key}");
-        if !["provider", "resolver", "ref", "template"].contains(&key.as_str()) {
+        if !["provider", "resolver", "ref", "request", "template"].contains(&key.as_str()) {
             let secret = |value: &str| {
                 format!("[secrets]\nA = {{ provider = \"env\", ref = \"A\", {key} = {value} }}\n")
             };

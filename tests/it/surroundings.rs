@@ -35,7 +35,7 @@ pub(crate) fn paths(settings: &[(&'static str, &Path)]) -> Settings {
 
 /// The outcome of one document.
 pub(crate) fn fetch_one(provider: &dyn Provider, path: &str) -> Outcome {
-    let document = [DocumentRef { path: path.into(), version: None }];
+    let document = [DocumentRef { path: path.into(), version: None, request: None }];
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("an event loop");
     runtime.block_on(provider.fetch(&document)).remove(0)
 }

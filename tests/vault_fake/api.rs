@@ -239,6 +239,7 @@ impl Vault {
             Engine::Database(roles) => {
                 database::credentials(roles, &mut self.leases, call, &rest, token, serial)
             }
+            Engine::Made(maker) => maker.answer(&mut self.leases, call, &rest, token, serial),
         }
     }
 

@@ -11,7 +11,11 @@ use super::vault::{Engine, Vault};
 
 /// The roles of a mount.
 #[derive(Default)]
-pub(crate) struct Roles(BTreeSet<String>);
+pub(crate) struct Roles {
+    dynamic: BTreeSet<String>,
+    /// In how many seconds the password of each is changed.
+    fixed: BTreeMap<String, u64>,
+}
 
 /// One user for a while.
 pub(crate) struct Lease {
@@ -24,11 +28,26 @@ pub(crate) struct Lease {
 
 const DURATION: u64 = 3600;
 
+impl Lease {
+    /// One that was just given to the holder of a token.
+    pub(crate) fn new(token: &str, path: &str, duration: u64) -> Self {
+        Self { token: token.to_owned(), path: path.to_owned(), duration, renewed: false }
+    }
+}
+
 impl Vault {
     /// A role, at the mount `database`.
     pub fn database_role(&mut self, namespace: &str, role: &str) {
         match self.space(namespace).engines.get_mut("database") {
-            Some(Engine::Database(roles)) => roles.0.insert(role.to_owned()),
+            Some(Engine::Database(roles)) => roles.dynamic.insert(role.to_owned()),
+            _ => panic!("`database` is another engine"),
+        };
+    }
+
+    /// A role whose password the server changes by itself, in so many seconds.
+    pub fn static_role(&mut self, namespace: &str, role: &str, ttl: u64) {
+        match self.space(namespace).engines.get_mut("database") {
+            Some(Engine::Database(roles)) => roles.fixed.insert(role.to_owned(), ttl),
             _ => panic!("`database` is another engine"),
         };
     }
@@ -43,21 +62,21 @@ pub(crate) fn credentials(
     token: &str,
     serial: &mut u64,
 ) -> Reply {
+    if let Some(role) = path.strip_prefix("static-creds/").filter(|_| call.method == "GET") {
+        return fixed(roles, role);
+    }
     let Some(role) = path.strip_prefix("creds/").filter(|role| !role.is_empty()) else {
         return Reply::unsupported_path();
     };
     if call.method != "GET" {
         return Reply::unsupported();
     }
-    if !roles.0.contains(role) {
+    if !roles.dynamic.contains(role) {
         return Reply::error(400, &[&format!("unknown role: {role}")]);
     }
     *serial += 1;
     let lease = format!("{}/{serial}", call.path);
-    leases.insert(
-        lease.clone(),
-        Lease { token: token.to_owned(), path: call.path.clone(), duration: DURATION, renewed: false },
-    );
+    leases.insert(lease.clone(), Lease::new(token, &call.path, DURATION));
     let data = json!({ "username": format!("v-{role}-{serial}"), "password": format!("generated-{serial}") });
     let members = [
         ("data", data),
@@ -66,6 +85,15 @@ pub(crate) fn credentials(
         ("renewable", true.into()),
     ];
     Reply::envelope(200, &members)
+}
+
+/// The password that a static role has now. Nobody is lent it.
+fn fixed(roles: &Roles, role: &str) -> Reply {
+    let Some(ttl) = roles.fixed.get(role) else {
+        return Reply::error(400, &[&format!("unknown role: {role}")]);
+    };
+    Reply::data(json!({ "username": "stat", "password": "kept", "ttl": ttl, "rotation_period": 86_400,
+        "last_vault_rotation": "2026-11-25T12:00:00.000000001Z" }))
 }
 
 /// `sys/leases/…`; `None` for anything else.

@@ -2,7 +2,7 @@
 //! (<https://developer.hashicorp.com/vault/api-docs>), checked once with a foreign client (`tests/it/vault_fake.rs`), and
 //! request by request with what a real `OpenBao` answers: `recording.jsonl`, compared in `tests/it/vault_recording.rs`.
 //!
-//! Has: KV v1 and v2, database credentials with leases, login by approle, kubernetes, jwt, userpass, cert and aws,
+//! Has: KV v1 and v2, database credentials with leases, static roles, what is made of parameters, login by approle, kubernetes, jwt, userpass, cert and aws,
 //! policies as path prefixes, namespaces, response wrapping, sealing. A request's name is its path without `/v1/`.
 //! Has no clock: nothing expires. Configuration is done from Rust, except what a client may do.
 #![allow(
@@ -19,6 +19,7 @@ mod auth;
 mod aws;
 mod database;
 mod kv;
+mod made;
 mod reply;
 mod token;
 mod vault;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::auth::Method;
 use super::database::{self, Lease};
 use super::kv;
+use super::made;
 use super::token::{Kind, Token};
 
 /// Everything behind one address.
@@ -56,6 +57,7 @@ pub(crate) enum Engine {
     Kv1(kv::Unversioned),
     Kv2(kv::Versioned),
     Database(database::Roles),
+    Made(made::Maker),
 }
 
 impl Engine {
@@ -65,6 +67,7 @@ impl Engine {
             Self::Kv1(_) => ("kv", json!({})),
             Self::Kv2(_) => ("kv", json!({ "version": "2" })),
             Self::Database(_) => ("database", Value::Null),
+            Self::Made(maker) => (maker.kind, json!({})),
         };
         json!({
             "accessor": format!("{kind}_00000000"), "deprecation_status": "supported", "description": "",

@@ -19,10 +19,13 @@ pub(super) fn hcl(instance: &str, namespace: Option<&str>, rules: &[PathRule]) -
     let place = namespace.map(|namespace| format!(", in the namespace {namespace}")).unwrap_or_default();
     let mut text = format!("# what kz reads from the provider `{instance}`{place}");
     text = format!("{}\n", escape(&text));
-    for PathRule { path, capability, remark } in rules {
+    for PathRule { path, capabilities, remark } in rules {
         let remark = remark.as_deref().map(|remark| format!("# {}\n", escape(remark))).unwrap_or_default();
         let path = quoted(path);
-        let _ = write!(text, "\n{remark}path {path} {{\n  capabilities = [\"{capability}\"]\n}}\n");
+        let allowed: Vec<String> =
+            capabilities.iter().map(|capability| format!("\"{capability}\"")).collect();
+        let allowed = allowed.join(", ");
+        let _ = write!(text, "\n{remark}path {path} {{\n  capabilities = [{allowed}]\n}}\n");
     }
     text
 }
@@ -94,7 +97,7 @@ mod tests {
     use super::*;
 
     fn rule(path: &str, remark: Option<&str>) -> PathRule {
-        PathRule { path: path.to_owned(), capability: "read", remark: remark.map(str::to_owned) }
+        PathRule { path: path.to_owned(), capabilities: &["read"], remark: remark.map(str::to_owned) }
     }
 
     fn statement(sid: &'static str, resource: &str) -> Statement {

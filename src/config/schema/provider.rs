@@ -99,10 +99,12 @@ pub(super) fn built_in_only() -> Value {
 pub(super) fn refs(provider: &Descriptor) -> Value {
     let is_it = |key: &str| json!({ "properties": { key: { "enum": names(provider) } }, "required": [key] });
     let form = provider.ref_form;
-    json!({
-        "if": { "anyOf": [is_it("provider"), is_it("resolver")] },
-        "then": { "properties": { "ref": { "pattern": form.pattern, "examples": [form.example] } } },
-    })
+    let mut then =
+        json!({ "properties": { "ref": { "pattern": form.pattern, "examples": [form.example] } } });
+    if provider.check_request.is_none() {
+        then["not"] = json!({ "required": ["request"] });
+    }
+    json!({ "if": { "anyOf": [is_it("provider"), is_it("resolver")] }, "then": then })
 }
 
 fn definition(provider: &Descriptor) -> String {

@@ -43,3 +43,18 @@ pub(super) fn over() -> Value {
         "then": { "required": ["ref"] },
     })
 }
+
+/// What an engine is asked with: at least one thing.
+pub(super) fn parameters() -> Value {
+    json!({ "type": "object", "minProperties": 1, "additionalProperties": reference("parameter"),
+            "examples": [{ "common_name": "db.internal", "ttl": "1h" }] })
+}
+
+/// One thing of it.
+pub(super) fn parameter() -> Value {
+    json!({ "anyOf": [
+        { "type": ["string", "integer", "boolean"] },
+        { "type": "array", "items": { "type": "string" } },
+        { "type": "object", "additionalProperties": reference("parameter") },
+    ] })
+}

@@ -59,7 +59,9 @@ fn variable_value(
     // In pods such variables often hold the name of a Secret.
     let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
     let judged_by = if may_be_name { "" } else { name.as_str() };
-    if literal.is_some_and(|value| is_credential(judged_by, value, known)) {
+    let is_one =
+        |value: &str| is_credential(judged_by, value, known) || (proves(name, known) && !is_harmless(value));
+    if literal.is_some_and(is_one) {
         let is_kzs = unit.is_kz() && known.credential_variables.contains(&name.as_str());
         let write = if is_kzs { own_from_file(dialect, name) } else { from_file(dialect, name) };
         let what = format!(
@@ -72,6 +74,11 @@ fn variable_value(
         );
         found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(dialect, name));
     }
+}
+
+/// Whether what a variable of kz's own holds proves who it is, whatever it looks like: a secret id is a UUID. A name does not.
+fn proves(name: &str, known: Known<'_>) -> bool {
+    is_own(name, known) && !["ROLE_ID", "USERNAME"].iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a variable holds a credential of kz's own. A key's id is none.

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn documents(paths: impl IntoIterator<Item = String>) -> Vec<DocumentRef> {
-        paths.into_iter().map(|path| DocumentRef { path, version: None }).collect()
+        paths.into_iter().map(|path| DocumentRef { path, version: None, request: None }).collect()
     }
 
     fn sizes(calls: &[Call]) -> Vec<(Operation, usize)> {
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_version_is_asked_for_by_itself() {
         let mut all = documents((0..3).map(|n| format!("s{n}")));
-        all.push(DocumentRef { path: "s0".into(), version: Some("AWSPREVIOUS".into()) });
+        all.push(DocumentRef { path: "s0".into(), version: Some("AWSPREVIOUS".into()), request: None });
         let calls = secrets(&all, None);
         assert_eq!(sizes(&calls), [(Operation::BatchGetSecretValue, 3), (Operation::GetSecretValue, 1)]);
         assert_eq!(calls[1].members[0].documents, [3]);

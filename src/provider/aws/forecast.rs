@@ -104,7 +104,7 @@ mod tests {
     use crate::provider::settings::Value;
 
     fn documents(number: usize) -> Vec<DocumentRef> {
-        (0..number).map(|n| DocumentRef { path: format!("s{n}"), version: None }).collect()
+        (0..number).map(|n| DocumentRef { path: format!("s{n}"), version: None, request: None }).collect()
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn every_document_is_read_by_one_call_though_two_spellings_are_one_secret() {
         let mut all = documents(2);
-        all.push(DocumentRef { path: "sm://s0".to_owned(), version: None });
+        all.push(DocumentRef { path: "sm://s0".to_owned(), version: None, request: None });
         let forecast = FORESEE_SECRETS(&Settings::default(), &all, &Fixture::new());
         let mut read: Vec<_> = forecast.calls.iter().flat_map(|call| call.documents.clone()).collect();
         read.sort_unstable();

@@ -57,7 +57,7 @@ mod tests {
     const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
     fn document(path: &str, version: Option<&str>) -> DocumentRef {
-        DocumentRef { path: path.to_owned(), version: version.map(str::to_owned) }
+        DocumentRef { path: path.to_owned(), version: version.map(str::to_owned), request: None }
     }
 
     #[test]

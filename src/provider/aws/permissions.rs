@@ -127,7 +127,10 @@ mod tests {
     const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db";
 
     fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths.iter().map(|path| DocumentRef { path: (*path).to_owned(), version: None }).collect()
+        paths
+            .iter()
+            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
+            .collect()
     }
 
     fn resources(statements: &[Statement], sid: &str) -> Vec<String> {

@@ -71,7 +71,10 @@ mod tests {
     use crate::provider::settings::Value;
 
     fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths.iter().map(|path| DocumentRef { path: (*path).to_owned(), version: None }).collect()
+        paths
+            .iter()
+            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
+            .collect()
     }
 
     fn bindings(forecast: &Forecast) -> Vec<Option<&str>> {

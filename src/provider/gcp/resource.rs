@@ -164,7 +164,8 @@ mod tests {
     use super::*;
 
     fn read(path: &str, version: Option<&str>) -> Resource {
-        resource(&DocumentRef { path: path.to_owned(), version: version.map(str::to_owned) }).unwrap()
+        resource(&DocumentRef { path: path.to_owned(), version: version.map(str::to_owned), request: None })
+            .unwrap()
     }
 
     #[test]

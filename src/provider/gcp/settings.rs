@@ -82,6 +82,7 @@ mod tests {
         let document = |path: &str, version: &str| DocumentRef {
             path: path.to_owned(),
             version: Some(version.to_owned()),
+            request: None,
         };
         for (path, version) in [("s", "7"), ("s", "latest"), ("s", "blue_1"), ("s/versions/7", "7")] {
             assert_eq!(check_document(&document(path, version)), Ok(()), "{path} {version}");

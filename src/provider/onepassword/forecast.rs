@@ -50,8 +50,10 @@ mod tests {
     use crate::provider::fixture::Fixture;
 
     fn operations(paths: &[&str], surroundings: &Fixture) -> Vec<(String, usize)> {
-        let documents: Vec<_> =
-            paths.iter().map(|path| DocumentRef { path: (*path).into(), version: None }).collect();
+        let documents: Vec<_> = paths
+            .iter()
+            .map(|path| DocumentRef { path: (*path).into(), version: None, request: None })
+            .collect();
         let forecast = foresee(&Settings::default(), &documents, surroundings);
         forecast.calls.into_iter().map(|call| (call.operation, call.documents.len())).collect()
     }

@@ -12,6 +12,14 @@ pub(super) fn lacks_data_segment(path: &str) -> bool {
     !is_of_kv(path)
 }
 
+/// The API's own paths, whose reads make nothing.
+pub(super) const OWN: &[&str] = &["sys/", "auth/", "identity/", "cubbyhole/"];
+
+/// Words on what would write where it is asked with parameters.
+pub(super) fn refuses_parameters(what: &str) -> String {
+    format!("{what} makes no document of parameters, and would write what `request` says")
+}
+
 /// Every mount that is possible for a path without `data/`, with the path that is meant then; the shortest first.
 pub(super) fn candidates(path: &str) -> Vec<(&str, String)> {
     let splits = path.match_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));

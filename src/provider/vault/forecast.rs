@@ -3,7 +3,7 @@
 //! Pure: no file is looked for, so where the section has no `auth` the login is told from variables alone, in the
 //! order of `backend::credential`. Policies: <https://developer.hashicorp.com/vault/docs/concepts/policies>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::literal::shown;
 use crate::provider::forecast::{Call, Forecast, PathRule, Policy};
@@ -19,6 +19,12 @@ const LOOK_UP: &str = "auth/token/lookup-self";
 
 /// Where a token ends itself.
 const REVOKE: &str = "auth/token/revoke-self";
+
+/// What a rule of a policy allows.
+const READ: &[&str] = &["read"];
+/// A POST to an engine that makes something, which has no existence check: `create` is not asked for.
+const UPDATE: &[&str] = &["update"];
+const READ_AND_UPDATE: &[&str] = &["read", "update"];
 
 /// How kz comes to a token, as far as that can be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +55,11 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
     if let Access::Login { mount, .. } = &access {
         calls.push(Call::besides(format!("POST auth/{mount}/login")));
     }
-    calls.extend(Forecast::one_by_one("GET", documents).calls);
+    calls.extend(looks(documents).map(Call::besides));
+    calls.extend(documents.iter().enumerate().map(|(place, document)| {
+        let operation = if document.request.is_some() { "POST" } else { "GET" };
+        Call::reading(operation, vec![place])
+    }));
     if revokes {
         calls.extend([format!("GET {LOOK_UP}"), format!("POST {REVOKE}")].map(Call::besides));
     }
@@ -57,7 +67,7 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
     if !settings.has("auth") {
         notes.extend(unsaid(&access).map(str::to_owned));
     }
-    if documents.iter().any(|document| may_be_sent_on(&document.path)) {
+    if documents.iter().any(may_be_sent_on) {
         notes.push(
             "a path without `data/` whose mount is KV version 2 is one call more; where that mount may end in several \
              places, kz asks once for each mount where it ends"
@@ -69,6 +79,13 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
     }
     let policy = policy(settings, documents, surroundings, revokes);
     Forecast { calls, price: None, policy: Some(policy), notes }
+}
+
+/// What is asked before something is made of parameters: which engine there is, once for each mount.
+fn looks(documents: &[DocumentRef]) -> impl Iterator<Item = String> {
+    let made = documents.iter().filter(|document| document.request.is_some());
+    let mounts: BTreeSet<&str> = made.filter_map(|document| document.path.split('/').next()).collect();
+    mounts.into_iter().map(|mount| format!("GET sys/internal/ui/mounts/{mount}/…"))
 }
 
 /// What is to be known where the section does not say how kz logs in.
@@ -125,27 +142,32 @@ fn policy(
     surroundings: &dyn Surroundings,
     revokes: bool,
 ) -> Policy {
-    let rule = |path: &str, capability, remark| PathRule { path: path.to_owned(), capability, remark };
+    let rule = |path: &str, capabilities, remark| PathRule { path: path.to_owned(), capabilities, remark };
     let mut rules: BTreeMap<String, PathRule> = BTreeMap::new();
-    for path in documents.iter().map(|document| document.path.as_str()) {
-        if may_be_sent_on(path) {
-            for (mount, longer) in candidates(path) {
-                let remark = format!("the same, where `{mount}` is a mount of KV version 2");
-                let longer_rule = rule(&longer, "read", is_pattern(path).or(Some(remark)));
-                rules.entry(longer).or_insert(longer_rule);
-            }
+    for document in documents.iter().filter(|document| may_be_sent_on(document)) {
+        for (mount, longer) in candidates(&document.path) {
+            let remark = format!("the same, where `{mount}` is a mount of KV version 2");
+            let longer_rule = rule(&longer, READ, is_pattern(&document.path).or(Some(remark)));
+            rules.entry(longer).or_insert(longer_rule);
         }
     }
     // What a document is asked for by itself comes before what another may mean.
     rules.extend(documents.iter().map(|document| {
         let path = &document.path;
-        (path.clone(), rule(path, "read", remark(path)))
+        let is =
+            |is_made| documents.iter().any(|other| other.path == *path && other.request.is_some() == is_made);
+        let capabilities = match (is(false), is(true)) {
+            (true, true) => READ_AND_UPDATE,
+            (false, true) => UPDATE,
+            _ => READ,
+        };
+        (path.clone(), rule(path, capabilities, remark(document)))
     }));
     if revokes {
         let remark = "to end its own token; Vault's `default` policy has it too".to_owned();
-        rules.insert(REVOKE.to_owned(), rule(REVOKE, "update", Some(remark)));
+        rules.insert(REVOKE.to_owned(), rule(REVOKE, UPDATE, Some(remark)));
         let remark = "to see that a token is its own; in `default` too".to_owned();
-        rules.insert(LOOK_UP.to_owned(), rule(LOOK_UP, "read", Some(remark)));
+        rules.insert(LOOK_UP.to_owned(), rule(LOOK_UP, READ, Some(remark)));
     }
     let namespace = settings.text("namespace").map(str::to_owned);
     let inherited = || {
@@ -186,9 +208,9 @@ fn below(above: &str, namespace: &str) -> String {
 }
 
 /// What the rule for a path is for, or allows beside it.
-fn remark(path: &str) -> Option<String> {
+fn remark(document: &DocumentRef) -> Option<String> {
     let sent_on = || "where the mount is KV version 1; if it is version 2, one of those with `data/` is read";
-    is_pattern(path).or_else(|| may_be_sent_on(path).then(sent_on).map(str::to_owned))
+    is_pattern(&document.path).or_else(|| may_be_sent_on(document).then(sent_on).map(str::to_owned))
 }
 
 /// Words on a path that means others too.
@@ -198,20 +220,25 @@ fn is_pattern(path: &str) -> Option<String> {
 }
 
 /// Whether a path may be one of version 2's as the CLI writes it. Engines that make credentials have no versions.
-fn may_be_sent_on(path: &str) -> bool {
-    let Some((_, rest)) = path.split_once('/') else { return false };
-    let is_made = ["creds/", "static-creds/", "sts/"].iter().any(|start| rest.starts_with(start));
-    !is_made && lacks_data_segment(path)
+fn may_be_sent_on(document: &DocumentRef) -> bool {
+    let Some((_, rest)) = document.path.split_once('/') else { return false };
+    let is_made = document.request.is_some()
+        || ["creds/", "static-cred", "sts/"].iter().any(|start| rest.starts_with(start));
+    !is_made && lacks_data_segment(&document.path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Request;
     use crate::provider::fixture::Fixture;
     use crate::provider::settings::Value;
 
     fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths.iter().map(|path| DocumentRef { path: (*path).to_owned(), version: None }).collect()
+        paths
+            .iter()
+            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
+            .collect()
     }
 
     fn operations(settings: &Settings, surroundings: &Fixture) -> Vec<String> {
@@ -314,7 +341,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_made_of_parameters_is_posted_and_needs_update() {
+        let mut all =
+            documents(&["pki/issue/app", "secret/data/a", "pki/issue/app", "totp/code/app", "totp/code/app"]);
+        for (place, parameters) in
+            [(0, r#"{"common_name":"a"}"#), (2, r#"{"common_name":"b"}"#), (4, r#"{"code":"1"}"#)]
+        {
+            all[place].request = Some(Request::new(&serde_json::from_str(parameters).unwrap()));
+        }
+        let Forecast { calls, policy, notes, .. } = foresee(&Settings::default(), &all, &Fixture::new());
+        let calls: Vec<_> = calls.into_iter().map(|call| call.operation).collect();
+        let looks = ["GET sys/internal/ui/mounts/pki/…", "GET sys/internal/ui/mounts/totp/…"];
+        assert_eq!(calls, [&looks[..], &["POST", "GET", "POST", "GET", "POST"]].concat());
+        let Some(Policy::Vault { rules, .. }) = policy else { panic!("no policy") };
+        let rules: Vec<_> =
+            rules.iter().map(|rule| (rule.path.as_str(), rule.capabilities.join(" "))).collect();
+        // Whether the key `app` is one of KV's is open where it is read.
+        let expected = [
+            ("pki/issue/app", "update"),
+            ("secret/data/a", "read"),
+            ("totp/code/app", "read update"),
+            ("totp/code/data/app", "read"),
+            ("totp/data/code/app", "read"),
+        ];
+        assert_eq!(rules, expected.map(|(path, allowed)| (path, allowed.to_owned())));
+        assert!(!notes.iter().any(|note| note.contains("pki")));
+    }
+
+    #[test]
     fn what_a_path_leaves_open_is_remarked() {
+        let remark = |path: &str| super::remark(&documents(&[path])[0]);
         assert!(remark("secret/prod/db").unwrap().starts_with("where the mount is KV version 1;"));
         for pattern in ["secret/data/a*", "secret/data/+/b", "secret/data/{{x}}"] {
             assert!(remark(pattern).unwrap().starts_with("allows other paths"), "{pattern}");

@@ -12,7 +12,7 @@ use super::registry::Build;
 #[cfg(feature = "provider-vault")]
 pub use backend::build;
 pub use forecast::foresee;
-pub use settings::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};
+pub use settings::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref, check_request};
 
 /// Builds it.
 #[cfg(feature = "provider-vault")]

@@ -3,7 +3,10 @@
 //! Settings follow the CLI's variables (`VAULT_ADDR`, `VAULT_NAMESPACE`, `VAULT_CACERT`, …) and the
 //! login endpoints of the API documentation; every credential can come from a file.
 
+use crate::provider::DocumentRef;
 use crate::provider::settings::{Kind, Method, RefForm, Setting, setting};
+
+use super::cli_form::{OWN, is_of_kv, refuses_parameters};
 
 const ROLE: Setting = setting("role", Kind::Text, "role to log in to");
 const MOUNT: Setting =
@@ -140,6 +143,21 @@ pub fn check_ref(path: &str) -> Result<(), String> {
         return Err("a Vault ref needs a mount and a path: `MOUNT/PATH/FIELD` or `MOUNT/PATH#FIELD`".into());
     }
     Ok(())
+}
+
+/// What is made of parameters has no versions, and is no document of KV's, which a POST would write.
+pub fn check_request(document: &DocumentRef) -> Result<(), String> {
+    if document.version.is_some() {
+        return Err(
+            "`request` has no meaning beside `version`: what is made now is no version of anything".into()
+        );
+    }
+    let what = match document.path.as_str() {
+        path if is_of_kv(path) => "KV version 2",
+        path if OWN.iter().any(|start| path.starts_with(start)) => "an endpoint of the server's own",
+        _ => return Ok(()),
+    };
+    Err(format!("`request` does not go with this ref: {}", refuses_parameters(what)))
 }
 
 #[cfg(test)]

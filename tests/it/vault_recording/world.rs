@@ -33,6 +33,10 @@ impl World {
             vault.grant(name, "app", "sys/leases/revoke", &["update"]);
             vault.database_role(name, "app");
         }
+        vault.static_role("", "st", 86_399);
+        vault.issuer("", "app", false);
+        vault.grant("", "app", "pki/*", &["read", "update"]);
+        vault.one_time("", "otp");
         vault.mount_kv("", "team/app/kv", 2);
         for mount in ["approle-w", "approle"] {
             vault.approle("nw", mount, "app", &["app"]);

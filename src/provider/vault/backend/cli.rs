@@ -1,24 +1,32 @@
-//! What the CLI is called that a hint names: `vault`, or `bao` where the environment speaks of `OpenBao`.
+//! What the CLI is called that a hint names: `vault`, or `bao` where the environment speaks of `OpenBao`, or has its CLI alone.
 //!
-//! Hints are written with `vault`; what they become is decided here alone. The two take the same words.
+//! Hints are written with `vault`; what they become is decided here alone. The two take the same words. Which of them is installed
+//! is looked at when a hint names one, and not before.
+
+use std::path::PathBuf;
 
 use crate::provider::vault::environment;
 use crate::provider::{Absence, Failure, Outcome, Surroundings};
 
 /// The program that hints name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Cli {
-    Vault,
     Bao,
+    /// The one that lies in one of these directories; `vault` where both do, or neither.
+    Installed(Vec<PathBuf>),
 }
 
 impl Cli {
     pub(super) fn of(surroundings: &dyn Surroundings) -> Self {
-        if environment::is_of_bao(surroundings) { Self::Bao } else { Self::Vault }
+        if environment::is_of_bao(surroundings) {
+            return Self::Bao;
+        }
+        let path = surroundings.given_text("PATH").unwrap_or_default();
+        Self::Installed(std::env::split_paths(&path).filter(|place| place.is_absolute()).collect())
     }
 
     /// The same outcome, with hints that name this program.
-    pub(super) fn in_its_name(self, outcome: Outcome) -> Outcome {
+    pub(super) fn in_its_name(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Failed(failure) => Outcome::Failed(self.hinted(failure)),
             Outcome::AbsentBecause(Absence { cause, hint }) => {
@@ -29,14 +37,21 @@ impl Cli {
     }
 
     /// The same failure likewise.
-    pub(super) fn hinted(self, Failure { kind, cause, hint }: Failure) -> Failure {
+    pub(super) fn hinted(&self, Failure { kind, cause, hint }: Failure) -> Failure {
         Failure { kind, cause, hint: hint.map(|hint| self.named(hint)) }
     }
 
-    fn named(self, hint: String) -> String {
+    fn named(&self, hint: String) -> String {
+        if hint.contains("`vault ") && self.is_bao() { hint.replace("`vault ", "`bao ") } else { hint }
+    }
+
+    fn is_bao(&self) -> bool {
         match self {
-            Self::Vault => hint,
-            Self::Bao => hint.replace("`vault ", "`bao "),
+            Self::Bao => true,
+            Self::Installed(places) => {
+                let is_there = |name: &str| places.iter().any(|place| place.join(name).is_file());
+                is_there("bao") && !is_there("vault")
+            }
         }
     }
 }
@@ -52,15 +67,40 @@ mod tests {
             let hint = Some("`vault kv undelete -mount=vault -versions=1 app` brings it back".to_owned());
             Outcome::AbsentBecause(Absence { cause: "gone".to_owned(), hint })
         };
-        let hint = |cli: Cli| match cli.in_its_name(gone()) {
+        let hint = |cli: &Cli| match cli.in_its_name(gone()) {
             Outcome::AbsentBecause(Absence { hint, .. }) => hint.unwrap(),
             other => panic!("{other:?}"),
         };
         let vault = Cli::of(&Fixture::new().with_variable("VAULT_ADDR", "x"));
-        assert_eq!(hint(vault), "`vault kv undelete -mount=vault -versions=1 app` brings it back");
+        assert_eq!(hint(&vault), "`vault kv undelete -mount=vault -versions=1 app` brings it back");
         let bao = Cli::of(&Fixture::new().with_variable("VAULT_ADDR", "x").with_variable("BAO_TOKEN", "y"));
-        assert_eq!(hint(bao), "`bao kv undelete -mount=vault -versions=1 app` brings it back");
+        assert_eq!(hint(&bao), "`bao kv undelete -mount=vault -versions=1 app` brings it back");
         let failure = bao.hinted(Failure::misconfigured("c", "unlock it: `vault namespace unlock`"));
         assert_eq!(failure.hint.unwrap(), "unlock it: `bao namespace unlock`");
+    }
+
+    #[test]
+    fn where_only_one_of_the_two_is_installed_hints_name_that_one() {
+        let (both, bao, vault) = (Fixture::new(), Fixture::new(), Fixture::new());
+        for (fixture, programs) in [(&both, &["bao", "vault"][..]), (&bao, &["bao"]), (&vault, &["vault"])] {
+            for program in programs {
+                fixture.file(program, "");
+            }
+        }
+        let place = |fixture: &Fixture| fixture.path("").to_string_lossy().into_owned();
+        for (path, named) in [
+            (place(&bao), "bao"),
+            (place(&vault), "vault"),
+            (place(&both), "vault"),
+            (format!("{}:{}", place(&vault), place(&bao)), "vault"),
+            (format!("/no/such/place:{}", place(&bao)), "bao"),
+            ("/no/such/place".to_owned(), "vault"),
+            // A relative one is whatever directory somebody stands in.
+            ("bin".to_owned(), "vault"),
+        ] {
+            let cli = Cli::of(&Fixture::new().with_variable("VAULT_ADDR", "x").with_variable("PATH", &path));
+            let failure = cli.hinted(Failure::misconfigured("c", "`vault token lookup`"));
+            assert_eq!(failure.hint.unwrap(), format!("`{named} token lookup`"), "{path}");
+        }
     }
 }

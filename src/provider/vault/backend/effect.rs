@@ -7,12 +7,13 @@
 use ::http::Method;
 
 use crate::http::Sending;
+use crate::provider::vault::cli_form::OWN;
 
-/// The API's own paths, and those of engines whose reads make nothing.
-const HARMLESS: &[&str] = &["sys/", "auth/", "identity/", "cubbyhole/"];
 /// What stands in paths below any mount whose reads make nothing: documents of KV version 2, and passwords that the server
 /// changes by itself.
-const HARMLESS_INSIDE: &[&str] = &["/data/", "/static-creds/"];
+const HARMLESS_INSIDE: &[&str] = &["/data/", CHANGED_INSIDE];
+/// What stands in paths of passwords that the server changes by itself: `static-creds/` of databases, `static-cred/` of LDAP.
+const CHANGED_INSIDE: &str = "/static-cred";
 
 /// Engines whose reads make nothing.
 const KEEPERS: &[&str] = &["kv", "generic", "cubbyhole", "system", "identity"];
@@ -22,13 +23,31 @@ pub(super) fn is_keeper(engine: &str) -> bool {
     KEEPERS.contains(&engine)
 }
 
+/// Engines that compute what they answer, and keep nothing of it.
+const COMPUTERS: &[&str] = &["transit"];
+
+/// Whether what an engine of this type is asked for with parameters leaves nothing behind.
+pub(super) fn is_computer(engine: &str) -> bool {
+    COMPUTERS.contains(&engine)
+}
+
+/// Whether a path may be that of a password that the server changes by itself.
+pub(super) fn may_be_changed(path: &str) -> bool {
+    path.contains(CHANGED_INSIDE)
+}
+
+/// Whether a path is one of the API's own.
+pub(super) fn is_own(path: &str) -> bool {
+    OWN.iter().any(|start| path.starts_with(start))
+}
+
 /// How a request for this path, without `/v1/`, may be sent.
 pub(super) fn sending(method: &Method, path: &str) -> Sending {
     if *method != Method::GET {
-        return Sending::Slow;
+        // The API's own make what ends by itself, or nothing; an engine makes what it is asked for.
+        return if is_own(path) { Sending::Slow } else { Sending::Once };
     }
-    let is_harmless = HARMLESS.iter().any(|start| path.starts_with(start))
-        || HARMLESS_INSIDE.iter().any(|part| path.contains(part));
+    let is_harmless = is_own(path) || HARMLESS_INSIDE.iter().any(|part| path.contains(part));
     if is_harmless { Sending::Repeatable } else { Sending::Once }
 }
 
@@ -56,6 +75,9 @@ mod tests {
         }
         for path in ["auth/approle/login", "sys/wrapping/unwrap"] {
             assert_eq!(sending(&Method::POST, path), Sending::Slow, "{path}");
+        }
+        for path in ["pki/issue/app", "ssh/creds/otp", "kubernetes/creds/app", "team/data/pki/issue/app"] {
+            assert_eq!(sending(&Method::POST, path), Sending::Once, "{path}");
         }
     }
 }

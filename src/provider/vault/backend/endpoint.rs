@@ -7,6 +7,8 @@ use rustify::endpoint::Endpoint;
 use rustify::enums::{RequestMethod, RequestType, ResponseType};
 use rustify::errors::ClientError;
 
+use crate::provider::Request;
+
 /// `GET PATH[?version=N]` of any engine.
 pub(super) struct Get {
     pub(super) path: String,
@@ -62,13 +64,18 @@ impl Endpoint for PostLogin<'_> {
 
 /// `POST PATH` with this object.
 pub(super) struct Post {
-    path: &'static str,
+    path: String,
     members: serde_json::Value,
 }
 
 impl Post {
     pub(super) fn new(path: &'static str, members: serde_json::Value) -> Self {
-        Self { path, members }
+        Self { path: path.to_owned(), members }
+    }
+
+    /// One that asks an engine to make a document.
+    pub(super) fn of(path: &str, request: &Request) -> Self {
+        Self { path: path.to_owned(), members: request.parameters() }
     }
 }
 
@@ -78,7 +85,7 @@ impl Endpoint for Post {
     const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
 
     fn path(&self) -> String {
-        self.path.to_owned()
+        self.path.clone()
     }
 
     fn method(&self) -> RequestMethod {

@@ -13,11 +13,15 @@ use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
 use super::effect::is_keeper;
 use super::endpoint::Post;
 use super::mounts;
+use super::read::let_policy;
 use super::reply::Body;
 use super::session::Session;
 
 /// What lets a token read.
 const LETS: &[&str] = &["read", "root", "sudo"];
+
+/// What lets a token have something made of parameters. `create` alone does not: engines that make something have no existence check.
+const LETS_MAKE: &[&str] = &["update", "root"];
 
 /// What is said of a document instead of reading it; nothing where it may as well be read.
 pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Option<Outcome> {
@@ -30,15 +34,33 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
         session.remember_harmless(path);
         return None;
     }
+    match lets(session, path, LETS).await {
+        Some(true) => Some(Outcome::Readable),
+        // A read that a policy denies makes nothing, and says best what is wrong.
+        Some(false) => None,
+        None => Some(Outcome::Failed(untold())),
+    }
+}
+
+/// What is said of a document instead of having it made.
+pub(super) async fn instead_of_making(session: &Session<'_>, path: &str) -> Outcome {
+    match lets(session, path, LETS_MAKE).await {
+        Some(true) => Outcome::Readable,
+        Some(false) => Outcome::Failed(Failure {
+            kind: FailureKind::Denied,
+            cause: "the token's policy does not let it be made".to_owned(),
+            hint: Some(let_policy("update", path, "")),
+        }),
+        None => Outcome::Failed(untold()),
+    }
+}
+
+/// Whether the token has one of these capabilities at a path, where the server tells.
+async fn lets(session: &Session<'_>, path: &str, wanted: &[&str]) -> Option<bool> {
     let asked = Post::new("sys/capabilities-self", json!({ "paths": [path] }));
-    let told = capabilities(session, asked).await;
-    let capabilities = told.and_then(|told| serde_json::from_value(told.get(path)?.clone()).ok());
-    let capabilities: Vec<String> = match capabilities {
-        Some(capabilities) => capabilities,
-        None => return Some(Outcome::Failed(untold())),
-    };
-    // A read that a policy denies makes nothing, and says best what is wrong.
-    capabilities.iter().any(|capability| LETS.contains(&capability.as_str())).then_some(Outcome::Readable)
+    let told = capabilities(session, asked).await?;
+    let held: Vec<String> = serde_json::from_value(told.get(path)?.clone()).ok()?;
+    Some(held.iter().any(|capability| wanted.contains(&capability.as_str())))
 }
 
 /// Reading it would tell, and make a credential.

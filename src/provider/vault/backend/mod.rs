@@ -5,6 +5,7 @@
 //! document has its own outcome. kz logs in once; what it was given is given back by `close`.
 
 mod caller_identity;
+mod changed;
 mod cli;
 mod connection;
 mod credential;
@@ -21,6 +22,7 @@ mod piece;
 mod read;
 mod refusal;
 mod reply;
+mod request;
 mod session;
 /// An address as the log names it.
 fn named(address: &Address) -> String {
@@ -102,7 +104,8 @@ impl Provider for Vault {
                 Ok(begun) => begun,
                 Err(failure) => return vec![Outcome::Failed(self.cli.hinted(failure)); documents.len()],
             };
-            if let Err(failure) = self.custody.suffices_for(documents.len()) {
+            if let Err(failure) = self.custody.suffices_for(documents.len() + mounts::least_looks(documents))
+            {
                 return vec![Outcome::Failed(failure); documents.len()];
             }
             let outcomes = self.read(&session, documents).await;
@@ -173,11 +176,11 @@ impl Vault {
 
     /// Says until when what was lent is valid, the token that it hangs on considered.
     async fn judge_leases(&self, session: &Session<'_>, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
-        let is_lent = |outcome: &Outcome| matches!(outcome, Outcome::Found(Document { lease: Some(_), .. }));
+        let is_lent = |outcome: &Outcome| matches!(outcome, Outcome::Found(Document { lease: Some(lease), .. }) if lease.is_lent());
         if outcomes.iter().any(is_lent) {
             let learning = self.custody.learn_life(session);
             let _ = self.terms.patience.once(LOOKING, learning).await;
-            for outcome in &mut outcomes {
+            for outcome in outcomes.iter_mut().filter(|outcome| is_lent(outcome)) {
                 self.custody.judge(outcome);
             }
         }
@@ -232,6 +235,9 @@ impl Vault {
 
     async fn read_one(&self, session: &Session<'_>, document: &DocumentRef) -> Outcome {
         let _lane = session.lane().await;
+        if let Some(parameters) = &document.request {
+            return request::make(session, &self.mounts, document, parameters, self.terms.purpose).await;
+        }
         if self.terms.purpose == Purpose::Look
             && let Some(outcome) = look::instead(session, document).await
         {

@@ -5,22 +5,25 @@
 //! that. Invariants: a mount that was found is not looked up again; of a server's answer only the length of the
 //! mount is used, so that a path is never another's. Recorded answers: `tests/vault_fake/`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 
 use crate::provider::vault::cli_form::candidates;
+use crate::provider::{DocumentRef, Failure, FailureKind};
 
 use super::effect::is_keeper;
 use super::endpoint::Get;
-use super::reply::Body;
-use super::session::Session;
+use super::reply::{Body, Known};
+use super::session::{Session, Unanswered};
 
 /// The mounts of version 2 whose paths were seen without `data/`.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
     known: Mutex<BTreeSet<String>>,
+    /// The types of engines that were told, by mount.
+    engines: Mutex<BTreeMap<String, String>>,
     /// Held while the server is asked for the mount of a path that certainly lies in version 2.
     asking: tokio::sync::Mutex<()>,
 }
@@ -34,6 +37,17 @@ pub(super) enum Mount {
     Other,
     /// It says nothing.
     Unknown,
+}
+
+/// What the server says of the engine that a path lies in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// Its type.
+    Named(String),
+    /// The token may do nothing there, and so change nothing either.
+    Closed,
+    /// Nothing that could be relied on.
+    Untold,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +103,27 @@ impl Mounts {
         }
     }
 
+    /// The type of the engine that a path lies in, which is asked once for each mount.
+    pub(super) async fn engine(&self, session: &Session<'_>, path: &str) -> Result<Engine, Failure> {
+        let _one = self.asking.lock().await;
+        let lies_in = |mount: &str| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/'));
+        let engines = || self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) =
+            engines().iter().find(|(mount, _)| lies_in(mount)).map(|(_, engine)| engine.clone())
+        {
+            return Ok(Engine::Named(known));
+        }
+        match ask(session, path).await {
+            Ok(Some(Description { path: mount, engine: Some(engine), .. })) => {
+                engines().insert(mount.trim_matches('/').to_owned(), engine.clone());
+                Ok(Engine::Named(engine))
+            }
+            Err(unanswered) if unanswered.known == Some(Known::NoAccess) => Ok(Engine::Closed),
+            Err(Unanswered { failure, .. }) if failure.kind != FailureKind::Denied => Err(failure),
+            Ok(_) | Err(_) => Ok(Engine::Untold),
+        }
+    }
+
     /// Asks the server in which mount a path lies.
     pub(super) async fn look_up(&self, session: &Session<'_>, path: &str) -> Mount {
         let Some(told) = describe(session, path).await else { return Mount::Unknown };
@@ -106,6 +141,12 @@ impl Mounts {
     }
 }
 
+/// How many looks at mounts it takes at least until all of these documents can be asked for.
+pub(super) fn least_looks(documents: &[DocumentRef]) -> usize {
+    let made = documents.iter().filter(|document| document.request.is_some());
+    made.map(|document| document.path.split('/').next()).collect::<BTreeSet<_>>().len()
+}
+
 /// The type of the engine that a path lies in, as the server tells it.
 pub(super) async fn engine(session: &Session<'_>, path: &str) -> Option<String> {
     describe(session, path).await?.engine
@@ -118,10 +159,18 @@ pub(super) async fn is_harmless(session: &Session<'_>, path: &str) -> bool {
 
 /// What the server says of the mount that a path lies in.
 async fn describe(session: &Session<'_>, path: &str) -> Option<Description> {
+    ask(session, path).await.ok()?
+}
+
+/// The same, or why it says nothing.
+async fn ask(session: &Session<'_>, path: &str) -> Result<Option<Description>, Unanswered> {
     let get = Get { path: format!("sys/internal/ui/mounts/{path}"), version: None };
-    let reply = session.ask(get).await.ok().filter(|reply| reply.status == 200)?;
-    let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
-    serde_json::from_str(body.data?.get()).ok()
+    let reply = session.ask(get).await?;
+    let description = || {
+        let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
+        serde_json::from_str(body.data?.get()).ok()
+    };
+    Ok(description().filter(|_| reply.status == 200))
 }
 
 /// The path of version 2's document that is meant by `path` in `mount`; nothing where it does not lie there.

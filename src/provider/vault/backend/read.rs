@@ -4,7 +4,7 @@
 //! made once for all fields of it, since each makes a new credential; a deleted or destroyed version is absent
 //! in words of its own. Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{StatusCode, header};
 
@@ -14,6 +14,7 @@ use crate::provider::vault::cli_form::{candidates, is_of_kv, lacks_data_segment}
 use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Lease, Outcome, Shape};
 use crate::secret::Secret;
 
+use super::changed::{Changed, is_time};
 use super::endpoint::Get;
 use super::envelope;
 use super::mounts::{self, Mount, Mounts};
@@ -40,7 +41,7 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
             meant => meant,
         },
         // Who may read the document need not be allowed the path that the CLI writes for it.
-        Err(Unanswered { failure, by_policy: true, .. }) if lacks_data_segment(&path) => {
+        Err(Unanswered { failure, known: Some(Known::Denied), .. }) if lacks_data_segment(&path) => {
             match mounts.look_up(session, &path).await {
                 Mount::Versioned(longer) => Some(longer),
                 Mount::Other => return Outcome::Failed(explain(failure, &path, None)),
@@ -66,15 +67,21 @@ async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Resul
         }
         answered => answered,
     }?;
-    if !is_of_kv(path) && reply.status == StatusCode::OK {
-        // Before anything else becomes of it: whatever is wrong with the reply, a credential was made.
+    if !is_of_kv(path) {
+        keep(session, &reply);
+    }
+    Ok(reply)
+}
+
+/// Keeps what was lent with a reply, before anything else becomes of it: whatever is wrong with it, a credential was made.
+pub(super) fn keep(session: &Session<'_>, reply: &Reply) {
+    if reply.status == StatusCode::OK {
         let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-        let lent = body.and_then(|body| lease(body.lease_id?, body.lease_duration, &reply));
+        let lent = body.and_then(|body| lease(body.lease_id?, body.lease_duration, reply));
         if let Some(lent) = lent {
             session.custody().lend(lent);
         }
     }
-    Ok(reply)
 }
 
 /// Where the server does not tell the mount: each that is possible, until one holds a version of the document.
@@ -129,15 +136,20 @@ fn guess(path: &str) -> Option<String> {
 fn explain(mut failure: Failure, path: &str, guess: Option<String>) -> Failure {
     if failure.kind == FailureKind::Denied && failure.hint.is_none() {
         // Vault answers a mount that it has not as it answers one that is closed, and so do others with ended tokens.
-        failure.hint = Some(format!(
-            "let the token's policy read `{path}`{}; `vault token lookup` tells whether the token is still valid",
-            guess.unwrap_or_default()
-        ));
+        failure.hint = Some(let_policy("read", path, &guess.unwrap_or_default()));
     }
     failure
 }
 
-fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
+/// What has to be allowed.
+pub(super) fn let_policy(capability: &str, path: &str, guess: &str) -> String {
+    format!(
+        "let the token's policy {capability} `{path}`{guess}; `vault token lookup` tells whether the token is still valid"
+    )
+}
+
+/// What a reply comes to.
+pub(super) fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
         StatusCode::NOT_FOUND => not_found(reply, document, path),
         StatusCode::OK => found(reply, document, path)
@@ -147,7 +159,7 @@ fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     }
 }
 
-fn malformed(reason: &str) -> Outcome {
+pub(super) fn malformed(reason: &str) -> Outcome {
     Outcome::Failed(Failure {
         kind: FailureKind::Malformed,
         cause: format!("the answer is not what Vault sends: {reason}"),
@@ -155,7 +167,7 @@ fn malformed(reason: &str) -> Outcome {
     })
 }
 
-fn misconfigured(cause: &str, hint: &str) -> Outcome {
+pub(super) fn misconfigured(cause: &str, hint: &str) -> Outcome {
     Outcome::Failed(Failure {
         kind: FailureKind::Misconfigured,
         cause: cause.to_owned(),
@@ -250,12 +262,6 @@ fn gone(metadata: &Metadata, path: &str) -> Outcome {
     Outcome::AbsentBecause(Absence { cause, hint })
 }
 
-/// Nothing of a server's is repeated that is not plainly a time.
-fn is_time(text: &str) -> bool {
-    (10..=40).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || b"-:.TZ+".contains(&byte))
-}
-
 fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, String> {
     let text = reply.body.expose_text().ok_or("it is not UTF-8")?;
     let body: Body<'_> = serde_json::from_str(text).map_err(|error| reason(&error))?;
@@ -280,23 +286,33 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
     if !content.get().starts_with('{') {
         return Err("its `data` is no object".to_owned());
     }
+    let changed = if leased { None } else { Changed::of(content, path) };
+    let lease = match &changed {
+        Some(changed) => {
+            Some(Lease { id: String::new(), issued: asked(reply), valid: Duration::from_secs(changed.ttl) })
+        }
+        None => body.lease_id.and_then(|id| lease(id, body.lease_duration, reply)),
+    };
     Ok(Outcome::Found(Document {
         content: Secret::new(content.get().as_bytes().to_vec()),
         shape: Shape::Json,
-        version,
-        lease: body.lease_id.and_then(|id| lease(id, body.lease_duration, reply)),
+        version: version.or(changed.and_then(Changed::version)),
+        lease,
     }))
 }
 
-/// What was lent with this reply. A proxy that had kept it says how long (RFC 9111, 5.1).
+/// What was lent with this reply.
 fn lease(id: String, seconds: Option<u64>, reply: &Reply) -> Option<Lease> {
     if id.is_empty() {
         return None;
     }
+    Some(Lease { id, issued: asked(reply), valid: Duration::from_secs(seconds.unwrap_or(0)) })
+}
+
+/// When the server was asked that answered so: a proxy that had kept it says how long (RFC 9111, 5.1).
+fn asked(reply: &Reply) -> Instant {
     let age = reply.headers.get(header::AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
-    let age = Duration::from_secs(age.unwrap_or(0));
-    let issued = reply.asked.checked_sub(age).unwrap_or(reply.asked);
-    Some(Lease { id, issued, valid: Duration::from_secs(seconds.unwrap_or(0)) })
+    reply.asked.checked_sub(Duration::from_secs(age.unwrap_or(0))).unwrap_or(reply.asked)
 }
 
 /// Without the column, which would tell how long the values before it are.

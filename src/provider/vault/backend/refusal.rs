@@ -14,7 +14,7 @@ pub(super) struct Refusal {
     pub(super) passes: bool,
     /// The cause.
     pub(super) words: &'static str,
-    /// What to type next; `MOUNT` stands for where the method is mounted.
+    /// What to type next; `MOUNT` stands for where the method or the engine is mounted, `PATH` for what was asked for.
     pub(super) hint: &'static str,
 }
 
@@ -41,6 +41,10 @@ const DATABASE_AWAY: &str = "the engine does not reach the database behind it";
 const DATABASE_UP: &str =
     "is the database up, and does the server reach it? kz does not connect to it itself";
 const RULE: &str = "the role's own rule cannot be evaluated on the signed token";
+const ROLE_REFUSES: &str = "the role does not allow a value in `request`";
+const ALLOWED: &str = "an administrator sees what it allows: `vault read MOUNT/roles/ROLE`";
+const LACKS: &str = "the engine wants a parameter that `request` does not have";
+const PARAMETERS: &str = "`vault path-help PATH` tells the names and what each takes";
 const CERTIFICATES: &str = "an administrator sees whom it admits: `vault list auth/MOUNT/certs`";
 
 /// The first that fits is the reason, so what says more comes before what says less.
@@ -183,6 +187,14 @@ const TABLE: &[Refusal] = &[
         "the key was made never to leave the server",
         "an administrator makes one that may: `exportable=true`",
     ),
+    not_set_up(&["not allowed by this role"], "the role does not allow a name in `request`", ALLOWED),
+    not_set_up(&["not on allowed list"], ROLE_REFUSES, ALLOWED),
+    not_set_up(&["common_name field is required"], LACKS, PARAMETERS),
+    not_set_up(&["\"missing ip\""], LACKS, PARAMETERS),
+    not_set_up(&["missing public_key"], LACKS, PARAMETERS),
+    not_set_up(&["missing ciphertext"], LACKS, PARAMETERS),
+    not_set_up(&["contains no data"], LACKS, PARAMETERS),
+    not_set_up(&["failed to parse public_key"], "the engine takes a parameter in another form", PARAMETERS),
     not_set_up(
         &["cubbyhole operations"],
         "a batch token has no cubbyhole",

@@ -69,6 +69,8 @@ pub(super) enum Known {
     Bare,
     /// The token may not.
     Denied,
+    /// The token may do nothing at all where it asks which engine there is.
+    NoAccess,
     /// The role, user or password is wrong.
     BadCredential,
     /// A login or a read is refused, or fails, for a reason of its method's or its engine's.
@@ -107,6 +109,7 @@ const PHRASES: &[(&str, Known)] = &[
     ("client token is missing", Known::WantsToken),
     ("wrapping token", Known::BadWrapping),
     ("permission denied", Known::Denied),
+    ("preflight capability check", Known::NoAccess),
     ("invalid role", Known::BadCredential),
     ("invalid secret", Known::BadCredential),
     ("invalid username or password", Known::BadCredential),

@@ -25,7 +25,7 @@ use crate::provider::{Failure, FailureKind, Terms};
 use crate::secret::Secret;
 
 use super::custody::Custody;
-use super::effect::sending;
+use super::effect::{is_own, sending};
 use super::nodes::Nodes;
 use super::reply::{self, Known};
 use super::trouble::Trouble;
@@ -65,8 +65,8 @@ pub(super) enum Bearer {
 /// Why there is no answer.
 pub(super) struct Unanswered {
     pub(super) failure: Failure,
-    /// Whether the server knows the token, and its policy does not let it.
-    pub(super) by_policy: bool,
+    /// What the server complained of, where that was the last word and kz knows it.
+    pub(super) known: Option<Known>,
     /// Whether the answer was lost of a request that is sent once.
     pub(super) is_undecided: bool,
 }
@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
         self.read(endpoint).await.map_err(|unanswered| unanswered.failure)
     }
 
-    /// The same, and whether it was a policy that denied.
+    /// The same, and what the server complained of.
     pub(super) async fn read<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Unanswered> {
         self.until_answered(endpoint, Whose::Vaults).await
     }
@@ -203,6 +203,7 @@ impl<'a> Session<'a> {
 
     async fn until_answered<E: Endpoint>(&self, endpoint: E, whose: Whose) -> Result<Reply, Unanswered> {
         let path = endpoint.path();
+        let is_made = !matches!(endpoint.method(), RequestMethod::GET) && !is_own(&path);
         let endpoint = endpoint.with_middleware(self);
         let subject = self.nodes.names(http::Address::authority);
         let exchange = || async {
@@ -225,14 +226,17 @@ impl<'a> Session<'a> {
         };
         match self.terms.patience.attempt(&subject, exchange).await {
             Ok(reply) => {
-                warning::say(self.terms.patience.log(), &path, reply.body.expose());
+                warning::say(self.terms.patience.log(), &path, is_made, reply.body.expose());
                 Ok(reply)
             }
             Err(given_up) => {
                 let given_up = self.look_closer(given_up).await;
                 Err(Unanswered {
                     failure: self.failure(&given_up),
-                    by_policy: matches!(given_up, GaveUp::Final(Trouble::Status(_, Some(Known::Denied)))),
+                    known: match given_up {
+                        GaveUp::Final(Trouble::Status(_, known)) => known,
+                        _ => None,
+                    },
                     is_undecided: matches!(given_up, GaveUp::Final(Trouble::Undecided(_))),
                 })
             }

@@ -155,7 +155,8 @@ impl Trouble {
                 "read it through a section of its own, without `namespace`"
             }
             Self::Status(_, Some(Known::NotReadable)) => {
-                "the engine does not answer a read there: its documentation says which of its paths can be read"
+                "the engine does not answer a read there. Where it makes something of parameters, write them beside `ref`: `request = { \
+                 common_name = \"…\" }`; else its documentation says which of its paths can be read"
             }
             // Only logins have bodies.
             Self::Status(StatusCode::PAYLOAD_TOO_LARGE, _) => {

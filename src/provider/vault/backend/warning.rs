@@ -17,15 +17,16 @@ const TABLE: &[(&[&str], &str)] = &[
 const TOLD: &[&str] = &["k/v", "mfa validation"];
 const OTHER: &str = "in words that kz does not know";
 
-/// Says what a reply warns of, of this path.
-pub(super) fn say(log: Log, path: &str, body: &[u8]) {
+/// Says what a reply warns of, of this path: with `-v`, or to everybody where the user's own parameters were not taken as written.
+pub(super) fn say(log: Log, path: &str, is_made: bool, body: &[u8]) {
     // Most have none, and are large: only this text is looked for in them.
     let Some(text) = std::str::from_utf8(body).ok().filter(|text| text.contains("\"warnings\":[")) else {
         return;
     };
     let Ok(Body { warnings: Some(warnings), .. }) = serde_json::from_str::<Body<'_>>(text) else { return };
     for words in warnings.iter().filter_map(|warning| words(warning)) {
-        log.detail(&format!("the server warns of `{path}`: {words}"));
+        let line = format!("the server warns of `{path}`: {words}");
+        if is_made { log.note(&line) } else { log.detail(&line) }
     }
 }
 

@@ -148,7 +148,7 @@ fn a_server_that_does_not_tell_the_mount_is_asked_for_each_that_is_possible() {
 /// The outcome of one version of a document.
 fn of_version(server: &Server, path: &str, version: &str) -> Outcome {
     let fixture = with_token(server);
-    let document = DocumentRef { path: path.into(), version: Some(version.into()) };
+    let document = DocumentRef { path: path.into(), version: Some(version.into()), request: None };
     crate::http::testing::run(build(&Settings::default(), &fixture).fetch(&[document])).remove(0)
 }
 

@@ -12,7 +12,7 @@ pub(super) fn asked(fixture: &Fixture, settings: &Settings, server: &Server) -> 
 
 /// The forecast of that read is what was asked.
 pub(super) fn assert_foreseen(fixture: &Fixture, settings: &Settings, seen: &[Seen]) {
-    let document = DocumentRef { path: "kv/a".to_owned(), version: None };
+    let document = DocumentRef { path: "kv/a".to_owned(), version: None, request: None };
     let forecast = crate::provider::vault::foresee(settings, &[document], fixture);
     let foreseen: Vec<_> = forecast
         .calls

@@ -42,8 +42,10 @@ fn read(fixture: &Fixture, paths: &[&str], ends: &[End]) -> Vec<Outcome> {
 /// The same with a section of these settings.
 fn read_by(settings: &Settings, fixture: &Fixture, paths: &[&str], ends: &[End]) -> Vec<Outcome> {
     let provider = build(settings, fixture);
-    let documents: Vec<_> =
-        paths.iter().map(|path| DocumentRef { path: (*path).to_owned(), version: None }).collect();
+    let documents: Vec<_> = paths
+        .iter()
+        .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
+        .collect();
     crate::http::testing::run(async {
         let outcomes = provider.fetch(&documents).await;
         for end in ends {
@@ -209,7 +211,8 @@ fn a_credential_whose_reply_is_no_document_is_given_back_too() {
     let server =
         server(|seen| (seen.line == "GET /v1/db/creds/app?version=1").then(|| Answer::json(200, lent(3600))));
     let provider = build(&Settings::default(), &with_token(&server));
-    let documents = [DocumentRef { path: "db/creds/app".to_owned(), version: Some("1".to_owned()) }];
+    let documents =
+        [DocumentRef { path: "db/creds/app".to_owned(), version: Some("1".to_owned()), request: None }];
     crate::http::testing::run(async {
         let outcomes = provider.fetch(&documents).await;
         assert!(matches!(outcomes[0], Outcome::Failed(_)), "{outcomes:?}");
@@ -250,7 +253,7 @@ fn what_makes_a_credential_is_read_after_everything_else() {
 fn kz_logs_in_once_for_all_that_it_reads() {
     let server = server(|_| None);
     let provider = build(&Settings::default(), &with_login(&server));
-    let documents = [DocumentRef { path: "kv/data/a".to_owned(), version: None }];
+    let documents = [DocumentRef { path: "kv/data/a".to_owned(), version: None, request: None }];
     crate::http::testing::run(async {
         let both = futures_util::future::join(provider.fetch(&documents), provider.fetch(&documents)).await;
         drop((both, provider.fetch(&documents).await));

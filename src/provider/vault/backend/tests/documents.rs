@@ -191,7 +191,8 @@ fn versions_are_numbers_and_are_refused_where_there_are_none() {
     let ask = |server: &Server, version: &str| {
         let fixture = with_token(server);
         let provider = build(&Settings::default(), &fixture);
-        let document = DocumentRef { path: "secret/data/x".into(), version: Some(version.into()) };
+        let document =
+            DocumentRef { path: "secret/data/x".into(), version: Some(version.into()), request: None };
         crate::http::testing::run(provider.fetch(&[document])).remove(0)
     };
     let second = server(200, SECOND);

@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 
 use super::authentication::{fresh, path};
 use super::*;
-use crate::provider::FailureKind;
+use crate::provider::fixture::fetch_documents;
+use crate::provider::{DocumentRef, FailureKind, Request};
 
 const RECORDING: &str = include_str!("../../../../../tests/vault_fake/recording.jsonl");
 const WORDS: &str = include_str!("recording.words");
@@ -20,6 +21,7 @@ const WORDS: &str = include_str!("recording.words");
 enum Situation {
     Login,
     Read,
+    Make,
     Unwrap,
     Never,
 }
@@ -36,6 +38,14 @@ fn situation(id: &str, method: &str, target: &str) -> Situation {
     match (method, target) {
         ("POST", "sys/wrapping/unwrap") => Situation::Unwrap,
         ("POST", target) if target.starts_with("auth/") && target.contains("/login") => Situation::Login,
+        // Of engines that make something of parameters; the others' own writes are nobody's `request`.
+        ("POST", target)
+            if ["pki/issue/", "ssh/creds/", "transit/decrypt/"]
+                .iter()
+                .any(|begin| target.starts_with(begin)) =>
+        {
+            Situation::Make
+        }
         // Not what kz asks the server itself, nor what no ref can be.
         ("GET", target)
             if target.contains('/')
@@ -55,6 +65,21 @@ fn said(situation: Situation, target: &str, status: u16, body: &str) -> String {
     let server = Server::plain(move |_| Answer::json(status, answer.clone()));
     let outcome = match situation {
         Situation::Read => outcome(&server, target.split('?').next().unwrap_or_default()),
+        Situation::Make => {
+            let answer = body.to_owned();
+            let server = Server::plain(move |seen| {
+                if seen.line.starts_with("GET") {
+                    Answer::json(200, super::answer(r#"{"path":"engine/","type":"pki"}"#))
+                } else {
+                    Answer::json(status, answer.clone())
+                }
+            });
+            let parameters = serde_json::from_str(r#"{"a":"1"}"#).unwrap();
+            let request = Some(Request::new(&parameters));
+            let document = DocumentRef { path: target.to_owned(), version: None, request };
+            let provider = build(&Settings::default(), &with_token(&server));
+            fetch_documents(&*provider, &[document]).remove(0)
+        }
         Situation::Login => {
             let fixture = fresh(&server);
             let piece = || path(&fixture, "piece", "a.b.c");
@@ -140,6 +165,7 @@ fn every_recorded_error_text_leads_to_the_words_of_the_table() {
         let row = format!("{situation:?} {status} {shown}\n{words}")
             .replacen("Login", "login", 1)
             .replacen("Read", "read", 1)
+            .replacen("Make", "make", 1)
             .replacen("Unwrap", "unwrap", 1);
         let key = if situation == Situation::Login { words.clone() } else { String::new() };
         if seen.insert((situation, status, key, shown)) {

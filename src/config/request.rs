@@ -1,0 +1,105 @@
+//! `request = { … }` of a secret: what an engine is to make it of. Read into JSON, as it is sent.
+//!
+//! Invariants: only what JSON and TOML both have, so that nothing is sent otherwise than it was written; no credential stands
+//! in it, and of what does nothing is repeated.
+
+use serde_json::{Map, Value};
+use toml::de::{DeInteger, DeValue};
+
+use crate::literal;
+use crate::provider::registry::{Descriptor, PROVIDERS};
+use crate::provider::{DocumentRef, Request};
+
+use super::problem::{Mistake, Problems};
+use super::table::{Entry, Node, kind};
+
+/// How one is written.
+const EXAMPLE: &str = "request = { common_name = \"db.internal\", ttl = \"1h\" }";
+
+/// Reads `request`, for this document of a provider, unless something about it is wrong.
+pub(super) fn read(
+    entry: &Entry<'_>,
+    descriptor: &Descriptor,
+    document: &DocumentRef,
+    problems: &mut Problems,
+) -> Option<Request> {
+    let Some(check) = descriptor.check_request else {
+        let takers = PROVIDERS.iter().filter(|provider| provider.check_request.is_some());
+        let takers: Vec<String> = takers.map(|provider| format!("`{}`", provider.name)).collect();
+        let message = format!("the provider `{}` takes no `request`", descriptor.name);
+        let hint =
+            format!("remove it: only engines behind {} make something of parameters", takers.join(", "));
+        problems.add_with_hint(entry.place.clone(), Mistake::Excluded, message, hint);
+        return None;
+    };
+    if let Err(message) = check(document) {
+        problems.add_with_hint(entry.place.clone(), Mistake::Excluded, message, "remove `request`");
+        return None;
+    }
+    let parameters = entry.node.table(&format!("a table such as `{EXAMPLE}`"), problems)?;
+    if parameters.is_empty() {
+        let hint = format!("write what the engine is asked with, as in `{EXAMPLE}`, or leave it out");
+        problems.add_with_hint(entry.node.place(), Mistake::WrongForm, "`request` names no parameter", hint);
+        return None;
+    }
+    table(&parameters, problems).map(|parameters| Request::new(&parameters))
+}
+
+fn table(entries: &[Entry<'_>], problems: &mut Problems) -> Option<Map<String, Value>> {
+    // All of them are read, so that every problem is told.
+    let read: Vec<_> =
+        entries.iter().map(|entry| (entry.key, value(entry.key, entry.node, problems))).collect();
+    read.into_iter().map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+fn value(key: &str, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
+    match node.value.get_ref() {
+        DeValue::String(text) => string(key, text, node, problems).map(Value::from),
+        DeValue::Boolean(boolean) => Some((*boolean).into()),
+        DeValue::Integer(integer) => {
+            let number = number(integer);
+            if number.is_none() {
+                let message = format!("`{key}` in `request` takes a whole number of 64 bits");
+                problems.add(node.place(), Mistake::WrongForm, message);
+            }
+            number.map(Value::from)
+        }
+        DeValue::Table(_) => table(&node.table("a table", problems)?, problems).map(Value::Object),
+        DeValue::Array(items) => {
+            let items = items.iter().map(|value| Node { source: node.source, value });
+            let read: Vec<_> = items
+                .map(|item| match item.value.get_ref() {
+                    DeValue::String(text) => string(key, text, item, problems).map(Value::from),
+                    other => refuse(key, "a list of strings", kind(other), item, problems),
+                })
+                .collect();
+            read.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
+        }
+        other => {
+            let taken = "a string, a whole number, true or false, a list of strings or a table";
+            refuse(key, taken, kind(other), node, problems)
+        }
+    }
+}
+
+fn number(integer: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// Public keys and requests for certificates are as long and mixed as a credential, so that only what plainly is one is refused.
+fn string<'a>(key: &str, text: &'a str, node: Node<'_>, problems: &mut Problems) -> Option<&'a str> {
+    if literal::looks_like_credential(text) || text.contains("PRIVATE KEY-----") {
+        let message = format!(
+            "`{key}` in `request` holds what looks like a credential: the configuration names places, not values"
+        );
+        problems.add(node.place(), Mistake::Credential, message);
+        return None;
+    }
+    Some(text)
+}
+
+fn refuse(key: &str, taken: &str, found: &str, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
+    let message = format!("`{key}` in `request` takes {taken}, found {found}");
+    problems.add(node.place(), Mistake::WrongType, message);
+    None
+}
