@@ -3,7 +3,7 @@
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
 use crate::json::quoted;
-use crate::literal::{redacted, reference as shown};
+use crate::literal::{redacted, reference as shown, said_of};
 use crate::log::escape;
 use crate::plan::{Declaration, Plan, Source};
 use crate::provider::FailureKind;
@@ -56,6 +56,10 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
             Source::Template { .. } => ("template", "-"),
         };
         let (state, cause) = state(verdicts.get(declaration.name.as_str()));
+        let cause = match &declaration.source {
+            Source::Reference(reference) => cause.map(|cause| said_of(&reference.written, &cause)),
+            Source::Template { .. } => cause,
+        };
         Row { name: &declaration.name, provider, reference, state, cause }
     };
     plan.steps.iter().map(|step| row(step.declaration)).collect()

@@ -8,7 +8,7 @@ mod run;
 mod template;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -257,9 +257,8 @@ fn resolve_words(Failures(failures): &Failures) -> Words {
     let words = by_cause(failures).iter().fold(Words::error(Code::Unresolved, message), |words, group| {
         words.coded_cause(class_code(group[0].kind), group_line(group))
     });
-    let mut hints: Vec<&str> = failures.iter().filter_map(|failed| failed.hint.as_deref()).collect();
-    hints.sort_unstable();
-    hints.dedup();
+    let hints = failures.iter().filter_map(|failed| Some(said(failed, failed.hint.as_deref()?)));
+    let hints: BTreeSet<String> = hints.collect();
     hints.into_iter().fold(words, Words::hint)
 }
 
@@ -317,18 +316,24 @@ fn group_line(group: &[&Failed]) -> String {
     }
     let names: Vec<&str> = group.iter().map(|failed| failed.name.as_str()).collect();
     let provider = group[0].origin.as_ref().map_or("", |(provider, _)| provider);
-    format!("{} ({provider}) {}: {}", names.join(", "), class(group[0].kind), group[0].cause)
+    let cause = group.iter().fold(group[0].cause.clone(), |cause, failed| said(failed, &cause));
+    format!("{} ({provider}) {}: {cause}", names.join(", "), class(group[0].kind))
 }
 
 fn failed_line(failed: &Failed) -> String {
     let class = class(failed.kind);
     match &failed.origin {
         Some((provider, reference)) => {
-            let reference = literal::reference(reference);
-            format!("{} ({provider} `{reference}`) {class}: {}", failed.name, failed.cause)
+            let (shown, cause) = (literal::reference(reference), said(failed, &failed.cause));
+            format!("{} ({provider} `{shown}`) {class}: {cause}", failed.name)
         }
         None => format!("{} {class}: {}", failed.name, failed.cause),
     }
+}
+
+/// What is said of a secret: its ref is repeated there where it is beside its name, and nowhere else.
+fn said(failed: &Failed, text: &str) -> String {
+    failed.origin.as_ref().map_or_else(|| text.to_owned(), |(_, reference)| literal::said_of(reference, text))
 }
 
 fn output_words(refusals: &[Refusal], hint: &str) -> Words {
