@@ -26,7 +26,7 @@ mod witness;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
@@ -116,6 +116,28 @@ impl Sending {
     /// How long a server may be silent before it answers; nothing where that ends with the patience of whoever asks.
     fn silence(self) -> Option<Duration> {
         (self == Self::Repeatable).then_some(SILENCE)
+    }
+}
+
+/// Whether a request has left, as an extension of it that clones share: from then on a server may have it.
+#[derive(Clone, Debug, Default)]
+pub struct Departure(Arc<AtomicBool>);
+
+impl Departure {
+    /// Whether a server may have the request.
+    pub fn has_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[cfg(all(test, feature = "provider-vault"))]
+    pub(crate) fn leave(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn note<B>(request: &Request<B>, has_left: bool) {
+        if let Some(Self(left)) = request.extensions().get() {
+            left.store(has_left, Ordering::Relaxed);
+        }
     }
 }
 
@@ -242,6 +264,7 @@ impl Client {
             let line = taken.line().ok_or(Error::Other)?;
             let ready = self.prepared(&request, line.protocol())?;
             let sent = Instant::now();
+            Departure::note(&request, true);
             let lost = match line.exchange(ready, self.largest_reply).await {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
@@ -256,6 +279,9 @@ impl Client {
                 Err(lost) => lost,
             };
             let (has_carried, begun) = (taken.has_carried(), lost.begun);
+            if begun != Begun::Perhaps {
+                Departure::note(&request, false);
+            }
             let is_once = Sending::of(&request) == Sending::Once;
             // A connection that was idle: the server ended it when the request was on its way (RFC 9110, 9.2.2).
             let may_be_repeated = request.method().is_safe() && lost.error == Error::Closed && has_carried;
