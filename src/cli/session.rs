@@ -205,6 +205,7 @@ impl<'a> Session<'a> {
             tokens: self.tokens,
             purpose,
             max_document_size: self.loaded.config.max_document_size.unwrap_or(MAX_DOCUMENT_SIZE),
+            ..Terms::default()
         }
     }
 

@@ -5,6 +5,7 @@
 //! server has certainly not begun with; the environment is not read; a body is a [`Secret`] from the first chunk on. Errors are kz's own words.
 
 mod address;
+mod bodies;
 mod connection;
 mod dial;
 mod distance;
@@ -39,6 +40,8 @@ use crate::patience::{Clock, Real};
 use crate::secret::Secret;
 use crate::size::Size;
 pub use address::{Address, Invalid};
+use bodies::Bounds;
+pub use bodies::{Bodies, Content};
 use connection::{Body, Connection};
 use distance::Distance;
 use error::Begun;
@@ -78,8 +81,10 @@ pub struct Settings {
     pub server_name: Option<String>,
     /// What stands between.
     pub proxies: Proxies,
-    /// How large a reply may be.
+    /// How large a reply may be that holds a document.
     pub largest_reply: Size,
+    /// Which other clients it reads large replies in turn with.
+    pub bodies: Bodies,
 }
 
 /// Why there is no client.
@@ -169,7 +174,7 @@ pub enum Protocol {
 pub struct Client {
     route: Arc<Route>,
     origin: String,
-    largest_reply: Size,
+    bounds: Bounds,
     pool: Pool<Connection>,
     /// How many replies there have been.
     replies: AtomicU64,
@@ -189,7 +194,7 @@ impl Client {
 
     /// The same, by this clock: it tells how long a server is silent.
     fn by(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, Unbuilt> {
-        let Settings { address, roots, identity, server_name, proxies, largest_reply } = settings;
+        let Settings { address, roots, identity, server_name, proxies, largest_reply, bodies } = settings;
         let proxy = proxies.on_the_way_to(address);
         let proxy = proxy.map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy(proxy.1)));
         let proxy = proxy.transpose()?;
@@ -210,7 +215,8 @@ impl Client {
         let pool = Pool::new(most, move |opening| {
             tokio::spawn(open(Arc::clone(&opened), opening));
         });
-        Ok(Self { route, origin, largest_reply: *largest_reply, pool, replies: AtomicU64::new(0) })
+        let bounds = Bounds { document: *largest_reply, bodies: bodies.clone() };
+        Ok(Self { route, origin, bounds, pool, replies: AtomicU64::new(0) })
     }
 
     /// The server's address, as it was given.
@@ -265,7 +271,7 @@ impl Client {
             let ready = self.prepared(&request, line.protocol())?;
             let sent = Instant::now();
             Departure::note(&request, true);
-            let lost = match line.exchange(ready, self.largest_reply).await {
+            let lost = match line.exchange(ready, &self.bounds).await {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
                     self.replies.fetch_add(1, Ordering::Relaxed);

@@ -89,6 +89,16 @@ fn for_a_command_that_cannot_start_nobody_is_asked() {
     }
 }
 
+#[test]
+fn a_limit_of_documents_that_no_login_fits_leaves_no_token() {
+    let stage = stage(&[PLAIN]);
+    let config = std::fs::read_to_string(stage.sandbox.path(".keyzero.toml")).unwrap();
+    stage.sandbox.file(".keyzero.toml", format!("{config}[resolve]\nmax_document_size = \"1B\"\n"));
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+    run.expect_stderr(&["more than 1 B", "KZ119"]);
+    assert_eq!((left(&stage), stage.fake.requests("secret/data/app")), ((0, 0), 1));
+}
+
 /// A crash loop, as Kubernetes and Compose make of a pod whose configuration is wrong.
 #[test]
 fn fifty_restarts_with_one_secret_absent_leave_nothing() {

@@ -19,7 +19,7 @@ use rustify::enums::RequestMethod;
 use rustify::errors::ClientError;
 use tokio::sync::{OnceCell, SemaphorePermit};
 
-use crate::http::{self, Departure, Reply, Sending, retry_after};
+use crate::http::{self, Content, Departure, Reply, Sending, retry_after};
 use crate::patience::{Attempt, Concern, GaveUp};
 use crate::provider::lanes::Lanes;
 use crate::provider::{Failure, FailureKind, Terms};
@@ -301,6 +301,8 @@ impl<'a> Session<'a> {
         let path = request.uri().path().strip_prefix("/v1/").unwrap_or_default();
         let sending = self.sending(request.method(), path);
         let lends = Lends::of(request.method(), path, sending);
+        let is_protocol = ["sys/", "auth/"].iter().any(|start| path.starts_with(start));
+        request.extensions_mut().insert(if is_protocol { Content::Protocol } else { Content::Document });
         request.extensions_mut().insert(sending);
         let Some(lends) = lends else {
             return send(self.nodes, &request, self.bearer, Arc::downgrade(&self.custody)).await;
