@@ -6,6 +6,8 @@
 //! through [`redacted`] where it leaves (`log`), so that a place which forgets the first is caught by the second.
 
 mod generated;
+#[cfg(test)]
+mod measured;
 
 use std::borrow::Cow;
 
@@ -19,12 +21,32 @@ pub(crate) fn shown(text: &str) -> &str {
     if may_be_credential(text) { HIDDEN } else { text }
 }
 
-/// A ref, as a table or a policy may repeat it: long names with generated parts are ordinary in it, so that only what is
-/// a credential all through is hidden.
+/// A ref, as a table or a policy may repeat it, all of it or nothing: long names with generated parts are ordinary in it, so
+/// that only what is a credential all through is hidden, with its field or without, or as its field. What is shown here is hidden
+/// by no gate behind.
 pub(crate) fn reference(text: &str) -> &str {
-    let path = text.rsplit_once('#').map_or(text, |(path, _)| path);
-    let is_one = |text| looks_like_credential(text) || generated::is_generated(text);
-    if is_one(text) || is_one(path) { HIDDEN } else { text }
+    let is_one = |part: &str| {
+        let quoted = format!("`{part}`");
+        looks_like_credential(part) || generated::is_generated(part) || redacted(&quoted) != quoted
+    };
+    if parts_of_reference(text).any(is_one) { HIDDEN } else { text }
+}
+
+/// What is said of a ref, without the ref and its parts where [`reference`] does not repeat it.
+pub(crate) fn said_of(text: &str, said: &str) -> String {
+    if reference(text) == text {
+        return said.to_owned();
+    }
+    let is_one = |before: &str, part: &str, after: &str| {
+        part.len() >= 8 || (before.ends_with(['`', '/']) && after.starts_with(['`', '/', '#']))
+    };
+    without(said, parts_of_reference(text), is_one)
+}
+
+/// All of a ref, what stands before its field, and the field.
+fn parts_of_reference(text: &str) -> impl Iterator<Item = &str> {
+    let (path, field) = text.rsplit_once('#').map_or((text, ""), |(path, field)| (path, field));
+    [text, path, field].into_iter().filter(|part| !part.is_empty())
 }
 
 /// A line as it may leave: without what begins as the credentials of known services do and goes on like one, without
@@ -213,6 +235,7 @@ fn is_arn(text: &str) -> bool {
 fn has_known_prefix(word: &str) -> bool {
     PREFIXES.iter().any(|prefix| word.len() >= prefix.len() + 8 && word.starts_with(prefix))
         || word.starts_with("-----BEGIN")
+        || generated::has_known_form(word)
 }
 
 /// `scheme://user:password@…`
@@ -308,6 +331,28 @@ mod tests {
         assert_eq!(shown("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY1"), HIDDEN);
         assert_eq!(shown("hvs.CAESIJabcdefghijk"), HIDDEN);
         assert_eq!(shown("6a174c20-91d5-4b6b-b2b4-3f1a0c9f7e55"), HIDDEN);
+    }
+
+    #[test]
+    fn what_is_said_of_a_ref_repeats_it_where_the_ref_is_shown_and_nowhere_else() {
+        let said = |reference: &str, text: &str| said_of(reference, text);
+        assert_eq!(said("secret/app#f", "no `f` in `secret/app`"), "no `f` in `secret/app`");
+        let drawn = "kN8#mP2$vL5nQ8wR3tY7uB4z";
+        assert_eq!(reference(drawn), HIDDEN);
+        assert_eq!(said(drawn, "no `mP2$vL5nQ8wR3tY7uB4z` in `/app/kN8`"), "no `***` in `/app/***`");
+        let hex = "3f786850e387550f";
+        assert_eq!(
+            said(&format!("{hex}#f"), &format!("`{hex}` is absent: `{hex}#f`")),
+            "`***` is absent: `***`"
+        );
+        // Whatever the table shows, the gate behind it shows too.
+        for text in
+            ["deploy/3f786850e387550fdab836ed7e6dc881de23001b/env#KEY", "DatabaseSecret3B4C5D6E-oWkI5vCZypH6"]
+        {
+            assert_eq!(reference(text), text);
+            let line = format!("({text}) `{text}` is absent");
+            assert_eq!(redacted(&line), line);
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) fn run(
     let variables = file_variables(&session.loaded.config.declarations);
     let is_variable = |name: &str| !variables.contains_key(name);
     let prepare = |resolved| make_ready(from_backends(&session, &variables, resolved)?);
-    session.deliver(&plan, is_variable, look, prepare, Hand::ToCommand, start)
+    session.deliver(&plan, is_variable, look, prepare, Hand::Command, start)
 }
 
 /// What is to be started.

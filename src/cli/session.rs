@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::{Either, select};
+use nix::sys::signal::Signal;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::variables::{Process, View};
@@ -94,21 +95,25 @@ impl<'a> Session<'a> {
     ) -> Result<U, Failure> {
         let view = View::new(self.process, self.loaded.base(), self.terms(Purpose::Deliver));
         let providers = self.providers(plan, &view);
-        let asking = Asking::new(self.waits(plan))?;
+        let mut asking = Asking::new(self.waits(plan))?;
         look()?;
         let punctual =
             async { tokio::time::timeout_at(self.by(), crate::resolve::resolve(plan, &providers)).await };
         let prepared = match asking.ask(punctual, &providers) {
             Err(_) => Err(Failure::Deadline(self.timeout)),
             Ok(Err(failures)) => Err(Failure::Resolve(failures)),
-            Ok(Ok(resolution)) => prepare(self.remark(plan, resolution, delivered_in_a_line)),
+            Ok(Ok(resolution)) => {
+                let secrets = self.remark(plan, resolution, delivered_in_a_line);
+                asking.before(kind, &providers);
+                prepare(secrets)
+            }
         };
         let result = prepared.and_then(|prepared| {
-            asking.close(&providers, End::Delivered, kind);
+            asking.delivered(kind, &providers);
             hand(prepared)
         });
         if result.is_err() {
-            asking.close(&providers, End::NotDelivered, kind);
+            asking.close(&providers);
         }
         result
     }
@@ -145,9 +150,9 @@ impl<'a> Session<'a> {
             |provider| -> Box<dyn Provider + '_> { Box::new(Punctual { provider, deadline, seconds }) };
         let providers = self.providers(plan, &view);
         let providers = providers.into_iter().map(|(name, built)| (name, built.map(punctual))).collect();
-        let asking = Asking::new(self.waits(plan))?;
+        let mut asking = Asking::new(self.waits(plan))?;
         let verdicts = asking.ask(crate::resolve::assess(plan, &providers), &providers);
-        asking.close(&providers, End::NotDelivered, Hand::Over);
+        asking.close(&providers);
         Ok(verdicts)
     }
 
@@ -193,6 +198,7 @@ impl<'a> Session<'a> {
             tokens: self.tokens,
             purpose,
             max_document_size: self.loaded.config.max_document_size.unwrap_or(MAX_DOCUMENT_SIZE),
+            ..Terms::default()
         }
     }
 
@@ -231,17 +237,21 @@ enum Waits {
     Network,
 }
 
-/// What is still to be done when everything is prepared.
+/// Where what is prepared goes, and so what a request to stop does meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hand {
-    /// Nothing: it is delivered.
-    Over,
-    /// A command is to be started that receives it.
-    ToCommand,
+    /// Into files, when it is prepared: it waits for other exporters only as long as nobody asks kz to stop.
+    Files,
+    /// To whoever reads stdout, when it is prepared: they may take any time, in which kz ends at once, as others do.
+    Reader,
+    /// To a command that is still to be started then.
+    Command,
 }
 
 /// The event loop in which backends are asked, on this thread alone.
 struct Asking {
+    /// Requests to stop, as long as they are held back: there may be something to give back. They go before the loop.
+    stops: Option<Stops>,
     waits: Waits,
     runtime: Runtime,
 }
@@ -257,53 +267,74 @@ impl Asking {
             }
         };
         let runtime = builder.build().map_err(Failure::EventLoop)?;
-        Ok(Self { waits, runtime })
+        Ok(Self { stops: None, waits, runtime })
     }
 
-    /// Holds requests to stop back, where there is something to be given back. Has to be called inside the event loop.
-    fn stops(&self) -> Option<Stops> {
-        match self.waits {
-            Waits::Time => None,
-            Waits::Network => Stops::hold(inherited::is_ignored).ok(),
+    /// Holds requests to stop back from now on, where there may be something to be given back.
+    fn hold(&mut self) {
+        if self.stops.is_none() && self.waits == Waits::Network {
+            let _inside = self.runtime.enter();
+            self.stops = Stops::hold(inherited::is_ignored).ok();
         }
     }
 
     /// Does what asks these providers. A request to stop that comes meanwhile ends kz when it has given back what it was lent.
-    fn ask<T>(&self, work: impl Future<Output = T>, providers: &Providers<'_>) -> T {
-        self.runtime.block_on(async {
-            let Some(stops) = self.stops() else { return work.await };
-            let signal = match select(Box::pin(work), pin!(stops.next())).await {
-                Either::Left((result, _)) => return result,
-                Either::Right((signal, work)) => {
-                    drop(work);
-                    signal
-                }
-            };
-            crate::resolve::close(providers, End::NotDelivered).await;
-            drop(stops);
-            signals::end_by(signal)
-        })
-    }
-
-    /// Gives back. A request to stop waits until that is done. Where everything is delivered by then, it has come too late;
-    /// where a command was still to be started, nobody has received anything.
-    fn close(&self, providers: &Providers<'_>, end: End, hand: Hand) {
-        self.runtime.block_on(async {
-            let stops = self.stops();
-            crate::resolve::close(providers, end).await;
-            let Some(stops) = stops else { return };
-            match (end, hand) {
-                (End::Delivered, Hand::Over) => stops.keep(),
-                (End::Delivered, Hand::ToCommand) => {
-                    if let Some(signal) = stops.pending() {
-                        crate::resolve::close(providers, End::NotDelivered).await;
-                        drop(stops);
-                        signals::end_by(signal);
-                    }
-                }
-                (End::NotDelivered, _) => {}
+    fn ask<T>(&mut self, work: impl Future<Output = T>, providers: &Providers<'_>) -> T {
+        self.hold();
+        let stopped = self.runtime.block_on(async {
+            let Some(stops) = &self.stops else { return Ok(work.await) };
+            match select(Box::pin(work), pin!(stops.next())).await {
+                Either::Left((result, _)) => Ok(result),
+                Either::Right((signal, _)) => Err(signal),
             }
         });
+        stopped.unwrap_or_else(|signal| self.end(signal, providers))
+    }
+
+    /// Everything is read, and is going to be prepared. Nothing of it has reached anybody.
+    fn before(&mut self, kind: Hand, providers: &Providers<'_>) {
+        self.end_if_asked(providers);
+        if kind == Hand::Reader {
+            self.stops = None;
+        }
+    }
+
+    /// Everything is prepared: gives back what is of no use any more. A request to stop waits until that is done, and comes too
+    /// late where everything has been received.
+    fn delivered(&mut self, kind: Hand, providers: &Providers<'_>) {
+        if kind == Hand::Command {
+            self.end_if_asked(providers);
+        }
+        self.hold();
+        self.runtime.block_on(crate::resolve::close(providers, End::Delivered));
+        if kind == Hand::Command {
+            self.end_if_asked(providers);
+            self.stops = None;
+        } else if let Some(stops) = self.stops.take() {
+            stops.keep();
+        }
+    }
+
+    /// Gives back, since nobody has received anything; and ends kz where it was asked to.
+    fn close(&mut self, providers: &Providers<'_>) {
+        self.hold();
+        self.runtime.block_on(crate::resolve::close(providers, End::NotDelivered));
+        self.end_if_asked(providers);
+        self.stops = None;
+    }
+
+    /// Ends kz where it was asked to.
+    fn end_if_asked(&mut self, providers: &Providers<'_>) {
+        if let Some(signal) = self.stops.as_ref().and_then(Stops::pending) {
+            self.end(signal, providers);
+        }
+    }
+
+    /// Gives everything back, and ends as this signal does it.
+    fn end(&mut self, signal: Signal, providers: &Providers<'_>) -> ! {
+        self.runtime.block_on(crate::resolve::close(providers, End::NotDelivered));
+        self.stops = None;
+        signals::end_by(signal)
     }
 }
 

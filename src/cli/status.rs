@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::json::quoted;
-use crate::literal::{redacted, reference as shown};
+use crate::literal::{redacted, reference as shown, said_of};
 use crate::log::escape;
 use crate::plan::{Declaration, Plan, Source};
 use crate::resolve::{Failed, Verdict, Verdicts};
@@ -67,11 +67,21 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
             Source::Template { .. } => ("template", "-"),
         };
         let verdict = verdicts.get(declaration.name.as_str());
+        let said = |text: String| match &declaration.source {
+            Source::Reference(reference) => said_of(&reference.written, &text),
+            Source::Template { .. } => text,
+        };
         let (state, cause) = state(verdict);
         let failed = verdict.and_then(failed);
-        let (code, hint) =
-            (failed.map(|failed| class::code(failed.kind)), failed.and_then(|failed| failed.hint.clone()));
-        Row { name: &declaration.name, provider, reference, state, cause, code, hint }
+        Row {
+            name: &declaration.name,
+            provider,
+            reference,
+            state,
+            cause: cause.map(said),
+            code: failed.map(|failed| class::code(failed.kind)),
+            hint: failed.and_then(|failed| failed.hint.clone()).map(said),
+        }
     };
     plan.steps.iter().map(|step| row(step.declaration)).collect()
 }

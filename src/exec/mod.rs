@@ -7,6 +7,7 @@
 pub mod env_file;
 pub mod environment;
 pub mod inherited;
+mod look;
 pub mod memory;
 pub mod memory_file;
 pub mod program;
@@ -18,7 +19,6 @@ use std::os::unix::ffi::OsStrExt;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, Signal};
-use nix::unistd::AccessFlags;
 
 /// Why CMD did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn look_for(arguments: &[CString], path: Option<&OsStr>) -> Result<(), Refus
     let Some(program) = arguments.first() else { return Err(Refused::NotFound) };
     let mut refused = Refused::NotFound;
     for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
-        match nix::unistd::access(candidate.as_c_str(), AccessFlags::X_OK) {
+        match look::executable(&candidate) {
             Ok(()) => return Ok(()),
             Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
             Err(_) => {}

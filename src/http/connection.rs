@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::bodies::{ALL_STREAMS, Bodies, Bounds, Content, ORDINARY, STREAM};
 use super::dial::Stream;
 use super::error::{Begun, Error, begun, translate};
 use super::heard::Heard;
@@ -78,7 +79,9 @@ impl Connection {
             }
             Protocol::Http2 => {
                 let stream = TokioIo::new(heard.listen(stream));
-                let handshake = http2::handshake(TokioExecutor::new(), stream);
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                builder.initial_stream_window_size(STREAM).initial_connection_window_size(ALL_STREAMS);
+                let handshake = builder.handshake(stream);
                 let (sender, connection) = handshake.await.map_err(failed)?;
                 (Sender::Http2(sender), Box::pin(async { drop(connection.await) }))
             }
@@ -112,10 +115,11 @@ impl Connection {
         timeout(SETTLING, ready).await.unwrap_or(false)
     }
 
-    /// Sends a request and reads all of the reply, of at most `largest`.
-    pub(super) async fn exchange(&mut self, request: Request<Body>, largest: Size) -> Result<Reply, Lost> {
+    /// Sends a request and reads all of the reply, within these bounds.
+    pub(super) async fn exchange(&mut self, request: Request<Body>, bounds: &Bounds) -> Result<Reply, Lost> {
         let (protocol, asked) = (self.protocol(), Instant::now());
         let ears = self.heard.clone();
+        let content: Content = request.extensions().get().copied().unwrap_or_default();
         let response = match Sending::of(&request).silence() {
             Some(silence) => {
                 let sent = ears.unless_silent(silence, self.send(request)).await;
@@ -124,7 +128,8 @@ impl Connection {
             None => self.send(request).await?,
         };
         let (head, body) = response.into_parts();
-        let body = read(&head.headers, body, largest, &ears).await?;
+        let largest = content.limit(head.status.is_success(), bounds.document);
+        let body = read(&head.headers, body, largest, (&bounds.bodies, &ears)).await?;
         Ok(Reply { status: head.status, protocol, asked, headers: head.headers, body })
     }
 
@@ -182,7 +187,7 @@ async fn read(
     headers: &HeaderMap,
     mut body: Incoming,
     largest: Size,
-    heard: &Heard,
+    (bodies, heard): (&Bodies, &Heard),
 ) -> Result<Secret, Error> {
     let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| !is_plain(value)) {
@@ -192,6 +197,7 @@ async fn read(
     if announced > largest {
         return Err(Error::TooLarge(largest));
     }
+    let mut turn = if announced.bytes() > ORDINARY { bodies.turn().await } else { None };
     let mut content = Zeroizing::new(Vec::with_capacity(announced.bytes().min(ROOM)));
     loop {
         let frame = heard.unless_silent(SILENCE, body.frame()).await;
@@ -204,6 +210,9 @@ async fn read(
         let Ok(chunk) = frame.into_data() else { continue };
         if content.len() + chunk.len() > largest.bytes() {
             return Err(Error::TooLarge(largest));
+        }
+        if turn.is_none() && content.len() + chunk.len() > ORDINARY {
+            turn = bodies.turn().await;
         }
         content.extend_from_slice(&chunk);
     }

@@ -5,6 +5,7 @@
 //! server has certainly not begun with; the environment is not read; a body is a [`Secret`] from the first chunk on. Errors are kz's own words.
 
 mod address;
+mod bodies;
 mod connection;
 mod dial;
 mod distance;
@@ -26,7 +27,7 @@ mod witness;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
@@ -39,6 +40,8 @@ use crate::patience::{Clock, Real};
 use crate::secret::Secret;
 use crate::size::Size;
 pub use address::{Address, Invalid};
+use bodies::Bounds;
+pub use bodies::{Bodies, Content};
 use connection::{Body, Connection};
 use distance::Distance;
 use error::Begun;
@@ -78,8 +81,10 @@ pub struct Settings {
     pub server_name: Option<String>,
     /// What stands between.
     pub proxies: Proxies,
-    /// How large a reply may be.
+    /// How large a reply may be that holds a document.
     pub largest_reply: Size,
+    /// Which other clients it reads large replies in turn with.
+    pub bodies: Bodies,
 }
 
 /// Why there is no client.
@@ -119,6 +124,28 @@ impl Sending {
     }
 }
 
+/// Whether a request has left, as an extension of it that clones share: from then on a server may have it.
+#[derive(Clone, Debug, Default)]
+pub struct Departure(Arc<AtomicBool>);
+
+impl Departure {
+    /// Whether a server may have the request.
+    pub fn has_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[cfg(all(test, feature = "provider-vault"))]
+    pub(crate) fn leave(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn note<B>(request: &Request<B>, has_left: bool) {
+        if let Some(Self(left)) = request.extensions().get() {
+            left.store(has_left, Ordering::Relaxed);
+        }
+    }
+}
+
 /// A reply. Its body is not looked at here.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -147,7 +174,7 @@ pub enum Protocol {
 pub struct Client {
     route: Arc<Route>,
     origin: String,
-    largest_reply: Size,
+    bounds: Bounds,
     pool: Pool<Connection>,
     /// How many replies there have been.
     replies: AtomicU64,
@@ -167,7 +194,7 @@ impl Client {
 
     /// The same, by this clock: it tells how long a server is silent.
     fn by(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, Unbuilt> {
-        let Settings { address, roots, identity, server_name, proxies, largest_reply } = settings;
+        let Settings { address, roots, identity, server_name, proxies, largest_reply, bodies } = settings;
         let proxy = proxies.on_the_way_to(address);
         let proxy = proxy.map(|proxy| Proxy::parse(proxy).ok_or(Unbuilt::Proxy(proxy.1)));
         let proxy = proxy.transpose()?;
@@ -188,7 +215,8 @@ impl Client {
         let pool = Pool::new(most, move |opening| {
             tokio::spawn(open(Arc::clone(&opened), opening));
         });
-        Ok(Self { route, origin, largest_reply: *largest_reply, pool, replies: AtomicU64::new(0) })
+        let bounds = Bounds { document: *largest_reply, bodies: bodies.clone() };
+        Ok(Self { route, origin, bounds, pool, replies: AtomicU64::new(0) })
     }
 
     /// The server's address, as it was given.
@@ -242,7 +270,8 @@ impl Client {
             let line = taken.line().ok_or(Error::Other)?;
             let ready = self.prepared(&request, line.protocol())?;
             let sent = Instant::now();
-            let lost = match line.exchange(ready, self.largest_reply).await {
+            Departure::note(&request, true);
+            let lost = match line.exchange(ready, &self.bounds).await {
                 Ok(reply) => {
                     self.route.answered_after(sent.elapsed());
                     self.replies.fetch_add(1, Ordering::Relaxed);
@@ -256,6 +285,9 @@ impl Client {
                 Err(lost) => lost,
             };
             let (has_carried, begun) = (taken.has_carried(), lost.begun);
+            if begun != Begun::Perhaps {
+                Departure::note(&request, false);
+            }
             let is_once = Sending::of(&request) == Sending::Once;
             // A connection that was idle: the server ended it when the request was on its way (RFC 9110, 9.2.2).
             let may_be_repeated = request.method().is_safe() && lost.error == Error::Closed && has_carried;

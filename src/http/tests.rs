@@ -21,6 +21,7 @@ fn settings(address: &str, authority: Option<&Authority>) -> Settings {
         server_name: None,
         proxies: Proxies::default(),
         largest_reply: LARGEST_REPLY,
+        bodies: Bodies::default(),
     }
 }
 
@@ -338,4 +339,57 @@ fn addresses_are_checked_and_shown_without_what_could_be_secret() {
     ] {
         assert_eq!(Address::parse(text).unwrap_err(), invalid, "{text}");
     }
+}
+
+#[test]
+fn a_login_and_an_error_may_be_longer_than_documents_may_be() {
+    for (status, content, is_taken) in [
+        (200, Content::Document, false),
+        (403, Content::Document, true),
+        (503, Content::Document, true),
+        (200, Content::Protocol, true),
+    ] {
+        let server = Server::plain(move |_| Answer::json(status, "x".repeat(3000)));
+        let client =
+            Client::new(&Settings { largest_reply: Size(10), ..settings(&server.address(), None) }).unwrap();
+        let request = Request::get(format!("{}/v1/x", client.origin())).extension(content);
+        let result = run(client.send(request.body(Vec::new()).unwrap()));
+        assert_eq!(result.is_ok(), is_taken, "{status} {content:?}");
+    }
+    let endless = Server::plain(|_| Answer::Endless("HTTP/1.1 500 X\r\n\r\n"));
+    let client = Client::new(&Settings { largest_reply: Size(10), ..settings(&endless.address(), None) });
+    let client = client.unwrap();
+    let request = Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap();
+    assert_eq!(run(client.send(request)).unwrap_err(), Error::TooLarge(Size::mebibytes(1)));
+}
+
+/// Two that never end their large replies have both turns: small ones are read beside them, and whoever waits for a turn has
+/// it when one of them is given up.
+#[test]
+fn a_large_reply_waits_for_its_turn_and_a_small_one_does_not() {
+    let large = || format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(2 << 20));
+    let stalled =
+        Server::plain(|_| Answer::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\nx".to_vec()));
+    let held = Server::plain(|_| Answer::Endless("HTTP/1.1 200 OK\r\n\r\n"));
+    let (small, whole) = (Server::plain(ok()), Server::plain(move |_| Answer::Bytes(large().into_bytes())));
+    let bodies = Bodies::default();
+    let client = |server: &Server| {
+        let shared = Settings { bodies: bodies.clone(), ..settings(&server.address(), None) };
+        Client::new(&shared).unwrap()
+    };
+    let get = |client: &Client| Request::get(format!("{}/v1/x", client.origin())).body(Vec::new()).unwrap();
+    run(async {
+        // They end with errors, and give their turns back.
+        for server in [&stalled, &held] {
+            let client = client(server);
+            assert!(client.send(get(&client)).await.is_err());
+        }
+        let turns = (bodies.turn().await, bodies.turn().await);
+        let (little, big) = (client(&small), client(&whole));
+        let mut waiting = Box::pin(big.send(get(&big)));
+        let beside = futures_util::future::select(&mut waiting, Box::pin(little.send(get(&little)))).await;
+        assert!(matches!(beside, futures_util::future::Either::Right((Ok(_), _))));
+        drop(turns);
+        assert_eq!(waiting.await.unwrap().body.expose().len(), 2 << 20);
+    });
 }

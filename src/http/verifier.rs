@@ -160,6 +160,7 @@ mod tests {
             server_name: None,
             proxies: Proxies::default(),
             largest_reply: crate::http::testing::LARGEST_REPLY,
+            bodies: crate::http::Bodies::default(),
         };
         let client = Client::new(&settings).unwrap();
         let request = ::http::Request::get(format!("{}/", client.origin())).body(Vec::new()).unwrap();

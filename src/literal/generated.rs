@@ -14,7 +14,25 @@ const ENDS: &str = "\"'`,;()[]{}<>=|";
 
 /// Whether a text, all of it, is what a generator made: a UUID, hex digits as keys have them, or mixed.
 pub(super) fn is_generated(text: &str) -> bool {
-    is_drawn_id(text) || is_mixed(text)
+    is_drawn_id(text) || has_known_form(text) || is_mixed(text)
+}
+
+/// What a service draws in a form of its own that begins with too little for a prefix: tokens of Vault's before 1.10 and of
+/// `OpenBao`'s (`s.`, batch tokens `b.`, recovery tokens `r.`), passwords that Vault made for databases before policies, and the
+/// ids of AWS's keys.
+pub(super) fn has_known_form(text: &str) -> bool {
+    let token = ["s.", "b.", "r."].iter().find_map(|start| text.strip_prefix(start));
+    // One of a namespace names it behind a dot.
+    let token = token.map(|token| token.split('.').next().unwrap_or_default());
+    let is_inside =
+        |drawn: &str, more: &[char]| drawn.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(&c));
+    let is_token =
+        token.is_some_and(|token| token.len() >= 24 && is_inside(token, &['-', '_']) && changes(token) >= 2);
+    let password = text.strip_prefix("A1a-").filter(|password| password.len() >= 16);
+    let id = ["AKIA", "ASIA"].iter().find_map(|start| text.strip_prefix(start)).filter(|id| id.len() == 16);
+    is_token
+        || password.is_some_and(|password| is_inside(password, &[]))
+        || id.is_some_and(|id| id.bytes().all(|c| matches!(c, b'A'..=b'Z' | b'2'..=b'7')))
 }
 
 /// How much of a line was given by somebody, so that a UUID in it need not be what a request, or hex digits what a digest
@@ -38,7 +56,10 @@ pub(super) fn find(line: &str, given: Given) -> Option<Range<usize>> {
         let at = start + rest.find(word).unwrap_or_default();
         let end = at + word.len();
         let is_given = given == Given::All || is_literal || is_between_quotes(line, at, end);
-        if is_mixed(word) || (is_given && (is_generated(word) || word.split(['.', ':']).any(is_uuid))) {
+        if is_mixed(word)
+            || has_known_form(word)
+            || (is_given && (is_generated(word) || word.split(['.', ':']).any(is_uuid)))
+        {
             return Some(at..end);
         }
         // What a relative path was, behind the directory that it starts from.
@@ -48,9 +69,24 @@ pub(super) fn find(line: &str, given: Given) -> Option<Range<usize>> {
         }
         let edge = rest[length..].chars().next();
         is_literal ^= edge == Some('`');
+        if is_literal && edge == Some('`') {
+            // What ends words elsewhere may be a part of a password.
+            let inside = rest[length + 1..].split('`').next().unwrap_or_default();
+            if inside.contains('=') && !inside.contains(char::is_whitespace) && is_drawn_with_signs(inside) {
+                let at = start + length + 1;
+                return Some(at..at + inside.len());
+            }
+        }
         start += length + edge.map_or(1, char::len_utf8);
     }
     None
+}
+
+/// Whether a literal is drawn as a whole, though no word of it is: of a setting and its value it is the value that counts.
+fn is_drawn_with_signs(literal: &str) -> bool {
+    is_mixed(literal)
+        && find(literal, Given::All).is_none()
+        && !is_chosen(literal.split('=').next().unwrap_or_default())
 }
 
 fn is_between_quotes(line: &str, start: usize, end: usize) -> bool {
@@ -67,9 +103,14 @@ pub(super) fn is_uuid(text: &str) -> bool {
     }) && parts.next().is_none()
 }
 
-/// A UUID, or hex digits as many as a key has.
+/// A UUID, or hex digits as many as a key has; fewer, down to half of that, where they look drawn.
 fn is_drawn_id(text: &str) -> bool {
-    is_uuid(text) || (text.len() >= 32 && text.bytes().all(|c| c.is_ascii_hexdigit()))
+    let is_hex = text.len() >= SHORTEST && text.bytes().all(|c| c.is_ascii_hexdigit());
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_one_case =
+        !text.bytes().any(|c| c.is_ascii_lowercase()) || !text.bytes().any(|c| c.is_ascii_uppercase());
+    let looks_drawn = || is_one_case && (2..=text.len() - 2).contains(&digits) && changes(text) >= 3;
+    is_uuid(text) || (is_hex && (text.len() >= 32 || looks_drawn()))
 }
 
 /// Whether a word is as mixed as only drawn ones are. Of a path each part is looked at by itself, but of one that
@@ -82,7 +123,47 @@ fn is_mixed(word: &str) -> bool {
     if word.starts_with(['/', '.', '~']) {
         return word.split('/').any(is_mixed_part) || is_base64_with_a_slash_in_front(word);
     }
-    is_mixed_part(&without_uuids(word))
+    let name = without_digests(&without_uuids(word));
+    let (path, field) = name.split_once('#').unwrap_or((&name, ""));
+    let named = without_drawn_end(path);
+    is_mixed_part(if named.len() < path.len() && is_chosen(field) { named } else { &name })
+}
+
+/// The ends that AWS draws for names: `-` and six characters of Secrets Manager's, `-` and twelve of `CloudFormation`'s, before
+/// which stands the logical id, perhaps with eight to twelve characters of its own.
+fn without_drawn_end(word: &str) -> &str {
+    let drawn =
+        |text: &str, length: usize| text.len() == length && text.chars().all(|c| c.is_ascii_alphanumeric());
+    let ended = |word| -> Option<&str> {
+        let (name, end) = str::rsplit_once(word, '-')?;
+        [6, 12].iter().any(|length| drawn(end, *length)).then_some(name)
+    };
+    let Some(name) = ended(word) else { return word };
+    // Secrets Manager's end may stand behind CloudFormation's.
+    let name = ended(name).filter(|name| is_chosen(without_hash(name))).unwrap_or(name);
+    let id = without_hash(name);
+    if is_chosen(id) { id } else { word }
+}
+
+/// A logical id without what the CDK puts behind it.
+fn without_hash(name: &str) -> &str {
+    let id = name.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase());
+    if !id.is_empty() && (8..=13).contains(&(name.len() - id.len())) { id } else { name }
+}
+
+/// Whether somebody chose a name: all its parts are letters, perhaps with a number.
+fn is_chosen(name: &str) -> bool {
+    name.split(['/', '-', '_', '.', ':']).all(|part| {
+        let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        letters.chars().all(|c| c.is_ascii_alphabetic()) && part.len() - letters.len() <= 4
+    })
+}
+
+/// A path without the commits and containers in it.
+fn without_digests(word: &str) -> String {
+    let is_digest =
+        |part: &&str| part.len() >= 12 && part.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    word.split('/').filter(|part| !is_digest(part)).collect::<Vec<_>>().join("/")
 }
 
 fn is_mixed_part(part: &str) -> bool {
@@ -100,6 +181,13 @@ fn is_mixed_part(part: &str) -> bool {
     let changes = changes(part);
     let has = |separators: &[char]| part.contains(separators);
     match () {
+        // As Vault's default policy makes passwords.
+        () if part.len() == 20
+            && part.contains('-')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') =>
+        {
+            kinds >= 3 && changes >= 5
+        }
         // Names are put together so, each part of them with a number: of two kinds only that is nothing.
         () if has(&['-', '_', '.', ':', '@', '#', ',']) => kinds >= 3 && changes * 3 > part.len(),
         () if kinds >= 3 && part.len() >= 32 => changes * 5 > part.len(),

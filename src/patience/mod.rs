@@ -218,6 +218,11 @@ impl Patience {
         self.0.deadline
     }
 
+    /// Whether the deadline has come.
+    pub fn is_over(&self) -> bool {
+        self.0.clock.now() >= self.0.deadline
+    }
+
     /// Where to say what happens meanwhile.
     pub fn log(&self) -> Log {
         self.0.log

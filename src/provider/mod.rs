@@ -255,6 +255,9 @@ pub struct Terms {
     pub purpose: Purpose,
     /// How large a file, a server's reply or a program's output may be that holds documents.
     pub max_document_size: Size,
+    /// In turn with which other replies large ones are read: with all of one run.
+    #[cfg(feature = "https")]
+    pub bodies: crate::http::Bodies,
 }
 
 /// What [`Terms::max_document_size`] is without any setting: twice what Vault takes in one request, since JSON escapes.
@@ -280,6 +283,8 @@ impl Default for Terms {
             tokens: Tokens::default(),
             purpose: Purpose::default(),
             max_document_size: MAX_DOCUMENT_SIZE,
+            #[cfg(feature = "https")]
+            bodies: crate::http::Bodies::default(),
         }
     }
 }

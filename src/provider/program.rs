@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures_util::future::{Either, join3, select};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
+use nix::errno::Errno;
+
 use crate::secret::Secret;
 use crate::signals::{Group, guarded};
 
@@ -47,11 +49,40 @@ pub(super) struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unended {
     /// It did not start.
-    NotStarted(std::io::ErrorKind),
+    NotStarted(Errno),
     /// It prints more than it may.
     TooMuch,
     /// It does not end in its time.
     Hangs,
+}
+
+/// Why a program that is there did not start, in words, and what to do about it.
+pub(super) fn not_started(errno: Errno) -> (String, Option<&'static str>) {
+    let (cause, hint) = match errno {
+        Errno::EAGAIN => (
+            "the limit of processes is reached",
+            "raise it: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose",
+        ),
+        Errno::ENOMEM => (
+            "there is no memory for another process",
+            "raise the container's limit of memory, or what the system may promise (`vm.overcommit_memory`)",
+        ),
+        Errno::ENOENT => (
+            "what is to run it is not there: the interpreter that its first line names, or its loader",
+            "a carriage return at the end of a `#!` line is taken for a part of the name; a program that was linked for another C \
+             library needs that one's loader",
+        ),
+        Errno::ENOEXEC => (
+            "the system does not know its format: it is made for another architecture, or is a script without a `#!` line",
+            "`file` and `uname -m` tell which",
+        ),
+        Errno::EACCES => (
+            "it may not be executed",
+            "look at its mode, at its interpreter's, and whether its file system is mounted with `noexec`",
+        ),
+        other => return (other.desc().to_lowercase(), None),
+    };
+    (cause.to_owned(), Some(hint))
 }
 
 /// Runs a program with `input` on its stdin.
@@ -67,7 +98,9 @@ async fn ended(mut command: Command, input: &[u8], most: u64) -> Result<Ended, U
     let mut command = tokio::process::Command::from(command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true);
-    let not_started = |error: std::io::Error| Unended::NotStarted(error.kind());
+    let not_started = |error: std::io::Error| {
+        Unended::NotStarted(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
+    };
     let mut child = command.spawn().map_err(not_started)?;
     let group = child.id().map(Group::of);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -170,7 +203,7 @@ mod tests {
         let missing = Command::new("/nonexistent/program");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let refused = runtime.block_on(run(missing, b"", AMPLE));
-        assert_eq!(refused.unwrap_err(), Unended::NotStarted(std::io::ErrorKind::NotFound));
+        assert_eq!(refused.unwrap_err(), Unended::NotStarted(Errno::ENOENT));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::http::{Proxies, Roots};
+use crate::http::{Bodies, Proxies, Roots};
 use crate::size::Size;
 
 use super::local_file::{Places, path_of};
@@ -22,6 +22,12 @@ pub(super) struct Way {
         expect(dead_code, reason = "AWS's wire has it from the terms")
     )]
     pub(super) largest_reply: Size,
+    /// In turn with which other replies large ones are read.
+    #[cfg_attr(
+        not(any(feature = "provider-vault", feature = "provider-1password", feature = "provider-gcp")),
+        expect(dead_code, reason = "AWS's wire has it from the terms")
+    )]
+    pub(super) bodies: Bodies,
 }
 
 impl Way {
@@ -30,6 +36,7 @@ impl Way {
             system_roots: surroundings.given("SSL_CERT_FILE").map(|value| path_of(&value)),
             proxies: Proxies::of(|name| surroundings.given_text(name)),
             largest_reply: surroundings.terms().max_document_size,
+            bodies: surroundings.terms().bodies,
         }
     }
 

@@ -22,6 +22,7 @@ use super::error::{Error, process};
 use super::signals::Deferred;
 use super::{STATE_DIRECTORY, Turn};
 use crate::log::Wait;
+use crate::signals::is_asked_to_stop;
 use crate::waiting::pause;
 
 const LOCK: &str = "lock";
@@ -63,7 +64,7 @@ pub(super) fn lock_state(directory: &Directory, turn: Turn, deferred: &Deferred)
         match attempt(directory, turn, deferred) {
             Ok(Some(state)) => return Ok(state),
             // Somebody took it away between two of our steps, as `State::undo` does.
-            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if Instant::now() < turn.deadline => {
+            Ok(None) | Err(Error::System { errno: Errno::ENOENT, .. }) if !is_over(turn) => {
                 wait.tick(|| format!("`{}`, which others make and remove", path.display()));
                 deferred.suspended(|| pause(PAUSE));
             }
@@ -195,13 +196,18 @@ fn wait(file: &File, path: &Path, turn: Turn, deferred: &Deferred) -> Result<(),
                 return Err(Error::System { step: "lock", path: path.to_owned(), errno });
             }
         }
-        let left = turn.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if is_over(turn) {
             return Err(Error::Locked { path: path.to_owned(), holder: holder(file) });
         }
         wait.tick(|| format!("the lock of `{}`, which {} holds", path.display(), process(holder(file))));
+        let left = turn.deadline.saturating_duration_since(Instant::now());
         deferred.suspended(|| pause(PAUSE.min(left)));
     }
+}
+
+/// Whether it is waited no longer: the time is over, or kz is to end, and has to give back what it was lent before that.
+fn is_over(turn: Turn) -> bool {
+    Instant::now() >= turn.deadline || is_asked_to_stop()
 }
 
 fn identity(stat: &FileStat) -> (u64, u64) {

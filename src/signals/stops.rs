@@ -4,9 +4,11 @@
 //! do; SIGQUIT and SIGKILL end it at once.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tokio::io::unix::AsyncFd;
@@ -14,12 +16,36 @@ use tokio::io::unix::AsyncFd;
 /// What asks a process to end and can wait for it.
 pub const STOPS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
-/// What was blocked before requests to stop were held back: what kz starts is not to hold them back too.
-static BEFORE: Mutex<Option<SigSet>> = Mutex::new(None);
+/// What is held back, while it is.
+static HELD: Mutex<Option<Held>> = Mutex::new(None);
+
+#[derive(Clone, Copy)]
+struct Held {
+    /// What was blocked before: what kz starts is not to hold requests to stop back too.
+    before: SigSet,
+    stops: SigSet,
+}
+
+fn held() -> MutexGuard<'static, Option<Held>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What the mask would be if no request to stop were held back; nothing where none is.
 pub(super) fn mask_before() -> Option<SigSet> {
-    *BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+    held().map(|held| held.before)
+}
+
+/// Whether one has come that is held back: who waits is not to wait any longer, so that what was lent can be given back.
+/// What is not held back has its effect by itself.
+#[expect(unsafe_code, reason = "nix has no sigpending")]
+pub fn is_asked_to_stop() -> bool {
+    let Some(Held { stops, .. }) = *held() else { return false };
+    let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigpending fills the set when it returns 0, and sigismember takes any such set.
+    unsafe {
+        libc::sigpending(pending.as_mut_ptr()) == 0
+            && stops.iter().any(|stop| libc::sigismember(pending.as_ptr(), stop as libc::c_int) == 1)
+    }
 }
 
 /// Holds requests to stop back until it is dropped, and tells of them.
@@ -48,7 +74,7 @@ impl Stops {
         let descriptor =
             unsafe { AsyncFd::register(Descriptor(descriptor)) }.map_err(|error| error.into_parts().1)?;
         let before = stops.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        *held() = Some(Held { before, stops });
         Ok(Self { descriptor, before })
     }
 
@@ -77,7 +103,7 @@ impl Stops {
 
 impl Drop for Stops {
     fn drop(&mut self) {
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *held() = None;
         let _ = self.before.thread_set_mask();
     }
 }

@@ -81,6 +81,10 @@ fn a_profile_assumes_a_role() {
     );
     expect(&stage, &["the profile `default`"]);
     assert_eq!(stage.fake.requests("sts.AssumeRole"), 1);
+    // The limit of documents is none of identities.
+    stage.config(&format!("{LINE}[resolve]\nmax_document_size = \"1B\"\n"));
+    stage.kz(EXPORT).expect_code(1).expect_stderr(&["more than 1 B", "KZ119"]);
+    assert_eq!(stage.fake.requests("sts.AssumeRole"), 2);
 }
 
 #[test]

@@ -19,6 +19,9 @@ fn a_service_account_s_key_signs_for_a_token() {
     let settings = format!("endpoint = \"{}\"\ncredentials_file = \"credentials.json\"\n", stage.fake.url());
     stage.section(LINE, &settings);
     stage.expect(&["credentials.json`"]);
+    // The limit of documents is none of tokens.
+    stage.section(LINE, &format!("{settings}[resolve]\nmax_document_size = \"1B\"\n"));
+    stage.fails(&["more than 1 B", "KZ119"]);
 }
 
 /// The key's own project is that of short names, where nothing else says.

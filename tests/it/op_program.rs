@@ -131,6 +131,32 @@ fn a_program_that_does_not_end_is_ended_at_the_deadline() {
 
 /// One call prints many values: the few that are too large together are not too large alone.
 #[test]
+fn why_it_did_not_start_is_told_with_what_to_do() {
+    for (op, mode, error, words) in [
+        (STAND_IN, 0o755, "EAGAIN", ["the limit of processes is reached", "`ulimit -u`"]),
+        (STAND_IN, 0o755, "ENOMEM", ["there is no memory for another process", "limit of memory"]),
+        ("#!/bin/sh\r\n", 0o755, "", ["the interpreter that its first line names", "a carriage return"]),
+        ("\x7fELF\x01\x01\x01", 0o755, "", ["another architecture", "`uname -m`"]),
+        ("#!/etc/passwd\n", 0o755, "", ["it may not be executed", "`noexec`"]),
+    ] {
+        let stage = Stage::new(&[("prod/db/password", "v")]);
+        stage.0.file("bin/op", op);
+        stage.0.mode("bin/op", mode);
+        let run = if error.is_empty() {
+            stage.kz(JSON)
+        } else {
+            let path = format!("{}:/usr/bin:/bin", stage.0.path("bin").display());
+            let mut command = Command::new("strace");
+            let rule = format!("inject=fork,vfork,clone,clone3:error={error}");
+            command.args(["-f", "-o", "/dev/null", "-e", &rule]).arg(kz_binary()).args(JSON);
+            command.env("PATH", path).env("HOME", stage.0.path(""));
+            stage.0.run(command.env("OP_SERVICE_ACCOUNT_TOKEN", "example-service-token"))
+        };
+        run.expect_code(1).expect_stderr(&["`op` could not be run", words[0], words[1]]);
+    }
+}
+
+#[test]
 fn what_it_prints_is_read_to_the_limit_and_what_is_too_large_is_told() {
     let (large, larger) = ("x".repeat(700), "y".repeat(1_500));
     let stage = Stage::new(&[("v/i/a", &large), ("v/i/b", &large), ("v/i/c", &larger)]);

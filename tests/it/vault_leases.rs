@@ -61,6 +61,44 @@ fn of_a_credential_that_is_not_delivered_nothing_is_left() {
     }
 }
 
+#[test]
+fn for_a_command_that_cannot_start_nobody_is_asked() {
+    let stage = stage(&[USER]);
+    for (name, content, mode) in [
+        ("carriage-return", "#!/bin/sh\r\necho\n", 0o755),
+        ("interpreter", "#!/no/such/interpreter\n", 0o755),
+        ("directory", "#!/tmp\n", 0o755),
+        ("mode", "#!/bin/sh\n", 0o644),
+    ] {
+        stage.sandbox.file(name, content);
+        stage.sandbox.mode(name, mode);
+    }
+    for (command, code) in [
+        ("/tmp", 126),
+        ("/no/such/command", 127),
+        ("/etc/passwd", 126),
+        ("/etc/passwd/x", 127),
+        ("no-such-command", 127),
+        ("./carriage-return", 127),
+        ("./interpreter", 127),
+        ("./directory", 126),
+        ("./mode", 126),
+    ] {
+        stage.kz(&["run", "--", command]).expect_code(code);
+        assert_eq!(stage.fake.seen().len(), 0, "{command}");
+    }
+}
+
+#[test]
+fn a_limit_of_documents_that_no_login_fits_leaves_no_token() {
+    let stage = stage(&[PLAIN]);
+    let config = std::fs::read_to_string(stage.sandbox.path(".keyzero.toml")).unwrap();
+    stage.sandbox.file(".keyzero.toml", format!("{config}[resolve]\nmax_document_size = \"1B\"\n"));
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+    run.expect_stderr(&["more than 1 B", "KZ119"]);
+    assert_eq!((left(&stage), stage.fake.requests("secret/data/app")), ((0, 0), 1));
+}
+
 /// A crash loop, as Kubernetes and Compose make of a pod whose configuration is wrong.
 #[test]
 fn fifty_restarts_with_one_secret_absent_leave_nothing() {
@@ -97,6 +135,136 @@ fn a_request_to_stop_gives_back_first() {
         let ended_by = std::os::unix::process::ExitStatusExt::signal(&status);
         assert_eq!((ended_by, left(&stage)), (Some(signal as i32), (0, 0)), "{signal}");
     }
+}
+
+/// Waits until it is so, as it will be soon.
+#[track_caller]
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Asks kz to stop, and waits until it has taken note.
+fn ask_to_stop(kz: &std::process::Child, signal: Signal) {
+    kill(Pid::from_raw(kz.id().cast_signed()), signal).unwrap();
+    let waits = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", kz.id())).unwrap_or_default();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:\t"));
+        let pending = pending.and_then(|pending| u64::from_str_radix(pending, 16).ok()).unwrap_or(0);
+        pending & 1 << (signal as u32 - 1) != 0
+    };
+    until("it takes no note of the signal", || !waits());
+}
+
+/// The signal that it ended by. Every request that is held is answered meanwhile.
+fn ended_by(stage: &Stage, kz: &mut std::process::Child) -> Option<i32> {
+    let status = loop {
+        stage.fake.release();
+        match kz.try_wait().unwrap() {
+            Some(status) => break status,
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[test]
+fn a_request_to_stop_waits_for_what_is_on_its_way_and_gives_it_back() {
+    for (signal, held, answered) in [
+        (Signal::SIGTERM, "auth/userpass/login/ada", 0),
+        (Signal::SIGINT, "auth/userpass/login/ada", 0),
+        (Signal::SIGHUP, "database/creds/app", 1),
+        (Signal::SIGTERM, "database/creds/app", 1),
+    ] {
+        for words in [&["export", "--format", "json"][..], &["run", "--", "/bin/true"]] {
+            let stage = stage(&[USER]);
+            stage.fake.hold();
+            let mut kz = stage.spawn(&[&["--quiet"], words].concat());
+            for _ in 0..answered {
+                until("no login came", || stage.fake.held() == 1);
+                stage.fake.release();
+            }
+            until("no request came", || stage.fake.requests(held) == 1 && stage.fake.held() == 1);
+            ask_to_stop(&kz, signal);
+            assert_eq!(ended_by(&stage, &mut kz), Some(signal as i32), "{held}");
+            assert_eq!(left(&stage), (0, 0), "{signal} {held} {words:?}");
+            assert_eq!(stage.fake.requests("auth/token/revoke-self"), 1, "{signal} {held} {words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_to_stop_ends_kz_also_where_an_answer_never_comes() {
+    for (hangs, words) in [
+        ("auth/userpass/login", "the answer to kz's login did not come"),
+        ("database/creds", "the answer to a read did not come"),
+    ] {
+        let stage = stage(&[USER]);
+        stage.fake.script(Rule::new(hangs, Act::Hang));
+        let mut command = stage.command(&["--timeout", "86400s", "export", "--format", "json"]);
+        command.current_dir(stage.sandbox.path("")).stdout(std::process::Stdio::null());
+        let kz = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        until("no request came", || stage.fake.requests(hangs) == 1);
+        ask_to_stop(&kz, Signal::SIGTERM);
+        let output = kz.wait_with_output().unwrap();
+        let ended_by = std::os::unix::process::ExitStatusExt::signal(&output.status);
+        assert_eq!(ended_by, Some(Signal::SIGTERM as i32));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(words), "{said}");
+        assert_eq!((left(&stage), stage.fake.requests(hangs)), ((0, 0), 1), "{said}");
+    }
+}
+
+#[test]
+fn a_request_to_stop_that_comes_while_another_exporter_is_waited_for_gives_back() {
+    for (words, lock) in [
+        (&["export", "--format", "json", "--output", "out/secrets.json"][..], "out"),
+        (&["export", "--format", "files", "--output", "out"], "out/.kz/lock"),
+        (&["export", "--format", "template", "--template", "t", "--output", "out/t.conf"], "out"),
+    ] {
+        let stage = stage(&[USER]);
+        stage.sandbox.file("t", "{{ U }}");
+        stage.sandbox.file("out/.kz/lock", "");
+        stage.sandbox.mode("out/.kz", 0o700);
+        stage.sandbox.mode("out/.kz/lock", 0o600);
+        let lock = std::fs::File::open(stage.sandbox.path(lock)).unwrap();
+        lock.try_lock().expect("nobody else has it");
+        let mut kz = stage.spawn(&[&["--quiet", "--timeout", "86400s"], words].concat());
+        // clock_nanosleep
+        let sleeps = || {
+            let call = std::fs::read_to_string(format!("/proc/{}/syscall", kz.id())).unwrap_or_default();
+            call.starts_with("230 ")
+        };
+        until("it does not wait for the lock", || left(&stage).0 == 1 && sleeps());
+        ask_to_stop(&kz, Signal::SIGTERM);
+        assert_eq!(ended_by(&stage, &mut kz), Some(Signal::SIGTERM as i32), "{words:?}");
+        assert_eq!(left(&stage), (0, 0), "{words:?}");
+        assert!(
+            !stage.sandbox.path("out/secrets.json").exists() && !stage.sandbox.path("out/..data").exists()
+        );
+    }
+}
+
+/// Whoever reads stdout may take any time, and kz ends like any other program that writes there.
+#[test]
+fn a_request_to_stop_ends_kz_while_nobody_reads_what_it_prints() {
+    let stage = stage(&[PLAIN, ("B", "secret/data/large/value")]);
+    let large = "x".repeat(1 << 20);
+    stage.fake.write("secret/data/large", &serde_json::json!({ "data": { "value": large } }));
+    stage.fake.configure(|vault| vault.policy("", "app", &["secret/data/app", "secret/data/large"]));
+    let mut command = stage.command(&["--quiet", "export", "--format", "json"]);
+    command.current_dir(stage.sandbox.path("")).stdout(std::process::Stdio::piped());
+    let mut kz = command.spawn().unwrap();
+    let writes = || {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", kz.id())).unwrap_or_default();
+        call.starts_with("1 0x1 ")
+    };
+    until("it does not write", writes);
+    kill(Pid::from_raw(kz.id().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(ended_by(&stage, &mut kz), Some(Signal::SIGTERM as i32));
 }
 
 /// Until when the token lives is good to know, and nothing that a delivery waits for, or fails by.

@@ -48,7 +48,7 @@ pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Fa
             let plan = content.plan(session, &arguments.only)?;
             let takes = |name: &str| content.takes_line_break(name);
             let print = |secrets: Vec<Resolved>| stdout::print(content.make(&secrets)?.expose());
-            session.deliver(&plan, takes, || Ok(()), print, Hand::Over, Ok)
+            session.deliver(&plan, takes, || Ok(()), print, Hand::Reader, Ok)
         }
         Target::File(path, kind) => write_file(session, kind, &arguments.only, path, rules),
         Target::Set(path, outputs) => set::write(session, &outputs, path, rules),
@@ -80,7 +80,7 @@ fn write_file(
         done::Done { session, change, path, group }.say(&what, &delivered, barred);
         Ok(())
     };
-    session.deliver(&plan, |name| content.takes_line_break(name), look, write, Hand::Over, Ok)
+    session.deliver(&plan, |name| content.takes_line_break(name), look, write, Hand::Files, Ok)
 }
 
 fn parse_owner(text: &str) -> Result<Owner, Failure> {

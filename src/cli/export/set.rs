@@ -45,7 +45,7 @@ pub(super) fn write(
         let pieces = pieces(&parts, &secrets)?;
         publish(session, pieces, &Count::of(outputs, &secrets), path, rules.directory_mode)
     };
-    session.deliver(&Plan::of(declarations, &wanted), takes, look, write, Hand::Over, Ok)
+    session.deliver(&Plan::of(declarations, &wanted), takes, look, write, Hand::Files, Ok)
 }
 
 /// The outputs, ready for values; or everything that is wrong with any of their templates.

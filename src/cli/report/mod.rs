@@ -4,11 +4,11 @@
 //! stop, readable without colour, control characters escaped; with `--log-format json` the same as objects.
 
 mod config;
+mod failures;
 mod run;
 mod template;
 mod words;
 
-use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -18,19 +18,18 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::config::problem;
-use crate::literal;
 use crate::log::Format;
 use crate::output::Refusal;
 use crate::output::dotenv::DecodeErrors;
-use crate::resolve::{Class, Failed, Failures};
+use crate::resolve::Failures;
 use crate::{config as configuration, exec, plan, publish};
 
-use super::class;
 use super::doctor::Unread;
 use super::explain::Code;
 use super::export::template::Trouble;
 use super::suspects::Suspects;
 use config::config_words;
+use failures::resolve_words;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
 use template::template_words;
 use words::Words;
@@ -243,84 +242,6 @@ pub(super) fn system(error: &std::io::Error) -> String {
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_lowercase(),
         None => text,
-    }
-}
-
-fn resolve_words(Failures(failures): &Failures) -> Words {
-    let number = failures.len();
-    let message = if number == 1 {
-        "a secret could not be resolved, so nothing is delivered".to_owned()
-    } else {
-        format!("{number} secrets could not be resolved, so nothing is delivered")
-    };
-    let words = by_cause(failures).iter().fold(Words::error(Code::Unresolved, message), |words, group| {
-        words.coded_cause(class::code(group[0].kind), group_line(group))
-    });
-    let mut hints: Vec<&str> = failures.iter().filter_map(|failed| failed.hint.as_deref()).collect();
-    hints.sort_unstable();
-    hints.dedup();
-    hints.into_iter().fold(words, Words::hint)
-}
-
-/// More secrets than this are told together where they fail for one reason, as all of a provider's do when kz cannot
-/// log in: the reason is then said once. Of one document, two are enough.
-const APART: usize = 3;
-
-/// What failures have to have in common to be told together: provider, class, cause and hint.
-type Reason<'a> = (&'a str, &'static str, &'a str, Option<&'a str>);
-
-/// What is absent is so each by itself, whatever the words.
-fn reason(failed: &Failed) -> Option<Reason<'_>> {
-    let (provider, _) = failed.origin.as_ref().filter(|_| matches!(failed.kind, Class::Provider(_)))?;
-    Some((provider, class::name(failed.kind), &failed.cause, failed.hint.as_deref()))
-}
-
-/// The failures in their order, those together that have their reason in common, where they are many.
-fn by_cause(failures: &[Failed]) -> Vec<Vec<&Failed>> {
-    let mut alike: BTreeMap<Reason<'_>, Vec<&Failed>> = BTreeMap::new();
-    for failed in failures {
-        if let Some(reason) = reason(failed) {
-            alike.entry(reason).or_default().push(failed);
-        }
-    }
-    alike.retain(|_, group| group.len() > APART || (group.len() > 1 && document(group).is_some()));
-    let mut groups = Vec::new();
-    for failed in failures {
-        match reason(failed).and_then(|reason| alike.get_mut(&reason)) {
-            // Told where the first of them stands.
-            Some(group) if !group.is_empty() => groups.push(std::mem::take(group)),
-            Some(_) => {}
-            None => groups.push(vec![failed]),
-        }
-    }
-    groups
-}
-
-fn group_line(group: &[&Failed]) -> String {
-    if let [failed] = group {
-        return failed_line(failed);
-    }
-    let names: Vec<&str> = group.iter().map(|failed| failed.name.as_str()).collect();
-    let provider = group[0].origin.as_ref().map_or("", |(provider, _)| provider);
-    let document = document(group).map(|path| format!(" `{}`", literal::reference(path))).unwrap_or_default();
-    format!("{} ({provider}{document}) {}: {}", names.join(", "), class::name(group[0].kind), group[0].cause)
-}
-
-/// The document that all of these are fields of, as it is written before `#`.
-fn document<'a>(group: &[&'a Failed]) -> Option<&'a str> {
-    let mut paths = group.iter().map(|failed| Some(failed.origin.as_ref()?.1.split_once('#')?.0));
-    let first = paths.next()??;
-    paths.all(|path| path == Some(first)).then_some(first)
-}
-
-fn failed_line(failed: &Failed) -> String {
-    let class = class::name(failed.kind);
-    match &failed.origin {
-        Some((provider, reference)) => {
-            let reference = literal::reference(reference);
-            format!("{} ({provider} `{reference}`) {class}: {}", failed.name, failed.cause)
-        }
-        None => format!("{} {class}: {}", failed.name, failed.cause),
     }
 }
 

@@ -16,6 +16,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 
+use nix::errno::Errno;
+
 use crate::literal::shown;
 use crate::patience::{Attempt, GaveUp, Patience};
 use crate::provider::aws::name::is_region;
@@ -169,14 +171,23 @@ impl Chain<'_> {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
         let ended = program::run(command, b"", Limits { time, ..PROGRAM }).await;
-        // What was not started says nothing by hand either.
-        let was_started = !matches!(ended, Err(Unended::NotStarted(_)));
+        let failed = |kind, words: &str, hint: Option<&str>| Failure {
+            kind,
+            cause: format!("no AWS identity from {name}: {words}"),
+            hint: hint.map(str::to_owned),
+        };
         let words = match ended {
             Err(Unended::Hangs) => "its `credential_process` does not end",
-            Err(Unended::NotStarted(std::io::ErrorKind::NotFound)) => {
-                "its `credential_process` needs a shell, and there is none, as in kz's image"
+            // What was not started says nothing by hand either.
+            Err(Unended::NotStarted(Errno::ENOENT)) => {
+                let words = "its `credential_process` needs a shell, and there is none, as in kz's image";
+                return Err(failed(FailureKind::Misconfigured, words, None));
             }
-            Err(Unended::NotStarted(_)) => "its `credential_process` could not be started",
+            Err(Unended::NotStarted(errno)) => {
+                let (why, hint) = program::not_started(errno);
+                let words = format!("its `credential_process` could not be started: {why}");
+                return Err(failed(FailureKind::Misconfigured, &words, hint));
+            }
             Err(Unended::TooMuch) => "its `credential_process` prints more than any credentials",
             Ok(ended) if !ended.success => "its `credential_process` failed",
             Ok(ended) => match keys::of_process(ended.output.expose()) {
@@ -191,12 +202,8 @@ impl Chain<'_> {
         } else {
             FailureKind::Misconfigured
         };
-        Err(Failure {
-            kind,
-            cause: format!("no AWS identity from {name}: {words}"),
-            hint: was_started
-                .then(|| "run it by hand: what it says may hold keys, so kz does not repeat it".to_owned()),
-        })
+        let by_hand = "run it by hand: what it says may hold keys, so kz does not repeat it";
+        Err(failed(kind, words, Some(by_hand)))
     }
 
     /// Whoever has signed in to the portal, by `aws sso login`.

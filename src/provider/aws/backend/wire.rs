@@ -19,13 +19,16 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use tokio::sync::{SemaphorePermit, SetOnce};
 
-use crate::http::{self, Address, Client, Proxies, Reply, Roots, Unbuilt};
+use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, Roots, Unbuilt};
 use crate::log::Log;
 use crate::provider::Terms;
 use crate::provider::lanes::Lanes;
 use crate::size::Size;
 
 use super::codes::{self, Code};
+
+/// The services whose replies hold documents, as requests name them; others make identities.
+const DOCUMENTS: [&str; 2] = ["secretsmanager.", "AmazonSSM."];
 
 /// How the services are reached. Clones share connections.
 #[derive(Clone)]
@@ -41,6 +44,7 @@ struct Inner {
     first: SetOnce<Arc<Client>>,
     lanes: Lanes,
     largest_reply: Size,
+    bodies: Bodies,
     last: Mutex<Option<Exchange>>,
 }
 
@@ -71,6 +75,7 @@ impl Wire {
             first: SetOnce::new(),
             lanes: Lanes::ahead(terms),
             largest_reply: terms.max_document_size,
+            bodies: terms.bodies.clone(),
             last: Mutex::default(),
         }))
     }
@@ -110,6 +115,7 @@ impl Wire {
             server_name: None,
             proxies: if local { Proxies::default() } else { self.0.proxies.clone() },
             largest_reply: self.0.largest_reply,
+            bodies: self.0.bodies.clone(),
         })?);
         self.0.lanes.open(&client);
         clients.insert(address.origin(), Arc::clone(&client));
@@ -127,7 +133,11 @@ impl Wire {
         limit: Option<Duration>,
     ) -> Result<HttpResponse, ConnectorError> {
         let request = request.try_into_http1x().map_err(|_| refused(http::Error::Request))?;
-        let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
+        let mut request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        if !target.is_some_and(|target| DOCUMENTS.iter().any(|service| target.starts_with(service))) {
+            request.extensions_mut().insert(Content::Protocol);
+        }
         let origin = Address::parse(&format!(
             "{}://{}",
             request.uri().scheme_str().unwrap_or("https"),

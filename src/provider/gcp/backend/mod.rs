@@ -143,7 +143,7 @@ impl Gcp {
             self.opener.address(location)?,
             self.opener.roots()?,
             self.opener.way.proxies.clone(),
-            self.opener.way.largest_reply,
+            (self.opener.way.largest_reply, self.opener.way.bodies.clone()),
         )?;
         let place = Arc::new(Place::new(client, identity.clone(), &self.terms));
         places.insert(location.map(str::to_owned), Arc::clone(&place));

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::{HeaderName, HeaderValue, Request, header};
 
-use crate::http::{self, Client};
+use crate::http::{self, Client, Content};
 use crate::patience::{Attempt, Concern};
 use crate::provider::gcp::resource::Resource;
 use crate::provider::lanes::Lanes;
@@ -115,6 +115,7 @@ impl Place {
         let name = resource.version_name().unwrap_or_default();
         let prefix = self.client.address().prefix();
         let mut request = wire::get(&self.client, &format!("{prefix}/v1/{name}:access"));
+        request.extensions_mut().insert(Content::Document);
         let headers = request.headers_mut();
         headers.insert(header::AUTHORIZATION, self.identity.authorization.clone());
         if let Some(project) = &self.identity.quota_project {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::{HeaderValue, Request, header};
 
-use crate::http::{self, Address, Client, Proxies, Reply, Roots, retry_after};
+use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, Roots, retry_after};
 use crate::patience::{Attempt, GaveUp, Patience};
 use crate::provider::{Failure, Terms};
 use crate::secret::Secret;
@@ -44,13 +44,14 @@ pub(super) struct Wire {
     proxies: Proxies,
     pub(super) patience: Patience,
     largest_reply: Size,
+    bodies: Bodies,
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
 }
 
 impl Wire {
     pub(super) fn new(roots: Roots, proxies: Proxies, terms: &Terms) -> Self {
-        let Terms { patience, max_document_size, .. } = terms.clone();
-        Self { roots, proxies, patience, largest_reply: max_document_size, clients: Mutex::default() }
+        let Terms { patience, max_document_size: largest_reply, bodies, .. } = terms.clone();
+        Self { roots, proxies, patience, largest_reply, bodies, clients: Mutex::default() }
     }
 
     /// A client of this server. Says that it is asked, once.
@@ -61,7 +62,8 @@ impl Wire {
         }
         let direct = whom == Whom::Metadata || address.host().starts_with("169.254.");
         let proxies = if direct { Proxies::default() } else { self.proxies.clone() };
-        let client = Arc::new(open(address.clone(), self.roots.clone(), proxies, self.largest_reply)?);
+        let limits = (self.largest_reply, self.bodies.clone());
+        let client = Arc::new(open(address.clone(), self.roots.clone(), proxies, limits)?);
         let log = self.patience.log();
         log.note(&format!("asking {whom} at {address}{} for an identity", through(&client)));
         clients.insert(address.origin(), Arc::clone(&client));
@@ -91,10 +93,10 @@ pub(super) fn open(
     address: Address,
     roots: Roots,
     proxies: Proxies,
-    largest_reply: Size,
+    (largest_reply, bodies): (Size, Bodies),
 ) -> Result<Client, Failure> {
     let settings =
-        http::Settings { address, roots, identity: None, server_name: None, proxies, largest_reply };
+        http::Settings { address, roots, identity: None, server_name: None, proxies, largest_reply, bodies };
     Client::new(&settings)
         .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.gcp-sm]`"))
 }
@@ -120,12 +122,13 @@ pub(super) fn unreached<T>(error: http::Error) -> Attempt<T, Trouble> {
     Attempt::failed(Trouble::Connection(error), concern, None)
 }
 
-/// A GET without anything else.
+/// A GET without anything else, of what leads to a document.
 pub(super) fn get(client: &Client, path: &str) -> Request<Vec<u8>> {
     let mut request = Request::new(Vec::new());
     // What is no URI is an error of the client's when it is sent.
     *request.uri_mut() = format!("{}{path}", client.origin()).parse().unwrap_or_default();
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    request.extensions_mut().insert(Content::Protocol);
     request
 }
 

@@ -15,7 +15,7 @@ use futures_util::future::{join_all, select};
 use serde::Deserialize;
 use tokio::sync::{OnceCell, SetOnce};
 
-use crate::http::{self, Client, Reply, retry_after};
+use crate::http::{self, Client, Content, Reply, retry_after};
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::lanes::Lanes;
 use crate::provider::onepassword::reference::{Reference, is_id};
@@ -263,7 +263,12 @@ impl Connect {
 
     async fn exchange(&self, target: &str) -> Result<Reply, http::Error> {
         let uri = format!("{}{}{target}", self.client.origin(), self.client.address().prefix());
+        let is_list = target
+            .split('?')
+            .next()
+            .is_some_and(|path| path.ends_with("/vaults") || path.ends_with("/items"));
         let request = Request::get(uri)
+            .extension(if is_list { Content::Protocol } else { Content::Document })
             .header(header::AUTHORIZATION, self.authorization.clone())
             .header(header::ACCEPT, "application/json")
             .body(Vec::new());

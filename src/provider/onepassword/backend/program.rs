@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::program::{self, Limits, Unended};
@@ -45,8 +47,8 @@ enum Complaint {
     Limited,
     Network,
     Unknown,
-    /// It did not run.
-    NotRun,
+    /// It did not run, for this reason.
+    NotRun(Errno),
     /// It was not run, since what is to stand between two values could not be drawn.
     NoMark,
     /// It printed what was not asked for.
@@ -63,6 +65,9 @@ impl std::fmt::Display for Complaint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::TooLarge(largest) => return write!(formatter, "`op` printed more than {largest}"),
+            Self::NotRun(errno) => {
+                return write!(formatter, "`op` could not be run: {}", program::not_started(*errno).0);
+            }
             Self::Absent => "there is no such vault, item or field",
             Self::Token => "`op` does not accept the service account's token",
             Self::Denied => "the service account may not read it",
@@ -72,7 +77,6 @@ impl std::fmt::Display for Complaint {
             Self::Unknown => {
                 "`op` failed, and kz does not repeat its words, which may hold values: run it by hand"
             }
-            Self::NotRun => "`op` could not be run",
             Self::NoMark => "the operating system gives no random numbers, without which kz does not run `op`",
             Self::Output => "`op` printed what was not asked for",
             Self::Reference => {
@@ -183,7 +187,7 @@ impl Program {
         let limits = Limits { output: largest.0, time: LIMIT };
         let ended =
             program::run(command, template.as_bytes(), limits).await.map_err(|unended| match unended {
-                Unended::NotStarted(_) => Complaint::NotRun,
+                Unended::NotStarted(errno) => Complaint::NotRun(errno),
                 Unended::TooMuch => Complaint::TooLarge(largest),
                 Unended::Hangs => Complaint::Hangs,
             })?;
@@ -298,7 +302,7 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
         Complaint::Token | Complaint::Denied => FailureKind::Denied,
         Complaint::Limited | Complaint::Network | Complaint::Hangs => FailureKind::Unreachable,
         Complaint::TooLarge(_) => return Outcome::Failed(Failure::too_large(complaint.to_string())),
-        Complaint::Ambiguous | Complaint::NotRun | Complaint::NoMark => FailureKind::Misconfigured,
+        Complaint::Ambiguous | Complaint::NotRun(_) | Complaint::NoMark => FailureKind::Misconfigured,
         Complaint::Absent | Complaint::Unknown | Complaint::Output | Complaint::Reference => {
             FailureKind::Malformed
         }
@@ -307,7 +311,12 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
         Some(waited) => format!("{complaint}, for {waited} s"),
         None => complaint.to_string(),
     };
-    let hint = (complaint == Complaint::Token).then(|| "make a new token for the service account".to_owned());
+    let hint = match complaint {
+        Complaint::Token => Some("make a new token for the service account"),
+        Complaint::NotRun(errno) => program::not_started(errno).1,
+        _ => None,
+    };
+    let hint = hint.map(str::to_owned);
     Outcome::Failed(Failure { kind, cause, hint })
 }
 

@@ -125,6 +125,7 @@ impl Routes {
             server_name: None,
             proxies: self.way.proxies.clone(),
             largest_reply: self.way.largest_reply,
+            bodies: self.way.bodies.clone(),
         })
         .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.1password]`"))?;
         let token = self.connect.read(&self.places)?;

@@ -114,6 +114,7 @@ impl Connection {
             server_name: self.server_name.clone(),
             proxies: self.way.proxies.clone(),
             largest_reply: self.way.largest_reply,
+            bodies: self.way.bodies.clone(),
         };
         Client::new(&settings).map_err(|unbuilt| Failure {
             kind: FailureKind::Misconfigured,

@@ -20,6 +20,7 @@ use crate::log::Log;
 use crate::provider::{Document, End, Failure, Lease, Outcome, Terms, Tokens};
 
 use super::endpoint::{Get, Post};
+use super::flight::{Flights, LANDING, Landed, Lends, Origin};
 use super::login::Token;
 use super::reply::Body;
 use super::session::Session;
@@ -37,6 +38,7 @@ const MARGIN: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(super) struct Custody {
     held: Mutex<Held>,
+    flights: Flights,
     /// Whether a reply came out of a proxy's cache.
     is_cached: AtomicBool,
     /// How many requests a server may have counted against the token.
@@ -114,6 +116,49 @@ impl Custody {
     /// kz's own token, where it has one already.
     pub(super) fn own(&self) -> Option<Own> {
         self.held().own.clone()
+    }
+
+    /// The requests that may lend something, and are under way.
+    pub(super) fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    /// Takes what comes of requests that were under way when whoever waited for them gave up; nobody does who delivers.
+    pub(super) async fn settle(&self, terms: &Terms, end: End) {
+        if self.flights.is_empty() {
+            return;
+        }
+        let limit = match end {
+            End::Delivered => Duration::ZERO,
+            End::NotDelivered => LANDING[usize::from(terms.patience.is_over())],
+        };
+        let landed = self.flights.settle(&terms.patience, limit).await;
+        for landed in landed {
+            match landed {
+                Landed::Answer(origin, reply) => self.receive(&origin, &reply),
+                Landed::Unanswered(origin) => terms.patience.log().warn(origin.lends.unanswered()),
+            }
+        }
+    }
+
+    /// Keeps what an answer lends that nobody waited for.
+    fn receive(&self, origin: &Origin, reply: &Reply) {
+        let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
+        let Some(body) = body.filter(|_| reply.status.is_success()) else { return };
+        let token = body.auth.filter(|auth| !auth.client_token.is_empty()).map(Token::of);
+        match (origin.lends, token) {
+            (Lends::Token, Some(token)) => {
+                self.keep(Own::of_login(token, origin.since, Some(origin.namespace.clone())));
+            }
+            (Lends::WrappedToken, Some(token)) => {
+                self.keep(Own::unwrapped(token));
+            }
+            _ => {}
+        }
+        if let Some(id) = body.lease_id.filter(|id| !id.is_empty()) {
+            let valid = Duration::from_secs(body.lease_duration.unwrap_or(0));
+            self.lend(Lease { id, issued: reply.asked, valid });
+        }
     }
 
     /// Keeps a token.

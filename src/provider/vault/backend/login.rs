@@ -44,7 +44,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    fn of(auth: Auth) -> Self {
+    pub(super) fn of(auth: Auth) -> Self {
         Self {
             revocable: auth.token_type.as_deref() != Some("batch"),
             accessor: auth.accessor.filter(|accessor| !accessor.is_empty()),

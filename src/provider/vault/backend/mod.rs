@@ -13,6 +13,7 @@ mod custody;
 mod effect;
 mod endpoint;
 mod envelope;
+mod flight;
 mod login;
 mod look;
 mod mounts;
@@ -86,7 +87,7 @@ struct Vault {
     places: Places,
     terms: Terms,
     variables: Variables,
-    nodes: OnceLock<Result<Nodes, Failure>>,
+    nodes: OnceLock<Result<Arc<Nodes>, Failure>>,
     mounts: Mounts,
     /// What is to be given back.
     custody: Arc<Custody>,
@@ -116,6 +117,7 @@ impl Provider for Vault {
 
     fn close(&self, end: End) -> Closing<'_> {
         Box::pin(async move {
+            self.custody.settle(&self.terms, end).await;
             if self.custody.is_empty() {
                 return;
             }
@@ -132,7 +134,7 @@ impl Vault {
     /// A session with a token: kz's own, where it has logged in already.
     async fn begin(&self) -> Result<Session<'_>, Failure> {
         let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
-        let nodes = self.nodes.get_or_init(|| self.connection.open(&self.places)).as_ref();
+        let nodes = self.nodes.get_or_init(|| self.connection.open(&self.places).map(Arc::new)).as_ref();
         let nodes = nodes.map_err(Clone::clone)?;
         let session = Session::new(nodes, &self.terms, self.connection.namespace.as_deref())?;
         let session = session.telling(&self.custody);

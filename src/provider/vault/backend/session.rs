@@ -8,7 +8,8 @@
 mod answerer;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Instant;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use rustify::enums::RequestMethod;
 use rustify::errors::ClientError;
 use tokio::sync::{OnceCell, SemaphorePermit};
 
-use crate::http::{self, Reply, Sending, retry_after};
+use crate::http::{self, Content, Departure, Reply, Sending, retry_after};
 use crate::patience::{Attempt, Concern, GaveUp};
 use crate::provider::lanes::Lanes;
 use crate::provider::{Failure, FailureKind, Terms};
@@ -26,6 +27,7 @@ use crate::secret::Secret;
 
 use super::custody::Custody;
 use super::effect::{is_own, sending};
+use super::flight::{Lends, Origin};
 use super::nodes::Nodes;
 use super::reply::{self, Known};
 use super::trouble::Trouble;
@@ -36,7 +38,7 @@ const NAMESPACE: &str = "x-vault-namespace";
 
 /// Who asks whom. Endpoints are executed through it.
 pub(super) struct Session<'a> {
-    nodes: &'a Nodes,
+    nodes: &'a Arc<Nodes>,
     terms: &'a Terms,
     headers: HeaderMap,
     lanes: Lanes,
@@ -84,7 +86,7 @@ struct Exchange(Result<Reply, Trouble>);
 
 impl<'a> Session<'a> {
     /// Without a token and in no namespace.
-    fn plain(nodes: &'a Nodes, terms: &'a Terms) -> Self {
+    fn plain(nodes: &'a Arc<Nodes>, terms: &'a Terms) -> Self {
         // Agents refuse requests without it, against requests that a browser was tricked into.
         let mark = (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
         let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms, nodes.preferred()));
@@ -98,7 +100,11 @@ impl<'a> Session<'a> {
     }
 
     /// Without a token.
-    pub(super) fn new(nodes: &'a Nodes, terms: &'a Terms, namespace: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        nodes: &'a Arc<Nodes>,
+        terms: &'a Terms,
+        namespace: Option<&str>,
+    ) -> Result<Self, Failure> {
         Self::plain(nodes, terms).in_namespace(namespace.unwrap_or_default())
     }
 
@@ -271,24 +277,13 @@ impl<'a> Session<'a> {
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
-        let (known, after) = (self.known(&reply), retry_after(&reply.headers));
+        let (known, after) = (known(&reply, self.bearer), retry_after(&reply.headers));
         let trouble = match after.filter(|pause| known.is_none() && !pause.is_zero()) {
             Some(pause) => Trouble::Paused(reply.status, pause),
             None => Trouble::Status(reply.status, known),
         };
         let concern = trouble.concern();
         Attempt::failed(trouble, concern, after)
-    }
-
-    /// What the server complains of, to this bearer.
-    fn known(&self, reply: &Reply) -> Option<Known> {
-        match (reply::known(reply.body.expose()), self.bearer) {
-            (Some(Known::Bare | Known::WantsToken), Bearer::Token) => Some(Known::InvalidToken),
-            (Some(Known::Bare | Known::WantsToken | Known::InvalidToken), Bearer::Between) => {
-                Some(Known::NobodyAddsToken)
-            }
-            (known, _) => known,
-        }
     }
 
     /// How a request for this endpoint may be sent.
@@ -305,19 +300,57 @@ impl<'a> Session<'a> {
         if harmless.contains(path) { Sending::Repeatable } else { sending(method, path) }
     }
 
-    /// Sends a request as often as it may be.
+    /// Sends a request as often as it may be. One that may lend something goes on when nobody waits for it any more.
     async fn exchanged(&self, mut request: Request<Vec<u8>>) -> Result<Reply, Trouble> {
         let path = request.uri().path().strip_prefix("/v1/").unwrap_or_default();
         let sending = self.sending(request.method(), path);
+        let lends = Lends::of(request.method(), path, sending);
+        let is_protocol = ["sys/", "auth/"].iter().any(|start| path.starts_with(start));
+        request.extensions_mut().insert(if is_protocol { Content::Protocol } else { Content::Document });
         request.extensions_mut().insert(sending);
-        let note = |sent: Result<&Reply, &http::Error>| self.custody.note(self.bears_token(), sent);
-        self.nodes.send(&request, note, |reply| self.is_away(reply)).await
+        let Some(lends) = lends else {
+            return send(self.nodes, &request, self.bearer, Arc::downgrade(&self.custody)).await;
+        };
+        let departure = Departure::default();
+        request.extensions_mut().insert(departure.clone());
+        let namespace = self.headers.get(NAMESPACE).and_then(|value| value.to_str().ok());
+        let namespace = namespace.unwrap_or_default().to_owned();
+        let (nodes, bearer, custody) = (Arc::clone(self.nodes), self.bearer, Arc::downgrade(&self.custody));
+        let work = async move { send(&nodes, &request, bearer, custody).await };
+        let origin = Origin { lends, since: Instant::now(), namespace };
+        self.custody.flights().follow(origin, departure, work).await
     }
+}
 
-    /// Whether a reply tells of its server only, so that another may do better. Too many requests are too many everywhere.
-    fn is_away(&self, reply: &Reply) -> bool {
-        let is_answer = reply.status.is_success() || matches!(reply.status.as_u16(), 404 | 429);
-        !is_answer && Trouble::Status(reply.status, self.known(reply)).concern() == Some(Concern::Server)
+/// Sends a request of this bearer's, and tells of it.
+async fn send(
+    nodes: &Nodes,
+    request: &Request<Vec<u8>>,
+    bearer: Bearer,
+    custody: Weak<Custody>,
+) -> Result<Reply, Trouble> {
+    let note = |sent: Result<&Reply, &http::Error>| {
+        if let Some(custody) = custody.upgrade() {
+            custody.note(bearer == Bearer::Token, sent);
+        }
+    };
+    nodes.send(request, note, |reply| is_away(reply, bearer)).await
+}
+
+/// Whether a reply tells of its server only, so that another may do better. Too many requests are too many everywhere.
+fn is_away(reply: &Reply, bearer: Bearer) -> bool {
+    let is_answer = reply.status.is_success() || matches!(reply.status.as_u16(), 404 | 429);
+    !is_answer && Trouble::Status(reply.status, known(reply, bearer)).concern() == Some(Concern::Server)
+}
+
+/// What the server complains of, to this bearer.
+fn known(reply: &Reply, bearer: Bearer) -> Option<Known> {
+    match (reply::known(reply.body.expose()), bearer) {
+        (Some(Known::Bare | Known::WantsToken), Bearer::Token) => Some(Known::InvalidToken),
+        (Some(Known::Bare | Known::WantsToken | Known::InvalidToken), Bearer::Between) => {
+            Some(Known::NobodyAddsToken)
+        }
+        (known, _) => known,
     }
 }
 

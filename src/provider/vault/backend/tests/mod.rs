@@ -4,6 +4,7 @@ mod absence;
 mod authentication;
 mod custody;
 mod documents;
+mod given_up;
 mod logins;
 mod recording;
 mod waiting;
