@@ -291,7 +291,11 @@ fn a_list_of_certificates_without_end_is_refused() {
         COMMANDS[0],
         &[("SSL_CERT_FILE", "/dev/zero"), ("VAULT_ADDR", "https://127.0.0.1:9"), ("VAULT_TOKEN", "x")],
     );
-    assert!(text(&output).contains("`/dev/zero` cannot be read"), "{}", text(&output));
+    assert!(
+        text(&output).contains("`/dev/zero`, which SSL_CERT_FILE names, cannot be read"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn what_is_wrong_with_a_file_is_said_without_its_content() {
         assert_clean(&run, &canary);
     }
     stage.set("GOOGLE_APPLICATION_CREDENTIALS", "nowhere.json");
-    stage.fails(&["nowhere.json` does not exist"]);
+    stage.fails(&["nowhere.json`, which GOOGLE_APPLICATION_CREDENTIALS names, does not exist"]);
     assert_eq!(stage.fake.seen().len(), 0);
 }
 

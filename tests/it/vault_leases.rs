@@ -7,6 +7,7 @@ use nix::unistd::Pid;
 
 use crate::fake::Transport;
 use crate::fake::script::{Act, Rule};
+use crate::fake_server::Reply;
 use crate::support::Run;
 use crate::vault_stage::Stage;
 
@@ -58,6 +59,34 @@ fn of_a_credential_that_is_not_delivered_nothing_is_left() {
         stage.sandbox.mode("script", 0o755);
         let run = stage.kz(words).expect_code(code);
         assert_eq!(left(&stage), (0, 0), "{what}\n{}", run.describe());
+    }
+}
+
+/// What a real server answers while its database is away is a 400 (`lease-revoke-database-down` of the recording).
+#[test]
+fn a_revocation_that_fails_in_the_engine_is_tried_again_and_one_that_is_refused_is_not() {
+    let away = "failed to revoke entry: resp: (*logical.Response)(nil) err: failed to connect to `user=a database=b`";
+    let denied = "1 error occurred:\n\t* permission denied\n\n";
+    for (status, error, times, requests, words) in [
+        (400, away, 1, 2, None),
+        (400, away, 9, 3, Some("is that database, or cloud, away?")),
+        (403, denied, 9, 1, Some("a policy with `update` on `sys/leases/revoke`")),
+        (500, "internal error", 2, 3, None),
+        (400, "lease_id is missing", 9, 1, Some("a policy with `update`")),
+    ] {
+        let mut stage = stage(&[USER, ABSENT]);
+        // It is nobody's to end, so that the lease is given back by itself.
+        stage.token = Some(stage.fake.configure(|vault| vault.root()));
+        stage.secrets(&[USER, ABSENT], "");
+        let body = serde_json::json!({ "errors": [error] }).to_string();
+        let answer = Act::Answer(Reply::new(status, "application/json", body));
+        stage.fake.script(Rule::new("sys/leases/revoke", answer).times(times));
+        let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+        let what = format!("{status} {error} {times}\n{}", run.describe());
+        assert_eq!(stage.fake.requests("sys/leases/revoke"), requests, "{what}");
+        assert_eq!(run.stderr().contains("does not take it back"), words.is_some(), "{what}");
+        assert!(words.is_none_or(|words| run.stderr().contains(words)), "{what}");
+        assert!(!run.stderr().contains("user=a"), "{what}");
     }
 }
 

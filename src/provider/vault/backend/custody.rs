@@ -22,15 +22,16 @@ use crate::provider::{Document, End, Failure, Lease, Outcome, Terms, Tokens};
 use super::endpoint::{Get, Post};
 use super::flight::{Flights, LANDING, Landed, Lends, Origin};
 use super::login::Token;
-use super::reply::Body;
+use super::reply::{self, Body};
 use super::session::Session;
 
 /// What giving back may take, all of it.
 pub(super) const GIVING_BACK: Duration = Duration::from_secs(2);
 /// What a look at the token may take of that.
 pub(super) const LOOKING: Duration = Duration::from_secs(1);
-/// How often it is tried.
+/// How often it is tried, and how far apart.
 const ATTEMPTS: usize = 3;
+const APART: Duration = Duration::from_millis(200);
 /// How much longer than its last lease a token lives, so that clocks need not agree.
 const MARGIN: Duration = Duration::from_mins(1);
 
@@ -314,7 +315,7 @@ async fn look(session: &Session<'_>) -> Option<Looked> {
 
 /// Ends kz's own token, and with it every lease that was taken with it.
 async fn revoke(session: &Session<'_>, log: Log) -> bool {
-    let is_done = insist(|| session.exchange_once(RevokeTokenSelfRequest {})).await.is_some();
+    let is_done = insist(|| session.exchange_once(RevokeTokenSelfRequest {})).await.is_ok();
     log.detail(if is_done {
         "revoked kz's own token"
     } else {
@@ -329,15 +330,19 @@ async fn revoke_leases(session: &Session<'_>, log: Log, leases: Vec<Lease>) -> V
         insist(|| session.exchange_once(Post::new("sys/leases/revoke", json!({ "lease_id": lease.id }))))
     }))
     .await;
-    let left: Vec<Lease> =
-        leases.into_iter().zip(revoked).filter(|(_, done)| done.is_none()).map(|(lease, _)| lease).collect();
-    match left.iter().map(|lease| lease.left(Instant::now())).max() {
-        None => log.detail("gave back the credentials that were made and not delivered"),
-        Some(longest) => {
+    let refused = |(lease, revoked): (Lease, Result<Reply, Refused>)| revoked.err().map(|why| (lease, why));
+    let left: Vec<(Lease, Refused)> = leases.into_iter().zip(revoked).filter_map(refused).collect();
+    let longest = left.iter().map(|(lease, _)| lease.left(Instant::now())).max();
+    match (longest, left.iter().any(|(_, why)| *why == Refused::ForGood)) {
+        (None, _) => log.detail("gave back the credentials that were made and not delivered"),
+        (Some(longest), true) => {
             warn(log, longest, " (a policy with `update` on `sys/leases/revoke` lets kz give it back)");
         }
+        (Some(longest), false) => {
+            warn(log, longest, " (what made it did not take it back: is that database, or cloud, away?)");
+        }
     }
-    left
+    left.into_iter().map(|(lease, _)| lease).collect()
 }
 
 /// Says that a credential lives on that nobody has.
@@ -353,7 +358,7 @@ async fn shorten(session: &Session<'_>, log: Log, own: &Own, leases: &[Lease]) {
     let Some((life, needed)) = own.surplus(leases) else { return };
     let increment = json!({ "increment": needed.as_secs() });
     let renewal = || session.exchange_once(Post::new("auth/token/renew-self", increment.clone()));
-    let renewed = if own.token.renewable { insist(renewal).await } else { None };
+    let renewed = if own.token.renewable { insist(renewal).await.ok() } else { None };
     // A periodic token takes no other life than its own.
     let is_shorter = renewed.and_then(|reply| life_of(&reply)).is_some_and(|life| life <= needed + MARGIN);
     if is_shorter {
@@ -381,17 +386,33 @@ fn life_of(reply: &Reply) -> Option<Duration> {
     body.auth?.lease_duration.map(Duration::from_secs)
 }
 
+/// Why it is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// It is not allowed, or not possible.
+    ForGood,
+    /// It did not succeed, so often as it was tried.
+    EachTime,
+}
+
 /// Tries until it is done, and says how it was; or until it is refused for good.
-async fn insist<F, E>(mut once: impl FnMut() -> F) -> Option<Reply>
+async fn insist<F, E>(mut once: impl FnMut() -> F) -> Result<Reply, Refused>
 where
     F: Future<Output = Result<Reply, E>>,
 {
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            tokio::time::sleep(APART).await;
+        }
         match once().await {
-            Ok(reply) if reply.status.is_success() => return Some(reply),
-            Ok(reply) if reply.status.is_client_error() && reply.status != 429 => return None,
+            Ok(reply) if reply.status.is_success() => return Ok(reply),
+            Ok(reply)
+                if reply.status.is_client_error() && reply.status != 429 && !reply::is_of_engine(&reply) =>
+            {
+                return Err(Refused::ForGood);
+            }
             _ => {}
         }
     }
-    None
+    Err(Refused::EachTime)
 }

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::http;
+
 use super::refusal::Refusal;
 
 /// A reply with content.
@@ -141,6 +143,13 @@ pub(super) fn known(body: &[u8]) -> Option<Known> {
         Some(Known::Denied) if is_bare(body) => Some(Known::Bare),
         found => found,
     }
+}
+
+/// Whether a refused revocation failed in the engine, whose database may come back: 400, as if it were kz's fault.
+pub(super) fn is_of_engine(reply: &http::Reply) -> bool {
+    let is_engines = |error: &String| error.starts_with("failed to revoke entry");
+    serde_json::from_slice::<Complaint>(reply.body.expose())
+        .is_ok_and(|complaint| complaint.errors.iter().any(is_engines))
 }
 
 /// A policy's refusal counts its errors; a token's does not.
