@@ -25,6 +25,8 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
         };
         names.extend(secrets.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()));
     }
+    names.sort();
+    names.dedup();
     // With `[[outputs]]` the configuration says itself what is written.
     found.secrets = get(tree, "outputs").is_none().then_some(names);
     let providers = table_at(tree, "providers");
@@ -158,7 +160,7 @@ mod tests {
             ca_cert = "ca.pem"
             auth = { method = "approle", role_id_file = "/r", secret_id_file = "/s" }
         "#;
-        assert_eq!(paths(text), ["a.env.age", "/run/secrets/age-identity", "ca.pem", "/r", "/s"]);
+        assert_eq!(paths(text), ["a.env.age", "/run/secrets/age-identity", "/r", "/s", "ca.pem"]);
         assert_eq!(of(text).secrets.unwrap(), ["A", "B", "C", "D", "E"]);
     }
 

@@ -318,7 +318,7 @@ fn is_path(value: &str) -> bool {
     let has_drive = value.as_bytes().get(1) == Some(&b':') && value[2..].starts_with(['\\', '/']);
     value.starts_with(['/', '.'])
         || value.starts_with("~/")
-        || (value.starts_with('%') && value.contains("%/"))
+        || (value.starts_with('%') && value.contains("%/") && !value.contains(char::is_whitespace))
         || lower.starts_with("file:")
         || has_drive
         || is_named_so
