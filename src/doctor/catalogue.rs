@@ -91,6 +91,22 @@ catalogue! {
         "a script that hands on nothing of what it reads",
         "`--format env` writes `NAME=value`, which makes a variable of the shell. Only what is exported reaches the programs that it starts, and nothing says so.",
         "Write `set -a` before the `.`, or let kz write commands: `kz export --format shell`.";
+    PathAsValue = 112,
+        "a path where the value itself is read",
+        "Only the variable that ends in `_FILE` names a file. The other one is the value: the path becomes the password, which everybody knows who knows the file.",
+        "Add `_FILE` to the variable's name, where the image knows it, and change the password that has been set.";
+    UnknownSecret = 113,
+        "what is read is no secret of the configuration",
+        "`kz export --format files` writes a file for each secret, named exactly like it, with its case.",
+        "Correct the name, or add the secret to the configuration.";
+    FileUnread = 114,
+        "a `*_FILE` variable that the image does not know",
+        "Such variables are a habit of some images' entrypoints, for the names that each lists, and for no others. An image that does not know one says nothing of it, and starts without the secret.",
+        "Use the name that the image lists; where it lists none, write its configuration by `--format template`, or put `kz run` in front of its command.";
+    HealthcheckNotMounted = 115,
+        "a healthcheck reads a file that is not mounted",
+        "A healthcheck runs in its service's own container, where only what that service mounts is. It fails for ever, and whoever waits with `service_healthy` never starts.",
+        "Mount the volume where the healthcheck reads, read-only.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",
@@ -115,7 +131,7 @@ catalogue! {
     UndefinedVolume = 206,
         "a volume that is not defined",
         "Compose makes named volumes only when they are listed at the top level, and refuses the whole file otherwise.",
-        "Add its name below the top level's `volumes:`.";
+        "Add its name below the top level's `volumes:`; write `./` before what is a path.";
     Writable = 207,
         "a reader may write to the secrets",
         "A volume is shared ground: whoever may write there can replace what the others read and block the next export.",
@@ -123,7 +139,7 @@ catalogue! {
     CannotRead = 208,
         "the reader's uid cannot read what is written",
         "kz writes files of mode 0400, which their owner and root can read, and nobody else. The exporter runs as another uid than the reader, and gives the files to nobody.",
-        "Run the exporter as the reader's uid, or as root with CAP_CHOWN and `--owner`. `--for UID` makes the export fail where it would not be readable.";
+        "Where it gives files away, name the reader by `--owner`; else run the exporter as the reader's uid, or as root with CAP_CHOWN and `--owner`. `--for UID` makes the export fail where it would not be readable.";
     OwnerWithoutRoot = 209,
         "`--owner` without root",
         "Only root may give files away; Docker gives no capability to other users, whatever `cap_add` says.",
@@ -207,8 +223,8 @@ catalogue! {
         "Remove one of the dependencies. An exporter waits for nobody who reads from it.";
     OtherProfile = 309,
         "an export in a profile that its reader is not in",
-        "Services in a profile are off unless it is asked for, and Compose starts nobody who needs a service that is off.",
-        "Give both the same profiles, or the exporter none.";
+        "Services in a profile are off unless it is asked for. Compose starts nobody who needs a service that is off, and starts without it who does not say so.",
+        "Give the exporter all profiles of its readers, or none.";
     BehindShell = 310,
         "`kz run` behind a shell",
         "The shell stays as PID 1, unless it makes way. Signals go to it, and a shell passes none on: the program is killed after the grace period instead of ending in order.",
@@ -225,6 +241,10 @@ catalogue! {
         "a dollar sign that Compose reads",
         "Compose fills in `$NAME` and `${NAME}` from the host's environment before the container sees the line, and Compose 1 refuses every other `$`.",
         "Write `$$` where the shell in the container is to see a `$`.";
+    EmptyArguments = 314,
+        "an entrypoint that is given no command",
+        "`entrypoint:` drops the CMD of the image. A script that hands on `\"$@\"` then has nothing to start.",
+        "Write the image's CMD as `command:`.";
 
     LiteralCredential = 401,
         "a credential in the environment's literal values",
@@ -257,7 +277,7 @@ catalogue! {
     ConfigurationNotThere = 408,
         "the configuration's file is not on the host",
         "Docker makes an empty directory where the source of a bind mount is missing, and starts the container.",
-        "Create the file, remove the directory that Docker made, then `docker compose up --force-recreate`.";
+        "Mount the configuration that is there, or the `.keyzero.toml` that `kz init` writes; remove the directory that Docker made, then `docker compose up --force-recreate`.";
     Misread = 409,
         "a command line that kz does not understand",
         "It was read as kz itself reads it.",
@@ -278,6 +298,22 @@ catalogue! {
         "a key that stands twice",
         "YAML does not allow it: newer programs refuse the file, older ones silently take one of the two.",
         "Remove one of them.";
+    CredentialInEnvFile = 414,
+        "a credential in an env file",
+        "What Compose reads from an `env_file`, or fills in from `.env`, becomes part of the container, and the engine shows it to everybody who may ask.",
+        "Let kz deliver it, as a file or by `kz run`, take it out of the env file, and change the credential.";
+    NeededNotMounted = 415,
+        "a file that kz needs is not mounted",
+        "kz's image holds nothing but kz. What the configuration names (a document, an identity, a token, a certificate) has to be mounted where it names it; relative paths start at the configuration.",
+        "Mount it, read-only.";
+    NeededNotThere = 416,
+        "a file that kz needs is not on the host",
+        "Docker makes an empty directory where the source of a bind mount is missing, and starts the container. A secret of Compose whose file is missing ends `up`.",
+        "Make the file; if Docker has made a directory of its name, remove that first.";
+    VolumeForFile = 417,
+        "a volume where a file is meant",
+        "A source without `./` is the name of a volume, and a volume is a directory.",
+        "Write the path with `./`, and remove the name from the top level's `volumes:`.";
 
     ExportAsContainer = 501,
         "an export in `containers`",
@@ -293,7 +329,7 @@ catalogue! {
         "Write `emptyDir: { medium: Memory }`.";
     PartOfSet = 504,
         "a `subPath` of a set",
-        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath is resolved once and stays with the old set.",
+        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath, and Compose's `subpath`, is resolved once and stays with the old set.",
         "Mount the whole volume.";
     BeforeExport = 505,
         "an init container that reads before the export",

@@ -1,6 +1,7 @@
 //! What was found, and where.
 
 use super::catalogue::Code;
+use super::remedy::Remedy;
 use super::yaml::Mark;
 
 /// Something that will go wrong.
@@ -14,8 +15,8 @@ pub struct Finding {
     pub subject: String,
     /// What will happen.
     pub what: String,
-    /// What to write instead, as it would stand in the file.
-    pub write: String,
+    /// What to do about it.
+    pub remedy: Remedy,
 }
 
 /// All findings of one file.
@@ -30,10 +31,10 @@ impl Findings {
         mark: Mark,
         subject: &str,
         what: impl Into<String>,
-        write: impl Into<String>,
+        remedy: Remedy,
     ) {
-        let (subject, what, write) = (subject.to_owned(), what.into(), write.into());
-        self.0.push(Finding { code, mark, subject, what, write });
+        let (subject, what) = (subject.to_owned(), what.into());
+        self.0.push(Finding { code, mark, subject, what, remedy });
     }
 
     /// By place, each once: what aliases repeat is one mistake.

@@ -49,6 +49,160 @@ static VENDORS: &[Vendor] = &[
     Vendor { name: "mongo", uid: 999, how: How::Drops("mongo") },
 ];
 
+/// What an image makes of variables that end in `_FILE`.
+#[derive(Clone, Copy, Debug)]
+enum Files {
+    /// It reads these. Where the list is complete, it reads no other that begins as one of the prefixes.
+    Reads { names: &'static [&'static str], only: &'static [&'static str] },
+    /// It reads every `NAME__FILE` of this beginning, with two lines, and none with one.
+    Doubled(&'static str),
+    /// It reads none of these beginnings.
+    None(&'static [&'static str]),
+}
+
+/// What a vendor says of its image.
+#[derive(Clone, Copy, Debug)]
+struct Habits {
+    names: &'static [&'static str],
+    files: Files,
+    /// Its ENTRYPOINT and its CMD.
+    start: Option<(&'static str, &'static str)>,
+}
+
+/// Each with what says so.
+static HABITS: &[Habits] = &[
+    // docker-library/postgres, docker-entrypoint.sh: file_env; the others are built from it
+    Habits {
+        names: &["postgres", "postgis/postgis", "pgvector/pgvector"],
+        files: Files::Reads {
+            names: &["POSTGRES_PASSWORD", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_INITDB_ARGS"],
+            only: &["POSTGRES_"],
+        },
+        start: Some(("docker-entrypoint.sh", "postgres")),
+    },
+    // docker-library/mysql, docker-entrypoint.sh: file_env
+    Habits {
+        names: &["mysql"],
+        files: Files::Reads {
+            names: &[
+                "MYSQL_ROOT_PASSWORD",
+                "MYSQL_ROOT_HOST",
+                "MYSQL_DATABASE",
+                "MYSQL_USER",
+                "MYSQL_PASSWORD",
+            ],
+            only: &["MYSQL_"],
+        },
+        start: Some(("docker-entrypoint.sh", "mysqld")),
+    },
+    // MariaDB/mariadb-docker, docker-entrypoint.sh: file_env; newer versions know more
+    Habits {
+        names: &["mariadb"],
+        files: Files::Reads {
+            names: &[
+                "MARIADB_ROOT_PASSWORD",
+                "MARIADB_ROOT_HOST",
+                "MARIADB_DATABASE",
+                "MARIADB_USER",
+                "MARIADB_PASSWORD",
+                "MYSQL_ROOT_PASSWORD",
+                "MYSQL_ROOT_HOST",
+                "MYSQL_DATABASE",
+                "MYSQL_USER",
+                "MYSQL_PASSWORD",
+            ],
+            only: &[],
+        },
+        start: Some(("docker-entrypoint.sh", "mariadbd")),
+    },
+    // docker-library/mongo, docker-entrypoint.sh: file_env for these two alone
+    Habits {
+        names: &["mongo"],
+        files: Files::Reads {
+            names: &["MONGO_INITDB_ROOT_USERNAME", "MONGO_INITDB_ROOT_PASSWORD"],
+            only: &["MONGO_INITDB_"],
+        },
+        start: Some(("docker-entrypoint.sh", "mongod")),
+    },
+    // docker-library/wordpress, wp-config-docker.php: getenv_docker
+    Habits {
+        names: &["wordpress"],
+        files: Files::Reads {
+            names: &["WORDPRESS_DB_HOST", "WORDPRESS_DB_USER", "WORDPRESS_DB_PASSWORD", "WORDPRESS_DB_NAME"],
+            only: &[],
+        },
+        start: Some(("docker-entrypoint.sh", "apache2-foreground")),
+    },
+    // docker-library/redis and valkey-io/valkey-container: their entrypoints read no variable of this kind
+    Habits { names: &["redis", "valkey/valkey"], files: Files::None(&["REDIS_", "VALKEY_"]), start: None },
+    // docker-library/rabbitmq, pull request 467: since 3.9 no variable of the image's own, and none of these
+    Habits {
+        names: &["rabbitmq"],
+        files: Files::None(&["RABBITMQ_DEFAULT_", "RABBITMQ_ERLANG_COOKIE"]),
+        start: Some(("docker-entrypoint.sh", "rabbitmq-server")),
+    },
+    // Grafana's documentation, "Configure a Grafana Docker image": GF_<SECTION>_<KEY>__FILE
+    Habits {
+        names: &["grafana/grafana", "grafana/grafana-oss", "grafana/grafana-enterprise"],
+        files: Files::Doubled("GF_"),
+        start: Some(("/run.sh", "")),
+    },
+    // keycloak/keycloak, issue 10816: no option is read from a file that a variable names
+    Habits {
+        names: &["quay.io/keycloak/keycloak", "keycloak/keycloak"],
+        files: Files::None(&["KC_DB_PASSWORD", "KC_DB_USERNAME", "KC_BOOTSTRAP_ADMIN_", "KEYCLOAK_ADMIN"]),
+        start: None,
+    },
+];
+
+/// How a unit's image takes a variable's value from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FileForm {
+    /// By this variable.
+    Known(String),
+    /// In no way.
+    None,
+    /// Not to be told.
+    Unknown,
+}
+
+/// How a unit's image takes the value of `name` from a file, when its own entrypoint runs.
+pub(super) fn file_form(unit: &Unit, name: &str) -> FileForm {
+    let Some(habits) = habits(unit).filter(|_| unit.entrypoint.is_none()) else { return FileForm::Unknown };
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    match habits.files {
+        Files::Reads { names, .. } if names.contains(&name) => FileForm::Known(format!("{name}_FILE")),
+        Files::Reads { only, .. } if begins(only) => FileForm::None,
+        Files::Doubled(prefix) if name.starts_with(prefix) => FileForm::Known(format!("{name}__FILE")),
+        Files::None(prefixes) if begins(prefixes) && !is_before_3_9(unit) => FileForm::None,
+        _ => FileForm::Unknown,
+    }
+}
+
+/// The variable that a unit's image reads from a file and that is most like `name`.
+pub(super) fn nearest(unit: &Unit, name: &str) -> Option<&'static str> {
+    let Files::Reads { names, .. } = habits(unit)?.files else { return None };
+    let distances = names.iter().map(|known| (strsim::damerau_levenshtein(known, name), *known));
+    distances.filter(|(distance, _)| *distance <= 3).min().map(|(_, known)| known)
+}
+
+/// What an image's own entrypoint and command are called.
+pub(super) fn start(unit: &Unit) -> (&'static str, &'static str) {
+    let known = habits(unit).and_then(|habits| habits.start).filter(|(_, command)| !command.is_empty());
+    known.unwrap_or(("docker-entrypoint.sh", "…"))
+}
+
+fn habits(unit: &Unit) -> Option<&'static Habits> {
+    let name = unit.image.as_ref().filter(|_| !unit.is_built).and_then(repository)?;
+    HABITS.iter().find(|habits| habits.names.contains(&name))
+}
+
+/// Whether it is a `RabbitMQ` that still had such variables.
+fn is_before_3_9(unit: &Unit) -> bool {
+    let tag = unit.image.as_ref().and_then(Text::known).and_then(|image| image.strip_prefix("rabbitmq:3."));
+    tag.and_then(|rest| rest.split(['.', '-']).next()?.parse::<u32>().ok()).is_some_and(|minor| minor < 9)
+}
+
 /// The repository of an image, without registry of Docker Hub, tag and digest.
 fn repository(image: &Text) -> Option<&str> {
     let image = image.known()?;

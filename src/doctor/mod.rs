@@ -13,6 +13,7 @@ mod finding;
 mod images;
 mod pod;
 mod program;
+mod remedy;
 mod rules;
 mod scene;
 mod text;
@@ -26,6 +27,7 @@ use scene::Scene;
 pub use catalogue::{CATALOGUE, Code, Explanation};
 pub use finding::{Finding, Findings};
 pub use program::{Action, Export, Form, Line, Misread, Run};
+pub use remedy::{Place, Remedy, Step};
 pub use yaml::Mark;
 
 /// What kz says of a file that it cannot examine.
@@ -55,14 +57,45 @@ pub trait Kz {
 }
 
 /// What matters here of a configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
+    /// The names of its secrets, of whatever environment; nothing where it cannot be read, or where `[[outputs]]` says
+    /// what is written.
+    pub secrets: Option<Vec<String>>,
+    /// The files that kz reads for it.
+    pub files: Vec<Needed>,
     /// It gives an owner or a mode to a secret.
     pub gives_owners: bool,
     /// It gives a name of its own to a secret's file.
     pub names_files: bool,
     /// It logs in to Vault with the pod's service account.
     pub uses_service_account: bool,
+}
+
+/// A file that kz reads for a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// As it is written: absolute, or from the directory of the configuration.
+    pub path: String,
+    /// What it is, in a few words.
+    pub what: Content,
+    /// It is what kz looks for where none of these variables names another one.
+    pub unless: &'static [&'static str],
+}
+
+/// What is in a file that kz reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Secrets, encrypted by age.
+    Encrypted,
+    /// An identity of age.
+    Identity,
+    /// A credential of kz's own.
+    Credential,
+    /// A certificate.
+    Certificate,
+    /// A secret as it is.
+    Secret,
 }
 
 /// The directory that the file stands in.
@@ -98,8 +131,19 @@ pub struct Known<'a> {
 /// More services, or containers of a pod, than anybody has. Rules compare each with each.
 const MOST_UNITS: usize = 500;
 
-/// Everything that will go wrong, in the order of the text.
-pub fn examine(text: &str, known: Known<'_>) -> Result<Vec<Finding>, Unreadable> {
+/// What is said of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examination {
+    /// Everything that will go wrong, in the order of the text.
+    pub findings: Vec<Finding>,
+    /// What was not looked at, in words.
+    pub unseen: Vec<String>,
+    /// Whether anything was looked at.
+    pub is_looked_at: bool,
+}
+
+/// Looks for everything that will go wrong.
+pub fn examine(text: &str, known: Known<'_>) -> Result<Examination, Unreadable> {
     let documents = yaml::read(text)?;
     let mut found = Findings::default();
     rules::doubled(&documents.doubled, &mut found);
@@ -113,8 +157,18 @@ pub fn examine(text: &str, known: Known<'_>) -> Result<Vec<Finding>, Unreadable>
     if scenes.iter().map(|scene| scene.units.len()).sum::<usize>() > MOST_UNITS {
         return Err(Unreadable::TooMuch);
     }
-    for scene in scenes {
-        rules::examine(&scene, known, &mut found);
+    for scene in &scenes {
+        rules::examine(scene, known, &mut found);
     }
-    Ok(found.in_order())
+    let mut unseen: Vec<String> = documents
+        .roots
+        .iter()
+        .filter(|root| compose::is_compose(root))
+        .flat_map(|root| compose::unseen(root, known))
+        .collect();
+    unseen.extend(pod::unseen(&documents.roots));
+    let is_looked_at = unseen.is_empty()
+        || pod::is_kustomization(&documents.roots)
+        || scenes.iter().any(|scene| !scene.units.is_empty());
+    Ok(Examination { findings: found.in_order(), unseen, is_looked_at })
 }

@@ -34,6 +34,53 @@ pub(super) fn read<R: AsRef<Node>>(roots: &[R], known: Known<'_>) -> Vec<Scene> 
     objects.iter().filter_map(|object| scene(object, &configurations, known)).collect()
 }
 
+/// Kinds of objects that hold no pod.
+const WITHOUT_PODS: &[&str] = &[
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "IngressClass",
+    "LimitRange",
+    "Namespace",
+    "NetworkPolicy",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "PriorityClass",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "StorageClass",
+];
+
+/// The objects that may hold pods and are not looked at, in words.
+pub(super) fn unseen<R: AsRef<Node>>(roots: &[R]) -> Vec<String> {
+    let objects =
+        roots.iter().filter(|root| is_manifest((*root).as_ref())).flat_map(|root| objects(root.as_ref()));
+    let unseen = |object: &Node| {
+        let kind = object.text_at("kind").unwrap_or("?");
+        let name = object.at(&["metadata", "name"]).and_then(Node::text);
+        let object_words = name.map_or(kind.to_owned(), |name| format!("{kind} `{name}`"));
+        match TEMPLATES.iter().find(|(known, _)| *known == kind) {
+            Some((_, path)) if object.at(path).is_some() => None,
+            Some((_, path)) => Some(format!("{object_words}, which has no `{}`", path.join("."))),
+            None if WITHOUT_PODS.contains(&kind) => None,
+            None => Some(object_words),
+        }
+    };
+    objects.filter_map(unseen).collect()
+}
+
+/// Whether there is nothing but what Kustomize takes, which runs nothing by itself.
+pub(super) fn is_kustomization<R: AsRef<Node>>(roots: &[R]) -> bool {
+    roots.iter().all(|root| root.as_ref().text_at("kind") == Some("Kustomization"))
+}
+
 /// The object itself, or those of a list.
 fn objects(root: &Node) -> Vec<&Node> {
     match root.get("items") {
@@ -71,7 +118,7 @@ fn scene(object: &Node, configurations: &[Configuration], known: Known<'_>) -> O
     let mut volumes: Vec<Volume> = list(spec, "volumes").into_iter().filter_map(volume).collect();
     volumes.extend(list_at(object, &["spec", "volumeClaimTemplates"]).into_iter().filter_map(claim));
     let pod = pod(spec, kind, configurations);
-    Some(Scene { dialect: POD, units, volumes, is_partial: false, pod: Some(pod) })
+    Some(Scene { dialect: POD, units, volumes, secrets: Vec::new(), is_partial: false, pod: Some(pod) })
 }
 
 fn list<'a>(node: &'a Node, name: &str) -> Vec<&'a Node> {
@@ -96,12 +143,18 @@ fn pod(spec: &Node, kind: &str, configurations: &[Configuration]) -> Pod {
             .filter(|_| spec.is_false("automountServiceAccountToken"))
             .map(|(key, _)| key.mark),
         projects_token,
-        configuration: configurations.iter().copied().reduce(|one, other| Configuration {
-            gives_owners: one.gives_owners || other.gives_owners,
-            names_files: one.names_files || other.names_files,
-            uses_service_account: one.uses_service_account || other.uses_service_account,
-        }),
+        configuration: configurations.iter().cloned().reduce(together),
     }
+}
+
+/// What two configurations say, of which it is not known who uses which.
+fn together(mut one: Configuration, other: Configuration) -> Configuration {
+    one.secrets = one.secrets.zip(other.secrets).map(|(one, other)| [one, other].concat());
+    one.files.extend(other.files);
+    one.gives_owners |= other.gives_owners;
+    one.names_files |= other.names_files;
+    one.uses_service_account |= other.uses_service_account;
+    one
 }
 
 fn volume(node: &Node) -> Option<Volume> {

@@ -43,6 +43,8 @@ pub struct Export {
     pub reader: Option<String>,
     /// `--only`.
     pub only: Vec<String>,
+    /// Each secret is a file of its name, unless the configuration says otherwise.
+    pub by_name: bool,
 }
 
 /// What an export writes.

@@ -11,10 +11,20 @@ pub(super) struct Scene {
     pub(super) dialect: Dialect,
     pub(super) units: Vec<Unit>,
     pub(super) volumes: Vec<Volume>,
+    /// What Compose's top level defines as `secrets:`.
+    pub(super) secrets: Vec<GivenSecret>,
     /// Something comes from elsewhere (`include`, another Compose file), so that nothing is known to be absent.
     pub(super) is_partial: bool,
     /// Of a pod.
     pub(super) pod: Option<Pod>,
+}
+
+/// A secret that Compose gives to services.
+#[derive(Clone, Debug)]
+pub(super) struct GivenSecret {
+    pub(super) name: String,
+    /// The file of the host that it is, where it is one.
+    pub(super) file: Option<String>,
 }
 
 /// What is a pod's and not one of its containers'.
@@ -64,6 +74,8 @@ pub(super) struct Service {
     pub(super) env_files: Vec<EnvFile>,
     pub(super) build_arguments: Vec<Variable>,
     pub(super) ports: Option<Mark>,
+    /// The words of the command by which the engine asks whether it is well.
+    pub(super) healthcheck: Vec<Text>,
     /// Where it says that it is started again when it has ended well, and how.
     pub(super) restarts: Option<(String, Mark)>,
     pub(super) profiles: Vec<String>,
@@ -133,8 +145,8 @@ pub(super) enum Source {
     Tmpfs,
     /// A volume of this container alone.
     Anonymous,
-    /// What the engine brings: secrets and configs of Compose.
-    Given,
+    /// What the engine brings: a secret of Compose, by its name, or a config.
+    Given(Option<String>),
     /// Not to be told.
     Unknown,
 }

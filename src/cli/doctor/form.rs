@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::doctor::Finding;
+use crate::doctor::{Finding, Step};
 use crate::json::quoted;
 use crate::literal::{redacted, redacted_text};
 use crate::log::escape;
@@ -14,16 +14,19 @@ pub(super) fn text(examined: &[Examined<'_>]) -> String {
     let mut text = String::new();
     for file in examined {
         for finding in &file.findings {
-            let Finding { code, mark, subject, what, write } = finding;
+            let Finding { code, mark, subject, what, remedy } = finding;
             let place = format!("{}:{}:{}", escape(&file.path.display().to_string()), mark.line, mark.column);
             let _ = writeln!(text, "{place}: {} {}: {}", code.id(), escape(subject), escape(what));
             let _ = writeln!(text, "    why: {}", code.explanation().why);
-            let _ = match write.split_once('\n') {
-                None => writeln!(text, "    write: {}", escape(&redacted_text(write))),
-                Some(_) => writeln!(text, "    write:"),
-            };
-            for line in write.lines().filter(|_| write.contains('\n')) {
-                let _ = writeln!(text, "        {}", escape(&redacted_text(line)));
+            for step in remedy.steps() {
+                let (label, written) = (escape(&step.label()), step.written());
+                let _ = match written.split_once('\n') {
+                    None => writeln!(text, "    {label}: {}", escape(&redacted_text(&written))),
+                    Some(_) => writeln!(text, "    {label}:"),
+                };
+                for line in written.lines().filter(|_| written.contains('\n')) {
+                    let _ = writeln!(text, "        {}", escape(&redacted_text(line)));
+                }
             }
         }
     }
@@ -38,9 +41,10 @@ pub(super) fn json(examined: &[Examined<'_>]) -> String {
 }
 
 fn object(file: &Examined<'_>, finding: &Finding) -> String {
-    let Finding { code, mark, subject, what, write } = finding;
+    let Finding { code, mark, subject, what, remedy } = finding;
+    let steps: Vec<String> = remedy.steps().iter().map(step).collect();
     format!(
-        "{{\"code\":{},\"file\":{},\"line\":{},\"column\":{},\"subject\":{},\"message\":{},\"why\":{},\"write\":{}}}",
+        "{{\"code\":{},\"file\":{},\"line\":{},\"column\":{},\"subject\":{},\"message\":{},\"why\":{},\"write\":{},\"steps\":[{}]}}",
         quoted(&code.id()),
         quoted(&file.path.display().to_string()),
         mark.line,
@@ -48,6 +52,13 @@ fn object(file: &Examined<'_>, finding: &Finding) -> String {
         quoted(&redacted(subject)),
         quoted(&redacted(what)),
         quoted(code.explanation().why),
-        quoted(&redacted_text(write)),
+        quoted(&redacted_text(&remedy.text())),
+        steps.join(","),
     )
+}
+
+fn step(step: &Step) -> String {
+    let (place, of) = step.place_words();
+    let of = of.map_or("null".to_owned(), |of| quoted(&redacted(&of)));
+    format!("{{\"place\":\"{place}\",\"of\":{of},\"write\":{}}}", quoted(&redacted_text(&step.text)))
 }

@@ -10,7 +10,7 @@ use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, 
 use crate::literal;
 
 use super::super::args::{Arguments, Command, deliver};
-use super::read;
+use super::{needs, read};
 
 /// This kz.
 pub(super) struct Ourselves;
@@ -37,6 +37,7 @@ impl Kz for Ourselves {
         let mut found = Configuration::default();
         if let Ok(tree) = DeTable::parse(text) {
             look(tree.get_ref(), &mut found);
+            needs::read(tree.get_ref(), &mut found);
         }
         found
     }
@@ -71,6 +72,7 @@ fn export(export: &deliver::Export) -> Export {
         mode: export.mode,
         reader: export.reader.clone(),
         only: export.only.clone(),
+        by_name: export.format == Some(deliver::Format::Files) && export.template.is_empty(),
     }
 }
 
@@ -188,7 +190,8 @@ mod tests {
     #[test]
     fn a_configuration_is_looked_at_however_deep() {
         let of = |text| Ourselves.configuration(text);
-        assert_eq!(of("[secrets]\nA = { provider = \"env\", ref = \"A\" }\n"), Configuration::default());
+        let names = Configuration { secrets: Some(vec!["A".to_owned()]), ..Configuration::default() };
+        assert_eq!(of("[secrets]\nA = { provider = \"env\", ref = \"A\" }\n"), names);
         assert!(of("[secrets]\nA = { provider = \"env\", ref = \"A\", owner = \"1\" }\n").gives_owners);
         let text = "[providers.vault]\nauth = { method = \"kubernetes\", role = \"r\" }\n";
         assert!(of(text).uses_service_account);

@@ -2,6 +2,7 @@
 
 mod form;
 mod knowledge;
+mod needs;
 mod read;
 
 pub(super) use read::Unread;
@@ -32,6 +33,8 @@ struct Examined<'a> {
     /// As it was named.
     path: &'a Path,
     findings: Vec<Finding>,
+    unseen: Vec<String>,
+    is_looked_at: bool,
 }
 
 /// Runs `kz doctor`.
@@ -46,13 +49,18 @@ pub(super) fn doctor(arguments: &Doctor, process: &Process, log: Log) -> Result<
     for file in &examined {
         let number = file.findings.len();
         let words = match number {
+            0 if !file.is_looked_at => "nothing was looked at".to_owned(),
             0 => "nothing that will go wrong was found".to_owned(),
             1 => "1 finding; `kz explain CODE` says more".to_owned(),
             _ => format!("{number} findings; `kz explain CODE` says more"),
         };
-        log.note(&format!("{}: {words}", file.path.display()));
+        let unseen = match file.unseen.as_slice() {
+            [] => String::new(),
+            unseen => format!("; not looked at: {}", unseen.join(", ")),
+        };
+        log.note(&format!("{}: {words}{unseen}", file.path.display()));
     }
-    let is_well = examined.iter().all(|file| file.findings.is_empty());
+    let is_well = examined.iter().all(|file| file.findings.is_empty() && file.is_looked_at);
     Ok(if is_well { Health::Well } else { Health::Ill })
 }
 
@@ -65,6 +73,7 @@ fn examine<'a>(path: &'a PathBuf, process: &Process) -> Result<Examined<'a>, Fai
         registry::PROVIDERS.iter().flat_map(|provider| provider.credential_variables).copied().collect();
     let known =
         Known { kz: &Ourselves, host: &Beside(directory), credential_variables: credentials.as_slice() };
-    let findings = doctor::examine(&text, known).map_err(|error| failed(Unread::Content(error)))?;
-    Ok(Examined { path, findings })
+    let doctor::Examination { findings, unseen, is_looked_at } =
+        doctor::examine(&text, known).map_err(|error| failed(Unread::Content(error)))?;
+    Ok(Examined { path, findings, unseen, is_looked_at })
 }

@@ -3,13 +3,14 @@
 //! `extends`, `include` and further files are not read: what they could bring is not missed.
 
 mod mounts;
+mod unseen;
 
 use super::program;
 use super::scene::{
-    Capabilities, CommandLine, Condition, Depend, EnvFile, Kind, Scene, Service, Stage, Unit, User, Variable,
-    Volume,
+    Capabilities, CommandLine, Condition, Depend, EnvFile, GivenSecret, Kind, Scene, Service, Stage, Unit,
+    User, Variable, Volume,
 };
-use super::text::{Dialect, Text};
+use super::text::{Dialect, Text, normal};
 use super::yaml::{Key, Mark, Node};
 use super::{Found, Known, words};
 
@@ -46,6 +47,7 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         dialect: COMPOSE,
         units: units.unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
+        secrets: secrets.map(|secrets| secrets.entries().map(given_secret).collect()).unwrap_or_default(),
         is_partial,
         pod: None,
     }
@@ -53,6 +55,16 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
 
 fn volume((key, node): (&Key, &Node)) -> Volume {
     Volume { name: key.text.clone(), mark: key.mark, kind: kind(node) }
+}
+
+/// What of it is not looked at, in words.
+pub(super) fn unseen(root: &Node, known: Known<'_>) -> Vec<String> {
+    unseen::of(root, known)
+}
+
+fn given_secret((key, node): (&Key, &Node)) -> GivenSecret {
+    let file = node.get("file").and_then(|node| Text::of(node, COMPOSE));
+    GivenSecret { name: key.text.clone(), file: file.as_ref().and_then(Text::known).map(normal) }
 }
 
 fn kind(node: &Node) -> Kind {
@@ -103,6 +115,7 @@ fn service(node: &Node, secrets: Option<&Node>) -> Service {
         env_files: node.get("env_file").map(env_files).unwrap_or_default(),
         build_arguments: node.at(&["build", "args"]).map(variables).unwrap_or_default(),
         ports: ports.map(|(key, _)| key.mark),
+        healthcheck: node.at(&["healthcheck", "test"]).map(healthcheck).unwrap_or_default(),
         restarts: restarts(node),
         profiles: profiles.iter().filter_map(|node| node.text()).map(str::to_owned).collect(),
         owned_secrets: mounts::owned_secrets(node, secrets),
@@ -149,6 +162,13 @@ fn variables(node: &Node) -> Vec<Variable> {
         Some(Variable { name: name.to_owned(), value, mark: item.mark })
     });
     from_list.collect()
+}
+
+/// A string for a shell, or a list whose first word says what the others are.
+fn healthcheck(node: &Node) -> Vec<Text> {
+    let words = node.items();
+    let commands = if node.is_list() { words.get(1..).unwrap_or_default() } else { &words };
+    commands.iter().filter_map(|node| Text::of(node, COMPOSE)).collect()
 }
 
 fn env_files(node: &Node) -> Vec<EnvFile> {

@@ -13,8 +13,8 @@ pub(super) fn of(service: &Node) -> Vec<Mount> {
     let items = |name| service.get(name).map(Node::items).unwrap_or_default();
     let volumes = items("volumes").into_iter().filter_map(volume);
     let tmpfs = items("tmpfs").into_iter().filter_map(tmpfs);
-    let secrets = items("secrets").into_iter().filter_map(|item| given(item, SECRETS));
-    let configs = items("configs").into_iter().filter_map(|item| given(item, "/"));
+    let secrets = items("secrets").into_iter().filter_map(|item| given(item, SECRETS, true));
+    let configs = items("configs").into_iter().filter_map(|item| given(item, "/", false));
     volumes.chain(tmpfs).chain(secrets).chain(configs).collect()
 }
 
@@ -100,13 +100,14 @@ fn tmpfs(item: &Node) -> Option<Mount> {
 }
 
 /// A secret or a config, in both forms.
-fn given(item: &Node, directory: &str) -> Option<Mount> {
+fn given(item: &Node, directory: &str, is_secret: bool) -> Option<Mount> {
+    let source = item.text().or_else(|| item.text_at("source")).filter(|_| is_secret).map(str::to_owned);
     let name = item.text().or_else(|| item.text_at("target")).or_else(|| item.text_at("source"))?;
     let name = Text::new(name, item.mark, COMPOSE);
     Some(Mount {
         target: join(directory, name.known()?),
         mark: item.mark,
-        source: Source::Given,
+        source: Source::Given(source),
         is_read_only: true,
         part: None,
     })

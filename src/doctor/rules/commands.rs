@@ -5,6 +5,7 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{self, Misread, Program};
+use super::super::remedy::Remedy;
 use super::super::scene::{CommandLine, Scene, Unit};
 use super::super::text::{Dialect, Text};
 
@@ -17,13 +18,14 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             let what = format!(
                 "Compose starts no shell, so `{operator}` is an argument like the others, not what a shell makes of it"
             );
-            let write =
-                "command: [\"sh\", \"-c\", \"…\"]   # in an image that has a shell; kz's own has none";
-            found.add(Code::NoShell, unit.command_mark(), &unit.title, what, write);
+            let remedy = Remedy::said("command: [\"sh\", \"-c\", \"…\"]").remark(
+                "in an image that has a shell; kz's own has none, and its `--output` does what `>` was for",
+            );
+            found.add(Code::NoShell, unit.command_mark(), &unit.title, what, remedy);
         } else if let Program::Misread(Misread { message, hint }, mark) = &unit.program {
             let what =
                 format!("kz does not understand this command line, and ends with exit code 2: {message}");
-            found.add(Code::Misread, *mark, &unit.title, what, hint);
+            found.add(Code::Misread, *mark, &unit.title, what, Remedy::said(hint));
         }
         if !images::is_kz(unit) || unit.is_partial {
             continue;
@@ -61,10 +63,9 @@ fn shell(scene: &Scene, unit: &Unit, found: &mut Findings) {
         _ => "command",
     };
     let what = format!("kz's image has no shell: the engine ends with `exec: \"{first}\": {why}`");
-    let write = format!(
-        "{key}: [\"kz\", …]   # one command, and its options do what the script was for: `kz export --help`"
-    );
-    found.add(Code::NoShell, unit.command_mark(), &unit.title, what, write);
+    let remedy = Remedy::said(format!("{key}: [\"kz\", …]"))
+        .remark("one command, and its options do what the script was for: `kz export --help`");
+    found.add(Code::NoShell, unit.command_mark(), &unit.title, what, remedy);
 }
 
 /// kz's image has no ENTRYPOINT, and its CMD shows the help and succeeds.
@@ -72,9 +73,10 @@ fn without_name(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findin
     let key = if scene.dialect == Dialect::Compose { "command" } else { "args" };
     let Some(command) = unit.command.as_ref().filter(|command| !command.words.is_empty()) else {
         let what = "without a command kz's image prints its help and ends well: whoever waits for it starts without secrets";
-        let write =
-            format!("{key}: [\"kz\", \"export\", \"--format\", \"files\", \"--output\", \"/secrets\"]");
-        return found.add(Code::OnlyHelp, unit.mark, &unit.title, what, write);
+        let remedy = Remedy::unit(format!(
+            "{key}: [\"kz\", \"export\", \"--format\", \"files\", \"--output\", \"/secrets\"]"
+        ));
+        return found.add(Code::OnlyHelp, unit.mark, &unit.title, what, remedy);
     };
     let words: Option<Vec<&str>> = command.words.iter().map(Text::known).collect();
     let Some(words) = words else { return };
@@ -83,7 +85,7 @@ fn without_name(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findin
         let what = format!(
             "kz's image has no ENTRYPOINT, so the program `{first}` is looked for: the engine ends with `exec: \"{first}\": executable file not found in $PATH`"
         );
-        let write = format!("{key}: [\"kz\", \"{first}\", …]");
-        found.add(Code::NameMissing, command.mark, &unit.title, what, write);
+        let remedy = Remedy::unit(format!("{key}: [\"kz\", \"{first}\", …]"));
+        found.add(Code::NameMissing, command.mark, &unit.title, what, remedy);
     }
 }

@@ -4,6 +4,7 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{Action, is_toml};
+use super::super::remedy::Remedy;
 use super::super::scene::{Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, below, host_words, join};
 use super::super::{Configuration, Found, Known};
@@ -19,13 +20,16 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         match at_path {
             Some(mount) => on_host(unit, mount, &path, known, found),
             // Only of its own image is it known that nothing is there.
-            None if images::is_kz(unit) && !is_mounted(unit, &path) => missing(scene, unit, &path, found),
+            None if images::is_kz(unit) && !is_mounted(unit, &path) => {
+                missing(scene, unit, &path, known, found);
+            }
             None => {}
         }
     }
 }
 
-fn needs_one(unit: &Unit) -> bool {
+/// Whether a unit runs kz with a configuration.
+pub(super) fn needs_one(unit: &Unit) -> bool {
     match unit.line().map(|line| &line.action) {
         Some(Action::Export(_) | Action::Look) => true,
         Some(Action::Run(run)) => run.env_file.is_none(),
@@ -65,36 +69,78 @@ fn is_mounted(unit: &Unit, path: &str) -> bool {
     false
 }
 
-fn missing(scene: &Scene, unit: &Unit, path: &str, found: &mut Findings) {
+fn missing(scene: &Scene, unit: &Unit, path: &str, known: Known<'_>, found: &mut Findings) {
     let near = unit.mounts.iter().find(|mount| is_toml(&mount.target));
-    let mounting = |source: &str| match scene.dialect {
-        Dialect::Compose => format!("- {source}:{path}:ro"),
-        Dialect::Pod => {
-            let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
-            format!("- {{ name: {source}, mountPath: {directory}, readOnly: true }}")
-        }
-    };
+    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let in_pod = |source: &str| format!("- {{ name: {source}, mountPath: {directory}, readOnly: true }}");
     if let Some(mount) = near {
         let what = format!(
             "the configuration is mounted at `{}`, and kz looks for `{path}`: it ends with exit code 2",
             mount.target
         );
-        let source = source_words(mount);
-        return found.add(Code::ConfigurationElsewhere, mount.mark, &unit.title, what, mounting(&source));
+        let remedy = match (scene.dialect, &mount.source) {
+            (Dialect::Pod, _) => Remedy::here(in_pod(&source_words(mount))),
+            (Dialect::Compose, Source::Bind(source)) if !is_beside(source) => {
+                Remedy::here(format!("- {}:{path}:ro", host_words(source)))
+            }
+            (Dialect::Compose, Source::Bind(source)) => mounted_here(source, path, known),
+            (Dialect::Compose, _) => mounted_here(FILE_NAME, path, known),
+        };
+        return found.add(Code::ConfigurationElsewhere, mount.mark, &unit.title, what, remedy);
     }
-    let source = if scene.dialect == Dialect::Compose { "./keyzero.toml" } else { "kz" };
     let (code, looks) = if is_named(unit) {
         (Code::NamedConfiguration, format!("kz is told to read `{path}`, and nothing is mounted there"))
     } else {
         (Code::NoConfiguration, format!("kz looks for `{path}`, and nothing is mounted there"))
     };
-    found.add(
-        code,
-        unit.command_mark(),
-        &unit.title,
-        format!("{looks}: it ends with exit code 2"),
-        mounting(source),
-    );
+    let remedy = match scene.dialect {
+        Dialect::Compose => {
+            let (made, source) = source_beside("keyzero.toml", known);
+            made.then(Remedy::unit(format!("volumes:\n  - ./{source}:{path}:ro")))
+        }
+        Dialect::Pod => {
+            let volume = Remedy::top("volumes:\n  - { name: kz, configMap: { name: kz } }");
+            let defined = if scene.volume("kz").is_some() { Remedy::none() } else { volume };
+            Remedy::unit(format!("volumeMounts:\n  {}", in_pod("kz"))).then(defined)
+        }
+    };
+    let what = format!("{looks}: it ends with exit code 2");
+    found.add(code, unit.command_mark(), &unit.title, what, remedy);
+}
+
+/// The item that mounts a configuration in the place of what is mounted there, and what makes one where there is none.
+pub(super) fn mounted_here(preferred: &str, path: &str, known: Known<'_>) -> Remedy {
+    let (made, source) = source_beside(preferred, known);
+    made.then(Remedy::here(format!("- {}:{path}:ro", host_words(&source))))
+}
+
+/// The configuration that lies beside the file, of the names that it is likely to have, or else the one that `kz init`
+/// makes.
+fn source_beside(preferred: &str, known: Known<'_>) -> (Remedy, String) {
+    let is_file = |name: &&str| known.host.look(name) == Found::File;
+    if let Some(name) = [preferred, FILE_NAME, "keyzero.toml"].into_iter().find(is_file) {
+        return (Remedy::none(), name.to_owned());
+    }
+    let made = match known.host.look(FILE_NAME) {
+        Found::Directory => Remedy::shell(format!("rmdir {FILE_NAME} && kz init"))
+            .remark("the directory is perhaps one that Docker made"),
+        _ => Remedy::shell("kz init").remark(format!("writes {FILE_NAME}, for you to fill in")),
+    };
+    (made, FILE_NAME.to_owned())
+}
+
+fn is_beside(path: &str) -> bool {
+    !path.starts_with(['/', '~'])
+}
+
+/// What a unit's configuration is called on the host.
+pub(super) fn name_on_host(unit: &Unit) -> String {
+    let path = path(unit);
+    let mount = path.as_ref().and_then(|path| unit.mounts.iter().find(|mount| mount.target == *path));
+    match mount.map(|mount| &mount.source) {
+        Some(Source::Bind(source)) => source.clone(),
+        _ => FILE_NAME.to_owned(),
+    }
 }
 
 fn source_words(mount: &Mount) -> String {
@@ -120,14 +166,14 @@ fn on_host(unit: &Unit, mount: &Mount, path: &str, known: Known<'_>, found: &mut
             "`{source}` is a directory, perhaps one that Docker made because the file was missing: kz ends with exit code 2 (`{path} is a directory`)"
         ),
     };
-    let write = "kz init   # writes .keyzero.toml; and remove the directory, if Docker has made one";
-    found.add(Code::ConfigurationNotThere, mount.mark, &unit.title, what, write);
+    let remedy = mounted_here(FILE_NAME, path, known);
+    found.add(Code::ConfigurationNotThere, mount.mark, &unit.title, what, remedy);
 }
 
 /// What the configuration of a unit says, where it can be read.
 pub(super) fn of(scene: &Scene, unit: &Unit, known: Known<'_>) -> Option<Configuration> {
     if let Some(pod) = &scene.pod {
-        return pod.configuration;
+        return pod.configuration.clone();
     }
     let path = path(unit)?;
     let (mount, rest) = unit.mount_over(&path)?;
@@ -136,4 +182,16 @@ pub(super) fn of(scene: &Scene, unit: &Unit, known: Known<'_>) -> Option<Configu
     let is_beside = below(&host_path, "/").is_none() && !host_path.starts_with('~');
     let text = is_beside.then(|| known.host.text(&host_path)).flatten()?;
     Some(known.kz.configuration(&text))
+}
+
+/// The line that adds a secret to the configuration of a unit, where that is read and has none of this name.
+pub(super) fn secret_added(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let lacks = of(scene, unit, known)
+        .and_then(|configuration| configuration.secrets)
+        .is_some_and(|secrets| !secrets.iter().any(|secret| secret == name));
+    if !lacks {
+        return Remedy::none();
+    }
+    let line = format!("{name} = {{ provider = \"…\", ref = \"…\" }}");
+    Remedy::configuration(&name_on_host(unit), "secrets", line).remark("where it is")
 }

@@ -5,8 +5,11 @@
 use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
+use super::super::images::{self, FileForm};
+use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit, Variable};
-use super::super::text::{Dialect, Text};
+use super::super::text::{Dialect, Text, join};
+use super::{configuration, mounting};
 
 /// How the names of variables end that hold a credential.
 const NAMES: &[&str] = &[
@@ -38,23 +41,18 @@ const PLACEHOLDERS: &[&str] =
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in &scene.units {
         for variable in &unit.variables {
-            variable_value(scene.dialect, unit, variable, known, found);
+            variable_value(scene, unit, variable, known, found);
         }
         for argument in &unit.service.build_arguments {
-            build_argument(unit, argument, known, found);
+            build_argument(scene, unit, argument, known, found);
         }
         command_line(unit, known, found);
     }
 }
 
-fn variable_value(
-    dialect: Dialect,
-    unit: &Unit,
-    variable: &Variable,
-    known: Known<'_>,
-    found: &mut Findings,
-) {
+fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut Findings) {
     let Variable { name, value, mark } = variable;
+    let dialect = scene.dialect;
     let literal = value.as_ref().and_then(Text::known);
     // In pods such variables often hold the name of a Secret.
     let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
@@ -63,16 +61,17 @@ fn variable_value(
         |value: &str| is_credential(judged_by, value, known) || (proves(name, known) && !is_harmless(value));
     if literal.is_some_and(is_one) {
         let is_kzs = unit.is_kz() && known.credential_variables.contains(&name.as_str());
-        let write = if is_kzs { own_from_file(dialect, name) } else { from_file(dialect, name) };
+        let remedy =
+            if is_kzs { own_from_file(scene, unit, name) } else { delivered(scene, unit, name, known) };
         let what = format!(
             "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
         );
-        found.add(Code::LiteralCredential, *mark, &unit.title, what, write);
+        found.add(Code::LiteralCredential, *mark, &unit.title, what, remedy);
     } else if literal.is_none() && dialect == Dialect::Compose && unit.is_kz() && is_own(name, known) {
         let what = format!(
             "`docker inspect` shows `{name}` of this container to everybody who may ask the engine, and it is a credential that opens all others"
         );
-        found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(dialect, name));
+        found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(scene, unit, name));
     }
 }
 
@@ -86,59 +85,126 @@ fn is_own(name: &str, known: Known<'_>) -> bool {
     known.credential_variables.contains(&name) && !name.ends_with("KEY_ID")
 }
 
-fn from_file(dialect: Dialect, name: &str) -> String {
-    match dialect {
-        Dialect::Compose => format!(
-            "{name}_FILE: /secrets/{name}   # if the image knows it; else ${{{name}}}, or `kz run` in front of its command"
-        ),
-        Dialect::Pod => format!(
-            "- {{ name: {name}_FILE, value: /secrets/{name} }}   # if the image knows it; else valueFrom: {{ secretKeyRef: … }}"
-        ),
+/// What brings a secret to a unit, in the place of the variable that holds it today.
+pub(super) fn delivered(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let way = way(scene, unit, name, known);
+    let first = match &way.variable {
+        Some((variable, place)) => Remedy::here(mounting::variable_line(scene.dialect, variable, place)),
+        None => Remedy::without(format!("`{name}`")),
+    };
+    way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
+}
+
+/// The same, where nothing in the file holds it.
+pub(super) fn brought(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let way = way(scene, unit, name, known);
+    let first = match &way.variable {
+        Some((variable, place)) => mounting::variable(scene.dialect, variable, place),
+        None => return way.rest,
+    };
+    way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
+}
+
+/// How a secret comes to a unit.
+struct Way {
+    /// The variable that names its file, and the file; nothing where it comes otherwise.
+    variable: Option<(String, String)>,
+    remark: Option<&'static str>,
+    /// What else is to be done.
+    rest: Remedy,
+}
+
+fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
+    // `kz run` brings every secret of the configuration by itself.
+    if unit.run().is_some_and(|run| run.env_file.is_none()) {
+        let rest = configuration::secret_added(scene, unit, name, known);
+        return Way { variable: None, remark: Some("`kz run` brings it"), rest };
     }
+    let (variable, remark) = match images::file_form(unit, name) {
+        FileForm::Known(variable) => (variable, None),
+        FileForm::Unknown => {
+            (format!("{name}_FILE"), Some("if the image knows it; else `kz run` in front of its command"))
+        }
+        FileForm::None => {
+            let words = "a template of its configuration brings it, or `kz run` in front of its command";
+            return Way { variable: None, remark: Some(words), rest: Remedy::none() };
+        }
+    };
+    let in_file = |place: String, rest| Way { variable: Some((variable, place)), remark, rest };
+    let sets: Vec<_> = scene.deliveries().into_iter().filter(|delivery| delivery.export.by_name).collect();
+    let mounted =
+        sets.iter().find_map(|delivery| unit.mount_of(delivery.shared()?).map(|mount| (delivery, mount)));
+    let (delivery, directory, mounting) = match (mounted, sets.first()) {
+        _ if scene.dialect == Dialect::Pod => return in_file(format!("/secrets/{name}"), Remedy::none()),
+        (Some((delivery, mount)), _) => (delivery, join(&mount.target, &delivery.inside), Remedy::none()),
+        (None, Some(delivery)) => {
+            let target = delivery.mount.map_or(delivery.directory(), |mount| &mount.target);
+            (delivery, delivery.path.clone(), mounting::mount_for(scene, delivery, unit, target))
+        }
+        (None, None) => return in_file(format!("/secrets/{name}"), Remedy::none()),
+    };
+    let added = configuration::secret_added(scene, delivery.unit, name, known);
+    in_file(join(&directory, name), mounting.then(added))
 }
 
 /// The lines that give kz its own credential as a file.
-fn own_from_file(dialect: Dialect, name: &str) -> String {
+fn own_from_file(scene: &Scene, unit: &Unit, name: &str) -> Remedy {
     let has_file_form = ["VAULT_", "BAO_", "KEYZERO_"].iter().any(|prefix| name.starts_with(prefix))
         && !name.ends_with("_BYTES");
     let secret = name.to_ascii_lowercase().replace('_', "-");
-    match (dialect, has_file_form) {
-        (Dialect::Compose, true) => {
-            format!("environment:\n  {name}_FILE: /run/secrets/{secret}\nsecrets: [{secret}]")
-        }
-        (Dialect::Compose, false) => match setting(name) {
-            Some((file, setting, section)) => {
-                format!(
-                    "secrets: [{file}]   # and {setting} = \"/run/secrets/{file}\" in [providers.{section}]"
-                )
+    match (scene.dialect, has_file_form) {
+        (Dialect::Compose, true) => Remedy::here(format!("{name}_FILE: /run/secrets/{secret}"))
+            .then(mounting::given_secret(scene, &secret))
+            .then(written(scene, unit, &secret)),
+        (Dialect::Compose, false) => {
+            let out = Remedy::without(format!("`{name}`"));
+            match setting(name) {
+                Some((file, setting, section)) => out
+                    .then(mounting::given_secret(scene, file))
+                    .then(written(scene, unit, file))
+                    .then(Remedy::configuration(
+                        &configuration::name_on_host(unit),
+                        section,
+                        format!("{setting} = \"/run/secrets/{file}\""),
+                    )),
+                None => out
+                    .then(mounting::given_secret(scene, &secret))
+                    .then(written(scene, unit, &secret))
+                    .remark(format!("and name /run/secrets/{secret} in the provider's section")),
             }
-            None => {
-                format!("secrets: [{secret}]   # and name /run/secrets/{secret} in the provider's section")
-            }
-        },
-        (Dialect::Pod, true) => {
-            format!(
-                "- {{ name: {name}_FILE, value: /run/kz/{secret} }}   # with the Secret mounted at /run/kz"
-            )
         }
-        (Dialect::Pod, false) => "valueFrom: { secretKeyRef: { name: …, key: … } }".to_owned(),
+        (Dialect::Pod, true) => Remedy::here(mounting::variable_line(
+            Dialect::Pod,
+            &format!("{name}_FILE"),
+            &format!("/run/kz/{secret}"),
+        ))
+        .remark("with the Secret mounted at /run/kz"),
+        (Dialect::Pod, false) => Remedy::here(format!(
+            "- {{ name: {name}, valueFrom: {{ secretKeyRef: {{ name: …, key: … }} }} }}"
+        )),
     }
+}
+
+/// The command that makes the file of a secret which Compose does not have yet.
+fn written(scene: &Scene, unit: &Unit, secret: &str) -> Remedy {
+    let is_defined = scene.secrets.iter().any(|given| given.name == secret);
+    if is_defined { Remedy::none() } else { mounting::file_written(secret, unit) }
 }
 
 /// Where kz reads a credential from a file that has no variable of its own: the file, the setting, the section.
 fn setting(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
     match name {
-        "OP_CONNECT_TOKEN" => Some(("connect_token", "token_file", "1password")),
+        "OP_CONNECT_TOKEN" => Some(("connect_token", "token_file", "providers.1password")),
         "OP_SERVICE_ACCOUNT_TOKEN" => {
-            Some(("service_account_token", "service_account_token_file", "1password"))
+            Some(("service_account_token", "service_account_token_file", "providers.1password"))
         }
-        _ if name.ends_with("_CLIENT_KEY_BYTES") => Some(("client_key", "client_key", "vault")),
-        _ if name.starts_with("AWS_") => Some(("aws_credentials", "credentials_file", "aws-sm")),
+        _ if name.ends_with("_CLIENT_KEY_BYTES") => Some(("client_key", "client_key", "providers.vault")),
+        _ if name.starts_with("AWS_") => Some(("aws_credentials", "credentials_file", "providers.aws-sm")),
         _ => None,
     }
 }
 
-fn build_argument(unit: &Unit, argument: &Variable, known: Known<'_>, found: &mut Findings) {
+fn build_argument(scene: &Scene, unit: &Unit, argument: &Variable, known: Known<'_>, found: &mut Findings) {
     let Variable { name, value, mark } = argument;
     let is_credential = match value.as_ref().map(Text::known) {
         Some(Some(value)) => is_credential(name, value, known),
@@ -150,10 +216,13 @@ fn build_argument(unit: &Unit, argument: &Variable, known: Known<'_>, found: &mu
         let what = format!(
             "the value of `{name}` stays in the image: `docker history` shows it to everybody who has the image"
         );
-        let write = format!(
-            "secrets: [{id}]   # below `build:`; in the Dockerfile: RUN --mount=type=secret,id={id} …"
-        );
-        found.add(Code::BuildArgument, *mark, &unit.title, what, write);
+        let is_defined = scene.secrets.iter().any(|secret| secret.name == id);
+        let defined = Remedy::top(format!("secrets:\n  {id}: {{ environment: {name} }}"));
+        let remedy = Remedy::without(format!("`{name}`"))
+            .then(Remedy::unit(format!("build:\n  secrets: [{id}]")))
+            .remark(format!("in the Dockerfile: RUN --mount=type=secret,id={id} …"))
+            .then(if is_defined { Remedy::none() } else { defined });
+        found.add(Code::BuildArgument, *mark, &unit.title, what, remedy);
     }
 }
 
@@ -174,9 +243,9 @@ fn command_line(unit: &Unit, known: Known<'_>, found: &mut Findings) {
     });
     if let Some(mark) = spoken {
         let what = "its command line holds a credential, which everybody reads who reads this file or lists the processes (`docker top`, `ps`)";
-        let write =
-            "a file that the program reads (`--password-file /secrets/…`), or its environment by `kz run`";
-        found.add(Code::CredentialInCommand, mark, &unit.title, what, write);
+        let remedy =
+            Remedy::said("let it read a file (`--password-file /secrets/…`), or its environment by `kz run`");
+        found.add(Code::CredentialInCommand, mark, &unit.title, what, remedy);
     }
 }
 
@@ -189,12 +258,14 @@ fn option(word: &str) -> Option<(&str, Option<&str>)> {
     })
 }
 
-fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
+/// Whether a variable of this name with this value holds one.
+pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
     let is_placeholder = || is_harmless(value) || value.contains("://");
     known.kz.is_credential(value) || (is_named_so(name) && !is_placeholder())
 }
 
-fn is_named_so(name: &str) -> bool {
+/// Whether a variable is called as those that hold one.
+pub(super) fn is_named_so(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     NAMES.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| is_word_end(rest, end)))
 }
@@ -204,15 +275,60 @@ fn is_word_end(rest: &str, end: &str) -> bool {
     rest.is_empty() || rest.ends_with(['_', '-', '.']) || end.starts_with("PASS")
 }
 
-/// What is no value: nothing, a switch, a path, or a word that stands for what is to be written.
+/// What is no value: nothing, a switch, a path, where something is, or a word that stands for what is to be written.
 fn is_harmless(value: &str) -> bool {
-    let lower = value.trim().to_ascii_lowercase();
-    let is_switch =
-        ["", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"].contains(&lower.as_str());
-    is_switch
-        || lower.starts_with(['/', '.'])
-        || lower == "-"
+    // In a list of `NAME=value` quotes are part of the value, which is not what its writer meant.
+    let bare = value.trim().trim_matches(['"', '\'']);
+    let lower = bare.to_ascii_lowercase();
+    NOTHING.contains(&lower.as_str())
+        || is_path(bare)
         || PLACEHOLDERS.iter().any(|start| lower.starts_with(start))
+}
+
+/// What says that there is no value, or that another one than a text is meant.
+const NOTHING: &[&str] = &[
+    "",
+    "-",
+    "0",
+    "1",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "none",
+    "null",
+    "nil",
+    "n/a",
+    "unset",
+    "empty",
+    "undefined",
+    "disabled",
+    "enabled",
+    "required",
+    "optional",
+    "auto",
+    "default",
+];
+
+/// How the names of files end that hold a key or a certificate, or another text.
+const ENDS: &[&str] = &[
+    ".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".jks", ".pub", ".txt", ".json", ".yaml", ".yml",
+    ".toml", ".conf",
+];
+
+/// A path of the container or the host, `%kernel.project_dir%/…`, `file:…`, `C:\…`.
+fn is_path(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let is_named_so = ENDS.iter().any(|end| lower.ends_with(end)) && !value.contains(char::is_whitespace);
+    let has_drive = value.as_bytes().get(1) == Some(&b':') && value[2..].starts_with(['\\', '/']);
+    value.starts_with(['/', '.'])
+        || value.starts_with("~/")
+        || (value.starts_with('%') && value.contains("%/") && !value.contains(char::is_whitespace))
+        || lower.starts_with("file:")
+        || has_drive
+        || is_named_so
 }
 
 #[cfg(test)]
@@ -233,26 +349,29 @@ mod tests {
 
     #[test]
     fn switches_paths_and_placeholders_are_no_values() {
-        for value in ["", "yes", "/run/secrets/x", "changeme", "<token>", "your-token", "***", "1"] {
+        for value in [
+            "",
+            "yes",
+            "/run/secrets/x",
+            "changeme",
+            "<token>",
+            "your-token",
+            "***",
+            "1",
+            "none",
+            "\"none\"",
+            "N/A",
+            "%kernel.project_dir%/config/jwt/private.pem",
+            "config/jwt/private.pem",
+            "file:keys/a",
+            "~/a",
+            "C:\\a",
+        ] {
             assert!(is_harmless(value), "{value}");
         }
-        for value in ["hunter2", "postgres", "12345678"] {
+        for value in ["hunter2", "postgres", "12345678", "a/b+c==", "nonesuch", "%41%/x y", "x.pem y"] {
             assert!(!is_harmless(value), "{value}");
         }
-    }
-
-    #[test]
-    fn a_credential_of_kz_is_to_be_a_file_that_its_provider_reads() {
-        let write = |name| own_from_file(Dialect::Compose, name);
-        assert_eq!(
-            write("AWS_SECRET_ACCESS_KEY"),
-            "secrets: [aws_credentials]   # and credentials_file = \"/run/secrets/aws_credentials\" in [providers.aws-sm]"
-        );
-        assert_eq!(write("AWS_SECRET_ACCESS_KEY"), write("AWS_ACCESS_KEY_ID"));
-        assert!(write("OP_CONNECT_TOKEN").contains("token_file = "));
-        assert!(write("VAULT_TOKEN").contains("VAULT_TOKEN_FILE: /run/secrets/vault-token"));
-        assert!(write("BAO_TOKEN").contains("BAO_TOKEN_FILE: /run/secrets/bao-token"));
-        assert!(write("BAO_CLIENT_KEY_BYTES").contains("client_key = \"/run/secrets/client_key\""));
     }
 
     #[test]

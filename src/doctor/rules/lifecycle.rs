@@ -3,6 +3,7 @@
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::program::{Program, kz_commands};
+use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
 use super::super::text::{Dialect, Text};
 
@@ -18,8 +19,11 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
         no_command(scene, unit, found);
         if let (Some(_), Some(mark)) = (unit.export(), unit.service.ports) {
             let what = "it publishes ports, but its command writes the secrets and exits: nothing listens, and what the image would have run never starts";
-            let write = "entrypoint: [\"kz\", \"run\", \"--\"]\ncommand: [\"…\"]   # the image's own, which Compose drops when entrypoint is set";
-            found.add(Code::ExportServes, mark, &unit.title, what, write);
+            let remedy = Remedy::unit("entrypoint: [\"kz\", \"run\", \"--\"]").then(
+                Remedy::unit("command: [\"…\"]")
+                    .remark("the image's own, which Compose drops when entrypoint is set"),
+            );
+            found.add(Code::ExportServes, mark, &unit.title, what, remedy);
         }
     }
 }
@@ -28,7 +32,7 @@ fn behind_a_shell(unit: &Unit, script: &Text, found: &mut Findings) {
     for (is_exec, words) in kz_commands(script) {
         if !is_exec && words.get(1).is_some_and(|word| word == "run") {
             let what = "the shell may stay as PID 1 before kz (dash does): `stop` then signals the shell, which passes nothing on, and after 10 seconds everything is killed";
-            found.add(Code::BehindShell, script.mark, &unit.title, what, "exec kz run -- …");
+            found.add(Code::BehindShell, script.mark, &unit.title, what, Remedy::said("exec kz run -- …"));
         }
     }
 }
@@ -59,8 +63,8 @@ fn dollars(unit: &Unit, script: &Text, found: &mut Findings) {
             unit.name
         )
     };
-    let write = format!("${dollar}   # `$$` is a `$` for the shell");
-    found.add(Code::Dollar, script.mark, &unit.title, what, write);
+    let remedy = Remedy::said(format!("${dollar}")).remark("`$$` is a `$` for the shell");
+    found.add(Code::Dollar, script.mark, &unit.title, what, remedy);
 }
 
 /// The single `$` of a text, each with what belongs to it: a name (after `{` too), or one character that no variable
@@ -97,8 +101,8 @@ fn no_command(scene: &Scene, unit: &Unit, found: &mut Findings) {
     };
     let reason = if unit.entrypoint.is_some() { dropper } else { "nothing follows it" };
     let what = format!("`kz run` has no command to become: {reason}. It ends with exit code 125");
-    let write = format!("{key}: [\"…\"]   # the image's own CMD");
-    found.add(Code::NoCommand, unit.command_mark(), &unit.title, what, write);
+    let remedy = Remedy::unit(format!("{key}: [\"…\"]")).remark("the image's own CMD");
+    found.add(Code::NoCommand, unit.command_mark(), &unit.title, what, remedy);
 }
 
 #[cfg(test)]

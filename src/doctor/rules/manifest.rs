@@ -3,8 +3,8 @@
 use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
-use super::super::program::Form;
-use super::super::scene::{Delivery, Mount, Pod, Scene, Stage, Unit, User};
+use super::super::remedy::Remedy;
+use super::super::scene::{Delivery, Pod, Scene, Stage, Unit, User};
 use super::configuration;
 
 /// All rules of this kind.
@@ -13,18 +13,17 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in &scene.units {
         if let (Some(_), Stage::Sidecar(_, mark)) = (unit.export(), unit.stage) {
             let what = "with `restartPolicy: Always` the kubelet goes on as soon as it has started, and starts it again whenever it has ended: the app may read before the secrets are there";
-            found.add(Code::ExportAsSidecar, mark, &unit.title, what, "remove `restartPolicy`");
+            found.add(Code::ExportAsSidecar, mark, &unit.title, what, Remedy::without("restartPolicy"));
         }
         if let (User::Id(0, mark), true) = (unit.user, unit.refuses_root) {
             let what = "`runAsNonRoot` and `runAsUser: 0` exclude each other: the kubelet does not start it (`CreateContainerConfigError: container's runAsUser breaks non-root policy`)";
-            found.add(Code::RootRefused, mark, &unit.title, what, "runAsUser: 65532");
+            found.add(Code::RootRefused, mark, &unit.title, what, Remedy::here("runAsUser: 65532"));
         }
     }
     for delivery in scene.deliveries() {
         let consumers = scene.consumers(&delivery);
         exports_as_container(pod, delivery.unit, !consumers.is_empty(), found);
-        for (reader, mount) in consumers {
-            part(&delivery, reader, mount, found);
+        for (reader, _) in consumers {
             too_early(&delivery, reader, found);
         }
     }
@@ -38,23 +37,9 @@ fn exports_as_container(pod: &Pod, unit: &Unit, has_readers: bool, found: &mut F
         } else {
             "it stands in `containers`: the others start at the same time and may read before the secrets are there"
         };
-        let write = "initContainers:   # instead of containers:";
-        found.add(Code::ExportAsContainer, unit.mark, &unit.title, what, write);
+        let remedy = Remedy::first(&unit.name);
+        found.add(Code::ExportAsContainer, unit.mark, &unit.title, what, remedy);
     }
-}
-
-fn part(delivery: &Delivery<'_>, reader: &Unit, mount: &Mount, found: &mut Findings) {
-    let Some((part, mark)) = mount.part.as_ref().filter(|_| delivery.export.form == Form::Files) else {
-        return;
-    };
-    let what = format!(
-        "`{part}` is followed once, when the container starts, to the set that is there then: what a later export writes is never seen through a subPath, and `..data` is not there"
-    );
-    let write = format!(
-        "mount the whole volume, and read {}/{part}",
-        delivery.mount.map_or("/secrets", |mount| &mount.target)
-    );
-    found.add(Code::PartOfSet, *mark, &reader.title, what, write);
 }
 
 fn too_early(delivery: &Delivery<'_>, reader: &Unit, found: &mut Findings) {
@@ -69,13 +54,7 @@ fn too_early(delivery: &Delivery<'_>, reader: &Unit, found: &mut Findings) {
         let what = format!(
             "init containers run one after the other, and this one comes before `{name}`: it finds the volume empty"
         );
-        found.add(
-            Code::BeforeExport,
-            reader.mark,
-            &reader.title,
-            what,
-            format!("move `{name}` to the top of initContainers"),
-        );
+        found.add(Code::BeforeExport, reader.mark, &reader.title, what, Remedy::first(name));
     }
 }
 
@@ -90,6 +69,7 @@ fn no_token(scene: &Scene, pod: &Pod, known: Known<'_>, found: &mut Findings) {
     let (Some(mark), Some(unit)) = (pod.without_token, scene.units.iter().find(asks)) else { return };
     if !pod.projects_token {
         let what = "the configuration logs in to Vault with the pod's service account, whose token is not mounted: every secret from there is refused (KZ105)";
-        found.add(Code::NoServiceAccountToken, mark, &unit.title, what, "automountServiceAccountToken: true");
+        let remedy = Remedy::top("automountServiceAccountToken: true");
+        found.add(Code::NoServiceAccountToken, mark, &unit.title, what, remedy);
     }
 }

@@ -3,17 +3,23 @@
 mod commands;
 mod configuration;
 mod credentials;
+mod env_files;
+mod files;
 mod lifecycle;
 mod manifest;
+mod mounting;
 mod order;
 mod owners;
 mod reading;
+mod reads;
 mod targets;
+mod vendors;
 mod volumes;
 
 use super::Known;
 use super::catalogue::Code;
 use super::finding::Findings;
+use super::remedy::Remedy;
 use super::scene::Scene;
 use super::yaml::Key;
 
@@ -21,12 +27,15 @@ use super::yaml::Key;
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     reading::examine(scene, known, found);
     targets::examine(scene, known, found);
-    volumes::examine(scene, found);
+    volumes::examine(scene, known, found);
     owners::examine(scene, known, found);
     order::examine(scene, found);
     lifecycle::examine(scene, found);
     credentials::examine(scene, known, found);
+    env_files::examine(scene, known, found);
+    vendors::examine(scene, known, found);
     configuration::examine(scene, known, found);
+    files::examine(scene, known, found);
     commands::examine(scene, known, found);
     manifest::examine(scene, known, found);
 }
@@ -39,6 +48,12 @@ pub(super) fn doubled(keys: &[Key], found: &mut Findings) {
              others take one of the two",
             key.text, key.text
         );
-        found.add(Code::DoubledKey, key.mark, "the file", what, "remove one of the two");
+        found.add(
+            Code::DoubledKey,
+            key.mark,
+            "the file",
+            what,
+            Remedy::without(format!("one of the two `{}`", key.text)),
+        );
     }
 }

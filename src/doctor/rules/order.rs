@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
+use super::super::remedy::Remedy;
 use super::super::scene::{Condition, Delivery, Depend, Scene, Unit};
 use super::super::text::Dialect;
 
@@ -58,8 +59,8 @@ pub(super) fn waiters<'a>(scene: &'a Scene, name: &'a str) -> HashSet<&'a str> {
 }
 
 /// The lines that wait for an export.
-fn waiting(name: &str) -> String {
-    format!("depends_on:\n  {name}:\n    condition: service_completed_successfully")
+pub(super) fn waiting(name: &str) -> Remedy {
+    Remedy::unit(format!("depends_on:\n  {name}:\n    condition: service_completed_successfully"))
 }
 
 fn reader_waits(delivery: &Delivery<'_>, reader: &Unit, waits: bool, found: &mut Findings) {
@@ -70,7 +71,10 @@ fn reader_waits(delivery: &Delivery<'_>, reader: &Unit, waits: bool, found: &mut
         let what = format!(
             "with `required: false` it starts although `{name}` has failed, and so without its secrets"
         );
-        return found.add(Code::NotRequired, depend.mark, &reader.title, what, waiting(name));
+        let remedy = Remedy::unit(format!(
+            "depends_on:\n  {name}:\n    condition: service_completed_successfully\n    required: true"
+        ));
+        return found.add(Code::NotRequired, depend.mark, &reader.title, what, remedy);
     }
     if waits {
         return;
@@ -109,43 +113,80 @@ fn never_healthy(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
 
 fn restarted(delivery: &Delivery<'_>, found: &mut Findings) {
     if let Some((written, mark)) = &delivery.unit.service.restarts {
-        let write = if written.starts_with("restart") { "restart: \"no\"" } else { "condition: on-failure" };
+        let remedy = Remedy::here(if written.starts_with("restart") {
+            "restart: \"no\""
+        } else {
+            "condition: on-failure"
+        });
         let what = format!(
             "with `{written}` the engine starts it again and again after it has written and exited well, and who waits for its end may wait for ever"
         );
-        found.add(Code::Restarted, *mark, &delivery.unit.title, what, write);
+        found.add(Code::Restarted, *mark, &delivery.unit.title, what, remedy);
     }
 }
 
+/// An exporter that may be off while its reader is on, so that Compose refuses the reader, or starts it alone.
 fn other_profile(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
     let profiles = &delivery.unit.service.profiles;
     let name = &delivery.unit.name;
-    for unit in scene.units.iter().filter(|_| !profiles.is_empty()) {
+    if profiles.is_empty() || delivery.unit.is_partial {
+        return;
+    }
+    let readers = scene.consumers(delivery);
+    for unit in scene.units.iter().filter(|unit| unit.name != *name && !unit.is_partial) {
         let own = &unit.service.profiles;
-        let shares = own.iter().any(|profile| profiles.contains(profile));
-        let depend = unit.service.depends.iter().find(|depend| depend.name == *name && depend.is_required);
-        if let Some(depend) = depend.filter(|_| !shares && !unit.is_partial && !delivery.unit.is_partial) {
-            let listed = profiles.join(", ");
-            let what = format!(
-                "`{name}` is in the profile {listed} and this service is not, so `docker compose up` refuses to start it (`service \"{name}\" is required by \"{}\" but is disabled`)",
-                unit.name
-            );
-            found.add(Code::OtherProfile, depend.mark, &unit.title, what, format!("profiles: [{listed}]"));
+        let comes_along = !own.is_empty() && own.iter().all(|profile| profiles.contains(profile));
+        let depend = unit.service.depends.iter().find(|depend| depend.name == *name);
+        let reads = readers.iter().any(|(reader, _)| reader.name == unit.name);
+        // Whoever waits for somebody who waits is refused with him.
+        let waits = || waiters(scene, name).contains(unit.name.as_str());
+        if comes_along || (depend.is_none() && (!reads || waits())) {
+            continue;
         }
+        let listed = profiles.join(", ");
+        let left = own.iter().filter(|profile| !profiles.contains(profile)).cloned().collect::<Vec<_>>();
+        let when = if own.is_empty() {
+            "and this service is not".to_owned()
+        } else {
+            format!("and this service is in {} too", left.join(", "))
+        };
+        let what = match depend.filter(|depend| depend.is_required) {
+            Some(_) => format!(
+                "`{name}` is in the profile {listed} {when}, so `docker compose up` refuses to start it (`service \"{name}\" is required by \"{}\" but is disabled`)",
+                unit.name
+            ),
+            None => format!(
+                "`{name}` is in the profile {listed} {when}: it starts where `{name}` is off, and finds no secrets"
+            ),
+        };
+        let mark = depend.filter(|depend| depend.is_required).map_or(unit.mark, |depend| depend.mark);
+        let remedy = if own.is_empty() {
+            Remedy::without_of(name, "profiles")
+        } else {
+            let all: Vec<String> =
+                profiles.iter().chain(own.iter().filter(|own| !profiles.contains(own))).cloned().collect();
+            Remedy::in_unit(name, format!("profiles: [{}]", all.join(", ")))
+        };
+        found.add(Code::OtherProfile, mark, &unit.title, what, remedy);
     }
 }
 
 fn unknown(scene: &Scene, found: &mut Findings) {
     let names: HashSet<&str> = scene.units.iter().map(|unit| unit.name.as_str()).collect();
     let exporter = scene.units.iter().find(|unit| unit.export().is_some());
-    let name = exporter.map_or("the name of a service below `services:`", |unit| &unit.name);
     for unit in scene.units.iter().filter(|unit| !unit.is_partial) {
         for depend in unit.service.depends.iter().filter(|depend| !names.contains(depend.name.as_str())) {
             let what = format!(
                 "there is no service `{}`: Compose refuses the file (`service \"{}\" depends on undefined service \"{}\"`)",
                 depend.name, unit.name, depend.name
             );
-            found.add(Code::UnknownDependency, depend.mark, &unit.title, what, name);
+            let waits = |name: &str| unit.service.depends.iter().any(|depend| depend.name == name);
+            let remedy =
+                match exporter.filter(|exporter| exporter.name != unit.name && !waits(&exporter.name)) {
+                    Some(exporter) => waiting(&exporter.name).then(Remedy::without(&depend.name)),
+                    None => Remedy::without(&depend.name),
+                };
+            found.add(Code::UnknownDependency, depend.mark, &unit.title, what, remedy);
         }
     }
 }
@@ -179,17 +220,25 @@ fn circles(scene: &Scene, found: &mut Findings) {
                         "`{}` waits for it in turn: Compose refuses the file (`dependency cycle detected`)",
                         depend.name
                     );
-                    found.add(
-                        Code::Circle,
-                        depend.mark,
-                        &unit.title,
-                        what,
-                        "remove one of the two dependencies",
-                    );
+                    let circle: Vec<usize> = path.iter().map(|(at, _)| *at).collect();
+                    let remedy = opened(scene, &circle, index[depend.name.as_str()]);
+                    found.add(Code::Circle, depend.mark, &unit.title, what, remedy);
                 }
                 _ => {}
             }
         }
+    }
+}
+
+/// Where a circle is to be opened, which is the end of `path` from `start` on: an exporter waits for nobody who reads.
+fn opened(scene: &Scene, path: &[usize], start: usize) -> Remedy {
+    let from = path.iter().position(|at| *at == start).unwrap_or(0);
+    let circle = &path[from..];
+    let next = |at: usize| circle.get(at + 1).or(circle.first()).map(|next| &scene.units[*next].name);
+    let exporter = circle.iter().position(|at| scene.units[*at].export().is_some());
+    match exporter.and_then(|at| Some((&scene.units[circle[at]].name, next(at)?))) {
+        Some((name, waited)) => Remedy::without_of(name, &format!("depends_on: {waited}")),
+        None => Remedy::without(&scene.units[start].name),
     }
 }
 

@@ -7,10 +7,11 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::uid;
+use super::super::remedy::Remedy;
 use super::super::scene::{Delivery, Kind, Scene, Unit, User};
 use super::super::text::Dialect;
 use super::super::yaml::Mark;
-use super::{configuration, order};
+use super::{configuration, mounting, order};
 
 /// Bits that let somebody else than the owner read.
 const OTHERS_READ: u32 = 0o044;
@@ -26,7 +27,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             .is_some_and(|configuration| configuration.gives_owners);
         let is_closed = delivery.export.bits() & OTHERS_READ == 0 && !gives_owners;
         if let Some(owner) = owner(&delivery).filter(|_| is_closed) {
-            promised(&delivery, owner, found);
+            promised(scene, &delivery, owner, found);
             readers(scene, &delivery, owner, found);
         }
     }
@@ -48,19 +49,19 @@ fn user_mark(unit: &Unit) -> Mark {
     }
 }
 
-fn run_as(scene: &Scene, uid: u32) -> String {
-    match scene.dialect {
+fn run_as(scene: &Scene, uid: u32) -> Remedy {
+    Remedy::unit(match scene.dialect {
         Dialect::Compose => format!("user: \"{uid}:{uid}\""),
         Dialect::Pod => format!("securityContext: {{ runAsUser: {uid}, runAsGroup: {uid} }}"),
-    }
+    })
 }
 
-/// Root that can give files away and nothing else.
-fn as_root(scene: &Scene) -> &'static str {
-    match scene.dialect {
-        Dialect::Compose => "user: \"0:0\"\ncap_drop: [ALL]\ncap_add: [CHOWN]",
+/// Root that can give files away, and of Compose read what only its owner on the host may read; nothing else.
+fn as_root(scene: &Scene) -> Remedy {
+    Remedy::unit(match scene.dialect {
+        Dialect::Compose => "user: \"0:0\"\ncap_drop: [ALL]\ncap_add: [CHOWN, DAC_READ_SEARCH]",
         Dialect::Pod => "securityContext: { runAsUser: 0, capabilities: { drop: [ALL], add: [CHOWN] } }",
-    }
+    })
 }
 
 /// Only root with `CAP_CHOWN` can give files away. Says whether nothing is in the way of it.
@@ -71,9 +72,12 @@ fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) -
         let what = format!(
             "it runs as uid {uid}, and only root can give files to uid {owner}: kz ends with exit code 4 and writes nothing"
         );
-        let alone = run_as(scene, owner);
-        let write = format!("{alone}   # and without --owner; or else, as root:\n{}", as_root(scene));
-        found.add(Code::OwnerWithoutRoot, user_mark(unit), &unit.title, what, write);
+        let remedy = if unit.refuses_root {
+            run_as(scene, owner).remark("which owns what it writes, so that `--owner` asks for nothing")
+        } else {
+            as_root(scene)
+        };
+        found.add(Code::OwnerWithoutRoot, user_mark(unit), &unit.title, what, remedy);
         return false;
     }
     match unit.capabilities.dropped {
@@ -89,7 +93,7 @@ fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) -
 }
 
 /// `--for` names somebody who cannot read.
-fn promised(delivery: &Delivery<'_>, owner: u32, found: &mut Findings) {
+fn promised(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Findings) {
     let unit = delivery.unit;
     let Some(reader) = delivery.export.reader.as_deref().and_then(uid) else { return };
     if reader != owner && reader != 0 {
@@ -97,21 +101,46 @@ fn promised(delivery: &Delivery<'_>, owner: u32, found: &mut Findings) {
         let what = format!(
             "`--for {reader}` fails, as it is meant to: mode {bits:04o} and owner {owner} let only uid {owner} and root read"
         );
-        found.add(Code::NotForReader, unit.command_mark(), &unit.title, what, format!("--owner {reader}"));
+        let remedy = give_to(scene, delivery, reader);
+        found.add(Code::NotForReader, unit.command_mark(), &unit.title, what, remedy);
     }
 }
 
 fn readers(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Findings) {
-    for (reader, _) in scene.consumers(delivery) {
-        let Some(uid) = reader.uid().filter(|uid| *uid != owner && *uid != 0) else { continue };
-        let unit = delivery.unit;
-        let bits = delivery.export.bits();
-        let what = format!(
-            "what it writes has mode {bits:04o} and belongs to uid {owner}: `{}`, which runs as uid {uid}, cannot read it (`Permission denied`)",
-            reader.name
-        );
-        found.add(Code::CannotRead, user_mark(unit), &unit.title, what, run_as(scene, uid));
+    let readers: Vec<(&Unit, u32)> = scene
+        .consumers(delivery)
+        .into_iter()
+        .filter_map(|(reader, _)| Some((reader, reader.uid().filter(|uid| *uid != 0)?)))
+        .collect();
+    let Some((reader, uid)) = readers.iter().find(|(_, uid)| *uid != owner) else { return };
+    let unit = delivery.unit;
+    let bits = delivery.export.bits();
+    let what = format!(
+        "what it writes has mode {bits:04o} and belongs to uid {owner}: `{}`, which runs as uid {uid}, cannot read it (`Permission denied`)",
+        reader.name
+    );
+    // One owner does for one uid only.
+    let remedy = if readers.iter().any(|(_, other)| other != uid) {
+        Remedy::options("--mode 0444").remark("several uids read: everybody who mounts the volume then may")
+    } else {
+        give_to(scene, delivery, *uid)
+    };
+    found.add(Code::CannotRead, user_mark(unit), &unit.title, what, remedy);
+}
+
+/// What makes `uid` the owner: the option where the exporter is root or gives files away already, else its own user.
+fn give_to(scene: &Scene, delivery: &Delivery<'_>, uid: u32) -> Remedy {
+    let Delivery { unit, export, .. } = delivery;
+    let gives = export.owner.is_some() || unit.uid() == Some(0);
+    if !gives {
+        let promised = export.reader.as_ref().map(|_| Remedy::options(format!("--for {uid}")));
+        let alone = run_as(scene, uid);
+        return promised.map_or_else(|| alone.clone(), |promised| alone.clone().then(promised));
     }
+    let promised = export.reader.as_ref().map(|_| format!(" --for {uid}")).unwrap_or_default();
+    let option = Remedy::options(format!("--owner {uid}:{uid}{promised}"));
+    let lacks = unit.capabilities.dropped.is_some() && !unit.capabilities.has("CHOWN");
+    if lacks { option.then(as_root(scene)) } else { option }
 }
 
 /// An empty volume belongs to root where the image has no such directory.
@@ -127,7 +156,11 @@ fn closed_directory(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings
             "kz's image has no `{}`, so the engine makes it for root, mode 0755, and uid {uid} cannot write there: kz ends with exit code 4 (`permission denied`)",
             mount.target
         );
-        let write = "volumes:\n  - secrets:/secrets   # which the image has, open to every uid";
-        found.add(Code::ClosedDirectory, mount.mark, &unit.title, what, write);
+        let source = mounting::source_words(delivery);
+        let inside = if delivery.inside.is_empty() { String::new() } else { format!("/{}", delivery.inside) };
+        let remedy = Remedy::here(format!("- {source}:/secrets"))
+            .remark("which the image has, open to every uid")
+            .then(Remedy::options(format!("--output /secrets{inside}")));
+        found.add(Code::ClosedDirectory, mount.mark, &unit.title, what, remedy);
     }
 }

@@ -3,11 +3,12 @@
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::program::{self, Form, Program};
+use super::super::remedy::Remedy;
 use super::super::scene::{Delivery, EnvFile, Mount, Scene, Source, Unit};
-use super::super::text::{Dialect, below, host_words, join, normal};
-use super::super::yaml::Mark;
-use super::super::{Found, Known, words};
-use super::configuration;
+use super::super::text::{Dialect, below, join, normal};
+use super::super::{Configuration, Found, Known};
+use super::reads::{Read, Way};
+use super::{configuration, mounting, reads};
 
 /// Where Compose mounts secrets.
 const SECRETS: &str = "/run/secrets";
@@ -17,12 +18,12 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let deliveries = scene.deliveries();
     for unit in &scene.units {
         for file in &unit.service.env_files {
-            env_file(unit, file, &deliveries, known, found);
+            env_file(scene, unit, file, &deliveries, known, found);
         }
         if unit.is_partial {
             continue;
         }
-        for read in reads(unit) {
+        for read in reads::of(unit) {
             match unit.mount_over(&read.path) {
                 None => not_mounted(scene, unit, &read, &deliveries, found),
                 Some((mount, rest)) => {
@@ -34,6 +35,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 fn env_file(
+    scene: &Scene,
     unit: &Unit,
     file: &EnvFile,
     deliveries: &[Delivery<'_>],
@@ -61,11 +63,41 @@ fn env_file(
             "Compose looks for `{path}` on the host and ends with `Couldn't find env file: {path}` (Compose 2: `env file {path} not found`); nothing starts"
         ),
     };
-    let place = if path.starts_with('/') { path } else { "/secrets/.env".to_owned() };
-    let write = format!(
-        "entrypoint: [\"sh\", \"-c\", \"set -a; . {place} && exec docker-entrypoint.sh \\\"$$@\\\"\", \"--\"]   # docker-entrypoint.sh: the image's own\ncommand: [\"…\"]   # the image's own, which Compose drops when entrypoint is set"
-    );
-    found.add(code, file.mark, &unit.title, what, write);
+    let remedy = let_container_read(scene, unit, &path, deliveries)
+        .then(Remedy::without_of(&unit.name, &format!("env_file: {}", file.path.value)));
+    found.add(code, file.mark, &unit.title, what, remedy);
+}
+
+/// The lines by which a container's own shell reads what Compose was to read.
+fn let_container_read(scene: &Scene, unit: &Unit, path: &str, deliveries: &[Delivery<'_>]) -> Remedy {
+    let writes = |delivery: &&Delivery<'_>| {
+        below(path, delivery.directory()).is_some() || host_path(delivery).as_deref() == Some(path)
+    };
+    let delivery = deliveries.iter().find(writes);
+    let mounted = delivery.and_then(|delivery| unit.mount_of(delivery.shared()?).zip(Some(delivery)));
+    let is_of_host = !path.starts_with('/');
+    let place = match (mounted, delivery) {
+        (Some((mount, delivery)), _) if is_of_host => join(&mount.target, &delivery.inside),
+        (None, Some(delivery)) if is_of_host => delivery.path.clone(),
+        _ => path.to_owned(),
+    };
+    let (start, command) = super::super::images::start(unit);
+    let entrypoint =
+        format!("entrypoint: [\"sh\", \"-c\", \"set -a; . {place} && exec {start} \\\"$$@\\\"\", \"--\"]");
+    let remedy = Remedy::unit(entrypoint)
+        .remark(format!("{start}: the image's own"))
+        .then(Remedy::unit(format!("command: [\"{command}\"]")))
+        .remark("the image's own, which Compose drops when entrypoint is set");
+    let Some(delivery) = delivery else { return remedy };
+    let written = match delivery.export.form {
+        Form::Files => Remedy::options_of(&delivery.unit.name, format!("--format env --output {place}")),
+        Form::Lines | Form::Single => Remedy::none(),
+    };
+    let remedy = remedy.then(written);
+    if mounted.is_some() || unit.mount_over(&place).is_some() {
+        return remedy;
+    }
+    remedy.then(mounting::mount_for(scene, delivery, unit, delivery.directory()))
 }
 
 fn env_file_code(is_inside: bool, is_written: bool, is_required: bool) -> Option<Code> {
@@ -85,67 +117,6 @@ fn host_path(delivery: &Delivery<'_>) -> Option<String> {
     }
 }
 
-/// A file that a unit will open.
-struct Read {
-    path: String,
-    mark: Mark,
-    way: Way,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Way {
-    /// By this variable.
-    Variable(String),
-    /// By a script's `.`.
-    Script,
-    /// By `kz run --env-file`.
-    EnvFile,
-}
-
-impl Way {
-    fn words(&self, path: &str) -> String {
-        match self {
-            Way::Variable(name) => format!("`{name}` names `{path}`"),
-            Way::Script => format!("its script reads `{path}`"),
-            Way::EnvFile => format!("`kz run --env-file` reads `{path}`"),
-        }
-    }
-
-    fn code(&self) -> Code {
-        match self {
-            Way::Variable(_) => Code::FileNotMounted,
-            Way::Script => Code::ScriptNotMounted,
-            Way::EnvFile => Code::RunFileNotMounted,
-        }
-    }
-}
-
-fn reads(unit: &Unit) -> Vec<Read> {
-    let mut reads: Vec<Read> = unit
-        .variables
-        .iter()
-        .filter_map(|variable| {
-            let name = variable.name.as_str();
-            let path = variable.value.as_ref()?.known().filter(|value| value.starts_with('/'))?;
-            let is_file = name.len() > "_FILE".len() && name.ends_with("_FILE");
-            let way = Way::Variable(name.to_owned());
-            is_file.then(|| Read { path: normal(path), mark: variable.mark, way })
-        })
-        .collect();
-    if let Program::Script(script) = &unit.program {
-        let commands = words::commands(&script.value).unwrap_or_default();
-        let sourced = commands.iter().filter_map(|words| match words::program(words).1 {
-            [program, path, ..] if [".", "source"].contains(&program.as_str()) => Some(path.clone()),
-            _ => None,
-        });
-        let plain = sourced.filter(|path| path.starts_with('/') && !path.contains(['$', '*', '`']));
-        reads.extend(plain.map(|path| Read { path: normal(&path), mark: script.mark, way: Way::Script }));
-    }
-    let env_file = unit.run().and_then(|run| unit.path(run.env_file.as_deref()?));
-    reads.extend(env_file.map(|path| Read { path, mark: unit.command_mark(), way: Way::EnvFile }));
-    reads
-}
-
 fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'_>], found: &mut Findings) {
     let Read { path, mark, way } = read;
     let wrote = deliveries.iter().find(|delivery| {
@@ -159,32 +130,33 @@ fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'
         if let Some(mount) = elsewhere {
             let what =
                 format!("{words}, but what `{}` writes is mounted at `{}`", delivery.unit.name, mount.target);
-            found.add(Code::MountedElsewhere, *mark, &unit.title, what, mount_lines(scene, delivery, target));
+            let remedy = mounting::mount_for(scene, delivery, unit, target);
+            found.add(Code::MountedElsewhere, *mark, &unit.title, what, remedy);
         } else {
             let what = format!(
                 "{words}, and nothing is mounted there: the file is in `{}` only",
                 delivery.unit.name
             );
-            found.add(way.code(), *mark, &unit.title, what, mount_lines(scene, delivery, target));
+            let remedy = mounting::mount_for(scene, delivery, unit, target);
+            found.add(way.code(), *mark, &unit.title, what, remedy);
         }
     } else if let (Way::Variable(name), Some((delivery, place))) = (way, own_copy(unit, read, deliveries)) {
         let writer = &delivery.unit.name;
         let what =
             format!("{words}, where nothing is mounted: what `{writer}` writes for it is at `{place}`");
-        let line = match scene.dialect {
-            Dialect::Compose => format!("{name}: {place}"),
-            Dialect::Pod => format!("- {{ name: {name}, value: {place} }}"),
-        };
-        found.add(Code::MountedElsewhere, *mark, &unit.title, what, line);
+        let remedy = Remedy::here(mounting::variable_line(scene.dialect, name, &place));
+        found.add(Code::MountedElsewhere, *mark, &unit.title, what, remedy);
     } else if let Some(name) =
         below(path, SECRETS).filter(|name| scene.dialect == Dialect::Compose && !name.is_empty())
     {
         let what =
             format!("{words}, and the service is not given the secret `{name}`: there is no such file");
-        found.add(Code::SecretNotGiven, *mark, &unit.title, what, format!("secrets: [{name}]"));
+        found.add(Code::SecretNotGiven, *mark, &unit.title, what, mounting::given_secret(scene, name));
     } else if *way == Way::EnvFile && super::super::images::is_kz(unit) {
         let what = format!("{words}, and nothing is mounted there");
-        found.add(way.code(), *mark, &unit.title, what, "volumes:\n  - secrets:/secrets:ro");
+        let directory = path.rsplit_once('/').map_or("/secrets", |(directory, _)| directory);
+        let remedy = mounting::mounted(scene, "secrets", directory, ":ro");
+        found.add(way.code(), *mark, &unit.title, what, remedy);
     }
 }
 
@@ -208,21 +180,6 @@ fn own_copy<'a, 'b>(
     })
 }
 
-/// The lines that mount what an export writes, where it writes it.
-pub(super) fn mount_lines(scene: &Scene, delivery: &Delivery<'_>, target: &str) -> String {
-    let source = match delivery.shared() {
-        Some(Source::Bind(path)) => host_words(path),
-        Some(Source::Named(name)) => name.clone(),
-        _ => "secrets".to_owned(),
-    };
-    match scene.dialect {
-        Dialect::Compose => format!("volumes:\n  - {source}:{target}:ro"),
-        Dialect::Pod => {
-            format!("volumeMounts:\n  - {{ name: {source}, mountPath: {target}, readOnly: true }}")
-        }
-    }
-}
-
 /// The file is below a mount, but it is not what the one exporter that writes there writes.
 fn other_file(
     scene: &Scene,
@@ -243,29 +200,75 @@ fn other_file(
     if others_write || in_part || delivery.unit.name == unit.name {
         return;
     }
+    // A healthcheck may look at the directory itself.
+    if read.way == Way::Healthcheck && (rest.is_empty() || rest == delivery.inside) {
+        return;
+    }
     let Some(code) = mismatch(scene, read, rest, delivery, known) else {
         return kept_to_itself(unit, read, delivery, found);
     };
-    let Read { path, mark, way } = read;
     let content = match delivery.export.form {
         Form::Lines | Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
         Form::Files => format!("a file for each secret into `{}`", join(&mount.target, &delivery.inside)),
     };
-    let what = match code {
-        Code::NotExported => format!(
-            "{}, and `{}` exports only {}",
-            way.words(path),
-            delivery.unit.name,
-            delivery.export.only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-        ),
-        _ => format!("{}, but `{}` writes {content}", way.words(path), delivery.unit.name),
+    if code == Code::UnknownSecret {
+        let name = below(rest, &delivery.inside).filter(|_| !delivery.inside.is_empty()).unwrap_or(rest);
+        return unknown_secret(scene, (unit, read), name, delivery, known, found);
+    }
+    let words = read.way.words(&read.path);
+    let writer = &delivery.unit.name;
+    let what = if code == Code::NotExported {
+        let only: Vec<String> = delivery.export.only.iter().map(|name| format!("`{name}`")).collect();
+        format!("{words}, and `{writer}` exports only {}", only.join(", "))
+    } else {
+        format!("{words}, but `{writer}` writes {content}")
     };
-    let write = match (way, code) {
-        (_, Code::NotExported) => format!("--only {},{}", delivery.export.only.join(","), rest),
-        (Way::Variable(_), _) => format!("kz export --format files --output {}", delivery.directory()),
-        _ => format!("kz export --format env --output {path}"),
+    let remedy = match (&read.way, code) {
+        (Way::Healthcheck, Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
+        _ => Remedy::options_of(writer, options(read, rest, delivery, code)),
     };
-    found.add(code, *mark, &unit.title, what, write);
+    found.add(code, read.mark, &unit.title, what, remedy);
+}
+
+/// The options by which an exporter writes what is read, where it is read.
+fn options(read: &Read, rest: &str, delivery: &Delivery<'_>, code: Code) -> String {
+    let place = join(delivery.mount.map_or("/secrets", |mount| &mount.target), rest);
+    match (&read.way, code) {
+        (_, Code::NotExported) => format!("--only {},{rest}", delivery.export.only.join(",")),
+        (Way::Variable(_) | Way::Healthcheck, _) => {
+            let directory = place.rsplit_once('/').map_or("/", |(directory, _)| directory);
+            format!("--format files --output {directory}")
+        }
+        (Way::Script, _) => format!("--format shell --output {place}"),
+        (Way::EnvFile, _) => format!("--format env --output {place}"),
+    }
+}
+
+/// What is read is the file of no secret that the configuration has.
+fn unknown_secret(
+    scene: &Scene,
+    (unit, read): (&Unit, &Read),
+    name: &str,
+    delivery: &Delivery<'_>,
+    known: Known<'_>,
+    found: &mut Findings,
+) {
+    let Read { path, mark, way } = read;
+    let near = configuration::of(scene, delivery.unit, known).and_then(|found| nearest(&found, name));
+    let but = near.as_ref().map(|near| format!(", but `{near}`")).unwrap_or_default();
+    let what = format!(
+        "{}, and the configuration has no secret `{name}`{but}: there is no such file",
+        way.words(path)
+    );
+    let remedy = match (near, way) {
+        (Some(near), Way::Variable(variable)) => {
+            let directory = path.strip_suffix(name).unwrap_or("/");
+            Remedy::here(mounting::variable_line(scene.dialect, variable, &format!("{directory}{near}")))
+        }
+        (Some(near), _) => Remedy::said(format!("let it read `{near}` there")),
+        (None, _) => configuration::secret_added(scene, delivery.unit, name, known),
+    };
+    found.add(Code::UnknownSecret, *mark, &unit.title, what, remedy);
 }
 
 /// Lines without `export` make variables of the shell alone, which is silent about it. A script that uses variables itself
@@ -282,13 +285,23 @@ fn kept_to_itself(unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut
     let what = format!(
         "its script reads `{path}`, whose lines have no `export`: what it starts then sees none of the variables"
     );
-    found.add(
-        Code::KeptToItself,
-        *mark,
-        &unit.title,
-        what,
-        format!("set -a; . {path}   # or: kz export --format shell"),
-    );
+    let remedy =
+        Remedy::options_of(&delivery.unit.name, "--format shell").remark(format!("or: set -a; . {path}"));
+    found.add(Code::KeptToItself, *mark, &unit.title, what, remedy);
+}
+
+/// Whether the configuration, which says all, says nothing of such a secret.
+fn is_unknown(scene: &Scene, delivery: &Delivery<'_>, name: &str, known: Known<'_>) -> bool {
+    let Some(found) = configuration::of(scene, delivery.unit, known) else { return false };
+    let is_certain = delivery.export.by_name && !found.names_files;
+    is_certain && found.secrets.is_some_and(|secrets| !secrets.iter().any(|secret| secret == name))
+}
+
+/// The secret that is meant: in another case, or with a letter or two that differ.
+fn nearest(found: &Configuration, name: &str) -> Option<String> {
+    let distance = |secret: &str| strsim::damerau_levenshtein(&secret.to_lowercase(), &name.to_lowercase());
+    let secrets = found.secrets.iter().flatten().map(|secret| (distance(secret), secret));
+    secrets.filter(|(distance, _)| *distance <= 2).min().map(|(_, secret)| secret.clone())
 }
 
 fn mismatch(
@@ -309,9 +322,12 @@ fn mismatch(
             let only = &delivery.export.only;
             match read.way {
                 Way::Script | Way::EnvFile => (!names_files()).then_some(Code::OtherFile),
-                Way::Variable(_) => {
+                Way::Variable(_) | Way::Healthcheck => {
                     let is_left_out = !only.is_empty() && !only.iter().any(|exported| exported == name);
-                    (is_left_out && !names_files()).then_some(Code::NotExported)
+                    if is_left_out && !names_files() {
+                        return Some(Code::NotExported);
+                    }
+                    is_unknown(scene, delivery, name, known).then_some(Code::UnknownSecret)
                 }
             }
         }

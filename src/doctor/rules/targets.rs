@@ -2,17 +2,20 @@
 
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
+use super::super::images;
 use super::super::program::Form;
+use super::super::remedy::Remedy;
 use super::super::scene::{Delivery, Kind, Mount, Scene, Source};
-use super::super::text::{Dialect, join};
+use super::super::text::{Dialect, below, host_words, join, normal};
 use super::super::{Found, Known};
+use super::mounting;
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let deliveries = scene.deliveries();
     for delivery in &deliveries {
         match delivery.mount {
-            None => no_mount(delivery, found),
+            None => no_mount(scene, delivery, found),
             Some(mount) => {
                 lost(scene, delivery, mount, found);
                 nobody_reads(scene, delivery, mount, found);
@@ -38,18 +41,39 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 /// The line that mounts it to be written.
-fn plain(scene: &Scene, mount: &Mount) -> String {
+fn plain(scene: &Scene, mount: &Mount) -> Remedy {
     let source = match &mount.source {
         Source::Named(name) | Source::Bind(name) => name,
         _ => "secrets",
     };
-    match scene.dialect {
-        Dialect::Compose => format!("- {source}:{}", mount.target),
+    Remedy::here(match scene.dialect {
+        Dialect::Compose => format!("- {}:{}", source_of(&mount.source, source), mount.target),
         Dialect::Pod => format!("- {{ name: {source}, mountPath: {} }}", mount.target),
-    }
+    })
 }
 
-fn no_mount(delivery: &Delivery<'_>, found: &mut Findings) {
+fn source_of(source: &Source, name: &str) -> String {
+    if matches!(source, Source::Bind(_)) { host_words(name) } else { name.to_owned() }
+}
+
+/// A volume of its own at `target`, for the exporter and for those who mount what it writes now.
+fn own_volume(scene: &Scene, delivery: &Delivery<'_>, target: &str) -> Remedy {
+    let unit = delivery.unit;
+    let name = mounting::volume_name(scene, delivery);
+    let readers = scene.consumers(delivery).into_iter().fold(Remedy::none(), |all, (reader, mount)| {
+        all.then(mounting::mounted(scene, &name, &mount.target, ":ro").elsewhere(&reader.name))
+    });
+    // A new volume is closed to all but root where the image has no such directory.
+    let is_open = images::KZ_WRITABLE.contains(&target) || unit.uid() == Some(0) || !images::is_kz(unit);
+    if is_open || scene.dialect == Dialect::Pod {
+        return mounting::mounted(scene, &name, target, "").then(readers);
+    }
+    let rest = below(&delivery.path, target).unwrap_or_default();
+    let output = Remedy::options(format!("--output {}", join("/secrets", rest)));
+    mounting::mounted(scene, &name, "/secrets", "").then(output).then(readers)
+}
+
+fn no_mount(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
     let Delivery { unit, path, .. } = delivery;
     if unit.is_partial || path.starts_with("/dev/") || path.starts_with("/proc/") {
         return;
@@ -58,30 +82,25 @@ fn no_mount(delivery: &Delivery<'_>, found: &mut Findings) {
         "nothing is mounted at `{path}`: it is written into the container itself, where nobody else reads it, and is gone with it"
     );
     let directory = delivery.directory();
-    found.add(
-        Code::NoMount,
-        unit.command_mark(),
-        &unit.title,
-        what,
-        format!("volumes:\n  - secrets:{directory}"),
-    );
+    found.add(Code::NoMount, unit.command_mark(), &unit.title, what, own_volume(scene, delivery, directory));
 }
 
 /// Volumes that do not keep what is written, or keep it where it should not be.
 fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
     let unit = delivery.unit;
     let target = &mount.target;
-    let shared = format!("- secrets:{target}   # and below the top level's `volumes:` a line `secrets:`");
     match (&mount.source, scene.volume_of(mount).map(|volume| (volume, volume.kind))) {
         (Source::Tmpfs, _) => {
             let what = format!(
                 "`{target}` is memory of this container alone: nobody else sees what is written, and it is gone when kz exits"
             );
-            found.add(Code::OwnTmpfs, mount.mark, &unit.title, what, shared);
+            let remedy = Remedy::without(target).then(own_volume(scene, delivery, target));
+            found.add(Code::OwnTmpfs, mount.mark, &unit.title, what, remedy);
         }
         (Source::Anonymous, _) => {
             let what = format!("`{target}` is a volume without a name, which no other service can mount");
-            found.add(Code::Anonymous, mount.mark, &unit.title, what, shared);
+            let remedy = Remedy::without(target).then(own_volume(scene, delivery, target));
+            found.add(Code::Anonymous, mount.mark, &unit.title, what, remedy);
         }
         (_, Some((volume, Kind::Memory { .. }))) if !is_held(scene, delivery) => {
             let what = format!(
@@ -93,7 +112,7 @@ fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findi
                 mount.mark,
                 &unit.title,
                 what,
-                format!("volumes:\n  {}:", volume.name),
+                Remedy::without_top(&format!("volumes: {}: driver_opts", volume.name)),
             );
         }
         (_, Some((volume, Kind::Scratch { in_memory: false }))) => {
@@ -101,14 +120,16 @@ fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findi
                 "`{}` is a directory on the node's disk: the secrets are written there in the clear",
                 volume.name
             );
-            found.add(Code::ScratchOnDisk, volume.mark, &unit.title, what, "emptyDir: { medium: Memory }");
+            let remedy = Remedy::here("emptyDir: { medium: Memory }");
+            found.add(Code::ScratchOnDisk, volume.mark, &unit.title, what, remedy);
         }
         (_, Some((volume, Kind::HostPath))) => {
             let what = format!(
                 "`{}` is a directory of the node: the secrets stay there when the pod is gone, for every pod that mounts it",
                 volume.name
             );
-            found.add(Code::OnNode, volume.mark, &unit.title, what, "emptyDir: { medium: Memory }");
+            let remedy = Remedy::here("emptyDir: { medium: Memory }");
+            found.add(Code::OnNode, volume.mark, &unit.title, what, remedy);
         }
         _ => {}
     }
@@ -125,8 +146,8 @@ fn nobody_reads(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &m
     if is_here && !is_mounted && !scene.is_partial && scene.units.iter().all(|unit| !unit.is_partial) {
         let target = &mount.target;
         let what = format!("nobody else mounts `{name}`, so nobody reads what is written to `{target}`");
-        let write = super::reading::mount_lines(scene, delivery, target);
-        found.add(Code::NobodyReads, mount.mark, &unit.title, what, write);
+        let remedy = mounting::mount_for_somebody(scene, delivery, target);
+        found.add(Code::NobodyReads, mount.mark, &unit.title, what, remedy);
     }
 }
 
@@ -158,31 +179,47 @@ fn form(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_>,
                 mark,
                 &unit.title,
                 what,
-                format!("--output {}", join(path, ".env")),
+                Remedy::options(format!("--output {}", join(path, ".env"))),
             );
         }
         (Form::Lines | Form::Single, true) if on_host == Some(Found::File) => {
             let what = format!(
                 "`{path}` is a mount by itself, which cannot be replaced in one step: kz refuses it with exit code 4"
             );
-            let write = "mount the directory that the file is to be in";
-            found.add(Code::TargetIsMount, mark, &unit.title, what, write);
+            let remedy = Remedy::said("mount the directory that the file is to be in");
+            found.add(Code::TargetIsMount, mark, &unit.title, what, remedy);
         }
         (Form::Files, true) if on_host == Some(Found::File) => {
             let what = format!(
                 "`{path}` is a file, and `--format files` needs a directory: kz ends with exit code 4"
             );
-            found.add(Code::DirectoryMissing, mark, &unit.title, what, format!("--output {}", mount.target));
+            let remedy = Remedy::said("mount a directory, and no file");
+            found.add(Code::DirectoryMissing, mark, &unit.title, what, remedy);
         }
         (Form::Files, false) if is_volume && !others_write(scene, delivery) => {
             let what = format!(
                 "`--format files` needs a directory that is there, and `{path}` is not: the volume at `{}` is empty. kz ends with exit code 4",
                 mount.target
             );
-            found.add(Code::DirectoryMissing, mark, &unit.title, what, format!("--output {}", mount.target));
+            let moved = readers_moved(scene, delivery);
+            let remedy = Remedy::options(format!("--output {}", mount.target)).then(moved);
+            found.add(Code::DirectoryMissing, mark, &unit.title, what, remedy);
         }
         _ => {}
     }
+}
+
+/// The variables of those who read from the directory that was meant, when it is the mount itself.
+fn readers_moved(scene: &Scene, delivery: &Delivery<'_>) -> Remedy {
+    scene.consumers(delivery).into_iter().fold(Remedy::none(), |all, (reader, mount)| {
+        let directory = join(&mount.target, &delivery.inside);
+        let named = reader.variables.iter().filter_map(|variable| {
+            let path = normal(variable.value.as_ref()?.known()?);
+            let rest = below(&path, &directory).filter(|rest| !rest.is_empty())?;
+            Some(mounting::variable(scene.dialect, &variable.name, &join(&mount.target, rest)))
+        });
+        named.fold(all, |all, step| all.then(step.elsewhere(&reader.name)))
+    })
 }
 
 fn others_write(scene: &Scene, delivery: &Delivery<'_>) -> bool {
@@ -210,8 +247,8 @@ fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Fin
             "`{}` has mode 1777: under `fs.protected_symlinks=1` uid {reader} cannot follow the links that uid {writer} makes there",
             mount.target
         );
-        let write = format!("- secrets:{}   # a volume of its own", mount.target);
-        found.add(Code::StickyTarget, mount.mark, &unit.title, what, write);
+        let remedy = Remedy::without(&mount.target).then(own_volume(scene, delivery, &mount.target));
+        found.add(Code::StickyTarget, mount.mark, &unit.title, what, remedy);
     }
 }
 
@@ -231,8 +268,9 @@ fn twice(deliveries: &[Delivery<'_>], found: &mut Findings) {
                 "`{}` exports to the same place: whichever comes later replaces the other's secrets",
                 earlier.unit.name
             );
-            let write = "name all secrets in one export, or mount a volume of its own for each";
-            found.add(Code::TwoExports, unit.command_mark(), &unit.title, what, write);
+            let remedy =
+                Remedy::said("name all secrets in one export, or mount a volume of its own for each");
+            found.add(Code::TwoExports, unit.command_mark(), &unit.title, what, remedy);
         }
     }
 }

@@ -1,0 +1,237 @@
+//! D4, fourth part: the files that kz reads for its configuration (documents, identities, tokens, certificates), whether
+//! they are mounted where it looks for them, and whether they are there.
+//!
+//! Silent for pods, and where the configuration cannot be read or an environment may lay something over it.
+
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::images;
+use super::super::program::file_name;
+use super::super::remedy::Remedy;
+use super::super::scene::{Kind, Mount, Scene, Source, Unit};
+use super::super::text::{Dialect, Text, below, host_words, join, normal};
+use super::super::{Content, Found, Known};
+use super::{configuration, mounting};
+
+/// Where Compose mounts secrets.
+const SECRETS: &str = "/run/secrets";
+
+/// What is in every container, or in kz's image.
+const OF_THE_IMAGE: &[&str] =
+    &["/etc/ssl", "/etc/passwd", "/etc/hosts", "/etc/hostname", "/proc", "/dev", "/sys"];
+
+/// A file that kz reads.
+struct File {
+    /// In the container.
+    path: String,
+    /// As the configuration has it, if it is relative.
+    relative: Option<String>,
+    content: Content,
+}
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    if scene.dialect != Dialect::Compose {
+        return;
+    }
+    for unit in scene.units.iter().filter(|unit| !unit.is_partial && configuration::needs_one(unit)) {
+        let mut missing = Vec::new();
+        for file in files(scene, unit, known) {
+            match unit.mount_over(&file.path) {
+                None if images::is_kz(unit) => missing.push(file),
+                None => {}
+                Some((mount, rest)) => mounted(scene, unit, &file, (mount, rest), known, found),
+            }
+        }
+        not_mounted(scene, unit, &missing, known, found);
+        if let Some(path) = configuration::path(unit)
+            && let Some(mount) = unit.mounts.iter().find(|mount| mount.target == path)
+            && is_volume(scene, mount)
+        {
+            let remedy = |name: &str| configuration::mounted_here(&normal(name), &path, known);
+            volume_for_file(scene, unit, mount, remedy, found);
+        }
+    }
+}
+
+/// What the configuration and the variables name.
+fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
+    let mut files: Vec<File> = Vec::new();
+    let mut add = |file: File| {
+        let is_own = OF_THE_IMAGE.iter().any(|own| below(&file.path, own).is_some());
+        if !is_own && !files.iter().any(|other| other.path == file.path) {
+            files.push(file);
+        }
+    };
+    // What is named is what is asked for, and a file of variables may bring anything.
+    let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty());
+    let path = configuration::path(unit);
+    let directory = path.as_deref().and_then(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
+    if let (Some(directory), Some(configuration), false) =
+        (directory, configuration::of(scene, unit, known), is_narrowed)
+    {
+        for needed in configuration.files {
+            let is_default = !needed.unless.is_empty();
+            let is_other = needed.unless.iter().any(|name| unit.variable(name).is_some())
+                || !unit.service.env_files.is_empty();
+            if (is_default && is_other) || needed.path.starts_with('~') || needed.path.contains('$') {
+                continue;
+            }
+            let relative = (!needed.path.starts_with('/')).then(|| normal(&needed.path));
+            let path = join(if directory.is_empty() { "/" } else { directory }, &needed.path);
+            add(File { path, relative, content: needed.what });
+        }
+    }
+    for variable in &unit.variables {
+        let is_own = variable
+            .name
+            .strip_suffix("_FILE")
+            .is_some_and(|stem| known.credential_variables.contains(&stem) || stem == "KEYZERO_AGE_IDENTITY");
+        let value = variable.value.as_ref().and_then(Text::known).filter(|value| value.starts_with('/'));
+        // What is below /run/secrets and not given is told of its variable.
+        if let Some(value) = value.filter(|value| is_own && below(value, SECRETS).is_none()) {
+            let content =
+                if variable.name.contains("IDENTITY") { Content::Identity } else { Content::Credential };
+            add(File { path: normal(value), relative: None, content });
+        }
+    }
+    files
+}
+
+fn words(content: Content) -> &'static str {
+    match content {
+        Content::Encrypted => "the encrypted document",
+        Content::Identity => "the age identity",
+        Content::Credential => "kz's credential",
+        Content::Certificate => "the certificate",
+        Content::Secret => "the secret's file",
+    }
+}
+
+fn not_mounted(scene: &Scene, unit: &Unit, missing: &[File], known: Known<'_>, found: &mut Findings) {
+    if missing.is_empty() {
+        return;
+    }
+    let listed: Vec<String> =
+        missing.iter().map(|file| format!("{} `{}`", words(file.content), file.path)).collect();
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    let what = format!("{} {verb} not mounted: kz ends with exit code 1", listed.join(" and "));
+    // The identity first: documents are encrypted to it.
+    let mut ordered: Vec<&File> = missing.iter().collect();
+    ordered.sort_by_key(|file| file.content != Content::Identity);
+    let remedy =
+        ordered.into_iter().fold(Remedy::none(), |all, file| all.then(brought(scene, unit, file, known)));
+    found.add(Code::NeededNotMounted, unit.command_mark(), &unit.title, what, remedy);
+}
+
+/// The lines that mount a file, and the command that makes it where it is not on the host.
+fn brought(scene: &Scene, unit: &Unit, file: &File, known: Known<'_>) -> Remedy {
+    let secret = below(&file.path, SECRETS).filter(|name| !name.is_empty() && !name.contains('/'));
+    if let (Content::Credential, Some(name)) = (file.content, secret) {
+        let is_there = scene.secrets.iter().any(|given| given.name == name) || is_file(name, known);
+        let made = if is_there { Remedy::none() } else { mounting::file_written(name, unit) };
+        return made.then(mounting::given_secret(scene, name));
+    }
+    let name = match (&file.relative, file.content) {
+        (Some(relative), _) => relative.clone(),
+        (None, Content::Identity) => "identity.txt".to_owned(),
+        (None, _) => file_name(&file.path).to_owned(),
+    };
+    let made = if is_file(&name, known) { Remedy::none() } else { made(&name, file.content, unit) };
+    made.then(Remedy::unit(format!("volumes:\n  - {}:{}:ro", host_words(&name), file.path)))
+}
+
+fn is_file(path: &str, known: Known<'_>) -> bool {
+    known.host.look(path) == Found::File
+}
+
+/// The command that makes such a file.
+fn made(path: &str, content: Content, unit: &Unit) -> Remedy {
+    let word = mounting::shell_word(path);
+    match content {
+        Content::Identity => {
+            let remedy = Remedy::shell(format!("(umask 077; age-keygen -o {word})"));
+            match mounting::readable(path, unit).strip_prefix("; ") {
+                Some(words) => remedy.remark(words),
+                None => remedy,
+            }
+        }
+        Content::Encrypted => {
+            let plain = mounting::shell_word(path.strip_suffix(".age").unwrap_or("secrets.env"));
+            Remedy::shell(format!("age -r \"$(age-keygen -y identity.txt)\" -o {word} {plain}"))
+                .remark("then remove what is not encrypted")
+        }
+        Content::Credential | Content::Certificate | Content::Secret => mounting::file_written(path, unit),
+    }
+}
+
+fn mounted(
+    scene: &Scene,
+    unit: &Unit,
+    file: &File,
+    (mount, rest): (&Mount, &str),
+    known: Known<'_>,
+    found: &mut Findings,
+) {
+    if rest.is_empty() && is_volume(scene, mount) {
+        let remedy = |name: &str| {
+            let made = if is_file(name, known) { Remedy::none() } else { made(name, file.content, unit) };
+            made.then(Remedy::here(format!("- {}:{}:ro", host_words(name), mount.target)))
+        };
+        return volume_for_file(scene, unit, mount, remedy, found);
+    }
+    let source = match &mount.source {
+        Source::Bind(source) => Some(source),
+        Source::Given(Some(name)) => {
+            scene.secrets.iter().find(|secret| secret.name == *name).and_then(|secret| secret.file.as_ref())
+        }
+        _ => None,
+    };
+    let Some(source) = source.filter(|source| !source.starts_with(['/', '~'])) else { return };
+    let path = if rest.is_empty() { source.clone() } else { join(source, rest) };
+    let state = known.host.look(&path);
+    let made = made(&path, file.content, unit);
+    let (state, remedy) = match state {
+        Found::File => return,
+        Found::Nothing => ("is not beside this file", made),
+        Found::Directory => (
+            "is a directory, perhaps one that Docker made because the file was missing",
+            Remedy::shell(format!("rmdir {}", mounting::shell_word(&path))).then(made),
+        ),
+    };
+    let what = format!(
+        "`{path}` {state}: it is {}, which kz reads at `{}`, so that kz ends with exit code 1, or nothing starts",
+        words(file.content),
+        file.path
+    );
+    found.add(Code::NeededNotThere, mount.mark, &unit.title, what, remedy);
+}
+
+/// Whether it is a volume that the engine makes, and so a directory.
+fn is_volume(scene: &Scene, mount: &Mount) -> bool {
+    let kind = scene.volume_of(mount).map(|volume| volume.kind);
+    mount.part.is_none() && matches!(kind, Some(Kind::Plain | Kind::Memory { .. }))
+}
+
+fn volume_for_file(
+    scene: &Scene,
+    unit: &Unit,
+    mount: &Mount,
+    remedy: impl Fn(&str) -> Remedy,
+    found: &mut Findings,
+) {
+    let Source::Named(name) = &mount.source else { return };
+    let what = format!(
+        "`{name}` without `./` is a volume, and so `{}` is a directory, where kz reads a file: it ends with exit code 2 or 1",
+        mount.target
+    );
+    let others =
+        scene.units.iter().flat_map(|unit| &unit.mounts).filter(|other| other.source == mount.source);
+    let remedy = remedy(name);
+    let remedy = if others.count() > 1 {
+        remedy
+    } else {
+        remedy.then(Remedy::without_top(&format!("volumes: {name}")))
+    };
+    found.add(Code::VolumeForFile, mount.mark, &unit.title, what, remedy);
+}
