@@ -3,10 +3,13 @@
 //!
 //! What concerns the connection alone does not count: a server that sends PING or SETTINGS for ever and answers nothing
 //! is as silent as one that sends nothing. Frames are counted by their heads (RFC 9113, 4.1); nothing else is read.
+//!
+//! Invariant: however fast a server sends, those who asked get their turn in between, and take away what came for them: what
+//! h2 keeps for a request (each 103, say) is bounded by what is read in one go.
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
@@ -30,7 +33,7 @@ impl Heard {
 
     /// The same bytes, of which this takes note.
     pub(super) fn listen(&self, stream: Stream) -> Stream {
-        Box::new(Listened { stream, frames: Frames::default(), heard: self.clone() })
+        Box::new(Listened { stream, frames: Frames::default(), heard: self.clone(), at_a_stretch: 0 })
     }
 
     /// What `work` comes to; nothing where it does not end and the connection is silent for `limit`.
@@ -57,7 +60,12 @@ struct Listened {
     stream: Stream,
     frames: Frames,
     heard: Heard,
+    /// How much was read since the others had their turn.
+    at_a_stretch: usize,
 }
+
+/// How much is read before the others have their turn.
+const STRETCH: usize = 256 << 10;
 
 impl AsyncRead for Listened {
     fn poll_read(
@@ -66,7 +74,17 @@ impl AsyncRead for Listened {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if self.at_a_stretch >= STRETCH {
+            self.at_a_stretch = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) else {
+            self.at_a_stretch = 0;
+            return Poll::Pending;
+        };
+        read?;
+        self.at_a_stretch += buffer.filled().len() - before;
         if self.frames.pass(&buffer.filled()[before..]) {
             *self.heard.last() = self.heard.clock.now();
         }

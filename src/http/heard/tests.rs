@@ -1,6 +1,7 @@
 //! Silence by a clock that goes only when a test says so.
 
 use futures_util::FutureExt as _;
+use tokio::io::AsyncReadExt as _;
 
 use super::*;
 use crate::http::testing::Manual;
@@ -63,4 +64,19 @@ fn work_that_ends_is_what_it_comes_to_also_at_the_last_moment() {
     sender.send(7).unwrap();
     clock.advance(30);
     assert_eq!(waiting.as_mut().now_or_never(), Some(Some(Ok(7))));
+}
+
+#[test]
+fn a_server_that_never_stops_sending_lets_others_have_their_turn() {
+    let clock = Manual::new();
+    let endless: Stream = Box::new(tokio::io::join(tokio::io::repeat(0), tokio::io::sink()));
+    let mut stream = Heard::new(&clock.shared()).listen(endless);
+    let mut buffer = vec![0; 16 << 10];
+    for _ in 0..3 {
+        let mut read = 0;
+        while let Some(Ok(bytes)) = stream.read(&mut buffer).now_or_never() {
+            read += bytes;
+        }
+        assert!((STRETCH..STRETCH + buffer.len()).contains(&read), "{read}");
+    }
 }
