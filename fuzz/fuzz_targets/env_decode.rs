@@ -13,7 +13,11 @@ fuzz_target!(|bytes: &[u8]| {
     let lines = bytes.split(|&byte| byte == b'\n').count();
     let entries = match dotenv::decode(&file) {
         Ok(entries) => entries,
-        Err(error) => return assert!((1..=lines).contains(&error.line), "{error}"),
+        Err(errors) => {
+            let told: Vec<usize> = errors.0.iter().map(|error| error.line).collect();
+            assert!(!told.is_empty() && told.is_sorted(), "{errors}");
+            return assert!(told.iter().all(|line| (1..=lines).contains(line)), "{errors}");
+        }
     };
     // Line ends of Windows and the mark at the start are read by kz alone.
     let text = file.expose_text().expect("text").trim_start_matches('\u{feff}').replace("\r\n", "\n");
