@@ -198,7 +198,8 @@ impl<'a> Session<'a> {
             tokens: self.tokens,
             purpose,
             max_document_size: self.loaded.config.max_document_size.unwrap_or(MAX_DOCUMENT_SIZE),
-            ..Terms::default()
+            #[cfg(feature = "https")]
+            bodies: crate::http::Bodies::default(),
         }
     }
 
