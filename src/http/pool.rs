@@ -245,14 +245,16 @@ impl<L: Line> Opening<L> {
         let mut state = pool.state();
         state.opening -= 1;
         let rest = state.standing.len() + state.opening;
-        if rest > 0 {
+        let told = if rest > 0 {
             state.taken = rest;
+            VecDeque::new()
         } else {
-            let waiting = std::mem::take(&mut state.waiting);
-            drop(state);
-            for waiting in waiting {
-                let _ = waiting.send(Err(error.clone()));
-            }
+            std::mem::take(&mut state.waiting)
+        };
+        // Neither who is told nor the pump finds it locked.
+        drop(state);
+        for waiting in told {
+            let _ = waiting.send(Err(error.clone()));
         }
         Inner::pump(&pool);
     }
