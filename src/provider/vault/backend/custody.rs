@@ -25,9 +25,11 @@ use super::login::Token;
 use super::reply::{self, Body};
 use super::session::Session;
 
-/// What giving back may take, all of it.
-pub(super) const GIVING_BACK: Duration = Duration::from_secs(2);
-/// What a look at the token may take of that.
+/// What giving back may take, all of it: with what is awaited before, less than the 10 s that an engine gives who is to stop.
+pub(super) const GIVING_BACK: Duration = Duration::from_secs(5);
+/// What the look may take of that by which a token is known as kz's own: without it the token stays until its end.
+const SEEING: Duration = Duration::from_millis(2500);
+/// What a look at the token's life may take, for which a delivery waits.
 pub(super) const LOOKING: Duration = Duration::from_secs(1);
 /// How often it is tried, and how far apart.
 const ATTEMPTS: usize = 3;
@@ -302,7 +304,7 @@ async fn is_seen(session: &Session<'_>, terms: &Terms, own: &Own) -> bool {
     if session.is_cached() {
         return false;
     }
-    let looked = terms.patience.once(LOOKING, look(session)).await.flatten();
+    let looked = terms.patience.once(SEEING, look(session)).await.flatten();
     looked.is_some_and(|looked| looked.is(&own.token)) && !session.is_cached()
 }
 

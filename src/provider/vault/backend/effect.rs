@@ -23,6 +23,12 @@ pub(super) fn is_keeper(engine: &str) -> bool {
     KEEPERS.contains(&engine)
 }
 
+/// Whether an engine of this type is the server's own, of a namespace too: what it is asked for with parameters changes the
+/// server, or makes tokens.
+pub(super) fn is_of_server(engine: &str) -> bool {
+    matches!(engine.strip_prefix("ns_").unwrap_or(engine), "system" | "token" | "identity" | "cubbyhole")
+}
+
 /// Engines that compute what they answer, and keep nothing of it.
 const COMPUTERS: &[&str] = &["transit"];
 
@@ -54,6 +60,16 @@ pub(super) fn sending(method: &Method, path: &str) -> Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_servers_own_engines_are_known_in_each_namespace() {
+        for engine in ["system", "ns_system", "token", "ns_token", "ns_identity", "ns_cubbyhole"] {
+            assert!(is_of_server(engine), "{engine}");
+        }
+        for engine in ["pki", "ssh", "kubernetes", "transit", "ns_", "tokens"] {
+            assert!(!is_of_server(engine), "{engine}");
+        }
+    }
 
     #[test]
     fn what_may_make_a_credential_is_sent_once() {

@@ -9,7 +9,7 @@ use crate::log::typed;
 use crate::provider::vault::cli_form::refuses_parameters;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome, Purpose, Request};
 
-use super::effect::{is_computer, is_keeper};
+use super::effect::{is_computer, is_keeper, is_of_server};
 use super::endpoint::Post;
 use super::look;
 use super::mounts::{Engine, Mounts};
@@ -32,7 +32,7 @@ pub(super) async fn make(
 ) -> Outcome {
     let path = &document.path;
     match mounts.engine(session, path).await {
-        Ok(Engine::Named(engine)) if is_keeper(&engine) => {
+        Ok(Engine::Named(engine)) if is_keeper(&engine) || is_of_server(&engine) => {
             return misconfigured(
                 &refuses_parameters(&format!("the engine under this path (`{engine}`)")),
                 "remove `request`",
