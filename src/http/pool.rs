@@ -373,3 +373,6 @@ impl<L: Line> Drop for Taken<L> {
         self.leave(is_free);
     }
 }
+
+#[cfg(test)]
+mod tests;
