@@ -4,14 +4,14 @@
 //! in it, and of what does nothing is repeated.
 
 use serde_json::{Map, Value};
-use toml::de::{DeInteger, DeValue};
+use toml::de::DeValue;
 
 use crate::literal;
 use crate::provider::registry::{Descriptor, PROVIDERS};
 use crate::provider::{DocumentRef, Request};
 
 use super::problem::{Mistake, Problems};
-use super::table::{Entry, Node, kind};
+use super::table::{Entry, Node, kind, whole_number};
 
 /// How one is written.
 const EXAMPLE: &str = "request = { common_name = \"db.internal\", ttl = \"1h\" }";
@@ -57,7 +57,7 @@ fn value(key: &str, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
         DeValue::String(text) => string(key, text, node, problems).map(Value::from),
         DeValue::Boolean(boolean) => Some((*boolean).into()),
         DeValue::Integer(integer) => {
-            let number = number(integer);
+            let number = whole_number(integer);
             if number.is_none() {
                 let message = format!("`{key}` in `request` takes a whole number of 64 bits");
                 problems.add(node.place(), Mistake::WrongForm, message);
@@ -80,10 +80,6 @@ fn value(key: &str, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
             refuse(key, taken, kind(other), node, problems)
         }
     }
-}
-
-fn number(integer: &DeInteger<'_>) -> Option<i64> {
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 /// Public keys and requests for certificates are as long and mixed as a credential, so that only what plainly is one is refused.

@@ -64,8 +64,10 @@ mod tests {
             assert_eq!(problem.is_some(), found.is_some(), "{text:?}");
             let Some(problem) = problem else { continue };
             assert!(problem.message.contains(found.unwrap_or_default()), "{text:?}: {}", problem.message);
-            assert!(text[problem.place.start..].starts_with(&text[problem.place.start..problem.place.end]));
-            assert!(!text[problem.place.start..problem.place.end].contains('\n'), "{text:?}");
+            // It points at all of the line that tells, and at nothing else.
+            let shown = &text[problem.place.start..problem.place.end];
+            assert!(text.lines().any(|line| line == shown), "{text:?}: {shown:?}");
+            assert!(!shown.starts_with('#') && !shown.is_empty(), "{text:?}: {shown:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads typed values out of the TOML tree, recording a problem where the type is wrong.
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::problem::{Mistake, Place, Problems};
 
@@ -37,6 +37,11 @@ pub(super) fn entries<'a>(source: usize, table: &'a DeTable<'a>) -> Vec<Entry<'a
         .collect();
     entries.sort_by_key(|entry| entry.place.start);
     entries
+}
+
+/// The number, where it has 64 bits.
+pub(super) fn whole_number(integer: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 impl<'a> Node<'a> {
@@ -85,7 +90,7 @@ impl<'a> Node<'a> {
     /// A whole number between two others, inclusive.
     pub fn integer(self, key: &str, least: i64, most: i64, problems: &mut Problems) -> Option<i64> {
         let number = match self.value.get_ref() {
-            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+            DeValue::Integer(integer) => whole_number(integer),
             _ => None,
         };
         let number = number.filter(|number| (least..=most).contains(number));

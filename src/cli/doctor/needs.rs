@@ -61,10 +61,7 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
 fn kind<'a>(name: &'a str, providers: Option<&'a DeTable<'_>>) -> &'a str {
     let section = providers.and_then(|providers| table_at(providers, name));
     let written = section.and_then(|section| text_at(section, "type")).unwrap_or(name);
-    let known = registry::PROVIDERS
-        .iter()
-        .find(|provider| provider.name == written || provider.aliases.contains(&written));
-    known.map_or(written, |provider| provider.name)
+    registry::find(written).map_or(written, |provider| provider.name)
 }
 
 /// Whether another environment has the secret too, which may then lie elsewhere.
