@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::delivery::{Delivery, Form, assert_unchanged, listing, snapshot};
-use crate::strace::{Point, inject, points, trace};
+use crate::strace::{inject, points_of_memory, trace};
 use crate::support::{Sandbox, kz_binary};
 
 const CONFIG: &str = "[secrets]\nA = { provider = \"env\", ref = \"VALUE\" }\n";
@@ -237,16 +237,12 @@ fn memory_that_ends_in_the_middle_of_an_export_leaves_no_debris() {
     for form in FORMS {
         let delivery = Delivery::new(form, 20);
         delivery.export("old").expect_code(0);
-        let calls = points(&trace(&delivery, &"n".repeat(50_000)));
-        let memory: Vec<&Point> = calls
-            .iter()
-            .filter(|point| point.in_target && ["mmap", "brk"].contains(&point.call.as_str()))
-            .collect();
+        let mut memory = points_of_memory(&trace(&delivery, &"n".repeat(50_000)));
+        memory.retain(|point| point.in_target);
         delivery.export("old").expect_code(0);
-        assert!(!memory.is_empty(), "{form:?} asks for no memory: {calls:?}");
+        assert!(!memory.is_empty(), "{form:?} asks for no memory");
         for (index, point) in memory.iter().enumerate() {
-            let point = Point { call: point.call.clone(), ..(*point).clone() };
-            let run = inject(&delivery, "error=ENOMEM", &point, &format!("{index}{}", "n".repeat(50_000)));
+            let run = inject(&delivery, "error=ENOMEM", point, &format!("{index}{}", "n".repeat(50_000)));
             assert!(
                 matches!(run.output.status.code(), Some(0 | 1 | 4 | 125)),
                 "{point:?}\n{}",

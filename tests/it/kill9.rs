@@ -1,8 +1,8 @@
 //! SIGKILL at every system call of an export, with a reader beside it: it sees the complete old
 //! set or the complete new one, and the next export succeeds and leaves nothing but its output.
 //!
-//! Every call of the process counts, from the first of its loader to the last (but `execve`, see
-//! `strace`), for one file and for a set of 50.
+//! Every call of the process counts, from the first of its loader to the last (but those that change
+//! no state, see `strace`), for one file and for a set of 50.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};

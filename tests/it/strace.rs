@@ -2,8 +2,10 @@
 //!
 //! `when=N` counts for every call by itself, so a point of an export is a call's name and how
 //! often it has come; a recorded run says which there are. A signal comes before the call has an
-//! effect, so that the calls of a run are also all the states that it passes through. `execve` is
-//! left out: what strace injects there is lost.
+//! effect, so that the calls of a run are also all the states that it passes through. Two kinds are
+//! left out: `execve`, where strace loses an injection, and the calls of the allocator and of
+//! waking threads, which change no state that anybody else sees, and which one run may make and
+//! the next not.
 #![allow(dead_code, unreachable_pub, reason = "each test module uses its part")]
 
 use crate::delivery::Delivery;
@@ -47,13 +49,28 @@ pub fn name(line: &str) -> &str {
     line.split('(').next().unwrap_or_default()
 }
 
-/// Every point of a recorded run, in order.
+/// Calls that ask for memory or give it back. How many there are differs from run to run.
+const OF_MEMORY: [&str; 6] = ["brk", "madvise", "mmap", "mprotect", "mremap", "munmap"];
+
+/// Every point of a recorded run at which a file, a signal or the process itself may change, in order.
 pub fn points(trace: &[String]) -> Vec<Point> {
+    points_of(trace, |call| !OF_MEMORY.contains(&call) && call != "futex")
+}
+
+/// Every point of a recorded run at which it asks for memory, in order.
+pub fn points_of_memory(trace: &[String]) -> Vec<Point> {
+    points_of(trace, |call| ["mmap", "brk"].contains(&call))
+}
+
+fn points_of(trace: &[String], is_meant: impl Fn(&str) -> bool) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::new();
     let mut in_target = false;
     for line in trace.iter().filter(|line| name(line) != "execve") {
         in_target |= is_entry(line);
         let call = name(line).to_owned();
+        if !is_meant(&call) {
+            continue;
+        }
         let occurrence = points.iter().filter(|point| point.call == call).count() + 1;
         points.push(Point { call, occurrence, in_target, of: 0 });
     }
