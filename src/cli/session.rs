@@ -16,6 +16,7 @@ use crate::exec::inherited;
 use crate::log::Log;
 use crate::patience::Patience;
 use crate::plan::{Batch, Plan, Source};
+use crate::provider::registry;
 use crate::provider::{End, MAX_DOCUMENT_SIZE, Provider, Purpose, Terms, Tokens};
 use crate::publish::Turn;
 use crate::resolve::{Providers, Resolution, Resolved, Verdicts};
@@ -208,7 +209,7 @@ impl<'a> Session<'a> {
         for batch in &plan.batches {
             if let Some(instance) = self.loaded.config.instances.get(&batch.instance) {
                 self.log.detail(&format!("{}: {} documents", batch.instance, batch.documents.len()));
-                let built = instance.descriptor.instance(&instance.settings, view);
+                let built = registry::instance(instance.descriptor, &instance.settings, view);
                 providers.insert(batch.instance.clone(), built);
             }
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::literal;
-use crate::provider::registry::{self, Address, Descriptor};
+use crate::provider::descriptor::{Address, Descriptor};
+use crate::provider::registry;
 use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
 
 use super::problem::{self, Mistake, Place, Problems};

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a key that the parser knows stands on the page.
 
-use crate::provider::registry::{Descriptor, PROVIDERS};
+use crate::provider::descriptor::Descriptor;
+use crate::provider::registry::PROVIDERS;
 use crate::provider::settings::Kind;
 
 use super::keys::{self, Key};

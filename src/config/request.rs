@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use toml::de::DeValue;
 
 use crate::literal;
-use crate::provider::registry::{Descriptor, PROVIDERS};
+use crate::provider::descriptor::Descriptor;
+use crate::provider::registry::PROVIDERS;
 use crate::provider::{DocumentRef, Request};
 
 use super::problem::{Mistake, Problems};

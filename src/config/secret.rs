@@ -6,7 +6,8 @@ use crate::literal;
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Delivery, Ending, Reference, Scope, Source, WhenAbsent};
 use crate::provider::DocumentRef;
-use crate::provider::registry::{self, LastSegment};
+use crate::provider::descriptor::LastSegment;
+use crate::provider::registry;
 use crate::publish::RelativePath;
 use crate::resolve::template::Template;
 

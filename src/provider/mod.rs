@@ -9,6 +9,7 @@ pub mod age;
 pub mod aws;
 #[cfg(feature = "https")]
 mod certificates;
+pub mod descriptor;
 mod discreet;
 pub mod env;
 pub mod file;

@@ -8,8 +8,8 @@ mod policy;
 mod table;
 
 use crate::plan::Batch;
+use crate::provider::descriptor::Descriptor;
 use crate::provider::forecast::{Binding, Forecast, Policy, Statement};
-use crate::provider::registry::Descriptor;
 
 use super::args::look::{Plan as Arguments, PlanFormat};
 use super::report::Failure;

@@ -4,7 +4,8 @@ use std::iter::once;
 
 use serde_json::{Map, Value, json};
 
-use crate::provider::registry::{self, Descriptor, PROVIDERS};
+use crate::provider::descriptor::Descriptor;
+use crate::provider::registry::{self, PROVIDERS};
 use crate::provider::settings::{Kind, Method, Setting};
 
 use super::{integer, one_or_many, reference, string, table};

@@ -5,7 +5,7 @@
 mod backend;
 mod settings;
 
-use super::registry::Build;
+use super::descriptor::Build;
 #[cfg(feature = "provider-age")]
 pub use backend::build;
 pub use settings::{CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref};

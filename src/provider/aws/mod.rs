@@ -11,7 +11,7 @@ mod name;
 mod permissions;
 mod settings;
 
-use super::registry::Build;
+use super::descriptor::Build;
 pub use forecast::{FORESEE_PARAMETERS, FORESEE_SECRETS};
 pub use settings::{
     CREDENTIAL_VARIABLES, OWN_CREDENTIALS, PARAMETER_REF, SECRET_REF, SETTINGS, check_parameter_ref,

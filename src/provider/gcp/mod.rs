@@ -9,7 +9,7 @@ mod forecast;
 mod resource;
 mod settings;
 
-use super::registry::Build;
+use super::descriptor::Build;
 pub use forecast::foresee;
 pub use settings::{CREDENTIAL_VARIABLES, OWN_CREDENTIALS, REF, SETTINGS, check_document, check_ref};
 

@@ -8,7 +8,7 @@ mod forecast;
 mod reference;
 mod settings;
 
-use super::registry::Build;
+use super::descriptor::Build;
 pub use forecast::foresee;
 pub use settings::{CREDENTIAL_VARIABLES, OWN_CREDENTIALS, REF, SETTINGS, check_ref};
 

@@ -8,7 +8,7 @@ mod environment;
 mod forecast;
 mod settings;
 
-use super::registry::Build;
+use super::descriptor::Build;
 #[cfg(feature = "provider-vault")]
 pub use backend::build;
 pub use forecast::foresee;
