@@ -12,8 +12,8 @@ use crate::plan::{Declaration, Plan, Reference, Source, WhenAbsent};
 use crate::provider::{DocumentRef, Outcome};
 
 use super::Providers;
+use super::documents::Documents;
 use super::field::Fields;
-use super::value::Documents;
 
 /// The names of the fields of documents that lie one segment further down, by instance and ref.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 //! delivered in part. Only *absent* is covered by `optional` and `default`. A failure names secret,
 //! provider and ref, never a value.
 
+mod documents;
 mod encoding;
 mod ending;
 pub mod field;
@@ -21,8 +22,9 @@ use crate::plan::{Batch, Declaration, Delivery, Ending, Plan, Source, Use};
 use crate::provider::{DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
 use crate::publish::Origin;
 use crate::secret::Secret;
+use documents::Documents;
 pub use value::Verdict;
-use value::{Documents, Parsed, failed};
+use value::{Judge, failed};
 
 /// A secret with its value, ready to be delivered.
 #[derive(Clone, Debug)]
@@ -123,13 +125,13 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Resol
 /// Reads everything that the plan wants and says what each secret came to.
 pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<'a> {
     let mut documents = read(plan, providers).await;
-    documents.note(longer::look(plan, providers, &documents).await);
+    let longer = longer::look(plan, providers, &documents).await;
     renew(plan, providers, &mut documents).await;
-    let mut parsed = Parsed::default();
+    let mut judge = Judge::new(&documents, &longer);
     let mut verdicts = Verdicts::new();
     for step in &plan.steps {
         if let Source::Reference(reference) = &step.declaration.source {
-            let verdict = documents.judge(step.declaration, reference, &mut parsed);
+            let verdict = judge.judge(step.declaration, reference);
             verdicts.insert(&step.declaration.name, verdict);
         }
     }

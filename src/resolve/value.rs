@@ -1,13 +1,13 @@
 //! What a declared secret comes to, out of what became of its document.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Ending, Reference, Source, WhenAbsent};
-use crate::provider::{Document, DocumentRef, FailureKind, Lease, Outcome};
+use crate::provider::{Document, FailureKind, Lease, Outcome};
 use crate::secret::Secret;
 
+use super::documents::{Documents, Key, key};
 use super::field::{FieldError, Fields, names};
 use super::longer::Longer;
 use super::{Class, Failed, encoding, ending, field};
@@ -45,43 +45,19 @@ pub enum Verdict {
     Blocked(String),
 }
 
-/// What became of every document that was asked for, each read for fields once.
-#[derive(Debug, Default)]
-pub(super) struct Documents<'a> {
-    outcomes: BTreeMap<Key<'a>, Outcome>,
-    longer: Longer,
+/// Documents that fields were asked of.
+type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
+
+/// Judges secrets by what became of their documents; each document is read for fields once.
+pub(super) struct Judge<'a> {
+    documents: &'a Documents<'a>,
+    longer: &'a Longer,
+    parsed: Parsed<'a>,
 }
 
-/// A provider instance and a document of it.
-type Key<'a> = (&'a str, &'a DocumentRef);
-
-/// Documents that fields were asked of.
-pub(super) type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
-
-impl<'a> Documents<'a> {
-    pub(super) fn add(&mut self, instance: &'a str, document: &'a DocumentRef, outcome: Outcome) {
-        self.outcomes.insert((instance, document), outcome);
-    }
-
-    /// Whether this document was lent, and is nearly over.
-    pub(super) fn is_nearly_over(&self, instance: &str, document: &DocumentRef, now: Instant) -> bool {
-        let outcome = self.outcomes.get(&(instance, document));
-        let lease = outcome.and_then(|outcome| match outcome {
-            Outcome::Found(found) => found.lease.as_ref(),
-            _ => None,
-        });
-        lease.is_some_and(|lease| lease.is_nearly_over(now))
-    }
-
-    /// Whether the backend said of this document that it is not there, and nothing more.
-    pub(super) fn is_plainly_absent(&self, reference: &Reference) -> bool {
-        let key = (reference.instance.as_str(), &reference.document);
-        matches!(self.outcomes.get(&key), Some(Outcome::Absent))
-    }
-
-    /// Notes what was found one segment further down.
-    pub(super) fn note(&mut self, longer: Longer) {
-        self.longer = longer;
+impl<'a> Judge<'a> {
+    pub(super) fn new(documents: &'a Documents<'a>, longer: &'a Longer) -> Self {
+        Self { documents, longer, parsed: Parsed::new() }
     }
 
     fn absent(&self, declaration: &Declaration, reference: &Reference) -> Verdict {
@@ -103,17 +79,11 @@ impl<'a> Documents<'a> {
     }
 
     /// The verdict on a secret that comes from a backend.
-    pub(super) fn judge<'d>(
-        &'d self,
-        declaration: &Declaration,
-        reference: &'d Reference,
-        parsed: &mut Parsed<'d>,
-    ) -> Verdict {
-        let key = (reference.instance.as_str(), &reference.document);
+    pub(super) fn judge(&mut self, declaration: &Declaration, reference: &'a Reference) -> Verdict {
         let malformed = |cause: String| {
             Verdict::Failed(failed(declaration, Class::Provider(FailureKind::Malformed), cause))
         };
-        let document = match self.outcomes.get(&key) {
+        let document = match self.documents.outcome(reference) {
             Some(Outcome::Found(document)) => document,
             Some(Outcome::Blank(document)) if declaration.when_absent == WhenAbsent::Fail => document,
             Some(Outcome::Blank(_)) => return absent(declaration, "it is set to nothing".to_owned()),
@@ -132,10 +102,10 @@ impl<'a> Documents<'a> {
         };
         let value = match &reference.field {
             None => document.content.clone(),
-            Some(path) => match get(parsed, key, document, path) {
+            Some(path) => match self.field(reference, document, path) {
                 Ok(value) => value,
                 Err(error) => {
-                    let fields = parsed.get(&key).and_then(|fields| fields.as_ref().ok());
+                    let fields = self.parsed.get(&key(reference)).and_then(|fields| fields.as_ref().ok());
                     let hint = field::hint(fields, path, &error);
                     let cause = error.to_string();
                     if matches!(error, FieldError::Missing { .. } | FieldError::Null(_)) {
@@ -160,17 +130,16 @@ impl<'a> Documents<'a> {
         };
         Verdict::Present { value, version, lease }
     }
-}
-
-fn get<'d>(
-    parsed: &mut Parsed<'d>,
-    key: Key<'d>,
-    document: &'d Document,
-    field: &FieldPath,
-) -> Result<Secret, FieldError> {
-    match parsed.entry(key).or_insert_with(|| Fields::of(document)) {
-        Ok(fields) => fields.get(field),
-        Err(error) => Err(error.clone()),
+    fn field(
+        &mut self,
+        reference: &'a Reference,
+        document: &'a Document,
+        path: &FieldPath,
+    ) -> Result<Secret, FieldError> {
+        match self.parsed.entry(key(reference)).or_insert_with(|| Fields::of(document)) {
+            Ok(fields) => fields.get(path),
+            Err(error) => Err(error.clone()),
+        }
     }
 }
 

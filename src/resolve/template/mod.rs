@@ -7,6 +7,7 @@
 
 mod error;
 mod filter;
+mod hint;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +17,9 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
 use crate::secret::Secret;
-pub use error::{Fault, TemplateError};
+pub use error::{Fault, Refused, TemplateError};
 use error::{refuse, translate};
-pub use filter::{FILTERS, Filter, Refused};
+pub use filter::{FILTERS, Filter};
 use scan::Mention;
 
 /// The largest template, in bytes.

@@ -14,7 +14,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
 use super::super::ending;
-use super::error::{Fault, refuse};
+use super::error::{Fault, Refused, refuse};
 
 /// One filter.
 #[derive(Clone, Copy, Debug)]
@@ -43,15 +43,6 @@ enum Encode {
     Bytes(fn(&[u8]) -> Result<String, &'static str>),
     /// A part of any value, which may stand where the value may.
     Part(fn(&[u8]) -> &[u8]),
-}
-
-/// A filter's refusal of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The filter.
-    pub filter: &'static str,
-    /// What the value has: "a line break".
-    pub what: &'static str,
 }
 
 /// The filter that changes nothing.
