@@ -72,7 +72,7 @@ pub(super) fn json(outlook: &Outlook<'_>) -> String {
     let statements = outlook.statements();
     let iam_policy = (!statements.is_empty()).then(|| document(&statements));
     let providers = outlook.instances.iter().map(|instance| provider(outlook, instance)).collect();
-    pretty(&Root {
+    crate::json::pretty(&Root {
         starts_per_day: outlook.starts_per_day,
         days_per_month: DAYS,
         providers,
@@ -119,10 +119,4 @@ fn named(document: &DocumentRef) -> Named<'_> {
 /// A number with exactly these digits.
 fn amount(millionths: u64) -> Option<Box<RawValue>> {
     RawValue::from_string(dollars(millionths)).ok()
-}
-
-/// Indented, with a line break at its end. Neither maps with keys other than text nor failing members occur here,
-/// so that there is always a text.
-pub(super) fn pretty(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
 }

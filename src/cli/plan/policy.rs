@@ -77,7 +77,7 @@ fn allow(Statement { sid, action, resources }: &Statement) -> Allow<'_> {
 
 /// The same as text, for `aws iam put-role-policy --policy-document file://…`.
 pub(super) fn iam(statements: &[Statement]) -> String {
-    super::json::pretty(&document(statements))
+    crate::json::pretty(&document(statements))
 }
 
 /// Statements of several instances: one for each `Sid`, in their order.
