@@ -94,13 +94,12 @@ demo-aws: ## the Compose example with AWS, likewise
 demo-1password: ## the Compose example with a Connect server, likewise
 	@$(MAKE) --no-print-directory demo-vault EXAMPLE=onepassword-connect
 
-check: ## formatting, lints, dependency rules, module graph
+check: ## formatting, lints, dependency rules
 	@cargo fmt --check
 	@cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@# By name too: `--all-targets` leaves out what is `test = false`, as the bench is.
 	@cargo clippy $(FAST) --all-targets --test '*' -- -D warnings
 	@cargo deny --log-level error check bans licenses sources
-	@if [ -e ../shared/tools/style_metrics.py ]; then python3 ../shared/tools/style_metrics.py --graph . src/; fi
 
 test: setup check ## everything: check, unit and integration tests, each provider alone, dialects, the hostile suite, then e2e
 	@cargo test $(FAST) --lib --bins --test it $(ARGS)

@@ -125,6 +125,8 @@ mod reader;
 mod readers;
 /// Names, beside glibc, in networks of their own.
 mod resolver;
+/// Who may import whom.
+mod rows;
 /// Becoming CMD: exec, environment, limits, exit codes.
 mod run;
 /// Thousands of secrets, in counts.
@@ -133,8 +135,9 @@ mod scale;
 mod schema;
 /// Volumes that give what is in them their group.
 mod set_group;
-/// SIGTERM in the middle of an export.
+/// Names to which a shell gives a meaning.
 mod shell_names;
+/// SIGTERM in the middle of an export.
 mod signals;
 /// Stdout that nobody reads any more, and stdout that a person reads.
 mod sigpipe;
