@@ -2,12 +2,14 @@
 //! the list below is in the order of its rows, lowest first.
 
 pub mod calendar;
+pub mod delivery;
 pub mod json;
 mod literal;
 pub mod log;
 pub mod patience;
 mod random;
 pub mod reading;
+pub mod scope;
 pub mod secret;
 pub mod signals;
 pub mod size;

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use kz::config::{parse_duration, secret::parse_mode};
 use kz::plan::field::FieldPath;
 use kz::provider::registry::PROVIDERS;
-use kz::publish::RelativePath;
+use kz::delivery::RelativePath;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::locate::FILE_NAME;
 use crate::config::variables::Process;
+use crate::delivery::Attributes;
 use crate::log::Log;
-use crate::publish::{self, Attributes, Turn};
+use crate::publish::{self, Turn};
 use crate::secret::Secret;
 
 use super::args::Common;

@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::delivery::Attributes;
 use crate::exec::program::Program;
 use crate::literal::shown;
 use crate::log::Log;
-use crate::publish::{self, Attributes, Change, Turn};
+use crate::publish::{self, Change, Turn};
 
 use super::args::Common;
 use super::args::deliver::Install;

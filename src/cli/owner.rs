@@ -2,7 +2,7 @@
 
 use nix::unistd::{Group, User};
 
-use crate::publish::Owner;
+use crate::delivery::Owner;
 
 /// `uid`, `uid:gid`, or names for either; `None` when a name is not known here.
 pub(super) fn parse(text: &str) -> Option<Owner> {

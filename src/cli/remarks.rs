@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::calendar;
-use crate::plan::{Declaration, Scope};
+use crate::plan::Declaration;
 use crate::resolve::{Absent, Line, Resolved, StandIn};
+use crate::scope::Scope;
 
 /// More than these are counted, not named.
 const MOST: usize = 8;
@@ -99,7 +100,7 @@ fn rest(number: usize, hint: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Delivery;
+    use crate::delivery::Delivery;
     use crate::provider::Lease;
     use crate::secret::Secret;
 

@@ -3,9 +3,10 @@
 //!
 //! A pattern says in ECMA-262 what the function beside it decides in Rust; the tests ask both.
 
+use crate::delivery::Channel;
 use crate::output::env::Dialect;
 use crate::output::shell::Shell;
-use crate::plan::{Channel, Encoding};
+use crate::plan::Encoding;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,7 @@ const MODE: &str = "^(0o)?0?[4-7][0-7]{2}$";
 /// [`crate::plan::field::FieldPath::parse`].
 const FIELD: &str = r"^(/([^~]|~[01])*|(?!/)([^.\\]|\\[.\\])+(\.([^.\\]|\\[.\\])+)*)$";
 
-/// [`crate::publish::RelativePath::new`].
+/// [`crate::delivery::RelativePath::new`].
 const FILE: &str = concat!(
     r"^(?!\.\.)(?!\.kz(/|$))(?!\.(/|$))[^/\u0000]{1,255}",
     r"(/(?!\.{1,2}(/|$))[^/\u0000]{1,255}){0,63}$"

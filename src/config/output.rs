@@ -9,10 +9,10 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use crate::delivery::{InvalidPath, RelativePath};
 use crate::output::env::Dialect;
 use crate::output::shell::Shell;
 use crate::plan::Declaration;
-use crate::publish::{InvalidPath, RelativePath};
 
 use super::keys::{self, OutputFormat};
 use super::problem::{self, Mistake, Place, Problems};
@@ -271,11 +271,11 @@ mod tests {
             name: "A".to_owned(),
             source: crate::plan::Source::Template { text: String::new(), inputs: Vec::new() },
             when_absent: crate::plan::WhenAbsent::Fail,
-            delivery: crate::plan::Delivery {
+            delivery: crate::delivery::Delivery {
                 file: file.map(|file| RelativePath::new(file).unwrap()),
                 ..Default::default()
             },
-            scope: crate::plan::Scope::default(),
+            scope: crate::scope::Scope::default(),
         };
         let file = |output: &Output, name| output.file_of(&declaration(name)).unwrap().to_string();
         assert_eq!((file(&output, None), file(&output, Some("x/y"))), ("A".into(), "x/y".into()));

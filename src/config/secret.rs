@@ -2,14 +2,15 @@
 
 use toml::de::DeValue;
 
+use crate::delivery::{Delivery, RelativePath};
 use crate::literal;
 use crate::plan::field::FieldPath;
-use crate::plan::{Declaration, Delivery, Ending, Reference, Scope, Source, WhenAbsent};
+use crate::plan::{Declaration, Ending, Reference, Source, WhenAbsent};
 use crate::provider::DocumentRef;
 use crate::provider::descriptor::LastSegment;
 use crate::provider::registry;
-use crate::publish::RelativePath;
 use crate::resolve::template::Template;
+use crate::scope::Scope;
 
 use super::keys::{self, Group};
 use super::problem::{self, Mistake, Place, Problems};

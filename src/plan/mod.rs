@@ -8,8 +8,9 @@ pub mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::delivery::{Channel, Delivery, InvalidPath, RelativePath};
 use crate::provider::DocumentRef;
-use crate::publish::{InvalidPath, RelativePath};
+use crate::scope::Scope;
 use field::FieldPath;
 
 /// A secret as the configuration declares it.
@@ -103,42 +104,6 @@ pub enum WhenAbsent {
     Omit,
     /// This is used.
     Default(String),
-}
-
-/// How a secret is delivered: as a file of its own on disk, and to the command of `kz run`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Its path in the output directory; its name when `None`.
-    pub file: Option<RelativePath>,
-    /// Permission bits.
-    pub mode: Option<u32>,
-    /// `uid[:gid]`, or names.
-    pub owner: Option<String>,
-    /// How `kz run` hands it over.
-    pub channel: Channel,
-}
-
-/// How a value reaches the command that `kz run` becomes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Channel {
-    /// As the variable of its name.
-    #[default]
-    Environment,
-    /// As an open file that lies nowhere; `NAME_FILE` says where the command finds it.
-    Descriptor,
-}
-
-/// Where, in what, and how blind mode may put a value. Empty `hosts`: nowhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
-    /// Host names, `*.` patterns, or `*`.
-    pub hosts: Vec<String>,
-    /// `header`, `header:NAME`, `query`, `path`, `body`; the default places when `None`.
-    pub places: Option<Vec<String>>,
-    /// HTTP methods; any when `None`.
-    pub methods: Option<Vec<String>>,
-    /// Path prefixes; any when `None`.
-    pub paths: Option<Vec<String>>,
 }
 
 /// The documents to read from one provider instance, each once.

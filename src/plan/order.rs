@@ -77,7 +77,9 @@ fn needs(declarations: &[&Declaration]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Delivery, Scope, WhenAbsent};
+    use crate::delivery::Delivery;
+    use crate::plan::WhenAbsent;
+    use crate::scope::Scope;
 
     fn template(name: usize, inputs: impl IntoIterator<Item = usize>) -> Declaration {
         let inputs = inputs.into_iter().map(|input| format!("T{input}")).collect();

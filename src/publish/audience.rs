@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::sys::stat::{FileStat, Mode};
 use nix::unistd::{getegid, geteuid};
 
-use super::{Attributes, Owner};
+use crate::delivery::{Attributes, Owner};
 use crate::log::Log;
 
 /// The bits of `st_mode` that are permissions.

@@ -20,7 +20,7 @@ use super::access_list::{self, AccessList};
 use super::audience::Audience;
 use super::directory::{Directory, is_regular, sync, unless_unsupported};
 use super::error::Error;
-use super::{Attributes, Owner};
+use crate::delivery::{Attributes, Owner};
 use crate::secret::Secret;
 
 /// How much of an old file is read at once.

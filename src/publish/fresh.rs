@@ -9,6 +9,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::Turn;
 use super::content::{Place, remove, write_new};
 use super::directory::Directory;
 use super::error::Error;
@@ -16,7 +17,7 @@ use super::lock::lock_directory;
 use super::signals::Deferred;
 use super::single::{split, temporary};
 use super::walk::open_directory;
-use super::{Attributes, Turn};
+use crate::delivery::Attributes;
 use crate::secret::Secret;
 
 /// Creates the file `target`; [`Error::Exists`] when there is anything by that name, a link too.

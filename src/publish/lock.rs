@@ -16,11 +16,12 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, major, minor};
 use nix::unistd::geteuid;
 
+use super::Turn;
 use super::access_list;
 use super::directory::{Directory, is_directory, is_regular, kind, with_own_umask};
 use super::error::{Error, process};
 use super::signals::Deferred;
-use super::{STATE_DIRECTORY, Turn};
+use crate::delivery::STATE_DIRECTORY;
 use crate::log::Wait;
 use crate::signals::is_asked_to_stop;
 use crate::waiting::pause;

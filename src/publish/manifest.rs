@@ -190,9 +190,10 @@ fn changed(stat: &FileStat) -> Option<String> {
 mod tests {
     use nix::sys::stat::stat;
 
+    use super::super::File;
     use super::super::testing::files;
-    use super::super::{File, Origin};
     use super::*;
+    use crate::delivery::Origin;
 
     const GENERATION: &str = "..2026_11_25_13_45_00.0123456789abcdef";
 

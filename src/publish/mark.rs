@@ -10,10 +10,10 @@ use std::ffi::{OsStr, OsString};
 
 use nix::sys::stat::{FileStat, Mode};
 
-use super::Attributes;
 use super::content::{Place, write_new};
 use super::directory::{Directory, is_directory, is_regular};
 use super::error::Error;
+use crate::delivery::Attributes;
 use crate::secret::Secret;
 
 /// The sticky bit.

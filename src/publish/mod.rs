@@ -26,7 +26,6 @@ mod links;
 mod lock;
 mod manifest;
 mod mark;
-mod name;
 pub mod readers;
 mod record;
 mod set;
@@ -40,13 +39,13 @@ mod walk;
 
 pub use error::Error;
 pub use fresh::publish_new;
-pub use name::{InvalidPath, RelativePath};
 pub use set::publish_set;
 pub use single::{check_file, publish_file};
 
 use std::path::Path;
 use std::time::Instant;
 
+use crate::delivery::{Attributes, Origin, RelativePath};
 use crate::log::Log;
 use crate::secret::Secret;
 
@@ -62,36 +61,6 @@ pub const DIRECTORY_MODE: u32 = 0o755;
 /// nobody else may put anything there, since a set is replaced and never changed.
 pub fn is_directory_mode(mode: u32) -> bool {
     mode & !0o755 == 0 && mode & 0o700 == 0o700
-}
-
-/// kz's own state in a directory of files: the lock, the manifest and its key.
-const STATE_DIRECTORY: &str = ".kz";
-
-/// Whom a file is given to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// The user.
-    pub uid: u32,
-    /// The group; without one it is what the directory gives.
-    pub gid: Option<u32>,
-}
-
-/// Mode and owner of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attributes {
-    /// The permission bits, such as 0o400; set whatever the umask is.
-    pub mode: u32,
-    /// `None`: whoever runs kz.
-    pub owner: Option<Owner>,
-}
-
-/// What is known of where a value is from, for the manifest. Nothing in it depends on the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The provider instance, by its name in the configuration.
-    pub provider: String,
-    /// Which version of the document it was, where the backend says that.
-    pub version: Option<String>,
 }
 
 /// One file of a set.

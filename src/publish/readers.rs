@@ -14,9 +14,10 @@ use super::access_list::AccessList;
 pub use super::audience::{Audience, Reader};
 use super::directory::{Directory, is_foreign_sticky};
 use super::error::Error;
-use super::name::RelativePath;
+use super::single;
 use super::walk::open_directory;
-use super::{Attributes, Owner, single};
+use crate::delivery::RelativePath;
+use crate::delivery::{Attributes, Owner};
 
 /// Fails when `reader` could not read the file `target` published with `attributes`.
 pub fn check_file_reader(target: &Path, attributes: Attributes, reader: Reader) -> Result<(), Error> {

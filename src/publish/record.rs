@@ -16,13 +16,13 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::geteuid;
 
-use super::Attributes;
 use super::audience::PERMISSIONS;
 use super::content::{Place, remove, write_new};
 use super::directory::{Directory, is_regular};
 use super::error::Error;
 use super::manifest::{Key, Manifest};
 use super::tree::Seen;
+use crate::delivery::Attributes;
 use crate::log::Log;
 use crate::secret::Secret;
 
@@ -201,9 +201,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
+    use super::super::File as SetFile;
     use super::super::testing::{OURS, Target, files, secret};
-    use super::super::{File as SetFile, RelativePath};
     use super::*;
+    use crate::delivery::RelativePath;
 
     type Plant = fn(&Target);
 

@@ -20,7 +20,8 @@ use super::lock::lock_directory;
 use super::signals::Deferred;
 use super::stamp::{is_random, random};
 use super::walk::{confirm_way, open_directory};
-use super::{Attributes, Change, STATE_DIRECTORY, Turn};
+use super::{Change, Turn};
+use crate::delivery::{Attributes, STATE_DIRECTORY};
 use crate::log::Log;
 use crate::secret::Secret;
 
@@ -171,8 +172,9 @@ mod tests {
 
     use super::super::directory::Opening;
     use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
-    use super::super::{DIRECTORY_MODE, Owner, publish_set};
+    use super::super::{DIRECTORY_MODE, publish_set};
     use super::*;
+    use crate::delivery::Owner;
 
     const DEBRIS: &str = ".kz-0123456789abcdef.tmp";
 

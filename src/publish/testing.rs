@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::directory::{Directory, Opening};
 use super::walk::open_directory;
-use super::{Attributes, Change, Error, File, RelativePath, Turn};
+use super::{Change, Error, File, Turn};
+use crate::delivery::{Attributes, RelativePath};
 use crate::log::Log;
 use crate::secret::Secret;
 

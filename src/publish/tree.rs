@@ -161,8 +161,8 @@ impl<'a> Node<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Attributes, RelativePath};
     use super::*;
+    use crate::delivery::{Attributes, RelativePath};
     use crate::secret::Secret;
 
     fn conflict(paths: &[&str]) -> Option<String> {

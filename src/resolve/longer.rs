@@ -72,11 +72,13 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::delivery::Delivery;
     use crate::patience::testing::run;
+    use crate::plan::Ending;
     use crate::plan::field::FieldPath;
-    use crate::plan::{Delivery, Ending, Scope};
     use crate::provider::{Absence, Document, Fetch, Lease, Provider, Shape};
     use crate::resolve::{Failed, Resolved, resolve};
+    use crate::scope::Scope;
     use crate::secret::Secret;
 
     /// A backend with one document, lent for an hour, at `kv/db/url`, and a path that is no KV's.

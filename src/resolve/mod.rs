@@ -17,10 +17,10 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 
+use crate::delivery::{Delivery, Origin};
 use crate::plan::order::Order;
-use crate::plan::{Batch, Declaration, Delivery, Ending, Plan, Source, Use};
+use crate::plan::{Batch, Declaration, Ending, Plan, Source, Use};
 use crate::provider::{DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
-use crate::publish::Origin;
 use crate::secret::Secret;
 use documents::Documents;
 pub use value::Verdict;
@@ -320,8 +320,9 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::plan::{Reference, Scope, WhenAbsent};
+    use crate::plan::{Reference, WhenAbsent};
     use crate::provider::{Document, DocumentRef, Fetch, Shape};
+    use crate::scope::Scope;
 
     /// Finishes only when as many fetches have begun as there are instances; answers only some documents.
     struct Together {

@@ -13,8 +13,8 @@ use imports::Tree;
 /// The top modules, lowest row first.
 const ROWS: &[&[&str]] = &[
     &[
-        "calendar", "json", "literal", "log", "patience", "random", "reading", "secret", "signals", "size",
-        "waiting",
+        "calendar", "delivery", "json", "literal", "log", "patience", "random", "reading", "scope", "secret",
+        "signals", "size", "waiting",
     ],
     &["doctor", "exec", "http", "output", "provider", "publish"],
     &["plan", "resolve"],
@@ -24,7 +24,7 @@ const ROWS: &[&[&str]] = &[
 
 /// Who imports whom within a row.
 const NEIGHBOURS: &[(&str, &[&str])] = &[
-    ("log", &["calendar", "json", "literal", "waiting"]),
+    ("log", &["calendar", "delivery", "json", "literal", "waiting"]),
     ("patience", &["log"]),
     ("provider", &["http"]),
     ("reading", &["literal", "secret", "size"]),

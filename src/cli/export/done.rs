@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::delivery::Attributes;
 use crate::literal::shown;
-use crate::publish::{self, Attributes, Change};
+use crate::publish::{self, Change};
 
 use super::super::session::Session;
 

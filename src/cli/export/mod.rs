@@ -14,8 +14,9 @@ pub(super) mod template;
 
 use std::path::Path;
 
+use crate::delivery::{Attributes, Owner};
 use crate::publish::readers::{self, Reader, check_entry, check_file_reader};
-use crate::publish::{self, Attributes, DIRECTORY_MODE, Owner};
+use crate::publish::{self, DIRECTORY_MODE};
 use crate::resolve::Resolved;
 
 use super::args::deliver::Export;

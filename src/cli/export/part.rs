@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::output::{self, Output};
+use crate::delivery::{Attributes, InvalidPath, RelativePath};
 use crate::output::Refusal;
 use crate::plan::Declaration;
-use crate::publish::{Attributes, File, InvalidPath, RelativePath};
+use crate::publish::File;
 use crate::resolve::Resolved;
 
 use super::super::session::Session;

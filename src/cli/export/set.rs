@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::config::output::Output;
+use crate::delivery::Attributes;
 use crate::plan::Plan;
 use crate::publish::readers::{self, Reader, check_set_entry, check_set_reader};
-use crate::publish::{self, Attributes, File};
+use crate::publish::{self, File};
 use crate::resolve::Resolved;
 
 use super::super::session::{Hand, Session};

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::trust;
+use crate::delivery::RelativePath;
 use crate::plan::Declaration;
-use crate::publish::RelativePath;
 use crate::resolve::Resolved;
 use crate::resolve::template::{Input, LONGEST, Template, TemplateError};
 use crate::secret::Secret;

@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use super::super::DIRECTORY_MODE;
 use super::super::directory::Opening;
 use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
-use super::super::{Attributes, DIRECTORY_MODE, Origin, Owner, RelativePath};
 use super::*;
+use crate::delivery::{Attributes, Origin, Owner, RelativePath};
 
 mod foreign;
 

@@ -72,7 +72,7 @@ impl RelativePath {
     }
 
     /// The components, first to last; there is at least one.
-    pub(super) fn components(&self) -> std::str::Split<'_, char> {
+    pub(crate) fn components(&self) -> std::str::Split<'_, char> {
         self.0.split('/')
     }
 }
