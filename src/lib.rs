@@ -28,4 +28,7 @@ pub mod resolve;
 
 pub mod config;
 
+pub mod export;
+pub mod session;
+
 pub mod cli;

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use clap_complete::Shell;
 
 use super::args::look::{CompletionShell, Completions};
-use super::report::Failure;
+use super::failure::Failure;
 use super::stdout;
 
 /// What may stand in a text besides letters, digits and spaces. None of it ends a quote, begins an expansion or a

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 use super::args::Common;
 use super::args::look::Init;
-use super::report::Failure;
+use super::failure::Failure;
 use super::starter::Situation;
 use super::stdout;
 

@@ -14,7 +14,7 @@ use crate::publish::{self, Change, Turn};
 
 use super::args::Common;
 use super::args::deliver::Install;
-use super::report::Failure;
+use super::failure::Failure;
 
 /// Everybody may run it.
 const MODE: u32 = 0o555;

@@ -5,19 +5,18 @@
 mod args;
 mod class;
 mod completions;
-mod deadline;
 mod doctor;
 mod evaluated;
 mod explain;
 mod export;
+mod failure;
 mod init;
 mod install;
-mod owner;
+mod invocation;
 mod plan;
 mod remarks;
 mod report;
 mod run;
-mod session;
 mod starter;
 mod status;
 mod stdout;
@@ -40,8 +39,9 @@ use doctor::Health;
 use evaluated::Evaluated;
 use explain::Code;
 pub use explain::{findings_page, page as errors_page};
-use report::{Failure, Manner, Style, report};
-use session::Session;
+use failure::Failure;
+use invocation::Invocation;
+use report::{Manner, Style, report};
 use status::Readiness;
 use suspects::Suspects;
 
@@ -110,17 +110,17 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let common = &arguments.common;
     let log = log(common);
-    let session = || Session::open(common, &process, log);
+    let open = || Invocation::open(common, &process, log);
     match &arguments.command {
         Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {})?,
-        Command::Export(command) => export::export(command, &session()?)?,
-        Command::Validate => validate::validate(&session()?)?,
+        Command::Export(command) => export::export(command, &open()?)?,
+        Command::Validate => validate::validate(&open()?)?,
         Command::Status(command) => {
-            if status::status(command, &session()?)? == Readiness::NotReady {
+            if status::status(command, &open()?)? == Readiness::NotReady {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Plan(command) => plan::plan(command, &session()?)?,
+        Command::Plan(command) => plan::plan(command, &open()?)?,
         Command::Doctor(command) => {
             if doctor::doctor(command, &process, log)? == Health::Ill {
                 return Ok(ExitCode::FAILURE);

@@ -13,11 +13,12 @@ use crate::output::{dotenv, json};
 use crate::plan::{Declaration, UnknownSecret};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
+use crate::session::Hand;
 
 use super::args::Common;
 use super::args::deliver::Run;
-use super::report::Failure;
-use super::session::{Hand, Session};
+use super::failure::Failure;
+use super::invocation::Invocation;
 
 /// What CMD is to get, and what not.
 #[derive(Default)]
@@ -56,15 +57,15 @@ pub(super) fn run(
     if let Some(file) = &arguments.env_file {
         return start(make_ready(from_file(file, arguments, process, log)?)?);
     }
-    let session = Session::open(common, process, log)?;
-    let plan = session.plan(&arguments.only)?;
+    let invocation = Invocation::open(common, process, log)?;
+    let plan = invocation.plan(&arguments.only)?;
     // What is not there is not worth a credential.
     let Command { shown, arguments: words } = command(arguments)?;
     let look = || exec::look_for(&words, path).map_err(|refused| Failure::Exec(shown, refused));
-    let variables = file_variables(&session.loaded.config.declarations);
+    let variables = file_variables(&invocation.loaded.config.declarations);
     let is_variable = |name: &str| !variables.contains_key(name);
-    let prepare = |resolved| make_ready(from_backends(&session, &variables, resolved)?);
-    session.deliver(&plan, is_variable, look, prepare, Hand::Command, start)
+    let prepare = |resolved| make_ready(from_backends(&invocation, &variables, resolved)?);
+    invocation.deliver(&plan, is_variable, look, prepare, Hand::Command, start)
 }
 
 /// What is to be started.
@@ -103,24 +104,24 @@ fn ready(arguments: &Run, process: &Process, delivery: Delivery, log: Log) -> Re
 }
 
 fn from_backends(
-    session: &Session<'_>,
+    invocation: &Invocation<'_>,
     variables: &BTreeMap<&str, String>,
     resolved: Vec<Resolved>,
 ) -> Result<Delivery, Failure> {
-    let mut delivery = Delivery { credentials: session.credential_variables(), ..Delivery::default() };
+    let mut delivery = Delivery { credentials: invocation.credential_variables(), ..Delivery::default() };
     for secret in resolved {
         match variables.get(secret.name.as_str()) {
             None => delivery.secrets.push((secret.name, secret.value)),
             Some(variable) => {
                 let place =
                     memory_file::hand_over(&secret.name, &secret.value).map_err(Failure::MemoryFile)?;
-                session.log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
+                invocation.log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
                 delivery.secrets.push((variable.clone(), Secret::new(place.into_bytes())));
                 delivery.elsewhere.push(secret.name);
             }
         }
     }
-    delivery.keep.clone_from(&session.loaded.config.keep_env);
+    delivery.keep.clone_from(&invocation.loaded.config.keep_env);
     Ok(delivery)
 }
 

@@ -13,8 +13,8 @@ use crate::resolve::{Failed, Verdict, Verdicts};
 use super::args::look::{Status, StatusFormat};
 use super::class;
 use super::explain::Code;
-use super::report::Failure;
-use super::session::Session;
+use super::failure::Failure;
+use super::invocation::Invocation;
 use super::stdout;
 
 /// One line of the answer.
@@ -39,9 +39,9 @@ pub(super) enum Readiness {
 }
 
 /// Runs `kz status`.
-pub(super) fn status(arguments: &Status, session: &Session<'_>) -> Result<Readiness, Failure> {
-    let plan = session.plan(&arguments.only)?;
-    let verdicts = session.assess(&plan)?;
+pub(super) fn status(arguments: &Status, invocation: &Invocation<'_>) -> Result<Readiness, Failure> {
+    let plan = invocation.plan(&arguments.only)?;
+    let verdicts = invocation.assess(&plan)?;
     let rows = rows(&plan, &verdicts);
     let text = match arguments.format {
         StatusFormat::Table => table(&rows),
@@ -50,7 +50,7 @@ pub(super) fn status(arguments: &Status, session: &Session<'_>) -> Result<Readin
     stdout::print(text.as_bytes())?;
     if arguments.format == StatusFormat::Table {
         for hint in hints(&rows) {
-            session.log.note(&format!("hint: {hint}"));
+            invocation.log.note(&format!("hint: {hint}"));
         }
     }
     let is_ready = rows.iter().all(|row| READY.contains(&row.state));

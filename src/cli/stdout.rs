@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use nix::errno::Errno;
 
-use super::report::Failure;
+use super::failure::Failure;
 use crate::exec::inherited;
 use crate::waiting;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::Declaration;
 
-use super::output::{Form, Written};
+use super::output::{Layout, Written};
 use super::problem::{Mistake, Place, Problems, shown};
 
 /// A file that something needs.
@@ -78,7 +78,7 @@ pub(super) fn check_outputs(outputs: &[Written<'_>], declarations: &[Declaration
 fn files_of<'a>(written: &'a Written<'_>, index: usize, declarations: &[Declaration]) -> Vec<Wanted<'a>> {
     let (output, place) = (&written.output, &written.place);
     let path = output.path.as_ref().map(|path| Path::new(path.as_str()));
-    if output.form != Form::Files {
+    if output.layout != Layout::Files {
         // Without a path it has been reported already.
         let one = |path: &Path| {
             let who = format!("the output `{}`", shown(&path.display().to_string()));

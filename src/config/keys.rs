@@ -5,6 +5,7 @@
 
 use crate::delivery::Channel;
 use crate::output::env::Dialect;
+use crate::output::json;
 use crate::output::shell::Shell;
 use crate::plan::Encoding;
 
@@ -99,7 +100,7 @@ pub(super) const ENCODINGS: &[(&str, Encoding)] =
 pub(super) const CHANNELS: &[(&str, Channel)] = &[("env", Channel::Environment), ("fd", Channel::Descriptor)];
 
 /// What becomes of bytes in JSON.
-pub(super) const JSON_BYTES: &[(&str, ())] = &[("base64", ())];
+pub(super) const JSON_BYTES: &[(&str, json::Bytes)] = &[("base64", json::Bytes::Base64)];
 
 /// A form of an output, and which of its keys it has beside `format`, `mode` and `owner`.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,8 @@ use toml::de::DeValue;
 
 use crate::delivery::{InvalidPath, RelativePath};
 use crate::output::env::Dialect;
+use crate::output::form::Form;
+use crate::output::json;
 use crate::output::shell::Shell;
 use crate::plan::Declaration;
 
@@ -22,10 +24,10 @@ use super::table::{Entry, Node};
 /// One output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Where, below the output directory; `None` only for [`Form::Files`]: at its top.
+    /// Where, below the output directory; `None` only for [`Layout::Files`]: at its top.
     pub path: Option<RelativePath>,
     /// What it is.
-    pub form: Form,
+    pub layout: Layout,
     /// Only these secrets; all when empty.
     pub only: Vec<String>,
     /// Permission bits of its files.
@@ -36,34 +38,37 @@ pub struct Output {
 
 /// What an output is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Layout {
     /// A file for each secret.
     Files,
-    /// `KEY=value` lines.
-    Env(Dialect),
-    /// One JSON object.
-    Json {
-        /// Whether values that are not UTF-8 become `{"base64": "…"}`.
-        marks_bytes: bool,
-    },
-    /// Commands.
-    Shell(Shell),
-    /// A template.
-    Template {
-        /// The file that it is in, relative to the configuration file.
-        file: PathBuf,
-    },
+    /// One file.
+    One(Content),
+}
+
+/// What one file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// All secrets, in this form.
+    Form(Form),
+    /// The template in this file, relative to the configuration file.
+    Template(PathBuf),
+}
+
+impl From<Form> for Content {
+    fn from(form: Form) -> Self {
+        Self::Form(form)
+    }
 }
 
 impl Output {
     /// A file for each of these secrets, or of all, at the top.
     pub fn of_files(only: &[String]) -> Self {
-        Self { path: None, form: Form::Files, only: only.to_vec(), mode: None, owner: None }
+        Self { path: None, layout: Layout::Files, only: only.to_vec(), mode: None, owner: None }
     }
 
     /// The template in this file, as the file `target`.
     pub fn of_template(file: PathBuf, target: RelativePath) -> Self {
-        Self { path: Some(target), form: Form::Template { file }, ..Self::of_files(&[]) }
+        Self { path: Some(target), layout: Layout::One(Content::Template(file)), ..Self::of_files(&[]) }
     }
 
     /// Whether a secret of this name belongs to it.
@@ -104,7 +109,7 @@ fn read_one<'a>(item: Node<'a>, problems: &mut Problems) -> Option<Written<'a>> 
     let only = table.get("only").map(|entry| entry.node.texts("only", problems)).unwrap_or_default();
     let output = Output {
         path: table.path(problems),
-        form: table.form(format?, problems)?,
+        layout: table.layout(format?, problems)?,
         only: only.iter().map(|(name, _)| (*name).to_owned()).collect(),
         mode: table.mode(problems),
         owner: table.text("owner", problems).map(str::to_owned),
@@ -195,18 +200,23 @@ impl<'a> Table<'a> {
         mode
     }
 
-    fn form(&self, format: &OutputFormat, problems: &mut Problems) -> Option<Form> {
-        Some(match format.name {
+    fn layout(&self, format: &OutputFormat, problems: &mut Problems) -> Option<Layout> {
+        let content: Content = match format.name {
             "env" => {
-                Form::Env(self.one_of("dialect", &Dialect::words(), problems).unwrap_or(Dialect::Common))
+                let dialect = self.one_of("dialect", &Dialect::words(), problems);
+                Form::Env(dialect.unwrap_or(Dialect::Common)).into()
             }
             "json" => {
-                Form::Json { marks_bytes: self.one_of("json_bytes", keys::JSON_BYTES, problems).is_some() }
+                let bytes = self.one_of("json_bytes", keys::JSON_BYTES, problems);
+                Form::Json(bytes.unwrap_or(json::Bytes::Refuse)).into()
             }
-            "shell" => Form::Shell(self.one_of("shell", &Shell::words(), problems).unwrap_or(Shell::Sh)),
-            "template" => Form::Template { file: self.template(problems)? },
-            _ => Form::Files,
-        })
+            "shell" => {
+                Form::Shell(self.one_of("shell", &Shell::words(), problems).unwrap_or(Shell::Sh)).into()
+            }
+            "template" => Content::Template(self.template(problems)?),
+            _ => return Some(Layout::Files),
+        };
+        Some(Layout::One(content))
     }
 
     fn template(&self, problems: &mut Problems) -> Option<PathBuf> {

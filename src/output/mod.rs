@@ -5,6 +5,7 @@
 
 pub mod dotenv;
 pub mod env;
+pub mod form;
 pub mod json;
 pub mod shell;
 

@@ -19,12 +19,13 @@ const ROWS: &[&[&str]] = &[
     &["doctor", "exec", "http", "output", "provider", "publish"],
     &["plan", "resolve"],
     &["config"],
+    &["export", "session"],
     &["cli"],
 ];
 
 /// Who imports whom within a row.
 const NEIGHBOURS: &[(&str, &[&str])] = &[
-    ("log", &["calendar", "delivery", "json", "literal", "waiting"]),
+    ("log", &["calendar", "json", "literal", "waiting"]),
     ("patience", &["log"]),
     ("provider", &["http"]),
     ("reading", &["literal", "secret", "size"]),
@@ -76,16 +77,6 @@ fn every_row_and_neighbour_is_there() {
 
 /// Circles that are still to be opened: the list only gets shorter.
 const CIRCLES: &[&[&str]] = &[
-    &[
-        "cli/export/content.rs",
-        "cli/export/target.rs",
-        "cli/export/template.rs",
-        "cli/plan/mod.rs",
-        "cli/report/mod.rs",
-        "cli/report/template.rs",
-        "cli/session.rs",
-        "cli/stdout.rs",
-    ],
     &["doctor/images.rs", "doctor/program.rs", "doctor/scene.rs"],
     &[
         "provider/vault/backend/custody.rs",

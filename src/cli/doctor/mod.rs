@@ -3,9 +3,7 @@
 mod form;
 mod knowledge;
 mod needs;
-mod read;
-
-pub(super) use read::Unread;
+pub(super) mod read;
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +13,10 @@ use crate::log::Log;
 use crate::provider::registry;
 
 use super::args::look::{Doctor, DoctorFormat};
-use super::report::Failure;
+use super::failure::Failure;
 use super::stdout;
 use knowledge::{Beside, Ourselves};
+use read::Unread;
 
 /// Whether something was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

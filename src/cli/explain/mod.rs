@@ -7,7 +7,7 @@ pub(super) use catalogue::{CATALOGUE, Code, Explanation};
 use crate::doctor;
 
 use super::args::look::Explain;
-use super::report::Failure;
+use super::failure::Failure;
 use super::stdout;
 
 /// Runs `kz explain`.

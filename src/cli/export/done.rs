@@ -3,65 +3,61 @@
 use std::path::Path;
 
 use crate::delivery::Attributes;
+use crate::export::Done;
 use crate::literal::shown;
-use crate::publish::{self, Change};
+use crate::publish::Change;
 
-use super::super::session::Session;
+use super::super::invocation::Invocation;
 
-/// An export that is done.
-#[derive(Clone, Copy)]
-pub(super) struct Done<'a> {
-    pub session: &'a Session<'a>,
-    pub change: Change,
-    /// What was named as the output.
-    pub path: &'a Path,
-    /// The group that the directory gives, as it was before: after the last look at the target nothing is looked at.
-    pub group: Option<u32>,
+/// Says who can read it: a 0400 file of the wrong owner is the commonest surprise. One line, or one more for each mode and
+/// owner where they differ. `path` is what was named as the output.
+pub(super) fn say(done: &Done, path: &Path, invocation: &Invocation<'_>) {
+    let log = invocation.log;
+    let path = path.to_string_lossy();
+    let path = shown(&path);
+    let Some((_, first)) = done.delivered.first() else {
+        log.note(&format!("wrote no secrets to {path}: none is there"));
+        return;
+    };
+    let what = amount(done);
+    let words = match done.change {
+        Change::Written => format!("wrote {what} to {path}"),
+        Change::Unchanged => format!("{what} in {path} unchanged"),
+    };
+    let us = invocation.process.uid;
+    if done.delivered.iter().all(|(_, other)| other == first) {
+        log.note(&format!("{words}, {}", access(*first, us, done.group, "them")));
+    } else {
+        log.note(&format!("{words}, modes and owners as configured"));
+        for (attributes, names) in groups(&done.delivered) {
+            log.note(&access(attributes, us, done.group, &names.join(", ")));
+        }
+    }
+    if let Some(error) = &done.barred {
+        log.warn(&error.to_string());
+    }
 }
 
-impl Done<'_> {
-    /// Who can read it: a 0400 file of the wrong owner is the commonest surprise. One line, or one more
-    /// for each mode and owner where they differ. `what` says how much it is.
-    pub(super) fn say(self, what: &str, delivered: &[(&str, Attributes)], barred: Option<publish::Error>) {
-        let log = self.session.log;
-        let path = self.path.to_string_lossy();
-        let path = shown(&path);
-        let Some((_, first)) = delivered.first() else {
-            log.note(&format!("wrote no secrets to {path}: none is there"));
-            return;
-        };
-        let done = match self.change {
-            Change::Written => format!("wrote {what} to {path}"),
-            Change::Unchanged => format!("{what} in {path} unchanged"),
-        };
-        if delivered.iter().all(|(_, other)| other == first) {
-            log.note(&format!("{done}, {}", self.access(*first, "them")));
-        } else {
-            log.note(&format!("{done}, modes and owners as configured"));
-            for (attributes, names) in groups(delivered) {
-                log.note(&self.access(attributes, &names.join(", ")));
-            }
-        }
-        if let Some(error) = barred {
-            log.warn(&error.to_string());
-        }
-    }
+/// `4 secrets`, or `3 files with 4 secrets`.
+fn amount(done: &Done) -> String {
+    let secrets = count(done.secrets, "secret");
+    done.files.map_or(secrets.clone(), |files| format!("{} with {secrets}", count(files, "file")))
+}
 
-    /// `mode 0400, owner 999: only uid 999 and root can read them`.
-    fn access(self, attributes: Attributes, what: &str) -> String {
-        let owner = attributes.owner.map_or(self.session.process.uid, |owner| owner.uid);
-        let readers = attributes.readers(self.group);
-        format!("mode {:04o}, owner {owner}: {readers} can read {what}", attributes.mode)
-    }
+/// `mode 0400, owner 999: only uid 999 and root can read them`.
+fn access(attributes: Attributes, us: u32, group: Option<u32>, what: &str) -> String {
+    let owner = attributes.owner.map_or(us, |owner| owner.uid);
+    let readers = attributes.readers(group);
+    format!("mode {:04o}, owner {owner}: {readers} can read {what}", attributes.mode)
 }
 
 /// `1 secret`, `4 secrets`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The names that share mode and owner, in the order of their first.
-pub(super) fn groups<'a>(delivered: &[(&'a str, Attributes)]) -> Vec<(Attributes, Vec<&'a str>)> {
+fn groups(delivered: &[(String, Attributes)]) -> Vec<(Attributes, Vec<&str>)> {
     let mut groups: Vec<(Attributes, Vec<&str>)> = Vec::new();
     for (name, attributes) in delivered {
         match groups.iter_mut().find(|(known, _)| known == attributes) {

@@ -1,93 +1,96 @@
 //! `kz export`: resolves, encodes, publishes; or changes nothing.
 //!
-//! What can be refused without a backend is refused before one is asked. `target` decides where it goes, `content` makes
-//! the bytes of one file (`form`, `template`), `set` fills a directory with `part`s, `done` says who can read what was
-//! written.
+//! What can be refused without a backend is refused before one is asked. `target` decides where it goes, `crate::export` does
+//! it, `done` says who can read what was written.
 
-mod content;
 mod done;
-mod form;
-mod part;
-mod set;
 mod target;
-pub(super) mod template;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::delivery::{Attributes, Owner};
-use crate::publish::readers::{self, Reader, check_entry, check_file_reader};
-use crate::publish::{self, DIRECTORY_MODE};
+use crate::export::content::Content;
+use crate::export::{self, Export, Material, Rules, owner};
+use crate::plan::Plan;
+use crate::publish::DIRECTORY_MODE;
+use crate::publish::readers::Reader;
 use crate::resolve::Resolved;
+use crate::session::Hand;
 
-use super::args::deliver::Export;
-use super::owner;
-use super::report::Failure;
-use super::session::{Hand, Session};
+use super::args::deliver::Export as Arguments;
+use super::failure::Failure;
+use super::invocation::Invocation;
 use super::stdout;
-use content::{Content, Kind};
-use set::Rules;
 use target::Target;
 
 /// Only its owner reads it.
 const MODE: u32 = 0o400;
 
 /// Runs `kz export`.
-pub(super) fn export(arguments: &Export, session: &Session<'_>) -> Result<(), Failure> {
-    let target = Target::of(arguments, &session.loaded.config.outputs, &session.process.directory)?;
-    let rules = Rules {
-        attributes: Attributes {
-            mode: arguments.mode.unwrap_or(MODE),
-            owner: arguments.owner.as_deref().map(parse_owner).transpose()?,
-        },
-        directory_mode: arguments.dir_mode.unwrap_or(DIRECTORY_MODE),
-        reader: arguments.reader.as_deref().map(parse_reader).transpose()?,
-    };
+pub(super) fn export(arguments: &Arguments, invocation: &Invocation<'_>) -> Result<(), Failure> {
+    let config = &invocation.loaded.config;
+    let target = Target::of(arguments, &config.outputs, &invocation.process.directory)?;
+    let rules = rules(arguments)?;
+    let material = Material { declarations: &config.declarations, base: invocation.loaded.base() };
     match target {
         Target::Stdout(_) if stdout::is_terminal() && !arguments.reveal => Err(Failure::Terminal),
-        Target::Stdout(kind) => {
-            let content = Content::open(kind, session)?;
-            let plan = content.plan(session, &arguments.only)?;
+        Target::Stdout(written) => {
+            let content = Content::open(&written, material.base, material.declarations)?;
+            let names = content.names().map(Iterator::collect);
+            let plan = plan(invocation, names, &arguments.only)?;
             let takes = |name: &str| content.takes_line_break(name);
             let print = |secrets: Vec<Resolved>| stdout::print(content.make(&secrets)?.expose());
-            session.deliver(&plan, takes, || Ok(()), print, Hand::Reader, Ok)
+            invocation.deliver(&plan, takes, || Ok(()), print, Hand::Reader, Ok)
         }
-        Target::File(path, kind) => write_file(session, kind, &arguments.only, path, rules),
-        Target::Set(path, outputs) => set::write(session, &outputs, path, rules),
+        Target::File(path, written) => {
+            let export = Export::to_file(path, &written, material, rules)?;
+            write(&export, path, invocation, &arguments.only)
+        }
+        Target::Set(path, outputs) => {
+            let export = Export::to_set(path, &outputs, material, rules)?;
+            write(&export, path, invocation, &[])
+        }
     }
 }
 
-/// All secrets that a content needs in one file.
-fn write_file(
-    session: &Session<'_>,
-    kind: Kind,
+/// What the options say of everything that is written.
+fn rules(arguments: &Arguments) -> Result<Rules, export::Error> {
+    let owner = arguments.owner.as_deref().map(owner::parse).transpose()?;
+    let reader = arguments.reader.as_deref().map(owner::parse).transpose()?;
+    Ok(Rules {
+        attributes: Attributes { mode: arguments.mode.unwrap_or(MODE), owner },
+        directory_mode: arguments.dir_mode.unwrap_or(DIRECTORY_MODE),
+        reader: reader.map(|Owner { uid, gid }| Reader { uid, gid }),
+    })
+}
+
+/// What is read: what an export names, or else `only` these secrets, or all.
+fn plan<'a>(
+    invocation: &'a Invocation<'_>,
+    names: Option<BTreeSet<&str>>,
     only: &[String],
-    path: &Path,
-    Rules { attributes, reader, .. }: Rules,
-) -> Result<(), Failure> {
-    let content = Content::open(kind, session)?;
-    let plan = content.plan(session, only)?;
-    if let Some(reader) = reader {
-        check_file_reader(path, attributes, reader).map_err(Failure::Publish)?;
+) -> Result<Plan<'a>, Failure> {
+    match names {
+        Some(names) => Ok(Plan::of(&invocation.loaded.config.declarations, &names)),
+        None => invocation.plan(only),
     }
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let look = || publish::check_file(path).map_err(Failure::Publish);
+}
+
+fn write(
+    export: &Export<'_>,
+    path: &Path,
+    invocation: &Invocation<'_>,
+    only: &[String],
+) -> Result<(), Failure> {
+    let plan = plan(invocation, export.names(), only)?;
+    export.check_reader()?;
+    let takes = |name: &str| export.takes_line_break(name);
+    let look = || Ok(export.look()?);
     let write = |secrets: Vec<Resolved>| {
-        let made = content.make(&secrets)?;
-        let (barred, group) = (check_entry(directory, attributes).err(), readers::group(directory));
-        let change =
-            publish::publish_file(path, &made, attributes, session.turn()).map_err(Failure::Publish)?;
-        let delivered: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), attributes)).collect();
-        let what = done::count(secrets.len(), "secret");
-        done::Done { session, change, path, group }.say(&what, &delivered, barred);
+        let done = export.write(&secrets, invocation.turn())?;
+        done::say(&done, path, invocation);
         Ok(())
     };
-    session.deliver(&plan, |name| content.takes_line_break(name), look, write, Hand::Files, Ok)
-}
-
-fn parse_owner(text: &str) -> Result<Owner, Failure> {
-    owner::parse(text).ok_or_else(|| Failure::Owner(text.to_owned()))
-}
-
-fn parse_reader(text: &str) -> Result<Reader, Failure> {
-    parse_owner(text).map(|Owner { uid, gid }| Reader { uid, gid })
+    invocation.deliver(&plan, takes, look, write, Hand::Files, Ok)
 }

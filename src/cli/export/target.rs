@@ -4,22 +4,32 @@
 
 use std::path::Path;
 
-use crate::config::output::Output;
+use crate::config::output::{Content, Output};
+use crate::delivery::RelativePath;
+use crate::output::env::Dialect;
+use crate::output::form::Form;
+use crate::output::json;
+use crate::output::shell::Shell;
 
 use super::super::args::deliver::{Export, Format};
-use super::Failure;
-use super::content::Kind;
-use super::form::Form;
-use super::template::Written;
+use super::super::failure::Failure;
 
 /// Where an export goes.
 pub(super) enum Target<'a> {
     /// One content, printed.
-    Stdout(Kind),
+    Stdout(Content),
     /// One content, in this file.
-    File(&'a Path, Kind),
+    File(&'a Path, Content),
     /// These, in this directory.
     Set(&'a Path, Vec<Output>),
+}
+
+/// What the values of `--template` mean.
+enum Written<'a> {
+    /// `FILE`: printed, or in one file.
+    One(&'a Path),
+    /// `SRC:DST`, once or more: each template, and what it becomes below a directory.
+    Set(Vec<(&'a Path, RelativePath)>),
 }
 
 impl<'a> Target<'a> {
@@ -41,28 +51,32 @@ impl<'a> Target<'a> {
                     "name one: `kz export --format files --output /secrets`",
                 ),
             },
-            Some(Format::Env) => one(arguments, path, Kind::Form(Form::env(arguments))),
-            Some(Format::Json) => one(arguments, path, Kind::Form(Form::json(arguments))),
-            Some(Format::Shell) => one(arguments, path, Kind::Form(Form::shell(arguments))),
+            Some(Format::Env) => {
+                one(arguments, path, Form::Env(arguments.dialect.unwrap_or(Dialect::Common)).into())
+            }
+            Some(Format::Json) => one(arguments, path, Form::Json(bytes(arguments)).into()),
+            Some(Format::Shell) => {
+                one(arguments, path, Form::Shell(arguments.shell.unwrap_or(Shell::Sh)).into())
+            }
         }
     }
 }
 
 /// One file, or stdout.
-fn one<'a>(arguments: &Export, path: Option<&'a Path>, kind: Kind) -> Result<Target<'a>, Failure> {
+fn one<'a>(arguments: &Export, path: Option<&'a Path>, content: Content) -> Result<Target<'a>, Failure> {
     match path {
         Some(_) if arguments.dir_mode.is_some() => usage(
             "`--dir-mode` is for the directories of a set, and this format writes one file",
             "leave it out, or write `--format files`",
         ),
-        Some(path) => Ok(Target::File(path, kind)),
+        Some(path) => Ok(Target::File(path, content)),
         None if arguments.mode.is_some() || arguments.owner.is_some() || arguments.reader.is_some() => {
             usage("`--mode`, `--owner` and `--for` need a file", "name one: `--output /secrets/.env`")
         }
         None if arguments.dir_mode.is_some() => {
             usage("`--dir-mode` needs a directory", "name one: `kz export --format files --output /secrets`")
         }
-        None => Ok(Target::Stdout(kind)),
+        None => Ok(Target::Stdout(content)),
     }
 }
 
@@ -106,7 +120,7 @@ fn of_templates<'a>(
         );
     }
     match (Written::of(&arguments.template)?, path) {
-        (Written::One(template), _) => one(arguments, path, Kind::Template(directory.join(template))),
+        (Written::One(template), _) => one(arguments, path, Content::Template(directory.join(template))),
         (Written::Set(pairs), Some(path)) => {
             let output = |(source, target): (&Path, _)| Output::of_template(directory.join(source), target);
             Ok(Target::Set(path, pairs.into_iter().map(output).collect()))
@@ -115,6 +129,11 @@ fn of_templates<'a>(
             usage("`--template SRC:DST` needs a directory", "name one: `--output /secrets`")
         }
     }
+}
+
+/// What becomes of values that are not UTF-8.
+fn bytes(arguments: &Export) -> json::Bytes {
+    if arguments.json_bytes.is_some() { json::Bytes::Base64 } else { json::Bytes::Refuse }
 }
 
 /// Options that mean something to one format only.
@@ -145,6 +164,53 @@ fn check_belonging(arguments: &Export) -> Result<(), Failure> {
 }
 
 /// A usage error.
-pub(super) fn usage<T>(message: &str, hint: &str) -> Result<T, Failure> {
+fn usage<T>(message: &str, hint: &str) -> Result<T, Failure> {
     Err(Failure::Usage(message.to_owned(), hint.to_owned()))
+}
+
+impl<'a> Written<'a> {
+    /// What they mean together.
+    fn of(written: &'a [String]) -> Result<Self, Failure> {
+        match written {
+            [] => usage("`--format template` needs a template", "name one: `--template redis.conf.tmpl`"),
+            [one] if !one.contains(':') => Ok(Self::One(Path::new(one))),
+            several => {
+                let pairs: Vec<_> = several.iter().map(|one| pair(one)).collect::<Result<_, _>>()?;
+                check_apart(&pairs)?;
+                Ok(Self::Set(pairs))
+            }
+        }
+    }
+}
+
+/// `SRC:DST`. The last colon separates, so that SRC may have others.
+fn pair(written: &str) -> Result<(&Path, RelativePath), Failure> {
+    match written.rsplit_once(':') {
+        Some((source, target)) if !source.is_empty() => match RelativePath::new(target) {
+            Ok(target) => Ok((Path::new(source), target)),
+            Err(error) => usage(
+                &format!("the output `{target}` of `--template {written}` {error}"),
+                "name a path below the directory of `--output`: `--template redis.conf.tmpl:redis.conf`",
+            ),
+        },
+        _ => usage(
+            &format!("`--template {written}` does not say which file is made of which"),
+            "beside others, write `SRC:DST`: `--template redis.conf.tmpl:redis.conf`",
+        ),
+    }
+}
+
+/// No two make the same file, and none a file where another needs a directory.
+fn check_apart(set: &[(&Path, RelativePath)]) -> Result<(), Failure> {
+    for (index, (_, target)) in set.iter().enumerate() {
+        let path = Path::new(target.as_str());
+        let meets = |other: &Path| other.starts_with(path) || path.starts_with(other);
+        if let Some((_, other)) = set[..index].iter().find(|(_, other)| meets(Path::new(other.as_str()))) {
+            return usage(
+                &format!("the outputs `{other}` and `{target}` need the same file"),
+                "give each `--template SRC:DST` a DST of its own",
+            );
+        }
+    }
+    Ok(())
 }

@@ -7,27 +7,16 @@ mod json;
 mod policy;
 mod table;
 
-use crate::plan::Batch;
-use crate::provider::descriptor::Descriptor;
-use crate::provider::forecast::{Binding, Forecast, Policy, Statement};
+use crate::provider::forecast::{Binding, Policy, Statement};
+use crate::session::Foreseen;
 
 use super::args::look::{Plan as Arguments, PlanFormat};
-use super::report::Failure;
-use super::session::Session;
+use super::failure::Failure;
+use super::invocation::Invocation;
 use super::stdout;
 
 /// How many days a month has here.
 const DAYS: u64 = 30;
-
-/// One provider instance of the plan.
-pub(super) struct Foreseen<'a> {
-    /// Its name in the configuration, and what is read of it.
-    pub batch: &'a Batch,
-    /// What it is.
-    pub descriptor: &'static Descriptor,
-    /// What asking it comes to.
-    pub forecast: Forecast,
-}
 
 /// A whole plan, and how often it is carried out.
 struct Outlook<'a> {
@@ -82,9 +71,9 @@ impl Foreseen<'_> {
 }
 
 /// Runs `kz plan`.
-pub(super) fn plan(arguments: &Arguments, session: &Session<'_>) -> Result<(), Failure> {
-    let plan = session.plan(&arguments.only)?;
-    let mut instances = session.foresee(&plan);
+pub(super) fn plan(arguments: &Arguments, invocation: &Invocation<'_>) -> Result<(), Failure> {
+    let plan = invocation.plan(&arguments.only)?;
+    let mut instances = invocation.foresee(&plan);
     if let Some(wanted) = &arguments.provider {
         let known: Vec<String> = instances.iter().map(|instance| instance.batch.instance.clone()).collect();
         instances.retain(|instance| is_named(instance, wanted));

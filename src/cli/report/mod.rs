@@ -4,101 +4,31 @@
 //! stop, readable without colour, control characters escaped; with `--log-format json` the same as objects.
 
 mod config;
+mod export;
 mod failures;
 mod run;
 mod template;
 mod words;
 
-use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use nix::errno::Errno;
 
 use crate::config::problem;
 use crate::log::Format;
-use crate::output::Refusal;
-use crate::output::dotenv::DecodeErrors;
-use crate::resolve::Failures;
-use crate::{config as configuration, exec, plan, publish};
+use crate::{exec, session};
 
-use super::doctor::Unread;
+use super::doctor::read::Unread;
 use super::explain::Code;
-use super::export::template::Trouble;
+use super::failure::Failure;
 use super::suspects::Suspects;
 use config::config_words;
+use export::{export_words, publish_words};
 use failures::resolve_words;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
-use template::template_words;
 use words::Words;
-
-/// Everything that can end kz with words.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The command line is not understood; with a hint.
-    CommandLine(String, String),
-    /// Options that do not go together; with a hint.
-    Usage(String, String),
-    /// `kz run --` without a command.
-    NoCommand,
-    /// The configuration is missing or wrong.
-    Config(configuration::Error),
-    /// `--only` names what is not there.
-    Unknown(plan::UnknownSecret, Vec<String>),
-    /// `kz plan --provider` names what nothing is read from.
-    NotRead(String, Vec<String>),
-    /// `kz plan` has no policy to print, or not one; with a hint.
-    NoPolicy(String, String),
-    /// Secrets could not be had.
-    Resolve(Failures),
-    /// The deadline passed.
-    Deadline(Duration),
-    /// Templates are wrong, or values do not fit them; with the names of all secrets.
-    Templates(Vec<Trouble>, Vec<String>),
-    /// Values do not fit the form; with a hint, or an empty one.
-    Output(Vec<Refusal>, String),
-    /// Secrets would be shown.
-    Terminal,
-    /// The target could not be written.
-    Publish(publish::Error),
-    /// Stdout could not be written.
-    Stdout(std::io::Error),
-    /// The running program cannot be read.
-    CannotInstall(std::io::Error),
-    /// The running program is another than was meant.
-    OtherProgram {
-        /// The SHA-256 that was given.
-        expected: String,
-        /// That of the program.
-        found: String,
-    },
-    /// An owner's name is not known.
-    Owner(String),
-    /// The env file was not read.
-    EnvFile(exec::env_file::Error),
-    /// A line of the env file is not one.
-    EnvFileLine(std::path::PathBuf, DecodeErrors),
-    /// A variable of the env file makes programs run code.
-    Dangerous(std::path::PathBuf, Vec<String>),
-    /// A value that was to be an open file could not be one.
-    MemoryFile(exec::memory_file::Error),
-    /// The environment cannot be passed on.
-    Unfit(exec::environment::Unfit),
-    /// CMD did not start.
-    Exec(String, exec::Refused),
-    /// `kz doctor` cannot examine a file.
-    Examine(std::path::PathBuf, Unread),
-    /// `kz init` found a configuration.
-    Overwrites(std::path::PathBuf),
-    /// `kz explain` was asked for what there is not.
-    UnknownCode(String),
-    /// The process cannot be looked at.
-    Process(std::io::Error),
-    /// What backends are waited for with cannot be made.
-    EventLoop(std::io::Error),
-}
 
 /// Whether the failing command is `run`, whose own failures are all 125.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,10 +90,8 @@ fn words(failure: &Failure) -> Words {
             unknown_words(message, name, known, "the plan has")
         }
         Failure::NoPolicy(message, hint) => Words::error(Code::NoPolicy, message).hint(hint),
-        Failure::Resolve(failures) => resolve_words(failures),
-        Failure::Deadline(deadline) => deadline_words(*deadline),
-        Failure::Templates(troubles, known) => template_words(troubles, known),
-        Failure::Output(refusals, hint) => output_words(refusals, hint),
+        Failure::Session(error) => session_words(error),
+        Failure::Export(error) => export_words(error),
         Failure::Terminal => {
             Words::error(Code::Terminal, "stdout is a terminal, where secrets would be seen and kept").hint(
                 "send them on, as in `s=$(kz export --format shell) && eval \"$s\"`, or show them with `--reveal`",
@@ -177,10 +105,6 @@ fn words(failure: &Failure) -> Words {
                 .hint("mount /proc, or copy `/usr/local/bin/kz` by hand")
         }
         Failure::OtherProgram { expected, found } => other_program_words(expected, found),
-        Failure::Owner(name) => {
-            Words::error(Code::UnknownOwner, format!("`{name}` is no owner that is known here"))
-                .hint("write numbers, as in `--owner 999:999`: this image need not know the vendor's users")
-        }
         Failure::EnvFile(error) => env_file_words(error),
         Failure::EnvFileLine(path, error) => env_file_line_words(path, error),
         Failure::Dangerous(path, names) => dangerous_words(path, names),
@@ -202,9 +126,6 @@ fn words(failure: &Failure) -> Words {
         Failure::Process(error) => Words::error(Code::Process, "cannot tell the working directory")
             .cause(system(error))
             .hint("start kz in a directory that exists: `cd /app`, or `working_dir: /app`"),
-        Failure::EventLoop(error) => Words::error(Code::EventLoop, "cannot wait for backends")
-            .cause(system(error))
-            .hint("raise the limit of open files, `ulimits: { nofile: 1024 }`, or use the engine's own seccomp profile"),
     }
 }
 
@@ -212,9 +133,17 @@ fn unknown_words(message: String, word: &str, known: &[String], intro: &str) -> 
     Words::error(Code::UnknownName, message).hint(nearest_or(word, known, intro))
 }
 
-fn deadline_words(deadline: Duration) -> Words {
-    let message = format!("the backends did not answer within {} s", deadline.as_secs());
-    Words::error(Code::Deadline, message).hint("give it longer with `--timeout 120s`")
+fn session_words(error: &session::Error) -> Words {
+    match error {
+        session::Error::Unresolved(failures) => resolve_words(failures),
+        session::Error::Deadline(deadline) => {
+            let message = format!("the backends did not answer within {} s", deadline.as_secs());
+            Words::error(Code::Deadline, message).hint("give it longer with `--timeout 120s`")
+        }
+        session::Error::EventLoop(error) => Words::error(Code::EventLoop, "cannot wait for backends")
+            .cause(system(error))
+            .hint("raise the limit of open files, `ulimits: { nofile: 1024 }`, or use the engine's own seccomp profile"),
+    }
 }
 
 fn other_program_words(expected: &str, found: &str) -> Words {
@@ -245,20 +174,6 @@ pub(super) fn system(error: &std::io::Error) -> String {
     }
 }
 
-fn output_words(refusals: &[Refusal], hint: &str) -> Words {
-    let number = refusals.len();
-    let error = if number == 1 {
-        "a secret does not fit the format, so nothing is written".to_owned()
-    } else {
-        format!("{number} secrets do not fit the format, so nothing is written")
-    };
-    let words = Words::error(Code::DoesNotFit, error);
-    let words = refusals
-        .iter()
-        .fold(words, |words, refusal| words.cause(format!("{}: {}", refusal.name, refusal.reason)));
-    words.hint_maybe(Some(hint).filter(|hint| !hint.is_empty()))
-}
-
 fn examine_words(path: &Path, unread: &Unread) -> Words {
     use crate::doctor::Unreadable;
     let (code, hint) = match unread {
@@ -287,42 +202,4 @@ fn examine_words(path: &Path, unread: &Unread) -> Words {
         _ => words,
     };
     words.hint(hint)
-}
-
-fn publish_words(error: &publish::Error) -> Words {
-    let mut words = Words::error(publish_code(error), error.to_string());
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = words.cause(error.to_string());
-        cause = error.source();
-    }
-    words.hint_maybe(error.hint())
-}
-
-fn publish_code(error: &publish::Error) -> Code {
-    use publish::Error;
-    match error {
-        Error::DirectoryMissing { .. } => Code::DirectoryMissing,
-        Error::NotADirectory { .. } => Code::NotADirectory,
-        Error::LinkNotFollowed { .. } => Code::LinkNotFollowed,
-        Error::TargetIsDirectory { .. } => Code::TargetIsDirectory,
-        Error::TargetKind { .. } => Code::TargetKind,
-        Error::Exists { .. } => Code::Overwrites,
-        Error::Reserved { .. } => Code::Reserved,
-        Error::MountPoint { .. } => Code::MountPoint,
-        Error::ReadOnly { .. } => Code::ReadOnly,
-        Error::NoSpace { .. } => Code::NoSpace,
-        Error::Denied { .. } => Code::OutputDenied,
-        Error::OwnerDenied { .. } => Code::OwnerDenied,
-        Error::NotKept { .. } => Code::NotKept,
-        Error::Locked { .. } => Code::Locked,
-        Error::ForeignState { .. } => Code::ForeignState,
-        Error::StateKind { .. } => Code::StateKind,
-        Error::NameTaken { .. } => Code::NameTaken,
-        Error::Conflict { .. } => Code::Conflict,
-        Error::Sticky { .. } => Code::Sticky,
-        Error::CannotRead { .. } | Error::ShutOut { .. } => Code::CannotRead,
-        Error::Interference { .. } => Code::Interference,
-        Error::System { .. } => Code::System,
-    }
 }

@@ -3,21 +3,21 @@
 use std::path::Path;
 
 use crate::config::{problem, trust};
+use crate::export::error::BadTemplate;
 use crate::log::typed;
 use crate::resolve::template::TemplateError;
 
 use super::super::explain::Code;
-use super::super::export::template::Trouble;
 use super::words::Words;
 use super::{nearest_or, system};
 
 /// Each as an error of its own, all in one file order. `known` are the secrets that there are.
-pub(super) fn template_words(troubles: &[Trouble], known: &[String]) -> Words {
-    troubles.iter().fold(Words::default(), |words, trouble| match trouble {
-        Trouble::File(error) => file_words(words, error),
-        Trouble::Text(path, error) => text_words(words, Code::BadTemplate, path, error),
-        Trouble::Value(path, error) => text_words(words, Code::NotRendered, path, error),
-        Trouble::Unknown { path, line, name } => {
+pub(super) fn template_words(faults: &[BadTemplate], known: &[String]) -> Words {
+    faults.iter().fold(Words::default(), |words, fault| match fault {
+        BadTemplate::File(error) => file_words(words, error),
+        BadTemplate::Text(path, error) => text_words(words, Code::BadTemplate, path, error),
+        BadTemplate::Value(path, error) => text_words(words, Code::NotRendered, path, error),
+        BadTemplate::Unknown { path, line, name } => {
             let place = format!("`{}`:{line}", path.display());
             let message = format!("{place}: unknown secret in the template: `{}`", problem::shown(name));
             words.and(Code::UnknownSecret, message).hint(nearest_or(name, known, "the configuration has"))

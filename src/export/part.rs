@@ -4,17 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::output::{self, Output};
-use crate::delivery::{Attributes, InvalidPath, RelativePath};
+use crate::config::output::{Layout, Output};
+use crate::delivery::{Attributes, RelativePath};
 use crate::output::Refusal;
 use crate::plan::Declaration;
 use crate::publish::File;
 use crate::resolve::Resolved;
 
-use super::super::session::Session;
-use super::content::{Content, Kind};
-use super::form::{Form, bytes};
-use super::{Failure, parse_owner};
+use super::Material;
+use super::content::Content;
+use super::error::Error;
+use super::owner;
 
 /// One output, ready to be filled.
 pub(super) struct Part<'a> {
@@ -42,12 +42,12 @@ impl<'a> Part<'a> {
     /// the configuration says nothing.
     pub(super) fn new(
         output: &'a Output,
-        session: &'a Session<'_>,
+        material: Material<'a>,
         attributes: Attributes,
-    ) -> Result<Self, Failure> {
-        let owner = output.owner.as_deref().map(parse_owner).transpose()?.or(attributes.owner);
+    ) -> Result<Self, Error> {
+        let owner = output.owner.as_deref().map(owner::parse).transpose()?.or(attributes.owner);
         let attributes = Attributes { mode: output.mode.unwrap_or(attributes.mode), owner };
-        Ok(Self { output, attributes, making: making(output, session, attributes)? })
+        Ok(Self { output, attributes, making: making(output, material, attributes)? })
     }
 
     /// The secrets that it needs.
@@ -76,7 +76,7 @@ impl<'a> Part<'a> {
     }
 
     /// Its files with these values.
-    pub(super) fn make(&self, secrets: &[Resolved]) -> Result<Vec<Piece>, Failure> {
+    pub(super) fn make(&self, secrets: &[Resolved]) -> Result<Vec<Piece>, Error> {
         let (path, content) = match &self.making {
             Making::Files(places) => {
                 return Ok(secrets.iter().filter_map(|secret| own_file(secret, places)).collect());
@@ -107,21 +107,13 @@ fn own_file(secret: &Resolved, places: &BTreeMap<&str, (RelativePath, Attributes
 }
 
 /// How the content of an output comes about.
-fn making<'a>(
-    output: &Output,
-    session: &'a Session<'_>,
-    attributes: Attributes,
-) -> Result<Making<'a>, Failure> {
-    let kind = match &output.form {
-        output::Form::Files => None,
-        output::Form::Env(dialect) => Some(Kind::Form(Form::Env(*dialect))),
-        output::Form::Json { marks_bytes } => Some(Kind::Form(Form::Json(bytes(*marks_bytes)))),
-        output::Form::Shell(shell) => Some(Kind::Form(Form::Shell(*shell))),
-        output::Form::Template { file } => Some(Kind::Template(session.loaded.base().join(file))),
-    };
-    match (kind, output.path.clone()) {
-        (Some(kind), Some(path)) => Ok(Making::One(path, Content::open(kind, session)?)),
-        _ => Ok(Making::Files(places(output, &session.loaded.config.declarations, attributes)?)),
+fn making<'a>(output: &Output, material: Material<'a>, attributes: Attributes) -> Result<Making<'a>, Error> {
+    let Material { declarations, base } = material;
+    match (&output.layout, output.path.clone()) {
+        (Layout::One(written), Some(path)) => {
+            Ok(Making::One(path, Content::open(written, base, declarations)?))
+        }
+        _ => Ok(Making::Files(places(output, declarations, attributes)?)),
     }
 }
 
@@ -130,18 +122,15 @@ fn places<'a>(
     output: &Output,
     declarations: &'a [Declaration],
     attributes: Attributes,
-) -> Result<BTreeMap<&'a str, (RelativePath, Attributes)>, Failure> {
+) -> Result<BTreeMap<&'a str, (RelativePath, Attributes)>, Error> {
     let mut places = BTreeMap::new();
     for declaration in declarations.iter().filter(|declaration| output.has(&declaration.name)) {
         let (name, delivery) = (&declaration.name, &declaration.delivery);
-        let path = output.file_of(declaration).map_err(|error| not_a_file(name, error))?;
-        let owner = delivery.owner.as_deref().map(parse_owner).transpose()?.or(attributes.owner);
+        let not_a_file = |error| Error::NotAFile { name: name.clone(), error };
+        let path = output.file_of(declaration).map_err(not_a_file)?;
+        let owner = delivery.owner.as_deref().map(owner::parse).transpose()?.or(attributes.owner);
         let own = Attributes { mode: delivery.mode.unwrap_or(attributes.mode), owner };
         places.insert(name.as_str(), (path, own));
     }
     Ok(places)
-}
-
-fn not_a_file(name: &str, error: InvalidPath) -> Failure {
-    Failure::Usage(format!("`{name}` cannot be a file: {error}"), "give it a `file`".to_owned())
 }

@@ -4,8 +4,14 @@ use nix::unistd::{Group, User};
 
 use crate::delivery::Owner;
 
-/// `uid`, `uid:gid`, or names for either; `None` when a name is not known here.
-pub(super) fn parse(text: &str) -> Option<Owner> {
+use super::error::Error;
+
+/// `uid`, `uid:gid`, or names for either; an error where a name is not known here.
+pub fn parse(text: &str) -> Result<Owner, Error> {
+    read(text).ok_or_else(|| Error::UnknownOwner(text.to_owned()))
+}
+
+fn read(text: &str) -> Option<Owner> {
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (text, None),
@@ -31,11 +37,11 @@ mod tests {
 
     #[test]
     fn numbers_and_names_are_owners() {
-        assert_eq!(parse("999:998"), Some(Owner { uid: 999, gid: Some(998) }));
-        assert_eq!(parse("7"), Some(Owner { uid: 7, gid: None }));
-        assert_eq!(parse("root"), Some(Owner { uid: 0, gid: None }));
+        assert_eq!(read("999:998"), Some(Owner { uid: 999, gid: Some(998) }));
+        assert_eq!(read("7"), Some(Owner { uid: 7, gid: None }));
+        assert_eq!(read("root"), Some(Owner { uid: 0, gid: None }));
         for bad in ["", ":", "no-such-user", "1:", "-1", "4294967295"] {
-            assert_eq!(parse(bad), None, "{bad}");
+            assert_eq!(read(bad), None, "{bad}");
         }
     }
 }
