@@ -13,6 +13,8 @@ pub mod scope;
 pub mod secret;
 pub mod signals;
 pub mod size;
+#[cfg(feature = "https")]
+pub mod tls;
 pub mod waiting;
 
 pub mod doctor;

@@ -21,8 +21,6 @@ mod status;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod trust;
-mod verifier;
 mod witness;
 
 use std::fmt;
@@ -32,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use hyper::body::Bytes;
+use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
@@ -39,6 +38,7 @@ use url::Url;
 use crate::patience::{Clock, Real};
 use crate::secret::Secret;
 use crate::size::Size;
+use crate::tls::{self, Identity, Roots, Untrusted};
 pub use address::{Address, Invalid};
 use bodies::Bounds;
 pub use bodies::{Bodies, Content};
@@ -51,7 +51,6 @@ pub use proxy::Proxies;
 use proxy::Proxy;
 use route::Route;
 pub use status::concern;
-pub use trust::{Identity, Roots, Untrusted, holds_certificate};
 
 /// For a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -206,7 +205,7 @@ impl Client {
             }
         };
         let is_encrypted = address.is_https() || proxy.as_ref().is_some_and(|proxy| proxy.is_https);
-        let tls = is_encrypted.then(|| trust::config(roots, identity.as_ref()).map(Arc::new)).transpose()?;
+        let tls = is_encrypted.then(|| encryption(roots, identity.as_ref())).transpose()?;
         let origin = named.origin();
         let distance = Distance::new(MOST_CONNECTIONS);
         let route = Arc::new(Route { address: address.clone(), named, proxy, tls, distance, clock });
@@ -336,6 +335,13 @@ impl Client {
         }
         Ok(request)
     }
+}
+
+/// The TLS of a client that speaks HTTP/2 or HTTP/1.1.
+fn encryption(roots: &Roots, identity: Option<&Identity>) -> Result<Arc<ClientConfig>, Untrusted> {
+    let mut config = tls::client(roots, identity)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 /// Opens a connection and lets it live.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::http::holds_certificate;
+use crate::tls::holds_certificate;
 
 use super::Failure;
 use super::local_file::{self, Places, Unreadable};

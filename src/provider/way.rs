@@ -4,8 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::http::{Bodies, Proxies, Roots};
+use crate::http::{Bodies, Proxies};
 use crate::size::Size;
+use crate::tls::Roots;
 
 use super::local_file::{Places, path_of};
 use super::{Failure, Surroundings, certificates};

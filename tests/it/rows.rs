@@ -14,7 +14,7 @@ use imports::Tree;
 const ROWS: &[&[&str]] = &[
     &[
         "calendar", "delivery", "json", "literal", "log", "patience", "random", "reading", "scope", "secret",
-        "signals", "size", "waiting",
+        "signals", "size", "tls", "waiting",
     ],
     &["doctor", "exec", "http", "output", "provider", "publish"],
     &["plan", "resolve"],
@@ -30,6 +30,7 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("provider", &["http"]),
     ("reading", &["literal", "secret", "size"]),
     ("resolve", &["plan"]),
+    ("tls", &["reading", "secret"]),
 ];
 
 fn row(module: &str) -> Option<usize> {

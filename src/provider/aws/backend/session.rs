@@ -8,12 +8,12 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use crate::http::Roots;
 use crate::provider::aws::calls::Call;
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
 use crate::provider::{DocumentRef, Failure, Surroundings, Terms};
+use crate::tls::Roots;
 
 use super::Answer;
 use super::endpoints::Endpoints;

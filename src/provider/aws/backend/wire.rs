@@ -19,11 +19,12 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use tokio::sync::{SemaphorePermit, SetOnce};
 
-use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, Roots, Unbuilt};
+use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, Unbuilt};
 use crate::log::Log;
 use crate::provider::Terms;
 use crate::provider::lanes::Lanes;
 use crate::size::Size;
+use crate::tls::Roots;
 
 use super::codes::{self, Code};
 

@@ -156,10 +156,11 @@ fn judge(reply: Reply) -> Attempt<Reply, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Proxies;
     use crate::http::testing::{Answer, Server, free_port, run};
-    use crate::http::{Proxies, Roots};
     use crate::patience::testing::{Virtual, after};
     use crate::provider::Terms;
+    use crate::tls::Roots;
 
     const GRANTED: &str = r#"{"access_token": "example", "expires_in": 3599}"#;
 

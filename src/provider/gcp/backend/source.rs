@@ -6,13 +6,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::http::{Address, Roots};
+use crate::http::Address;
 use crate::provider::gcp::resource::{is_location, is_project};
 use crate::provider::local_file::{self, Places, Unreadable, path_of, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
 use crate::provider::{Failure, Surroundings};
 use crate::secret::Secret;
+use crate::tls::Roots;
 
 use super::credentials::{self, Credentials};
 use super::identity::{Asker, token};

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::{HeaderValue, Request, header};
 
-use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, Roots, retry_after};
+use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, retry_after};
 use crate::patience::{Attempt, GaveUp, Patience};
 use crate::provider::{Failure, Terms};
 use crate::secret::Secret;
 use crate::size::Size;
+use crate::tls::Roots;
 
 use super::credentials::Endpoint;
 use super::trouble::Trouble;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::http::{self, Address, Client, Identity, Roots};
+use crate::http::{self, Address, Client};
 use crate::provider::certificates;
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
@@ -14,6 +14,7 @@ use crate::provider::vault::environment::Given;
 use crate::provider::way::Way;
 use crate::provider::{Failure, FailureKind, Surroundings};
 use crate::secret::Secret;
+use crate::tls::{Identity, Roots};
 
 use super::nodes::Nodes;
 use super::variables::Variables;

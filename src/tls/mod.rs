@@ -4,6 +4,8 @@
 //! there, Mozilla's list that is linked into kz is used, so that a binary copied into a bare image works; what
 //! is named and cannot be read is an error, never a reason to trust others. There is no way to trust anybody.
 
+mod verifier;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,9 +15,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
-use super::verifier::Verifier;
 use crate::reading;
 use crate::secret::Secret;
+use verifier::Verifier;
 
 /// Where distributions keep the certificates that the system trusts.
 const SYSTEM_FILES: &[&str] = &[
@@ -70,8 +72,8 @@ pub enum Untrusted {
     Mismatch,
 }
 
-/// The TLS of one client.
-pub(super) fn config(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Untrusted> {
+/// The TLS of a client, which offers no protocol above it yet.
+pub fn client(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Untrusted> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -85,15 +87,13 @@ pub(super) fn config(roots: &Roots, identity: Option<&Identity>) -> Result<Clien
         // Without a single root: nobody is believed.
         Err(_) => builder.with_root_certificates(RootCertStore::empty()),
     };
-    let mut config = match identity {
-        None => builder.with_no_client_auth(),
+    match identity {
+        None => Ok(builder.with_no_client_auth()),
         Some(identity) => {
             let (chain, key) = read_identity(identity)?;
-            builder.with_client_auth_cert(chain, key).map_err(|_| Untrusted::Mismatch)?
+            builder.with_client_auth_cert(chain, key).map_err(|_| Untrusted::Mismatch)
         }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    }
 }
 
 fn read_identity(

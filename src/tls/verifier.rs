@@ -124,7 +124,8 @@ mod tests {
     };
 
     use crate::http::testing::{Answer, Server, run, serving};
-    use crate::http::{Address, CertificateFault, Client, Error as Failed, Proxies, Roots, Settings};
+    use crate::http::{Address, CertificateFault, Client, Error as Failed, Proxies, Settings};
+    use crate::tls::Roots;
 
     /// What a client that trusts `trusted` as well as `others` says of a server with this certificate.
     fn judged(params: &CertificateParams, others: &[String]) -> Result<(), Failed> {
