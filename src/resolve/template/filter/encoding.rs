@@ -1,19 +1,14 @@
 //! Filters that carry bytes through any text, and the one that changes nothing.
 
 use base64::Engine as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// RFC 3986: everything but the unreserved characters, so that a value can stand in any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Percent-encoding of all reserved characters and of all bytes that are none.
 pub(super) fn url(bytes: &[u8]) -> String {
-    let mut encoded = String::new();
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            push_hex(&mut encoded, byte);
-        }
-    }
-    encoded
+    percent_encode(bytes, RESERVED).to_string()
 }
 
 /// RFC 4648 §4, with padding.
