@@ -70,7 +70,15 @@ pub struct Owner {
 }
 
 impl Owner {
-    fn words(&self) -> String {
+    /// Of the file that could not be opened for this reason, where that is its mode and it may be looked at.
+    pub fn of(path: &Path, refused: &io::Error) -> Option<Self> {
+        let metadata = || std::fs::metadata(path).ok();
+        let found = (refused.kind() == io::ErrorKind::PermissionDenied).then(metadata)??;
+        Some(Self { uid: found.uid(), mode: found.mode() & 0o7777 })
+    }
+
+    /// As in "it belongs to uid 0 with mode 0400".
+    pub fn words(&self) -> String {
         format!("it belongs to uid {} with mode {:04o}", self.uid, self.mode)
     }
 }
@@ -187,9 +195,7 @@ fn unopened(path: &Path, error: &io::Error) -> Unreadable {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unreadable::Absent,
         io::ErrorKind::PermissionDenied => {
-            let metadata = std::fs::metadata(path).ok();
-            let owner = metadata.map(|found| Owner { uid: found.uid(), mode: found.mode() & 0o7777 });
-            Unreadable::Denied { uid: nix::unistd::geteuid().as_raw(), owner }
+            Unreadable::Denied { uid: nix::unistd::geteuid().as_raw(), owner: Owner::of(path, error) }
         }
         // What open(2) says to a socket, and of a name that is longer than any.
         _ if error.raw_os_error() == Some(Errno::ENXIO as i32) => Unreadable::Special("a socket"),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 
 use crate::log::{Log, Wait};
+use crate::reading::Owner;
 use crate::secret::Secret;
 use crate::waiting::pause;
 
@@ -34,7 +35,7 @@ pub enum Error {
         waited: Duration,
     },
     /// The system refused.
-    #[error("cannot read `{}`{}", path.display(), owner.map_or_else(String::new, |owner| owner.words(*ours)))]
+    #[error("cannot read `{}`{}", path.display(), belongs(owner.as_ref(), *ours))]
     Read {
         /// The file.
         path: PathBuf,
@@ -75,24 +76,8 @@ fn after(waited: Duration) -> String {
     if waited.is_zero() { String::new() } else { format!(" after {} s of waiting", waited.as_secs()) }
 }
 
-/// Whose a file is, and who may do what with it.
-#[derive(Clone, Copy, Debug)]
-pub struct Owner {
-    uid: u32,
-    mode: u32,
-}
-
-impl Owner {
-    /// Of a file that we may not open. Nothing where we may not even look at it.
-    fn of(path: &Path, refused: &std::io::Error) -> Option<Self> {
-        let metadata = || std::fs::metadata(path).ok();
-        let metadata = (refused.kind() == std::io::ErrorKind::PermissionDenied).then(metadata)??;
-        Some(Self { uid: metadata.uid(), mode: metadata.mode() & 0o7777 })
-    }
-
-    fn words(self, ours: u32) -> String {
-        format!(": it belongs to uid {} with mode {:04o}, and kz runs as uid {ours}", self.uid, self.mode)
-    }
+fn belongs(owner: Option<&Owner>, ours: u32) -> String {
+    owner.map(|owner| format!(": {}, and kz runs as uid {ours}", owner.words())).unwrap_or_default()
 }
 
 /// Whose files count.
