@@ -20,7 +20,7 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, raise, signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
-pub use stops::{STOPS, Stops, is_asked_to_stop};
+pub use stops::{STOPS, Stops, is_asked_to_stop, leave_stops_to_others};
 
 /// By which the guard learns that kz has ended, and anybody else may have it end the group.
 const KZ_ENDED: Signal = Signal::SIGTERM;

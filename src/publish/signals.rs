@@ -3,7 +3,8 @@
 //!
 //! It begins before there is a lock, whose file is the first thing that may have to be taken back.
 //! Waiting for one stays interruptible ([`Deferred::suspended`]), and `SIGQUIT` and `SIGKILL` always work. It takes that
-//! no other thread of the process would receive the signal instead: kz has one when it publishes.
+//! no other thread of the process would receive the signal instead: each that kz starts leaves them to the main one
+//! ([`crate::signals::leave_stops_to_others`]).
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 

@@ -55,6 +55,8 @@ impl Asking {
                 builder.enable_all()
             }
         };
+        // A request to stop is the main thread's, which holds it back while it publishes.
+        builder.on_thread_start(signals::leave_stops_to_others);
         let runtime = builder.build().map_err(Error::EventLoop)?;
         Ok(Self { stops: None, waits, runtime })
     }
@@ -133,4 +135,22 @@ fn look_for_descriptors() -> std::io::Result<()> {
     let (one, other) = UnixStream::pair()?;
     let _others = (one.try_clone()?, one.try_clone()?, other.try_clone()?, other.try_clone()?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::SigSet;
+
+    use super::*;
+    use crate::signals::STOPS;
+
+    #[test]
+    fn a_thread_that_the_event_loop_starts_receives_no_request_to_stop() {
+        let blocked = || STOPS.map(|stop| SigSet::thread_get_mask().unwrap().contains(stop));
+        for waits in [Waits::Time, Waits::Network] {
+            let asking = Asking::new(waits).unwrap();
+            let there = asking.runtime.block_on(asking.runtime.spawn_blocking(blocked)).unwrap();
+            assert_eq!((blocked(), there), ([false; 3], [true; 3]), "{waits:?}");
+        }
+    }
 }

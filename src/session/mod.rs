@@ -63,7 +63,7 @@ pub struct Foreseen<'a> {
     pub forecast: Forecast,
 }
 
-impl<'a> Session<'a> {
+impl Session<'_> {
     /// Reads the values of a plan, unless a `look` shows that they cannot be delivered; `prepare`s all that can fail, gives back what
     /// is of no use any more, and `hand`s over. Where one of these fails, nothing was delivered, and what was lent is given
     /// back too.

@@ -30,6 +30,13 @@ fn held() -> MutexGuard<'static, Option<Held>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Has this thread receive no request to stop: another one may be holding them back.
+pub fn leave_stops_to_others() {
+    let stops: SigSet = STOPS.into_iter().collect();
+    // It fails for a set that is none only.
+    let _ = stops.thread_block();
+}
+
 /// What the mask would be if no request to stop were held back; nothing where none is.
 pub(super) fn mask_before() -> Option<SigSet> {
     held().map(|held| held.before)
