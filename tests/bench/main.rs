@@ -23,16 +23,18 @@ mod support;
 mod chains;
 mod scene;
 mod secrets;
+mod tls;
 mod vault;
 mod waiting;
 
 /// Measures all, or the one part that is named: `cargo test --test bench -- waiting`.
 fn main() {
     let only = std::env::args().nth(1);
-    let parts: [(&str, fn()); 4] = [
+    let parts: [(&str, fn()); 5] = [
         ("chains", chains::measure),
         ("vault", vault::measure),
         ("secrets", secrets::measure),
+        ("tls", tls::measure),
         ("waiting", waiting::measure),
     ];
     for (name, measure) in parts {

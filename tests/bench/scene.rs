@@ -110,7 +110,7 @@ pub(crate) fn head_at(round_trip: Duration, what: &str) {
 }
 
 /// What all children have used so far: kz, and a millisecond of `time`.
-fn processor() -> Duration {
+pub(crate) fn processor() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("what children used");
     let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
     Duration::from_micros(u64::try_from(microseconds).expect("a time"))
