@@ -43,7 +43,7 @@ fn answered(answer: fn() -> Answer) -> Result<Reply, Error> {
 
 #[test]
 fn post_quantum_key_exchange_is_offered_first() {
-    let config = crate::tls::client(&Roots::System(None), None).unwrap();
+    let config = encryption(&Roots::System(None), None).unwrap();
     let first = config.crypto_provider().kx_groups[0].name();
     assert_eq!(first, rustls::NamedGroup::X25519MLKEM768);
     assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
