@@ -1,6 +1,6 @@
 //! Finds `.keyzero.toml` and reads it, if it is to be trusted.
 //!
-//! Invariants (design.md §2), beside those of `trust`: one found above the working directory belongs to us or root,
+//! Invariants, beside those of `trust`: one found above the working directory belongs to us or root,
 //! unless it is on a read-only mount. The search stops at a repository's root, at `HOME` and at a mount boundary.
 
 use std::fs::File;

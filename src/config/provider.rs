@@ -167,7 +167,7 @@ impl Reader<'_> {
     }
 
     /// kz's credentials from the environment were meant for the address in the environment: they do not
-    /// follow a configuration that points elsewhere (threats.md, first row).
+    /// follow a configuration that points elsewhere (SECURITY.md).
     fn check_address(
         &self,
         descriptor: &Descriptor,

@@ -233,7 +233,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// A ref's document and field, by design.md §2: `field`, else `#field`, else for some the last segment.
+    /// A ref's document and field: `field`, else `#field` behind the last `#`, else for some the last segment.
     fn split(
         &self,
         text: &str,

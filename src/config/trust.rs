@@ -1,7 +1,7 @@
 //! Reads a file that kz obeys, if nobody who must not could have written it.
 //!
 //! A configuration is code: it says to whom kz sends its credentials. So is a template: it says which secrets its
-//! reader is shown, and what a server's configuration says around them. Invariants (design.md §2): one that any user
+//! reader is shown, and what a server's configuration says around them. Invariants: one that any user
 //! may write, or whose directory any user may write, is refused. A read-only mount lifts that, since nobody here can
 //! have changed it.
 

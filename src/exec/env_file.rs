@@ -1,6 +1,6 @@
 //! `--env-file`: what an exporter left in a volume, read only when nobody else can have written it.
 //!
-//! A volume is hostile ground (threats.md): a variable such as `LD_PRELOAD` in a file that a sibling
+//! A volume is hostile ground (SECURITY.md): a variable such as `LD_PRELOAD` in a file that a sibling
 //! wrote is code in CMD. Invariants: the file is regular, belongs to root, to us or to `--from-uid`, and
 //! neither group nor others may write it; names that make programs run code are refused unless allowed.
 

@@ -1,6 +1,6 @@
 //! Reads `KEY=value` files of the `common` dialect, which `env` writes.
 //!
-//! Invariant: what is read is read alike by every parser that knows quotes (shared/facts/env-files.md). Accepted
+//! Invariant: what is read is read alike by every parser that knows quotes (docs/decisions/output.md). Accepted
 //! are that dialect and what a person writes beside it (comments, `export`); what parsers read differently is refused.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! How long kz waits for a backend: the one rule of attempts, pauses and the deadline (design.md §3).
+//! How long kz waits for a backend: the one rule of attempts, pauses and the deadline
+//! (docs/decisions/patience.md).
 //!
 //! An attempt ends in a verdict: done, final, or again. Between attempts lies a pause: exponential, with full
 //! jitter, or what the backend asked for. What is true of a server is waited for once, by one attempt for all

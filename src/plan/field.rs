@@ -1,6 +1,7 @@
 //! Which part of a document a secret is: `a.b` with `\.` for a literal dot, or a JSON pointer `/a/b`.
 //!
-//! Rules: design.md §2; JSON pointers are RFC 6901 (`~1` is `/`, `~0` is `~`).
+//! Rules: a text that begins with `/` is a pointer, by RFC 6901 (`~1` is `/`, `~0` is `~`); a backslash escapes dots and
+//! itself, and nothing else; no segment of the dotted form is empty.
 
 use std::fmt;
 

@@ -155,16 +155,16 @@ mod tests {
         std::fs::set_permissions(target.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// `real/inner`, `link -> real`, `shared/link -> ../real`.
+    /// `real/inner`, `link -> real`, `common/link -> ../real`.
     fn tree() -> Target {
         let target = Target::new();
-        for name in ["real", "real/inner", "shared", "shared/own"] {
+        for name in ["real", "real/inner", "common", "common/own"] {
             target.plant_directory(name);
         }
         target.plant_link("link", "real");
         target.plant_link("chain", "link/inner");
-        target.plant_link("shared/link", "../real");
-        target.plant_link("shared/own/link", "../../real");
+        target.plant_link("common/link", "../real");
+        target.plant_link("common/own/link", "../../real");
         target.plant("file", "");
         target
     }
@@ -178,7 +178,7 @@ mod tests {
             ("link/inner", "real/inner"),
             ("chain", "real/inner"),
             ("real/../link", "real/../real"),
-            ("shared/link", "shared/../real"),
+            ("common/link", "common/../real"),
         ] {
             assert_eq!(open(&target, path), Ok(PathBuf::from(real)), "{path}");
         }
@@ -189,19 +189,19 @@ mod tests {
     fn a_link_in_a_directory_that_others_may_write_to_is_not_followed() {
         for mode in [0o777, 0o1777, 0o775, 0o757] {
             let target = tree();
-            share(&target, "shared", mode);
-            let error = open(&target, "shared/link").unwrap_err();
-            assert_eq!(error, Error::LinkNotFollowed { path: "shared/link".into() }, "{mode:o}");
+            share(&target, "common", mode);
+            let error = open(&target, "common/link").unwrap_err();
+            assert_eq!(error, Error::LinkNotFollowed { path: "common/link".into() }, "{mode:o}");
         }
     }
 
     #[test]
     fn nor_is_one_further_down() {
         let target = tree();
-        share(&target, "shared", 0o777);
-        assert_eq!(open(&target, "shared/own"), Ok("shared/own".into()));
-        let error = open(&target, "shared/own/link").unwrap_err();
-        assert_eq!(error, Error::LinkNotFollowed { path: "shared/own/link".into() });
+        share(&target, "common", 0o777);
+        assert_eq!(open(&target, "common/own"), Ok("common/own".into()));
+        let error = open(&target, "common/own/link").unwrap_err();
+        assert_eq!(error, Error::LinkNotFollowed { path: "common/own/link".into() });
     }
 
     #[test]
@@ -210,16 +210,16 @@ mod tests {
             return; // Only root can make a directory of another uid.
         }
         let target = tree();
-        target.give_away("shared");
-        assert!(matches!(open(&target, "shared/link"), Err(Error::LinkNotFollowed { .. })));
+        target.give_away("common");
+        assert!(matches!(open(&target, "common/link"), Err(Error::LinkNotFollowed { .. })));
     }
 
     #[test]
     fn nor_one_that_leads_through_such_a_directory_to_another() {
         let target = tree();
-        share(&target, "shared", 0o777);
-        target.plant_link("into", "shared/link");
-        assert_eq!(open(&target, "into").unwrap_err(), Error::LinkNotFollowed { path: "shared/link".into() });
+        share(&target, "common", 0o777);
+        target.plant_link("into", "common/link");
+        assert_eq!(open(&target, "into").unwrap_err(), Error::LinkNotFollowed { path: "common/link".into() });
     }
 
     #[test]

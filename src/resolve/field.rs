@@ -1,6 +1,6 @@
 //! One field out of a document: JSON, TOML or dotenv.
 //!
-//! Rules (design.md §2): a string is taken as it is, any other JSON value as compact JSON, with
+//! Rules: a string is taken as it is, any other JSON value as compact JSON, with
 //! numbers digit for digit as they were written; `null` is no value, so a field that is null is absent.
 //! Invariant: errors name fields, never values.
 

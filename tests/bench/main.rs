@@ -1,7 +1,6 @@
 //! What reading from backends costs over a network with a round-trip time, and while they are away, and what templates
-//! cost: `make bench` runs this with the release
-//! binary (`KZ_BINARY`). Prints figures beside the budgets of design.md §6 and never fails on them, since they
-//! vary with the machine; `tests/it/*_counts.rs` hold the counts. No test: nothing here asserts a time.
+//! cost: `make bench` runs this with the release binary (`KZ_BINARY`). Prints figures beside the budgets of
+//! docs/decisions/build-and-image.md and never fails on them, since they vary with the machine; `tests/it/*_counts.rs` hold the counts. No test: nothing here asserts a time.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,

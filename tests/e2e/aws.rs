@@ -5,7 +5,7 @@ use crate::aws_stage::{Aws, EXPORT, Keys, READ, REGION, options, resolved};
 use crate::engine::{Volume, ask, unique};
 use crate::vault::{self, Vault};
 
-/// The line of design.md §1, letter for letter.
+/// The line that users have been shown: it has to work letter for letter.
 const SHOWN: &str = "STRIPE_SECRET_KEY = { provider = \"aws-sm\", ref = \"prod/stripe-secret-key\" }\n";
 
 #[test]

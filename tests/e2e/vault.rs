@@ -78,7 +78,7 @@ impl Vault {
     }
 }
 
-/// A line of design.md §1, letter for letter.
+/// A line that users have been shown: it has to work letter for letter.
 pub const SHOWN: &str = "DATABASE_URL      = { provider = \"vault\", ref = \"secret/data/prod/db/url\" }      # last segment = field\n";
 const TOKEN: (&str, &str) = ("token", "/run/secrets/vault-token");
 const CA: &str = "--env=VAULT_CACERT=/run/secrets/vault-ca.pem";

@@ -9,33 +9,74 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
 }
 
+/// Holds a page to it that every path which it quotes exists; returns how many it quotes.
+fn quoted_paths(page: &str) -> usize {
+    let text = text(page);
+    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let paths: Vec<&&str> = quoted
+        .iter()
+        .filter(|word| ["src/", "tests/", "docker/"].iter().any(|root| word.starts_with(root)))
+        .collect();
+    for path in &paths {
+        let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let exists = match path.split_once('*') {
+            Some((start, _)) => {
+                let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(start);
+                let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
+                let mut beside =
+                    std::fs::read_dir(directory.parent().expect("a parent")).expect("a directory").flatten();
+                beside.any(|entry| entry.file_name().to_string_lossy().starts_with(&name))
+            }
+            None => whole.exists(),
+        };
+        assert!(exists, "{page} names `{path}`, which is not there");
+    }
+    paths.len()
+}
+
+/// The pages of decisions, by their names.
+fn pages_of_decisions() -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions");
+    let entries = std::fs::read_dir(directory).expect("a directory").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.ends_with(".md")).collect()
+}
+
 #[test]
 fn every_path_in_the_architecture_and_security_pages_exists() {
     for page in ["ARCHITECTURE.md", "SECURITY.md"] {
-        let text = text(page);
-        let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
-        let paths: Vec<&&str> = quoted
-            .iter()
-            .filter(|word| ["src/", "tests/", "docker/"].iter().any(|root| word.starts_with(root)))
-            .collect();
-        assert!(paths.len() > 5, "{page} names {} paths", paths.len());
-        for path in paths {
-            let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-            let exists = match path.split_once('*') {
-                Some((start, _)) => {
-                    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(start);
-                    let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
-                    let mut beside = std::fs::read_dir(directory.parent().expect("a parent"))
-                        .expect("a directory")
-                        .flatten();
-                    beside.any(|entry| entry.file_name().to_string_lossy().starts_with(&name))
-                }
-                None => whole.exists(),
-            };
-            assert!(exists, "{page} names `{path}`, which is not there");
-        }
+        let paths = quoted_paths(page);
+        assert!(paths > 5, "{page} names {paths} paths");
     }
-    assert!(text("ARCHITECTURE.md").lines().count() < 150);
+    assert!(text("ARCHITECTURE.md").lines().count() < 100);
+}
+
+#[test]
+fn every_path_in_the_pages_of_decisions_exists_and_every_page_is_listed() {
+    let index = text("docs/decisions/README.md");
+    let pages = pages_of_decisions();
+    assert!(pages.len() > 10, "{pages:?}");
+    let mut paths = 0;
+    for page in &pages {
+        paths += quoted_paths(&format!("docs/decisions/{page}"));
+        assert!(
+            page == "README.md" || index.contains(&format!("]({page})")),
+            "the index does not list {page}"
+        );
+    }
+    assert!(paths > 50, "they name {paths} paths");
+}
+
+/// The tree says its rules itself: these documents are not a part of it.
+#[test]
+fn nothing_in_the_tree_names_a_document_outside_of_it() {
+    let found = Command::new("sh")
+        .args(["-c", "grep -rnIE --exclude-dir=target 'design[.]md|threats[.]md|shared[/]' src tests docs *.md scripts Makefile fuzz .ci"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("a shell");
+    assert_eq!(String::from_utf8_lossy(&found.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
 }
 
 #[test]

@@ -126,12 +126,12 @@ fn a_file_that_is_a_mount_point_cannot_be_replaced_in_one_step() {
 fn a_link_on_the_way_that_others_could_have_planted_is_not_followed() {
     for mode in [0o777, 0o1777, 0o775] {
         let sandbox = sandbox();
-        directory(&sandbox, "shared", mode);
-        symlink("../out", sandbox.path("shared/link")).unwrap();
-        let words = ["`shared/link` is a symbolic link that another user could have made", "`--output`"];
-        assert_refused(&sandbox, "env", "shared/link/.env", &words);
-        assert_refused(&sandbox, "files", "shared/link", &words);
-        assert_refused(&sandbox, "files", "shared/link/", &words);
+        directory(&sandbox, "common", mode);
+        symlink("../out", sandbox.path("common/link")).unwrap();
+        let words = ["`common/link` is a symbolic link that another user could have made", "`--output`"];
+        assert_refused(&sandbox, "env", "common/link/.env", &words);
+        assert_refused(&sandbox, "files", "common/link", &words);
+        assert_refused(&sandbox, "files", "common/link/", &words);
     }
 }
 

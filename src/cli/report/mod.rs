@@ -33,7 +33,7 @@ use words::Words;
 /// Whether the failing command is `run`, whose own failures are all 125.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// The exit codes of design.md §4.
+    /// 1 a secret, 2 usage or configuration, 3 policy, 4 the output.
     Plain,
     /// Those of `docker run`.
     Run,

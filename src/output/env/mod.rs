@@ -1,6 +1,6 @@
 //! `KEY=value` lines in six dialects, since the programs that read such files have no grammar in common.
 //!
-//! One writer per dialect. What each reader does was measured (shared/facts/env-files.md) and is asked again by
+//! One writer per dialect. What each reader does was measured (docs/decisions/output.md) and is asked again by
 //! `make dialects`. Invariant: what is written is read back byte for byte by every reader that the dialect is for,
 //! and what does not fit is refused, by name and reason; names are checked too (`name.rs`). Only a file of the dialects
 //! `compose` and `docker` may do anything but set variables when a shell sources it.

@@ -1,6 +1,6 @@
 //! Values made of others: `template = "postgres://app:{{ DB_PASSWORD | urlencode }}@db/app"`, and whole files.
 //!
-//! Invariants (threats.md): names that do not exist are errors; nothing is escaped unasked; there is
+//! Invariants: names that do not exist are errors; nothing is escaped unasked; there is
 //! no loader, no `debug()`, and what is rendered is never rendered again; work has an end; a value with control
 //! characters or line breaks stands bare nowhere; the engine's own errors, which quote what they were
 //! given, are translated in `error`. Pure: a template is a text, wherever it was read.

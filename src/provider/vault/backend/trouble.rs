@@ -1,7 +1,7 @@
 //! What stands between kz and a document, in words: of the connection, or of a status.
 //!
 //! `Display` is the reason while kz waits; [`Trouble::failure`] is the last word. Which status passes and which
-//! does not: design.md §3 and the API documentation (<https://developer.hashicorp.com/vault/api-docs>).
+//! does not: docs/decisions/patience.md and the API documentation (<https://developer.hashicorp.com/vault/api-docs>).
 
 use std::fmt;
 use std::time::Duration;

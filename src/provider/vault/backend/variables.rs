@@ -1,7 +1,7 @@
 //! What the environment says of Vault: the CLI's variables, and kz's own for what the CLI takes as arguments.
 //!
 //! They are called by Vault's names here; which name was really read, a message says. Invariant: where the section names
-//! another address than the environment, nothing of this is used, for it was meant for another server (design.md §2); the
+//! another address than the environment, nothing of this is used, for it was meant for another server (SECURITY.md); the
 //! section's own `auth` is, and `config` asks for one.
 
 use std::collections::BTreeMap;
