@@ -16,6 +16,8 @@ pub(super) struct Done<'a> {
     pub path: &'a Path,
     /// The group that the directory gives, as it was before: after the last look at the target nothing is looked at.
     pub group: Option<u32>,
+    /// Whether root reads it too.
+    pub root: bool,
 }
 
 impl Done<'_> {
@@ -49,7 +51,7 @@ impl Done<'_> {
     /// `mode 0400, owner 999: only uid 999 and root can read them`.
     fn access(self, attributes: Attributes, what: &str) -> String {
         let owner = attributes.owner.map_or(self.session.process.uid, |owner| owner.uid);
-        let readers = attributes.readers(self.group);
+        let readers = attributes.readers(self.group, self.root);
         format!("mode {:04o}, owner {owner}: {readers} can read {what}", attributes.mode)
     }
 }

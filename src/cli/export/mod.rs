@@ -77,7 +77,7 @@ fn write_file(
             publish::publish_file(path, &made, attributes, session.turn()).map_err(Failure::Publish)?;
         let delivered: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), attributes)).collect();
         let what = done::count(secrets.len(), "secret");
-        done::Done { session, change, path, group }.say(&what, &delivered, barred);
+        done::Done { session, change, path, group, root: true }.say(&what, &delivered, barred);
         Ok(())
     };
     session.deliver(&plan, |name| content.takes_line_break(name), look, write, Hand::Files, Ok)

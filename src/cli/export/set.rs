@@ -102,10 +102,10 @@ fn publish(
         said.iter().map(|(name, owned)| (name.as_str(), *owned)).collect();
     let groups = done::groups(&delivered);
     let barred = groups.iter().find_map(|(owned, _)| check_set_entry(path, directory_mode, *owned).err());
-    let group = readers::group(path);
+    let (group, root) = (readers::group(path), readers::root_follows(path));
     let change = publish::publish_set(path, &files, directory_mode, session.turn());
     let change = change.map_err(Failure::Publish)?;
-    let done = done::Done { session, change, path, group };
+    let done = done::Done { session, change, path, group, root };
     done.say(&count.words(files.len()), &delivered, barred);
     Ok(())
 }
