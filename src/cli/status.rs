@@ -13,7 +13,7 @@ use crate::resolve::{Failed, Verdict, Verdicts};
 use super::args::look::{Status, StatusFormat};
 use super::class;
 use super::explain::Code;
-use super::report::Failure;
+use super::report::{Failure, Home};
 use super::session::Session;
 use super::stdout;
 
@@ -80,7 +80,7 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
             state,
             cause: cause.map(said),
             code: failed.map(|failed| class::code(failed.kind)),
-            hint: failed.and_then(|failed| failed.hint.clone()).map(said),
+            hint: failed.and_then(|failed| failed.hint.as_deref()).map(|hint| said(Home::here().say(hint))),
         }
     };
     plan.steps.iter().map(|step| row(step.declaration)).collect()

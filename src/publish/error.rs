@@ -259,9 +259,9 @@ impl Error {
                 format!("look at it and remove it: `rm -r {}`, or use another directory", typed::path(path))
             }
             Self::Conflict { .. } => "give each secret a `file =` of its own".to_owned(),
-            Self::Sticky { uid, .. } => format!(
-                "mount it as kz's own directory: `uid={uid},mode=0755` in the options of the tmpfs; in a pod, where `medium: Memory` makes such a volume, leave that out, or give all containers one `runAsUser`, or write one plain file: `--format env`"
-            ),
+            Self::Sticky { uid, .. } => {
+                format!("mount it as kz's own directory: `uid={uid},mode=0755` in the options of the tmpfs")
+            }
             Self::CannotRead { reader, .. } => {
                 format!("`--owner {reader}` gives the files to that uid, or run kz as `user: \"{reader}\"`")
             }

@@ -68,11 +68,12 @@ pub fn group(directory: &Path) -> Option<u32> {
     Some(Audience::expected(nothing_said, Audience::of(&stat)).gid)
 }
 
-/// Whether root reads what is in a set there, as it reads anything else: it follows no link of ours in a sticky directory of
-/// yet another owner, as each `emptyDir: { medium: Memory }` of the kubelet's is (mode 1777).
+/// Whether root reads what is in a set there, as it reads anything else: unless the links are its own, it follows none in a
+/// sticky directory of yet another owner, as each `emptyDir: { medium: Memory }` of the kubelet's is (mode 1777).
 pub fn root_follows(directory: &Path) -> bool {
-    let stat = open_directory(directory).ok().and_then(|directory| directory.stat().ok());
-    stat.is_none_or(|stat| check_links(directory, &stat, links_are_protected()).is_ok())
+    let stat = || open_directory(directory).ok()?.stat().ok();
+    let follows = |stat: FileStat| check_links(directory, &stat, links_are_protected()).is_ok();
+    geteuid().is_root() || stat().is_none_or(follows)
 }
 
 /// What the directories of a set will have: they are ours.
