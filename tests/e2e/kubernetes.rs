@@ -1,6 +1,7 @@
 //! The pods of `kubernetes/`, run by `podman play kube`, with a Vault in this process that takes a service account's token.
 //!
-//! What is replaced for podman says `tests/e2e/kubelet.rs`. Vault's own TokenReview, a kubelet and a cluster's admission
+//! And small pods, in which another container reads what kz has written into a volume of a kubelet's mode. What is replaced for
+//! podman says `tests/e2e/kubelet.rs`. Vault's own TokenReview, a kubelet and a cluster's admission
 //! are not here; the manifests' validity and profile are looked at in `tests/it/kubernetes/`.
 
 use std::net::TcpListener;
@@ -83,6 +84,13 @@ impl Cluster {
         }
     }
 
+    /// A file of the set that was delivered, without the links, which lead nobody but kz's uid to it: the test's root neither.
+    fn of_set(&self, name: &str) -> std::path::PathBuf {
+        let secrets = self.volumes.path("secrets");
+        let generation = std::fs::read_link(secrets.join("..data")).expect("a set");
+        secrets.join(generation).join(name)
+    }
+
     /// What Vault was asked.
     fn asked(&self) -> Vec<String> {
         self.vault.seen().into_iter().map(|seen| seen.path).collect()
@@ -115,7 +123,7 @@ fn the_vendors_database_takes_the_delivered_password_and_with_another_token_neve
     podman.play(&cluster.workload("database", &cluster.token)).expect_code(0);
     let server = "database-pod-0-postgres";
     assert_eq!(cluster.asked(), ONE_START);
-    let delivered = cluster.volumes.path("secrets/POSTGRES_PASSWORD");
+    let delivered = cluster.of_set("POSTGRES_PASSWORD");
     let metadata = delivered.metadata().expect("the file");
     assert_eq!((metadata.mode() & 0o7777, metadata.uid()), (0o400, 999));
     assert_eq!(std::fs::read_to_string(delivered).ok(), Some(cluster.password.clone()));
