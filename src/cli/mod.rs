@@ -41,7 +41,7 @@ use explain::Code;
 pub use explain::{findings_page, page as errors_page};
 use failure::Failure;
 use invocation::Invocation;
-use report::{Manner, Style, report};
+use report::{Home, Manner, Style, report};
 use status::Readiness;
 use suspects::Suspects;
 
@@ -52,16 +52,13 @@ pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let format = format(&typed);
     let style = style(&typed);
+    let manner = || Manner { style, format, suspects: Suspects::of(&typed), home: Home::here() };
     let evaluated = Evaluated::of(&typed, || command_word(&typed));
     end_on_panics(style, format, evaluated);
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
         Err(error) => {
-            return not_understood(
-                &error,
-                &Manner { style, format, suspects: Suspects::of(&typed) },
-                evaluated,
-            );
+            return not_understood(&error, &manner(), evaluated);
         }
     };
     match run(&arguments) {
@@ -71,7 +68,7 @@ pub fn main() -> ExitCode {
             if !matches!(failure, Failure::Stdout(_)) {
                 evaluated.fail();
             }
-            report(&failure, &Manner { style, format, suspects: Suspects::of(&typed) })
+            report(&failure, &manner())
         }
     }
 }

@@ -71,6 +71,12 @@ impl Process {
     }
 }
 
+/// Whether the kubelet started this: it tells every container where the API server is.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
+}
+
 /// What providers may see of the process, with the directory that relative paths start from.
 #[derive(Clone, Debug)]
 pub struct View<'a> {

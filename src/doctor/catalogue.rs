@@ -158,8 +158,8 @@ catalogue! {
         "Mount it at `/secrets`, which kz's image has and which is open, or run the export as root.";
     StickyTarget = 213,
         "links in a sticky directory, for another uid",
-        "`--format files` makes symbolic links. In a directory that everybody may write to and that has the sticky bit, the kernel lets only their owner follow them (`fs.protected_symlinks=1`, the default of most distributions).",
-        "Export into a volume of its own, or into a directory below, or write a single file.";
+        "`--format files` makes symbolic links. In a directory that everybody may write to and that has the sticky bit, the kernel lets only their owner follow them, unless that is the directory's owner too (`fs.protected_symlinks=1`, the default of most distributions). Each `emptyDir: { medium: Memory }` is such a directory of root's, mode 1777.",
+        "In Compose export into a volume of its own, or into a directory below. In a pod give kz's container the uid of who reads, with mode 0400; where several uids read, write one plain file (`--format env`, `json`, or a template), run kz as root, or leave `medium` out, which puts the secrets on the node's disk.";
     WritableConfiguration = 214,
         "the configuration is mounted to be written",
         "A configuration is code: it says which addresses get kz's credentials. Mounted read-only nobody in the container can change it, and kz need not ask who owns it.",
@@ -171,7 +171,7 @@ catalogue! {
     TargetReadOnly = 216,
         "an export into a read-only mount",
         "kz makes new files beside the old ones and renames them, so it has to write to the directory.",
-        "Leave out `:ro` at the exporter, and at the exporter only.";
+        "Leave out `:ro` at the exporter, and at the exporter only; in a pod write into an `emptyDir`, since a ConfigMap, a Secret and an image are read-only.";
     TargetIsDirectory = 217,
         "one file is to be written where a directory is",
         "A mounted volume is a directory; every format but `files` writes one file.",
@@ -300,20 +300,20 @@ catalogue! {
         "Remove one of them.";
     CredentialInEnvFile = 414,
         "a credential in an env file",
-        "What Compose reads from an `env_file`, or fills in from `.env`, becomes part of the container, and the engine shows it to everybody who may ask.",
-        "Let kz deliver it, as a file or by `kz run`, take it out of the env file, and change the credential.";
+        "What Compose reads from an `env_file`, or fills in from `.env`, becomes part of the container, and the engine shows it to everybody who may ask. A ConfigMap is read by more than a Secret.",
+        "Let kz deliver it, as a file or by `kz run`, take it out of the env file or the ConfigMap, and change the credential.";
     NeededNotMounted = 415,
         "a file that kz needs is not mounted",
         "kz's image holds nothing but kz. What the configuration names (a document, an identity, a token, a certificate) has to be mounted where it names it; relative paths start at the configuration.",
-        "Mount it, read-only.";
+        "Mount it, read-only: in a pod from a Secret or a ConfigMap that has such a key, or as a projected token of that `path`.";
     NeededNotThere = 416,
         "a file that kz needs is not on the host",
         "Docker makes an empty directory where the source of a bind mount is missing, and starts the container. A secret of Compose whose file is missing ends `up`.",
         "Make the file; if Docker has made a directory of its name, remove that first.";
     VolumeForFile = 417,
         "a volume where a file is meant",
-        "A source without `./` is the name of a volume, and a volume is a directory.",
-        "Write the path with `./`, and remove the name from the top level's `volumes:`.";
+        "A source without `./` is the name of a volume, and a volume is a directory. In a pod every volume is one, unless `subPath` names a file in it.",
+        "Write the path with `./`, and remove the name from the top level's `volumes:`; in a pod name the key by `subPath`, or mount the directory.";
 
     ExportAsContainer = 501,
         "an export in `containers`",
@@ -322,14 +322,14 @@ catalogue! {
     ScratchOnDisk = 502,
         "secrets in an `emptyDir` on disk",
         "Without `medium: Memory` an emptyDir is a directory on the node's disk, where its content stays readable until it is overwritten, and gets into backups of the node.",
-        "Write `emptyDir: { medium: Memory }`.";
+        "Write `emptyDir: { medium: Memory }`, and give kz's container the uid of who reads there: in memory kz's links lead nobody else (D213). Where several uids have to read a set and kz may not be root, a volume on disk is what is left.";
     OnNode = 503,
         "secrets in a directory of the node",
         "A hostPath outlives the pod, and every pod that may mount it reads it.",
-        "Write `emptyDir: { medium: Memory }`.";
+        "Write `emptyDir: { medium: Memory }`, as for D502.";
     PartOfSet = 504,
         "a `subPath` of a set",
-        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath, and Compose's `subpath`, is resolved once and stays with the old set.",
+        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath, and Compose's `subpath`, is resolved when the container starts and stays with the set that was there then.",
         "Mount the whole volume.";
     BeforeExport = 505,
         "an init container that reads before the export",
@@ -337,8 +337,8 @@ catalogue! {
         "Put the export first.";
     ExportAsSidecar = 506,
         "an export that the kubelet does not wait for",
-        "An init container with `restartPolicy: Always` is a sidecar: it counts as done when it has started.",
-        "Leave `restartPolicy` out.";
+        "An init container with `restartPolicy: Always` is a sidecar: it counts as done when it has started, or when its `startupProbe` is passed, which an export that has ended never does.",
+        "Leave `restartPolicy` out, and `startupProbe` with it.";
     NoSuchVolume = 507,
         "a volume that the pod does not have",
         "Every volumeMount names one of the pod's `volumes`.",
@@ -351,6 +351,22 @@ catalogue! {
         "root, which the pod itself refuses",
         "`runAsNonRoot: true` keeps the kubelet from starting a container as uid 0.",
         "Run as another uid; an emptyDir is open to every uid.";
+    UnknownMedium = 510,
+        "a medium that the kubelet does not know",
+        "The API server takes any word, and the kubelet knows `Memory`, with a capital, and `HugePages`. Of another one it mounts nothing, and the pod waits for ever.",
+        "Write `medium: Memory`.";
+    VolumeClosed = 511,
+        "a mode that keeps kz from reading what the kubelet mounts",
+        "Files of a Secret, a ConfigMap and a projected volume belong to root and have the mode of `defaultMode`. YAML reads `0400` as octal, and `400` as the decimal number, which is mode 0620. With `fsGroup` they belong to that group, which the kubelet lets read them.",
+        "Write `fsGroup` into the pod's securityContext, with `defaultMode: 0440`; what is no secret, such as the configuration, may have `0444`.";
+    SmallLimit = 512,
+        "a `sizeLimit` below what is written",
+        "In memory each file takes a page of 4 KiB, and kz needs two more for its own; a changed set lies beside the old one until it is in place. A small `m` is a thousandth: `1m` is one byte.",
+        "Write `sizeLimit: 1Mi`.";
+    KzElsewhere = 513,
+        "kz at a path where its image has none",
+        "kz's image has one program, `/usr/local/bin/kz`, and that on PATH. Mounted as a volume the image keeps its directories.",
+        "Write `kz` in kz's own image, and `MOUNT/usr/local/bin/kz` where the image is mounted at MOUNT.";
 }
 
 #[cfg(test)]

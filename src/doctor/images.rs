@@ -3,7 +3,7 @@
 //! Only what is certain is here. The official postgres and mysql images are not: their entrypoints read `*_FILE`
 //! variables while they are still root, which reads every file, before they become uid 999.
 
-use super::scene::{CommandLine, Unit};
+use super::scene::{CommandLine, Unit, User};
 use super::text::Text;
 
 /// The uid that kz's image runs as (docker/Dockerfile).
@@ -11,6 +11,9 @@ pub(super) const KZ_UID: u32 = 65532;
 
 /// Where kz's image works, and so looks for its configuration.
 pub(super) const KZ_DIRECTORY: &str = "/app";
+
+/// Where kz is in its image.
+pub(super) const KZ_PROGRAM: &str = "/usr/local/bin/kz";
 
 /// The directories of kz's image that uid 65532 may write, whose mode an empty volume takes over.
 pub(super) const KZ_WRITABLE: &[&str] = &["/secrets", "/tmp", "/home/nonroot"];
@@ -48,6 +51,11 @@ static VENDORS: &[Vendor] = &[
     // docker-library/mongo, Dockerfile: useradd --uid 999; docker-entrypoint.sh drops to it for mongo*
     Vendor { name: "mongo", uid: 999, how: How::Drops("mongo") },
 ];
+
+/// docker-library's images whose docker-entrypoint.sh takes `file_env` while it is still root, and the servers for which it
+/// does.
+const READ_AS_ROOT: &[(&str, &str)] =
+    &[("postgres", "postgres"), ("mysql", "mysqld"), ("mariadb", "mariadbd")];
 
 /// What an image makes of variables that end in `_FILE`.
 #[derive(Clone, Copy, Debug)]
@@ -205,19 +213,38 @@ fn is_before_3_9(unit: &Unit) -> bool {
 
 /// The repository of an image, without registry of Docker Hub, tag and digest.
 fn repository(image: &Text) -> Option<&str> {
-    let image = image.known()?;
+    image.known().map(repository_of)
+}
+
+fn repository_of(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
     let name_at = image.rfind('/').map_or(0, |slash| slash + 1);
     let end = image[name_at..].find(':').map_or(image.len(), |colon| name_at + colon);
     let image = &image[..end];
     let image = image.strip_prefix("docker.io/").unwrap_or(image);
-    Some(image.strip_prefix("library/").unwrap_or(image))
+    image.strip_prefix("library/").unwrap_or(image)
 }
 
 /// Whether this is kz's own image, and not one built from it here.
 pub(super) fn is_kz(unit: &Unit) -> bool {
-    !unit.is_built
-        && unit.image.as_ref().and_then(repository).is_some_and(|name| name == "kz" || name.ends_with("/kz"))
+    !unit.is_built && unit.image.as_ref().and_then(repository).is_some_and(is_kzs)
+}
+
+/// Whether a reference names kz's own image.
+pub(super) fn is_kz_reference(reference: &str) -> bool {
+    is_kzs(repository_of(reference))
+}
+
+fn is_kzs(repository: &str) -> bool {
+    repository == "kz" || repository.ends_with("/kz")
+}
+
+/// Whether a unit's image starts as root and reads the files that its variables name before it becomes anybody else.
+pub(super) fn reads_as_root(unit: &Unit) -> bool {
+    let name =
+        unit.image.as_ref().filter(|_| !unit.is_built && unit.entrypoint.is_none()).and_then(repository);
+    let known = READ_AS_ROOT.iter().find(|(known, _)| name == Some(known));
+    unit.user == User::Image && known.is_some_and(|(_, server)| begins(unit.command.as_ref(), server))
 }
 
 /// The uid that a unit's image reads files as, unless the unit says.

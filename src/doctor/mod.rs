@@ -11,12 +11,14 @@ pub mod catalogue;
 mod compose;
 mod finding;
 mod images;
+mod manifest;
 mod pod;
 mod program;
 mod remedy;
 mod rules;
 mod scene;
 mod text;
+mod volume;
 mod words;
 mod yaml;
 
@@ -62,6 +64,8 @@ pub struct Configuration {
     /// The names of its secrets, of whatever environment; nothing where it cannot be read, or where `[[outputs]]` says
     /// what is written.
     pub secrets: Option<Vec<String>>,
+    /// How many secrets are delivered at least, where no environment is asked for and all that may be absent are.
+    pub delivered: usize,
     /// The files that kz reads for it.
     pub files: Vec<Needed>,
     /// It gives an owner or a mode to a secret.

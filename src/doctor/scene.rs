@@ -1,9 +1,11 @@
 //! A Compose project or a pod as the rules see it: what runs, what it mounts, and what it waits for.
 
+use super::images;
+pub(super) use super::manifest::{Container, FileKey, Mapped, Pod, Variable};
 use super::program::{Action, Export, Line, Program, Run};
 use super::text::{Dialect, Text, below, join, normal};
+pub(super) use super::volume::{Kind, Volume};
 use super::yaml::Mark;
-use super::{Configuration, images};
 
 /// What starts together.
 #[derive(Debug)]
@@ -25,19 +27,6 @@ pub(super) struct GivenSecret {
     pub(super) name: String,
     /// The file of the host that it is, where it is one.
     pub(super) file: Option<String>,
-}
-
-/// What is a pod's and not one of its containers'.
-#[derive(Debug, Default)]
-pub(super) struct Pod {
-    /// Whether its containers are started again when they have ended well.
-    pub(super) restarts: bool,
-    /// Where it says that the service account's token is not mounted.
-    pub(super) without_token: Option<Mark>,
-    /// A volume of it brings such a token all the same.
-    pub(super) projects_token: bool,
-    /// What the configurations in the file's `ConfigMap`s say, taken together; nothing where there are none.
-    pub(super) configuration: Option<Configuration>,
 }
 
 /// A service or a container.
@@ -65,6 +54,7 @@ pub(super) struct Unit {
     pub(super) program: Program,
     pub(super) stage: Stage,
     pub(super) service: Service,
+    pub(super) container: Container,
 }
 
 /// What only a service has.
@@ -114,15 +104,6 @@ pub(super) enum User {
     Unknown,
 }
 
-/// A variable of the environment, or an argument of a build.
-#[derive(Clone, Debug)]
-pub(super) struct Variable {
-    pub(super) name: String,
-    /// Nothing where it is taken from elsewhere.
-    pub(super) value: Option<Text>,
-    pub(super) mark: Mark,
-}
-
 /// Something mounted.
 #[derive(Clone, Debug)]
 pub(super) struct Mount {
@@ -149,35 +130,6 @@ pub(super) enum Source {
     Given(Option<String>),
     /// Not to be told.
     Unknown,
-}
-
-/// A volume that has a name.
-#[derive(Clone, Debug)]
-pub(super) struct Volume {
-    pub(super) name: String,
-    pub(super) mark: Mark,
-    pub(super) kind: Kind,
-}
-
-/// What a volume is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// On the engine's disk, made by it and empty at first.
-    Plain,
-    /// In memory, and so gone with its last container; with or without a mode of its own.
-    Memory {
-        /// Whether it says a mode or an owner.
-        has_mode: bool,
-    },
-    /// An `emptyDir`: in memory or on the node's disk.
-    Scratch {
-        /// `medium: Memory`.
-        in_memory: bool,
-    },
-    /// A path of the node.
-    HostPath,
-    /// Anything else.
-    Other,
 }
 
 /// What a unit waits for.
@@ -222,6 +174,14 @@ impl Capabilities {
     pub(super) fn has(&self, name: &str) -> bool {
         self.dropped.is_none()
             || self.added.iter().any(|added| added.trim_start_matches("CAP_") == name || added == "ALL")
+    }
+}
+
+impl Mount {
+    /// What is left of a path below the mount, from the root of what is mounted on.
+    pub(super) fn inner(&self, rest: &str) -> String {
+        let part = self.part.as_ref().map_or("", |(part, _)| part.as_str());
+        join(&format!("/{part}"), rest).trim_start_matches('/').to_owned()
     }
 }
 
@@ -330,6 +290,19 @@ impl Delivery<'_> {
         }
     }
 
+    /// Which part of what is written a mount of the same source shows: empty for all of it, nothing where it shows none.
+    pub(super) fn part_in(&self, mount: &Mount) -> Option<String> {
+        let Some((part, _)) = &mount.part else { return Some(String::new()) };
+        let own = self.mount.and_then(|mount| mount.part.as_ref()).map_or("", |(part, _)| part.as_str());
+        let is_set = self.export.form == super::program::Form::Files;
+        let inside = if is_set { self.inside.as_str() } else { "" };
+        let (written, shown) = (normal(&format!("/{own}/{inside}")), normal(&format!("/{part}")));
+        if below(&written, &shown).is_some() {
+            return Some(String::new());
+        }
+        below(&shown, &written).map(str::to_owned)
+    }
+
     /// What others could mount too.
     pub(super) fn shared(&self) -> Option<&Source> {
         self.mount
@@ -371,7 +344,7 @@ impl Scene {
         Some(Delivery { unit, export, path, mount, inside })
     }
 
-    /// Who mounts what an export writes, without writing such a thing himself.
+    /// Who mounts what an export writes, without writing such a thing himself. Of another part of the volume nobody reads it.
     pub(super) fn consumers<'a>(&'a self, delivery: &Delivery<'_>) -> Vec<(&'a Unit, &'a Mount)> {
         let Some(source) = delivery.shared() else { return Vec::new() };
         let writes = |unit: &Unit| unit.export().is_some() || matches!(unit.program, Program::Misread(..));
@@ -381,6 +354,7 @@ impl Scene {
             .iter()
             .filter(|unit| unit.name != delivery.unit.name && !writes(unit) && !is_other(unit))
             .filter_map(|unit| Some((unit, unit.mount_of(source)?)))
+            .filter(|(_, mount)| delivery.part_in(mount).is_some())
             .collect()
     }
 }

@@ -75,6 +75,8 @@ pub struct Done {
     pub delivered: Vec<(String, Attributes)>,
     /// The group that the directory gives, as it was before: after the last look at the target nothing is looked at.
     pub group: Option<u32>,
+    /// Whether root reads it too: it cannot follow links in a sticky directory of another owner.
+    pub root: bool,
     /// Why an owner that is named cannot even enter the directory.
     pub barred: Option<publish::Error>,
 }
@@ -151,6 +153,6 @@ impl<'a> Export<'a> {
         let (barred, group) = (check_entry(directory, attributes).err(), readers::group(directory));
         let change = publish::publish_file(self.path, &made, attributes, turn)?;
         let delivered = secrets.iter().map(|secret| (secret.name.clone(), attributes)).collect();
-        Ok(Done { change, secrets: secrets.len(), files: None, delivered, group, barred })
+        Ok(Done { change, secrets: secrets.len(), files: None, delivered, group, root: true, barred })
     }
 }

@@ -84,10 +84,10 @@ impl<'a> Set<'a> {
             }
         }
         let barred = owned.iter().find_map(|owned| check_set_entry(path, directory_mode, *owned).err());
-        let group = readers::group(path);
+        let (group, root) = (readers::group(path), readers::root_follows(path));
         let change = publish::publish_set(path, &files, directory_mode, turn)?;
         let files = (!self.is_plain).then_some(files.len());
-        Ok(Done { change, secrets: secrets.len(), files, delivered, group, barred })
+        Ok(Done { change, secrets: secrets.len(), files, delivered, group, root, barred })
     }
 
     /// The files of all parts; or every template that these values do not fit, or else everything that a form cannot hold.

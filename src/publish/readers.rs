@@ -69,6 +69,14 @@ pub fn group(directory: &Path) -> Option<u32> {
     Some(Audience::expected(nothing_said, Audience::of(&stat)).gid)
 }
 
+/// Whether root reads what is in a set there, as it reads anything else: unless the links are its own, it follows none in a
+/// sticky directory of yet another owner, as each `emptyDir: { medium: Memory }` of the kubelet's is (mode 1777).
+pub fn root_follows(directory: &Path) -> bool {
+    let stat = || open_directory(directory).ok()?.stat().ok();
+    let follows = |stat: FileStat| check_links(directory, &stat, links_are_protected()).is_ok();
+    geteuid().is_root() || stat().is_none_or(follows)
+}
+
 /// What the directories of a set will have: they are ours.
 fn inner(mode: u32, directory: Audience) -> Audience {
     Audience::expected(Attributes { mode, owner: None }, directory)
@@ -181,22 +189,23 @@ fn links_are_protected() -> bool {
 
 impl Attributes {
     /// Who can read a file with these attributes, in words: `only uid 65532 and root`. `group` is the one
-    /// that it has when nobody says, where that is known.
-    pub fn readers(self, group: Option<u32>) -> String {
+    /// that it has when nobody says, where that is known; `root` whether [`root_follows`].
+    pub fn readers(self, group: Option<u32>, root: bool) -> String {
         if self.mode & 0o004 != 0 {
             return "every user".to_owned();
         }
         let uid = self.owner.map_or_else(|| geteuid().as_raw(), |owner| owner.uid);
-        let user = if self.mode & 0o400 != 0 && uid != 0 { format!("uid {uid}") } else { String::new() };
+        let user = (self.mode & 0o400 != 0 && uid != 0).then(|| format!("uid {uid}"));
         let group = match self.owner.and_then(|owner| owner.gid).or(group) {
-            _ if self.mode & 0o040 == 0 => String::new(),
-            Some(gid) => format!("members of group {gid}"),
-            None => "members of its group".to_owned(),
+            _ if self.mode & 0o040 == 0 => None,
+            Some(gid) => Some(format!("members of group {gid}")),
+            None => Some("members of its group".to_owned()),
         };
-        match (user.as_str(), group.as_str()) {
-            ("", "") => "only root".to_owned(),
-            ("", one) | (one, "") => format!("only {one} and root"),
-            (user, group) => format!("only {user}, {group} and root"),
+        let others: Vec<String> = user.into_iter().chain(group).collect();
+        match (others.as_slice(), root) {
+            ([], _) => "only root".to_owned(),
+            (others, true) => format!("only {} and root", others.join(", ")),
+            (others, false) => format!("only {}, not even root,", others.join(" and ")),
         }
     }
 }
@@ -325,15 +334,17 @@ mod tests {
             (owned(0o444, 0, 0), "every user".to_owned()),
         ];
         for (attributes, words) in table {
-            assert_eq!(attributes.readers(None), words);
-            assert_eq!(attributes.readers(Some(7)), words, "a group that is said comes first");
+            assert_eq!(attributes.readers(None, true), words);
+            assert_eq!(attributes.readers(Some(7), true), words, "a group that is said comes first");
         }
+        assert_eq!(owned(0o400, 65532, 65532).readers(None, false), "only uid 65532, not even root,");
+        assert_eq!(owned(0o400, 0, 0).readers(None, false), "only root");
         if !us.is_root() {
             let own = Attributes { mode: 0o400, owner: None };
-            assert_eq!(own.readers(None), format!("only uid {us} and root"));
+            assert_eq!(own.readers(None, true), format!("only uid {us} and root"));
         }
         let of_root = |gid| Attributes { mode: 0o440, owner: Some(Owner { uid: 0, gid }) };
-        assert_eq!(of_root(None).readers(Some(2000)), "only members of group 2000 and root");
-        assert_eq!(of_root(None).readers(None), "only members of its group and root");
+        assert_eq!(of_root(None).readers(Some(2000), true), "only members of group 2000 and root");
+        assert_eq!(of_root(None).readers(None, true), "only members of its group and root");
     }
 }

@@ -24,9 +24,24 @@ pub struct Node<'a> {
 
 /// Whom a pod's volumes are for.
 struct Users {
-    user: u32,
+    /// The uid of all containers, where they are of one.
+    user: Option<u32>,
     /// `fsGroup`.
     group: Option<u32>,
+}
+
+impl Users {
+    fn of(spec: &Value) -> Self {
+        let id = |node: &Value, name: &str| {
+            let id = node["securityContext"][name].as_u64()?;
+            u32::try_from(id).ok()
+        };
+        let lists = ["initContainers", "containers"].into_iter().filter_map(|list| spec[list].as_array());
+        let mut users =
+            lists.flatten().map(|container| id(container, "runAsUser").or_else(|| id(spec, "runAsUser")));
+        let first = users.next().flatten();
+        Self { user: first.filter(|_| users.all(|user| user == first)), group: id(spec, "fsGroup") }
+    }
 }
 
 impl Node<'_> {
@@ -34,15 +49,18 @@ impl Node<'_> {
     pub fn admit(&self, manifests: &[Value], name: &str) -> Vec<Value> {
         let mut workload = find(manifests, "Deployment", name).clone();
         let spec = &mut workload["spec"]["template"]["spec"];
-        spec["restartPolicy"] = json!("Never");
         for container in spec["containers"].as_array_mut().expect("containers") {
             container["ports"] = json!([]);
         }
-        let id = |name: &str| {
-            let id = spec["securityContext"][name].as_u64()?;
-            u32::try_from(id).ok()
-        };
-        let users = Users { user: id("runAsUser").expect("a user"), group: id("fsGroup") };
+        self.mount(spec, manifests);
+        let maps = manifests.iter().filter(|document| document["kind"] == "ConfigMap");
+        maps.cloned().chain([workload]).collect()
+    }
+
+    /// Makes the volumes of a pod as the kubelet would, and the pod mount them.
+    pub fn mount(&self, spec: &mut Value, manifests: &[Value]) {
+        spec["restartPolicy"] = json!("Never");
+        let users = Users::of(spec);
         for volume in spec["volumes"].as_array_mut().expect("volumes") {
             let name = volume["name"].as_str().expect("a name").to_owned();
             self.directory.file(&format!("{name}/.made"), "");
@@ -51,31 +69,40 @@ impl Node<'_> {
             self.fill(volume, &path, manifests, &users);
             *volume = json!({ "name": name, "hostPath": { "path": path, "type": "Directory" } });
         }
-        let maps = manifests.iter().filter(|document| document["kind"] == "ConfigMap");
-        maps.cloned().chain([workload]).collect()
     }
 
+    /// What a kubelet 1.37.2 was seen to make: what lies in memory (`medium: Memory`, Secrets, projected volumes) is a mount
+    /// of its own with the sticky bit, what lies on the disk has none.
     fn fill(&self, volume: &Value, path: &Path, manifests: &[Value], users: &Users) {
+        let mut is_in_memory = volume["emptyDir"]["medium"] == "Memory";
         if let Some(name) = volume["configMap"]["name"].as_str() {
             let map = manifests.iter().find(|document| document["metadata"]["name"] == name);
             let data = map.expect("the map")["data"].as_object().expect("its data");
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
             let files = data.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
-            write(path, &files, 0o644, None, users.group);
+            let mode = volume["configMap"]["defaultMode"].as_u64().unwrap_or(0o644);
+            write(path, &files, mode, None, users.group);
         } else if let Some(source) = volume["projected"]["sources"].as_array() {
+            is_in_memory = true;
             let name = source[0]["serviceAccountToken"]["path"].as_str().expect("a token");
-            let mode = if users.group.is_some() { 0o640 } else { 0o600 };
+            // A token is closed to all but one user, where there is one, or a group that it is given to.
+            let is_for_somebody = users.user.is_some() || users.group.is_some();
+            let default = volume["projected"]["defaultMode"].as_u64().unwrap_or(0o644);
+            let mode = if is_for_somebody { 0o600 } else { default };
             let files = BTreeMap::from([(name, self.token.to_owned())]);
-            write(path, &files, mode, Some(users.user), users.group);
+            write(path, &files, mode, users.user, users.group);
         }
         chown(path, None, users.group).expect("a group");
-        let mode = if users.group.is_some() { 0o2777 } else { 0o777 };
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        let sticky = if is_in_memory { 0o1000 } else { 0 };
+        let group = if users.group.is_some() { 0o2000 } else { 0 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777 | sticky | group))
+            .expect("a mode");
     }
 }
 
-/// Files behind `..data`, as its `AtomicWriter` leaves them.
-fn write(path: &Path, files: &BTreeMap<&str, String>, mode: u32, owner: Option<u32>, group: Option<u32>) {
+/// Files behind `..data`, as its `AtomicWriter` leaves them: with `fsGroup` the group may read whatever the mode says.
+fn write(path: &Path, files: &BTreeMap<&str, String>, mode: u64, owner: Option<u32>, group: Option<u32>) {
+    let mode = u32::try_from(mode).expect("a mode") | if group.is_some() { 0o440 } else { 0 };
     let stamp = "..2026_01_01_00_00_00.1234567890";
     let directory = path.join(stamp);
     std::fs::create_dir(&directory).expect("a directory");

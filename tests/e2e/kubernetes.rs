@@ -1,6 +1,7 @@
 //! The pods of `kubernetes/`, run by `podman play kube`, with a Vault in this process that takes a service account's token.
 //!
-//! What is replaced for podman says `tests/e2e/kubelet.rs`. Vault's own TokenReview, a kubelet and a cluster's admission
+//! And small pods, in which another container reads what kz has written into a volume of a kubelet's mode. What is replaced for
+//! podman says `tests/e2e/kubelet.rs`. Vault's own TokenReview, a kubelet and a cluster's admission
 //! are not here; the manifests' validity and profile are looked at in `tests/it/kubernetes/`.
 
 use std::net::TcpListener;
@@ -83,6 +84,13 @@ impl Cluster {
         }
     }
 
+    /// A file of the set that was delivered, without the links, which lead nobody but kz's uid to it: the test's root neither.
+    fn of_set(&self, name: &str) -> std::path::PathBuf {
+        let secrets = self.volumes.path("secrets");
+        let generation = std::fs::read_link(secrets.join("..data")).expect("a set");
+        secrets.join(generation).join(name)
+    }
+
     /// What Vault was asked.
     fn asked(&self) -> Vec<String> {
         self.vault.seen().into_iter().map(|seen| seen.path).collect()
@@ -115,7 +123,7 @@ fn the_vendors_database_takes_the_delivered_password_and_with_another_token_neve
     podman.play(&cluster.workload("database", &cluster.token)).expect_code(0);
     let server = "database-pod-0-postgres";
     assert_eq!(cluster.asked(), ONE_START);
-    let delivered = cluster.volumes.path("secrets/POSTGRES_PASSWORD");
+    let delivered = cluster.of_set("POSTGRES_PASSWORD");
     let metadata = delivered.metadata().expect("the file");
     assert_eq!((metadata.mode() & 0o7777, metadata.uid()), (0o400, 999));
     assert_eq!(std::fs::read_to_string(delivered).ok(), Some(cluster.password.clone()));
@@ -181,6 +189,98 @@ fn expect_never_starts(podman: &Podman, name: &str, container: &str) {
     assert!(left.is_empty(), "{left:?}");
     cluster.expect_clean(podman, &init);
     podman.remove_pods();
+}
+
+/// Who reads what kz writes into which volume, as `kz doctor` and docs/outputs.md say it: the options of kz, its container's
+/// security context, the reader's, the volume, what the reader opens, and whether it can under `fs.protected_symlinks=1`;
+/// without that it always can.
+#[rustfmt::skip]
+const READERS: &[(&str, &str, &str, &str, &str, bool)] = &[
+    ("--format files", r#"{"runAsUser": 65532}"#, r#"{"runAsUser": 65532}"#, MEMORY, "PW", true),
+    ("--format files --mode 0444", r#"{"runAsUser": 65532}"#, OTHER, MEMORY, "PW", false),
+    ("--format files --mode 0440", r#"{"runAsUser": 65532}"#, OTHER, MEMORY, "PW", false),
+    ("--format files", r#"{"runAsUser": 65532}"#, r#"{"runAsUser": 0}"#, MEMORY, "PW", false),
+    // What is advised instead.
+    ("--format files", OTHER, OTHER, MEMORY, "PW", true),
+    ("--format files --mode 0440", OTHER, OTHER, MEMORY, "PW", false),
+    ("--format env --mode 0440", r#"{"runAsUser": 65532}"#, OTHER, MEMORY, "app.env", true),
+    ("--format json --mode 0444", r#"{"runAsUser": 65532}"#, OTHER, MEMORY, "app.json", true),
+    ("--format json", r#"{"runAsUser": 65532}"#, r#"{"runAsUser": 0}"#, MEMORY, "app.json", true),
+    ("--format files --owner 999:999", AS_ROOT, OTHER, MEMORY, "PW", true),
+    ("--format files --mode 0444", AS_ROOT, OTHER, MEMORY, "PW", true),
+    ("--format files --mode 0440", r#"{"runAsUser": 65532}"#, OTHER, "{}", "PW", true),
+    ("--format files", r#"{"runAsUser": 65532}"#, r#"{"runAsUser": 0}"#, "{}", "PW", true),
+];
+
+/// Of the pod's group, which podman 4.3 gives nobody by itself.
+const OTHER: &str = r#"{"runAsUser": 999, "runAsGroup": 2000}"#;
+const MEMORY: &str = r#"{"medium": "Memory"}"#;
+const AS_ROOT: &str = r#"{"runAsUser": 0, "capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}}"#;
+
+/// A pod in which kz writes PW into a volume, and another container of its image reads it: by kz too, the one program in
+/// there, whose `file` secret fails where the file cannot be opened.
+fn reading(node: &Node<'_>, row: &(&str, &str, &str, &str, &str, bool)) -> Vec<Value> {
+    let (options, writer, reader, volume, opened, _) = row;
+    let json = |text: &str| -> Value { serde_json::from_str(text).expect("JSON") };
+    let config =
+        |reference: &str| format!("[secrets]\nPW = {{ provider = \"file\", ref = \"{reference}\" }}\n");
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "kz" },
+        "data": { ".keyzero.toml": config("/app/pw"), "reader.toml": config(&format!("/secrets/{opened}")), "pw": "swordfish" },
+    });
+    let output = if options.contains("files") { "/secrets".to_owned() } else { format!("/secrets/{opened}") };
+    let mut command = vec!["kz", "export"];
+    command.extend(options.split(' '));
+    command.extend(["--output", &output]);
+    let mounts = |is_read_only: bool| {
+        json!([
+            { "name": "kz", "mountPath": "/app", "readOnly": true },
+            { "name": "secrets", "mountPath": "/secrets", "readOnly": is_read_only },
+        ])
+    };
+    let mut spec = json!({
+        "securityContext": { "fsGroup": 2000 },
+        "initContainers": [{
+            "name": "secrets", "image": "localhost/kz:dev", "imagePullPolicy": "Never", "command": command,
+            "env": [{ "name": "KUBERNETES_SERVICE_HOST", "value": "10.96.0.1" }],
+            "securityContext": json(writer), "volumeMounts": mounts(false),
+        }],
+        "containers": [{
+            "name": "reader", "image": "localhost/kz:dev", "imagePullPolicy": "Never",
+            "command": ["kz", "--config", "/app/reader.toml", "export", "--format", "json"],
+            "securityContext": json(reader), "volumeMounts": mounts(true),
+        }],
+        "volumes": [{ "name": "kz", "configMap": { "name": "kz" } }, { "name": "secrets", "emptyDir": json(volume) }],
+    });
+    node.mount(&mut spec, std::slice::from_ref(&map));
+    let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "readers" }, "spec": spec });
+    vec![map, pod]
+}
+
+#[test]
+fn what_a_memory_volume_shows_to_whom_is_what_is_advised() {
+    let podman = Podman::with(&[IMAGE]);
+    let protected =
+        std::fs::read_to_string("/proc/sys/fs/protected_symlinks").expect("the knob").trim() != "0";
+    for row in READERS {
+        let volumes = Sandbox::new();
+        let documents = reading(&Node { directory: &volumes, token: "" }, row);
+        let run = podman.play(&documents);
+        let is_readable = row.5 || !protected;
+        if podman.state("readers-reader") != "created" {
+            podman.ask(&["wait", "readers-reader"]);
+        }
+        let logs = podman.run(&["logs", "readers-reader"]);
+        let seen = logs.stdout().contains("swordfish");
+        assert_eq!(seen, is_readable, "{row:?}\n{}\n{}", run.describe(), logs.describe());
+        let said = podman.run(&["logs", "readers-secrets"]).stderr();
+        let claims_root = said.contains("and root can read");
+        assert!(seen || !claims_root, "{row:?}: kz claims what is not so: {said}");
+        if said.contains("KZ420") {
+            assert!(said.contains("`runAsUser`") && !said.contains("tmpfs"), "{row:?}: {said}");
+        }
+        podman.remove_pods();
+    }
 }
 
 /// Everything that kz says when the login is refused.

@@ -190,7 +190,8 @@ mod tests {
     #[test]
     fn a_configuration_is_looked_at_however_deep() {
         let of = |text| Ourselves.configuration(text);
-        let names = Configuration { secrets: Some(vec!["A".to_owned()]), ..Configuration::default() };
+        let names =
+            Configuration { secrets: Some(vec!["A".to_owned()]), delivered: 1, ..Configuration::default() };
         assert_eq!(of("[secrets]\nA = { provider = \"env\", ref = \"A\" }\n"), names);
         assert!(of("[secrets]\nA = { provider = \"env\", ref = \"A\", owner = \"1\" }\n").gives_owners);
         let text = "[providers.vault]\nauth = { method = \"kubernetes\", role = \"r\" }\n";

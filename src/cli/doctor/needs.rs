@@ -35,6 +35,9 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
         let Some(provider) = text_at(secret, "provider").or_else(|| text_at(secret, "resolver")) else {
             continue;
         };
+        if !is_optional(secret) {
+            found.delivered += 1;
+        }
         if !used.contains(&provider) {
             used.push(provider);
         }
@@ -73,7 +76,11 @@ fn is_overlaid(tree: &DeTable<'_>, name: &str) -> bool {
 }
 
 fn may_be_absent(secret: &DeTable<'_>) -> bool {
-    get(secret, "default").is_some() || matches!(get(secret, "optional"), Some(DeValue::Boolean(true)))
+    get(secret, "default").is_some() || is_optional(secret)
+}
+
+fn is_optional(secret: &DeTable<'_>) -> bool {
+    matches!(get(secret, "optional"), Some(DeValue::Boolean(true)))
 }
 
 /// The file that a secret is in, of those providers whose refs are paths.
@@ -159,6 +166,7 @@ mod tests {
         "#;
         assert_eq!(paths(text), ["a.env.age", "/run/secrets/age-identity", "/r", "/s", "ca.pem"]);
         assert_eq!(of(text).secrets.unwrap(), ["A", "B", "C", "D", "E"]);
+        assert_eq!(of(text).delivered, 3);
     }
 
     #[test]

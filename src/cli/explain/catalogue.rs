@@ -385,7 +385,7 @@ catalogue! {
     Sticky = 420,
         "a sticky directory of another user",
         "In a directory such as /tmp (mode 1777) that belongs to another user, links cannot be followed by other users, root included (`fs.protected_symlinks`), and files cannot be replaced by others than their owner.",
-        "Mount it as kz's own directory: `uid=65532,mode=0755` in the options of the tmpfs.";
+        "Mount it as kz's own directory: `uid=65532,mode=0755` in the options of the tmpfs. In a pod each `emptyDir: { medium: Memory }` is such a directory: give all containers one `runAsUser` and leave the mode at 0400, write one plain file with `--format env` or `json`, or leave `medium` out, which puts the secrets on the node's disk.";
     CannotRead = 421,
         "the reader could not read it",
         "The user that `--for` names could not read what would be written. A 0400 file has one reader beside root: its owner.",

@@ -26,11 +26,11 @@ pub(super) fn say(done: &Done, path: &Path, invocation: &Invocation<'_>) {
     };
     let us = invocation.process.uid;
     if done.delivered.iter().all(|(_, other)| other == first) {
-        log.note(&format!("{words}, {}", access(*first, us, done.group, "them")));
+        log.note(&format!("{words}, {}", access(*first, us, done, "them")));
     } else {
         log.note(&format!("{words}, modes and owners as configured"));
         for (attributes, names) in groups(&done.delivered) {
-            log.note(&access(attributes, us, done.group, &names.join(", ")));
+            log.note(&access(attributes, us, done, &names.join(", ")));
         }
     }
     if let Some(error) = &done.barred {
@@ -45,9 +45,9 @@ fn amount(done: &Done) -> String {
 }
 
 /// `mode 0400, owner 999: only uid 999 and root can read them`.
-fn access(attributes: Attributes, us: u32, group: Option<u32>, what: &str) -> String {
+fn access(attributes: Attributes, us: u32, done: &Done, what: &str) -> String {
     let owner = attributes.owner.map_or(us, |owner| owner.uid);
-    let readers = attributes.readers(group);
+    let readers = attributes.readers(done.group, done.root);
     format!("mode {:04o}, owner {owner}: {readers} can read {what}", attributes.mode)
 }
 

@@ -6,6 +6,7 @@
 mod config;
 mod export;
 mod failures;
+mod pod;
 mod run;
 mod template;
 mod words;
@@ -27,6 +28,7 @@ use super::suspects::Suspects;
 use config::config_words;
 use export::{export_words, publish_words};
 use failures::resolve_words;
+pub(super) use pod::Home;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
 use words::Words;
 
@@ -48,6 +50,8 @@ pub(super) struct Manner {
     pub(super) format: Format,
     /// What is not repeated of the command line.
     pub(super) suspects: Suspects,
+    /// Whose words hints use.
+    pub(super) home: Home,
 }
 
 /// Says what failed, on stderr, and returns the exit code that goes with it. A reader of stdout that has seen enough, as

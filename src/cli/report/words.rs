@@ -6,7 +6,6 @@ use crate::json::quoted;
 use crate::log::{self, Format, escape};
 
 use super::super::explain::Code;
-use super::super::suspects::Suspects;
 use super::Manner;
 
 /// Errors that are said together, in order.
@@ -103,7 +102,7 @@ impl Words {
 
     /// Says all of it, in one write.
     pub(super) fn say(&self, manner: &Manner) {
-        let discreet = self.messages.iter().map(|message| message.without(&manner.suspects));
+        let discreet = self.messages.iter().map(|message| message.as_said(manner));
         let said = discreet.map(|message| match manner.format {
             Format::Text => message.lines(),
             Format::Json => message.object(),
@@ -113,16 +112,16 @@ impl Words {
 }
 
 impl Message {
-    /// The same, with nothing of the command line that may be a credential. Of a configuration, only what an excerpt may
-    /// show has got here.
-    fn without(&self, suspects: &Suspects) -> Self {
-        let hide = |text: &String| suspects.hide(text);
+    /// The same in the words of where kz runs, with nothing of the command line that may be a credential. Of a
+    /// configuration, only what an excerpt may show has got here.
+    fn as_said(&self, manner: &Manner) -> Self {
+        let hide = |text: &String| manner.suspects.hide(text);
         Self {
             code: self.code,
             text: hide(&self.text),
             place: self.place.clone(),
             causes: self.causes.iter().map(|(code, text)| (*code, hide(text))).collect(),
-            hints: self.hints.iter().map(hide).collect(),
+            hints: self.hints.iter().map(|hint| hide(&manner.home.say(hint))).collect(),
             is_headline: self.is_headline,
         }
     }

@@ -7,8 +7,8 @@ mod unseen;
 
 use super::program;
 use super::scene::{
-    Capabilities, CommandLine, Condition, Depend, EnvFile, GivenSecret, Kind, Scene, Service, Stage, Unit,
-    User, Variable, Volume,
+    Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Kind, Scene, Service,
+    Stage, Unit, User, Variable, Volume,
 };
 use super::text::{Dialect, Text, normal};
 use super::yaml::{Key, Mark, Node};
@@ -54,7 +54,7 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
 }
 
 fn volume((key, node): (&Key, &Node)) -> Volume {
-    Volume { name: key.text.clone(), mark: key.mark, kind: kind(node) }
+    Volume::new(key.text.clone(), key.mark, kind(node))
 }
 
 /// What of it is not looked at, in words.
@@ -104,6 +104,7 @@ fn unit(key: &Key, node: &Node, secrets: Option<&Node>) -> Unit {
         program: program::Program::Other,
         stage: Stage::Main,
         service: service(node, secrets),
+        container: Container::default(),
     }
 }
 

@@ -3,11 +3,12 @@
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
-use super::super::program::{Action, is_toml};
+use super::super::program::{Action, file_name, is_toml};
 use super::super::remedy::Remedy;
-use super::super::scene::{Mount, Scene, Source, Unit};
+use super::super::scene::{Kind, Mount, Pod, Scene, Source, Unit, Volume};
 use super::super::text::{Dialect, Text, below, host_words, join};
 use super::super::{Configuration, Found, Known};
+use super::mounting;
 
 /// What kz looks for.
 const FILE_NAME: &str = ".keyzero.toml";
@@ -18,12 +19,17 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         let Some(path) = path(unit) else { continue };
         let at_path = unit.mounts.iter().find(|mount| mount.target == path);
         match at_path {
-            Some(mount) => on_host(unit, mount, &path, known, found),
+            Some(mount) if scene.dialect == Dialect::Compose => on_host(unit, mount, &path, known, found),
+            Some(mount) => in_volume(scene, unit, &path, mount, "", found),
             // Only of its own image is it known that nothing is there.
             None if images::is_kz(unit) && !is_mounted(unit, &path) => {
                 missing(scene, unit, &path, known, found);
             }
-            None => {}
+            None => {
+                if let Some((mount, rest)) = unit.mount_over(&path) {
+                    in_volume(scene, unit, &path, mount, rest, found);
+                }
+            }
         }
     }
 }
@@ -173,7 +179,7 @@ fn on_host(unit: &Unit, mount: &Mount, path: &str, known: Known<'_>, found: &mut
 /// What the configuration of a unit says, where it can be read.
 pub(super) fn of(scene: &Scene, unit: &Unit, known: Known<'_>) -> Option<Configuration> {
     if let Some(pod) = &scene.pod {
-        return pod.configuration.clone();
+        return in_pod(scene, pod, unit);
     }
     let path = path(unit)?;
     let (mount, rest) = unit.mount_over(&path)?;
@@ -182,6 +188,128 @@ pub(super) fn of(scene: &Scene, unit: &Unit, known: Known<'_>) -> Option<Configu
     let is_beside = below(&host_path, "/").is_none() && !host_path.starts_with('~');
     let text = is_beside.then(|| known.host.text(&host_path)).flatten()?;
     Some(known.kz.configuration(&text))
+}
+
+/// What the `ConfigMap` says that a container mounts there; of those whose volume does not tell, what all of them say.
+fn in_pod(scene: &Scene, pod: &Pod, unit: &Unit) -> Option<Configuration> {
+    let path = path(unit)?;
+    let mounted =
+        unit.mount_over(&path).and_then(|(mount, rest)| Some((scene.volume_of(mount)?, mount, rest)));
+    let Some((volume, mount, rest)) = mounted else { return together(pod) };
+    let Some((contents, map)) =
+        volume.contents.as_ref().and_then(|contents| Some((contents, contents.map()?)))
+    else {
+        return together(pod);
+    };
+    let place = mount.inner(rest);
+    let key = contents.key_of(&place)?;
+    let mapped = pod.configurations.iter().find(|mapped| mapped.map == map && mapped.key == key)?;
+    Some(mapped.configuration.clone())
+}
+
+/// What all configurations say, of which it is not known who uses which.
+fn together(pod: &Pod) -> Option<Configuration> {
+    let all = pod.configurations.iter().map(|mapped| mapped.configuration.clone());
+    all.reduce(|mut one, other| {
+        one.secrets = one.secrets.zip(other.secrets).map(|(one, other)| [one, other].concat());
+        one.delivered = one.delivered.min(other.delivered);
+        one.files.extend(other.files);
+        one.gives_owners |= other.gives_owners;
+        one.names_files |= other.names_files;
+        one.uses_service_account |= other.uses_service_account;
+        one
+    })
+}
+
+/// The configuration in a pod's volume: of a part that is not there the kubelet makes a directory, and a volume that nobody
+/// fills is empty.
+fn in_volume(scene: &Scene, unit: &Unit, path: &str, mount: &Mount, rest: &str, found: &mut Findings) {
+    let Some(volume) = scene.volume_of(mount) else { return };
+    let name = &volume.name;
+    let place = mount.inner(rest);
+    if let Kind::Scratch { .. } = volume.kind {
+        let fills = |mount: &Mount| mount.source == Source::Named(name.clone()) && !mount.is_read_only;
+        let others = scene.units.iter().filter(|other| other.name != unit.name);
+        if !others.flat_map(|other| &other.mounts).any(fills) {
+            let what = format!(
+                "`{name}` is an empty volume, and kz looks for `{path}` there: it ends with exit code 2"
+            );
+            let remedy = Remedy::top(format!("volumes:\n  - {{ name: {name}, configMap: {{ name: kz }} }}"));
+            found.add(Code::NoConfiguration, mount.mark, &unit.title, what, remedy);
+        }
+        return;
+    }
+    let Some(contents) = &volume.contents else { return };
+    let mounted_part = |part: &str| {
+        Remedy::here(format!("- {{ name: {name}, mountPath: {path}, subPath: {part}, readOnly: true }}"))
+    };
+    let near =
+        contents.files.iter().flatten().find(|held| is_toml(&held.path)).map(|held| held.path.as_str());
+    if place.is_empty() {
+        let what = format!(
+            "`{path}` is {}, and so a directory, where kz reads a file: it ends with exit code 2",
+            volume.words()
+        );
+        let remedy = mounted_part(near.unwrap_or(FILE_NAME));
+        return found.add(Code::VolumeForFile, mount.mark, &unit.title, what, remedy);
+    }
+    if !contents.lacks(&place) {
+        return;
+    }
+    let becomes = if mount.part.is_some() {
+        "the kubelet makes a directory of what is not there"
+    } else {
+        "there is no such file"
+    };
+    let has = near.map(|near| format!(", but `{near}`")).unwrap_or_default();
+    let what = format!(
+        "{}, which is mounted for `{path}`, has no `{place}`{has}: {becomes}, and kz ends with exit code 2",
+        volume.words()
+    );
+    let remedy = match (near, rest.is_empty()) {
+        (Some(near), true) => mounted_part(near),
+        (Some(near), false) => named(unit, &join(&mount.target, near)),
+        (None, _) => held_too(volume, &place),
+    };
+    let code = if near.is_some() { Code::ConfigurationElsewhere } else { Code::NamedConfiguration };
+    found.add(
+        if is_named(unit) || near.is_some() { code } else { Code::NoConfiguration },
+        mount.mark,
+        &unit.title,
+        what,
+        remedy,
+    );
+}
+
+/// What names the configuration to kz in a pod.
+fn named(unit: &Unit, path: &str) -> Remedy {
+    if unit.line().is_some_and(|line| line.config.is_some()) {
+        return Remedy::options(format!("--config {path}"));
+    }
+    mounting::variable(Dialect::Pod, "KEYZERO_CONFIG", path)
+}
+
+/// What brings a file into a volume that has others.
+pub(super) fn held_too(volume: &Volume, place: &str) -> Remedy {
+    let contents = volume.contents.as_ref();
+    let object = contents.and_then(|contents| Some((contents.object.as_ref()?, contents.items.as_ref())));
+    match object {
+        Some(((key, object), Some(items))) => {
+            let named = if *key == "secret" { "secretName" } else { "name" };
+            let written = items.iter().map(|item| item.written.clone());
+            let new = format!("{{ key: {}, path: {place} }}", file_name(place));
+            let all: Vec<String> = written.chain([new]).collect();
+            Remedy::top(format!(
+                "volumes:\n  - {{ name: {}, {key}: {{ {named}: {object}, items: [{}] }} }}",
+                volume.name,
+                all.join(", ")
+            ))
+        }
+        Some(((_, object), None)) => Remedy::said(format!(
+            "put `{place}` into `{object}` too, as `--from-file={place}` of `kubectl create` does"
+        )),
+        None => Remedy::said(format!("bring `{place}` into the volume `{}`", volume.name)),
+    }
 }
 
 /// The line that adds a secret to the configuration of a unit, where that is read and has none of this name.

@@ -173,12 +173,19 @@ fn own_from_file(scene: &Scene, unit: &Unit, name: &str) -> Remedy {
                     .remark(format!("and name /run/secrets/{secret} in the provider's section")),
             }
         }
-        (Dialect::Pod, true) => Remedy::here(mounting::variable_line(
-            Dialect::Pod,
-            &format!("{name}_FILE"),
-            &format!("/run/kz/{secret}"),
-        ))
-        .remark("with the Secret mounted at /run/kz"),
+        (Dialect::Pod, true) => {
+            const VOLUME: &str = "kz-credential";
+            let variable =
+                mounting::variable_line(Dialect::Pod, &format!("{name}_FILE"), &format!("/run/kz/{secret}"));
+            let volume = format!("volumes:\n  - {{ name: {VOLUME}, secret: {{ secretName: {VOLUME} }} }}");
+            let defined = if scene.volume(VOLUME).is_some() { Remedy::none() } else { Remedy::top(volume) };
+            let mount =
+                format!("volumeMounts:\n  - {{ name: {VOLUME}, mountPath: /run/kz, readOnly: true }}");
+            Remedy::here(variable)
+                .then(Remedy::unit(mount))
+                .remark(format!("of a Secret with the key `{secret}`"))
+                .then(defined)
+        }
         (Dialect::Pod, false) => Remedy::here(format!(
             "- {{ name: {name}, valueFrom: {{ secretKeyRef: {{ name: …, key: … }} }} }}"
         )),

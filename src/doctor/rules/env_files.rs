@@ -1,4 +1,5 @@
-//! D4, fifth part: credentials in the files that Compose itself reads: `env_file`, and `.env` for what it fills in.
+//! D4, fifth part: credentials in the files that Compose itself reads, `env_file`, and `.env` for what it fills in; and in
+//! a `ConfigMap` whose entries become a container's variables.
 //!
 //! Invariant: nothing of a value is told, not even its length.
 
@@ -16,7 +17,7 @@ const FILLED_FROM: &str = ".env";
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     if scene.dialect != Dialect::Compose {
-        return;
+        return of_maps(scene, known, found);
     }
     let filled_from = known.host.text(FILLED_FROM).unwrap_or_default();
     let filled = credentials_in(&filled_from, known);
@@ -27,6 +28,25 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         for variable in &unit.variables {
             if let Some(name) = filled_in(variable).filter(|name| filled.iter().any(|held| held == name)) {
                 is_filled_in(scene, unit, variable, name, known, found);
+            }
+        }
+    }
+}
+
+/// Credentials in a `ConfigMap` whose entries become variables.
+fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    let Some(pod) = &scene.pod else { return };
+    for unit in &scene.units {
+        for (map, entry) in pod.entries.iter().filter(|(map, _)| unit.container.maps.contains(map)) {
+            let value = entry.value.as_ref().and_then(Text::known);
+            if value.is_some_and(|value| credentials::is_credential(&entry.name, value, known)) {
+                let name = &entry.name;
+                let what = format!(
+                    "`{name}` of the ConfigMap `{map}` holds a credential, which everybody reads who reads this file or may read ConfigMaps"
+                );
+                let remedy =
+                    Remedy::without(format!("`{name}`")).then(credentials::brought(scene, unit, name, known));
+                found.add(Code::CredentialInEnvFile, entry.mark, &unit.title, what, remedy);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! D4, fourth part: the files that kz reads for its configuration (documents, identities, tokens, certificates), whether
 //! they are mounted where it looks for them, and whether they are there.
 //!
-//! Silent for pods, and where the configuration cannot be read or an environment may lay something over it.
+//! Of pods `contents` tells it. Silent where the configuration cannot be read or an environment may lay something over it.
 
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
@@ -21,12 +21,12 @@ const OF_THE_IMAGE: &[&str] =
     &["/etc/ssl", "/etc/passwd", "/etc/hosts", "/etc/hostname", "/proc", "/dev", "/sys"];
 
 /// A file that kz reads.
-struct File {
+pub(super) struct File {
     /// In the container.
-    path: String,
+    pub(super) path: String,
     /// As the configuration has it, if it is relative.
     relative: Option<String>,
-    content: Content,
+    pub(super) content: Content,
 }
 
 /// All rules of this kind.
@@ -55,7 +55,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 /// What the configuration and the variables name.
-fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
+pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
     let mut files: Vec<File> = Vec::new();
     let mut add = |file: File| {
         let is_own = OF_THE_IMAGE.iter().any(|own| below(&file.path, own).is_some());
@@ -73,7 +73,8 @@ fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
         for needed in configuration.files {
             let is_default = !needed.unless.is_empty();
             let is_other = needed.unless.iter().any(|name| unit.variable(name).is_some())
-                || !unit.service.env_files.is_empty();
+                || !unit.service.env_files.is_empty()
+                || unit.container.takes_more;
             if (is_default && is_other) || needed.path.starts_with('~') || needed.path.contains('$') {
                 continue;
             }
@@ -88,8 +89,9 @@ fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
             .strip_suffix("_FILE")
             .is_some_and(|stem| known.credential_variables.contains(&stem) || stem == "KEYZERO_AGE_IDENTITY");
         let value = variable.value.as_ref().and_then(Text::known).filter(|value| value.starts_with('/'));
-        // What is below /run/secrets and not given is told of its variable.
-        if let Some(value) = value.filter(|value| is_own && below(value, SECRETS).is_none()) {
+        // What is below /run/secrets and not given by Compose is told of its variable.
+        let is_given = |value: &str| scene.dialect == Dialect::Compose && below(value, SECRETS).is_some();
+        if let Some(value) = value.filter(|value| is_own && !is_given(value)) {
             let content =
                 if variable.name.contains("IDENTITY") { Content::Identity } else { Content::Credential };
             add(File { path: normal(value), relative: None, content });
@@ -98,7 +100,7 @@ fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
     files
 }
 
-fn words(content: Content) -> &'static str {
+pub(super) fn words(content: Content) -> &'static str {
     match content {
         Content::Encrypted => "the encrypted document",
         Content::Identity => "the age identity",
@@ -108,14 +110,19 @@ fn words(content: Content) -> &'static str {
     }
 }
 
+/// That these files are not mounted.
+pub(super) fn missing_words(missing: &[File]) -> String {
+    let listed: Vec<String> =
+        missing.iter().map(|file| format!("{} `{}`", words(file.content), file.path)).collect();
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    format!("{} {verb} not mounted: kz ends with exit code 1", listed.join(" and "))
+}
+
 fn not_mounted(scene: &Scene, unit: &Unit, missing: &[File], known: Known<'_>, found: &mut Findings) {
     if missing.is_empty() {
         return;
     }
-    let listed: Vec<String> =
-        missing.iter().map(|file| format!("{} `{}`", words(file.content), file.path)).collect();
-    let verb = if missing.len() == 1 { "is" } else { "are" };
-    let what = format!("{} {verb} not mounted: kz ends with exit code 1", listed.join(" and "));
+    let what = missing_words(missing);
     // The identity first: documents are encrypted to it.
     let mut ordered: Vec<&File> = missing.iter().collect();
     ordered.sort_by_key(|file| file.content != Content::Identity);

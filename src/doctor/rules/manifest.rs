@@ -3,8 +3,11 @@
 use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
+use super::super::images;
+use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Pod, Scene, Stage, Unit, User};
+use super::super::scene::{Delivery, Pod, Scene, Source, Stage, Unit, User};
+use super::super::text::{below, join, normal};
 use super::configuration;
 
 /// All rules of this kind.
@@ -12,8 +15,8 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let Some(pod) = &scene.pod else { return };
     for unit in &scene.units {
         if let (Some(_), Stage::Sidecar(_, mark)) = (unit.export(), unit.stage) {
-            let what = "with `restartPolicy: Always` the kubelet goes on as soon as it has started, and starts it again whenever it has ended: the app may read before the secrets are there";
-            found.add(Code::ExportAsSidecar, mark, &unit.title, what, Remedy::without("restartPolicy"));
+            let (what, remedy) = sidecar(unit);
+            found.add(Code::ExportAsSidecar, mark, &unit.title, what, remedy);
         }
         if let (User::Id(0, mark), true) = (unit.user, unit.refuses_root) {
             let what = "`runAsNonRoot` and `runAsUser: 0` exclude each other: the kubelet does not start it (`CreateContainerConfigError: container's runAsUser breaks non-root policy`)";
@@ -26,6 +29,10 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         for (reader, _) in consumers {
             too_early(&delivery, reader, found);
         }
+    }
+    for unit in &scene.units {
+        key_of_nothing(scene, unit, found);
+        kz_elsewhere(scene, unit, found);
     }
     no_token(scene, pod, known, found);
 }
@@ -58,18 +65,82 @@ fn too_early(delivery: &Delivery<'_>, reader: &Unit, found: &mut Findings) {
     }
 }
 
+/// Only what stays has a startupProbe, which the kubelet waits for, and an export is over before it is asked.
+fn sidecar(unit: &Unit) -> (&'static str, Remedy) {
+    let plain = Remedy::without("restartPolicy");
+    if unit.container.has_startup_probe {
+        let what = "with `restartPolicy: Always` the kubelet waits for its `startupProbe`, which it can never pass, since an export ends and is started again: the pod never starts";
+        return (what, plain.then(Remedy::without_of(&unit.name, "startupProbe")));
+    }
+    let what = "with `restartPolicy: Always` the kubelet goes on as soon as it has started, and starts it again whenever it has ended: the app may read before the secrets are there";
+    (what, plain)
+}
+
+/// The token that kz shows where nothing else is named.
+const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
 fn no_token(scene: &Scene, pod: &Pod, known: Known<'_>, found: &mut Findings) {
     let asks = |unit: &&Unit| {
-        let configuration = configuration::of(scene, unit, known);
-        let names_token = ["VAULT_JWT_FILE", "BAO_JWT_FILE"].iter().any(|name| unit.variable(name).is_some());
-        unit.line().is_some()
-            && !names_token
-            && configuration.is_some_and(|configuration| configuration.uses_service_account)
+        configuration::needs_one(unit)
+            && unit.mount_over(TOKEN).is_none()
+            && configuration::of(scene, unit, known)
+                .is_some_and(|configuration| configuration.uses_service_account)
     };
     let (Some(mark), Some(unit)) = (pod.without_token, scene.units.iter().find(asks)) else { return };
-    if !pod.projects_token {
-        let what = "the configuration logs in to Vault with the pod's service account, whose token is not mounted: every secret from there is refused (KZ105)";
-        let remedy = Remedy::top("automountServiceAccountToken: true");
-        found.add(Code::NoServiceAccountToken, mark, &unit.title, what, remedy);
+    let what = "the configuration logs in to Vault with the pod's service account, whose token is not mounted: every secret from there is refused (KZ105)";
+    let remedy = Remedy::top("automountServiceAccountToken: true");
+    found.add(Code::NoServiceAccountToken, mark, &unit.title, what, remedy);
+}
+
+/// A key of an env file that the kubelet is to read where no export writes one: it starts the container only when it has.
+fn key_of_nothing(scene: &Scene, unit: &Unit, found: &mut Findings) {
+    for key in &unit.container.file_keys {
+        let source = Source::Named(key.volume.clone());
+        let all = scene.deliveries();
+        let mut there = all.iter().filter(|delivery| delivery.shared() == Some(&source));
+        let (Some(delivery), None) = (there.next(), there.next()) else { continue };
+        let Some(mount) = delivery.mount else { continue };
+        let written = mount.inner(&delivery.inside);
+        if delivery.export.form == Form::Lines && written == key.path {
+            continue;
+        }
+        let writer = &delivery.unit.name;
+        let what = format!(
+            "the kubelet reads `{}` in the volume `{}`, where `{writer}` writes no such env file: the container is never started",
+            key.path, key.volume
+        );
+        let part = mount.part.as_ref().map_or("", |(part, _)| part.as_str());
+        let path = format!("/{}", key.path);
+        let Some(place) = below(&path, &normal(&format!("/{part}"))) else { continue };
+        let form = if delivery.export.form == Form::Lines { "" } else { "--format env --dialect sh " };
+        let remedy = Remedy::options_of(writer, format!("{form}--output {}", join(&mount.target, place)));
+        found.add(Code::OtherFile, key.mark, &unit.title, what, remedy);
     }
+}
+
+/// kz where it is not: in its own image at another path, or in an image that is mounted.
+fn kz_elsewhere(scene: &Scene, unit: &Unit, found: &mut Findings) {
+    let words = unit.argv();
+    let Some((word, path)) = words.first().and_then(|word| Some((word, word.known()?))) else { return };
+    if file_name(path) != "kz" || !path.starts_with('/') {
+        return;
+    }
+    let meant = match unit.mount_over(path) {
+        None if images::is_kz(unit) && path != images::KZ_PROGRAM => "kz".to_owned(),
+        Some((mount, rest)) => {
+            let image = scene.volume_of(mount).and_then(|volume| volume.image.as_deref());
+            let is_there = mount.inner(rest) == images::KZ_PROGRAM.trim_start_matches('/');
+            if !image.is_some_and(images::is_kz_reference) || is_there {
+                return;
+            }
+            let Some(place) = below(images::KZ_PROGRAM, &format!("/{}", mount.inner(""))) else { return };
+            join(&mount.target, place)
+        }
+        None => return,
+    };
+    let what = format!(
+        "kz's image has `{}` and no other: there is nothing to start at `{path}`",
+        images::KZ_PROGRAM
+    );
+    found.add(Code::KzElsewhere, word.mark, &unit.title, what, Remedy::here(format!("- {meant}")));
 }

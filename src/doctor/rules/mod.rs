@@ -1,7 +1,9 @@
 //! The rules, by what they are about. Each looks at a scene and adds what it finds.
 
+mod access;
 mod commands;
 mod configuration;
+mod contents;
 mod credentials;
 mod env_files;
 mod files;
@@ -12,6 +14,7 @@ mod order;
 mod owners;
 mod reading;
 mod reads;
+mod scratch;
 mod targets;
 mod vendors;
 mod volumes;
@@ -27,6 +30,7 @@ use super::yaml::Key;
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     reading::examine(scene, known, found);
     targets::examine(scene, known, found);
+    scratch::examine(scene, known, found);
     volumes::examine(scene, known, found);
     owners::examine(scene, known, found);
     order::examine(scene, found);
@@ -36,6 +40,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     vendors::examine(scene, known, found);
     configuration::examine(scene, known, found);
     files::examine(scene, known, found);
+    contents::examine(scene, known, found);
     commands::examine(scene, known, found);
     manifest::examine(scene, known, found);
 }

@@ -20,7 +20,11 @@ pub(super) fn mount_item(scene: &Scene, delivery: &Delivery<'_>, target: &str) -
     let source = source_words(delivery);
     match scene.dialect {
         Dialect::Compose => format!("- {source}:{target}:ro"),
-        Dialect::Pod => format!("- {{ name: {source}, mountPath: {target}, readOnly: true }}"),
+        Dialect::Pod => {
+            let part = delivery.mount.and_then(|mount| mount.part.as_ref());
+            let part = part.map(|(part, _)| format!(", subPath: {part}")).unwrap_or_default();
+            format!("- {{ name: {source}, mountPath: {target}{part}, readOnly: true }}")
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use super::super::images;
 use super::super::program::uid;
 use super::super::remedy::Remedy;
 use super::super::scene::{Delivery, Kind, Scene, Unit, User};
-use super::super::text::Dialect;
 use super::super::yaml::Mark;
-use super::{configuration, mounting, order};
+use super::access::{as_root, gives_owners, group, lets_read, run_as};
+use super::{mounting, order, scratch};
 
 /// Bits that let somebody else than the owner read.
 const OTHERS_READ: u32 = 0o044;
@@ -23,13 +23,13 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         if !can_give_away(scene, &delivery, found) {
             continue;
         }
-        let gives_owners = configuration::of(scene, delivery.unit, known)
-            .is_some_and(|configuration| configuration.gives_owners);
-        let is_closed = delivery.export.bits() & OTHERS_READ == 0 && !gives_owners;
-        if let Some(owner) = owner(&delivery).filter(|_| is_closed) {
+        let Some(owner) = owner(&delivery).filter(|_| !gives_owners(scene, &delivery, known)) else {
+            continue;
+        };
+        if delivery.export.bits() & OTHERS_READ == 0 {
             promised(scene, &delivery, owner, found);
-            readers(scene, &delivery, owner, found);
         }
+        readers(scene, &delivery, owner, known, found);
     }
 }
 
@@ -47,21 +47,6 @@ fn user_mark(unit: &Unit) -> Mark {
         User::Id(_, mark) => mark,
         _ => unit.command_mark(),
     }
-}
-
-fn run_as(scene: &Scene, uid: u32) -> Remedy {
-    Remedy::unit(match scene.dialect {
-        Dialect::Compose => format!("user: \"{uid}:{uid}\""),
-        Dialect::Pod => format!("securityContext: {{ runAsUser: {uid}, runAsGroup: {uid} }}"),
-    })
-}
-
-/// Root that can give files away, and of Compose read what only its owner on the host may read; nothing else.
-fn as_root(scene: &Scene) -> Remedy {
-    Remedy::unit(match scene.dialect {
-        Dialect::Compose => "user: \"0:0\"\ncap_drop: [ALL]\ncap_add: [CHOWN, DAC_READ_SEARCH]",
-        Dialect::Pod => "securityContext: { runAsUser: 0, capabilities: { drop: [ALL], add: [CHOWN] } }",
-    })
 }
 
 /// Only root with `CAP_CHOWN` can give files away. Says whether nothing is in the way of it.
@@ -106,22 +91,29 @@ fn promised(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Find
     }
 }
 
-fn readers(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Findings) {
+fn readers(scene: &Scene, delivery: &Delivery<'_>, owner: u32, known: Known<'_>, found: &mut Findings) {
     let readers: Vec<(&Unit, u32)> = scene
         .consumers(delivery)
         .into_iter()
+        .filter(|(reader, _)| !lets_read(scene, delivery, reader))
         .filter_map(|(reader, _)| Some((reader, reader.uid().filter(|uid| *uid != 0)?)))
         .collect();
     let Some((reader, uid)) = readers.iter().find(|(_, uid)| *uid != owner) else { return };
     let unit = delivery.unit;
     let bits = delivery.export.bits();
     let what = format!(
-        "what it writes has mode {bits:04o} and belongs to uid {owner}: `{}`, which runs as uid {uid}, cannot read it (`Permission denied`)",
+        "what it writes has mode {bits:04o} and belongs to uid {owner}{}: `{}`, which runs as uid {uid}, cannot read it (`Permission denied`)",
+        group(scene, delivery)
+            .filter(|_| bits & 0o040 != 0)
+            .map(|gid| format!(" and group {gid}"))
+            .unwrap_or_default(),
         reader.name
     );
     // One owner does for one uid only.
     let remedy = if readers.iter().any(|(_, other)| other != uid) {
-        Remedy::options("--mode 0444").remark("several uids read: everybody who mounts the volume then may")
+        Remedy::options("--mode 0444")
+            .remark("several uids read: everybody who mounts the volume then may")
+            .then(scratch::shared(scene, delivery, known))
     } else {
         give_to(scene, delivery, *uid)
     };

@@ -5,7 +5,7 @@ use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::Form;
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Kind, Mount, Scene, Source};
+use super::super::scene::{Delivery, Kind, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, host_words, join, normal};
 use super::super::{Found, Known};
 use super::mounting;
@@ -21,7 +21,11 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
                 nobody_reads(scene, delivery, mount, found);
                 form(scene, delivery, mount, known, found);
                 sticky(scene, delivery, mount, found);
-                if mount.is_read_only {
+                if let Some((Kind::Brought(words), name)) =
+                    scene.volume_of(mount).map(|volume| (volume.kind, &volume.name))
+                {
+                    brought(scene, delivery, mount, (words, name), found);
+                } else if mount.is_read_only {
                     let what = format!(
                         "`{}` is mounted read-only, and kz has to write there: it ends with exit code 4",
                         mount.target
@@ -38,6 +42,34 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         }
     }
     twice(&deliveries, found);
+}
+
+/// A volume that the cluster fills is read-only, whatever the mount says.
+fn brought(
+    scene: &Scene,
+    delivery: &Delivery<'_>,
+    mount: &Mount,
+    (words, name): (&str, &str),
+    found: &mut Findings,
+) {
+    let what = format!(
+        "`{name}`, at `{}`, is {words}, which nobody in the pod can write to: kz ends with exit code 4 (`read-only file system`)",
+        mount.target
+    );
+    let own = ["secrets", "kz-secrets"].into_iter().find(|name| scene.volume(name).is_none());
+    let remedy = match own {
+        Some(own) => {
+            let readers =
+                scene.consumers(delivery).into_iter().fold(Remedy::none(), |all, (reader, mount)| {
+                    all.then(mounting::mounted(scene, own, &mount.target, ":ro").elsewhere(&reader.name))
+                });
+            Remedy::here(format!("- {{ name: {own}, mountPath: {} }}", mount.target))
+                .then(mounting::volume_defined(scene, own))
+                .then(readers)
+        }
+        None => Remedy::said("mount an `emptyDir` there"),
+    };
+    found.add(Code::TargetReadOnly, mount.mark, &delivery.unit.title, what, remedy);
 }
 
 /// The line that mounts it to be written.
@@ -115,22 +147,6 @@ fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findi
                 Remedy::without_top(&format!("volumes: {}: driver_opts", volume.name)),
             );
         }
-        (_, Some((volume, Kind::Scratch { in_memory: false }))) => {
-            let what = format!(
-                "`{}` is a directory on the node's disk: the secrets are written there in the clear",
-                volume.name
-            );
-            let remedy = Remedy::here("emptyDir: { medium: Memory }");
-            found.add(Code::ScratchOnDisk, volume.mark, &unit.title, what, remedy);
-        }
-        (_, Some((volume, Kind::HostPath))) => {
-            let what = format!(
-                "`{}` is a directory of the node: the secrets stay there when the pod is gone, for every pod that mounts it",
-                volume.name
-            );
-            let remedy = Remedy::here("emptyDir: { medium: Memory }");
-            found.add(Code::OnNode, volume.mark, &unit.title, what, remedy);
-        }
         _ => {}
     }
 }
@@ -138,11 +154,16 @@ fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findi
 /// A volume that only the exporter mounts. One that comes from elsewhere may be read elsewhere too.
 fn nobody_reads(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
     let unit = delivery.unit;
-    let is_here =
-        matches!(scene.volume_of(mount).map(|volume| volume.kind), Some(Kind::Plain | Kind::Scratch { .. }));
+    let is_here = matches!(
+        scene.volume_of(mount).map(|volume| volume.kind),
+        Some(Kind::Plain | Kind::Scratch { .. } | Kind::Brought(_))
+    );
     let Source::Named(name) = &mount.source else { return };
-    let is_mounted =
-        scene.units.iter().any(|other| other.name != unit.name && other.mount_of(&mount.source).is_some());
+    // The kubelet reads the keys of an env file by itself.
+    let reads_keys = |other: &Unit| other.container.file_keys.iter().any(|key| key.volume == *name);
+    let is_mounted = scene.units.iter().any(|other| {
+        other.name != unit.name && (other.mount_of(&mount.source).is_some() || reads_keys(other))
+    });
     if is_here && !is_mounted && !scene.is_partial && scene.units.iter().all(|unit| !unit.is_partial) {
         let target = &mount.target;
         let what = format!("nobody else mounts `{name}`, so nobody reads what is written to `{target}`");

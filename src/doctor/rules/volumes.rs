@@ -5,7 +5,7 @@ use super::super::finding::Findings;
 use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
 use super::super::scene::{Delivery, Mount, Scene, Source, Unit};
-use super::super::text::{Dialect, Text, host_words, normal};
+use super::super::text::{Dialect, Text, host_words, join, normal};
 use super::super::{Found, Known};
 use super::{configuration, mounting};
 
@@ -114,15 +114,16 @@ fn part(scene: &Scene, delivery: &Delivery<'_>, reader: &Unit, mount: &Mount, fo
     let Some((part, mark)) = mount.part.as_ref().filter(|_| delivery.export.form == Form::Files) else {
         return;
     };
+    let Some(inner) = delivery.part_in(mount).filter(|inner| !inner.is_empty()) else { return };
     let key = match scene.dialect {
         Dialect::Compose => "subpath",
         Dialect::Pod => "subPath",
     };
     let what = format!(
-        "`{part}` is followed once, when the container starts, to the set that is there then: what a later export writes is never seen through a {key}, and `..data` is not there"
+        "`{part}` is followed once, when the container starts, to the set that is there then: what a later export writes is not seen through a {key} until the container starts anew, and `..data` is not there"
     );
     let target = delivery.mount.map_or("/secrets", |mount| &mount.target);
-    let place = format!("{target}/{part}");
+    let place = format!("{}/{inner}", join(target, &delivery.inside));
     let read = reader.variables.iter().filter(|variable| {
         variable.value.as_ref().and_then(Text::known).is_some_and(|value| normal(value) == mount.target)
     });

@@ -214,7 +214,12 @@ impl Stack {
                 Some(_) => {
                     take_out_of(unit(root, &name).unwrap_or_else(|| panic!("{}", context())), text);
                 }
-                None => assert!(take_out(root, finding.mark, text), "{}", context()),
+                // It may stand in another document, such as a ConfigMap.
+                None => assert!(
+                    self.documents.iter_mut().any(|root| take_out(root, finding.mark, text)),
+                    "{}",
+                    context()
+                ),
             },
             "first" => move_first(root, &name),
             "out-of-top" => {

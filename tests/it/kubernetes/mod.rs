@@ -66,6 +66,53 @@ fn every_pod_keeps_the_restricted_profile() {
     assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
 }
 
+/// The pod that `kz init` suggests, as a person pastes it; its application has an image of its own.
+fn starter() -> Value {
+    let sandbox = Sandbox::new();
+    sandbox.file("pod.yaml", "apiVersion: v1\nkind: Pod\n");
+    let starter = sandbox.kz(&["init", "--print"]).expect_code(0).stdout();
+    let lines = starter.lines().skip_while(|line| *line != "# spec:");
+    let yaml: Vec<&str> = lines.map_while(|line| line.strip_prefix("# ")).collect();
+    let yaml = yaml.join("\n").replace("- name: app\n", "- name: app\n      image: registry.example/app:1\n");
+    let [pod] = documents(&yaml).try_into().unwrap_or_else(|_| panic!("no pod: {starter}"));
+    pod
+}
+
+#[test]
+fn the_pod_that_init_suggests_keeps_the_restricted_profile_and_is_valid() {
+    let pod = starter();
+    assert_eq!(restricted::violations(&pod), [""; 0]);
+    let object =
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "web" }, "spec": pod["spec"] });
+    for version in VERSIONS {
+        assert_eq!(taken(version, &[("starter", object.to_string())]), ["starter"], "{version}");
+    }
+    // Each of these lines is needed: without it a restricted namespace refuses the pod.
+    for (pointer, rules) in [
+        ("/spec/securityContext/runAsNonRoot", 2),
+        ("/spec/securityContext/seccompProfile", 2),
+        ("/spec/initContainers/0/securityContext", 2),
+        ("/spec/containers/0/securityContext", 2),
+    ] {
+        let found = restricted::violations(&plant(&pod, pointer, Value::Null));
+        assert_eq!(found.len(), rules, "{pointer}: {found:?}");
+    }
+}
+
+/// `kubectl describe` then shows kz's error, of a container that is gone too.
+#[test]
+fn every_container_leaves_its_last_words_in_the_pods_status() {
+    let documents = example();
+    let starter = starter();
+    let pods = pods(&documents).into_iter().chain([("starter", &starter)]);
+    for (name, pod) in pods {
+        for container in containers(pod) {
+            let policy = &container["terminationMessagePolicy"];
+            assert_eq!(policy, "FallbackToLogsOnError", "{name}/{}", container["name"]);
+        }
+    }
+}
+
 /// What is planted where, as JSON, and the rule that it breaks.
 #[rustfmt::skip]
 const PLANTED: &[(&str, &str, &str)] = &[

@@ -1,12 +1,14 @@
 //! Kubernetes manifests as scenes, one for each pod that they describe.
 
-use super::program;
+mod volume;
+
 use super::scene::{
-    Capabilities, CommandLine, Kind, Mount, Pod, Scene, Service, Source, Stage, Unit, User, Variable, Volume,
+    Capabilities, CommandLine, Container, FileKey, Kind, Mapped, Mount, Pod, Scene, Service, Source, Stage,
+    Unit, User, Variable, Volume,
 };
-use super::text::{Dialect, Text, normal};
-use super::yaml::Node;
-use super::{Configuration, Known};
+use super::text::{Dialect, Text, join};
+use super::yaml::{Key, Mark, Node};
+use super::{Known, program};
 
 const POD: Dialect = Dialect::Pod;
 
@@ -29,9 +31,9 @@ pub(super) fn is_manifest(root: &Node) -> bool {
 /// The pods of all documents.
 pub(super) fn read<R: AsRef<Node>>(roots: &[R], known: Known<'_>) -> Vec<Scene> {
     let objects: Vec<&Node> = roots.iter().flat_map(|root| objects(root.as_ref())).collect();
-    let configurations: Vec<Configuration> =
+    let configurations: Vec<Mapped> =
         objects.iter().flat_map(|object| configurations(object, known)).collect();
-    objects.iter().filter_map(|object| scene(object, &configurations, known)).collect()
+    objects.iter().filter_map(|object| scene(object, &objects, &configurations, known)).collect()
 }
 
 /// Kinds of objects that hold no pod.
@@ -90,14 +92,20 @@ fn objects(root: &Node) -> Vec<&Node> {
 }
 
 /// What the configurations of kz in a `ConfigMap` say.
-fn configurations(object: &Node, known: Known<'_>) -> Vec<Configuration> {
+fn configurations(object: &Node, known: Known<'_>) -> Vec<Mapped> {
     let is_map = object.text_at("kind") == Some("ConfigMap");
+    let map = object.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default();
     let data = object.get("data").filter(|_| is_map);
     let files = data.into_iter().flat_map(Node::entries).filter(|(key, _)| program::is_toml(&key.text));
-    files.filter_map(|(_, node)| node.text()).map(|text| known.kz.configuration(text)).collect()
+    let mapped = |(key, text): (String, &str)| Mapped {
+        map: map.to_owned(),
+        key,
+        configuration: known.kz.configuration(text),
+    };
+    files.filter_map(|(key, node)| Some(mapped((key.text.clone(), node.text()?)))).collect()
 }
 
-fn scene(object: &Node, configurations: &[Configuration], known: Known<'_>) -> Option<Scene> {
+fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Known<'_>) -> Option<Scene> {
     let kind = object.text_at("kind")?;
     let (_, path) = TEMPLATES.iter().find(|(name, _)| *name == kind)?;
     let spec = object.at(path)?;
@@ -115,9 +123,10 @@ fn scene(object: &Node, configurations: &[Configuration], known: Known<'_>) -> O
     for unit in &mut units {
         unit.program = program::of(unit, known.kz);
     }
-    let mut volumes: Vec<Volume> = list(spec, "volumes").into_iter().filter_map(volume).collect();
+    let mut volumes: Vec<Volume> =
+        list(spec, "volumes").into_iter().filter_map(|node| volume::read(node, objects)).collect();
     volumes.extend(list_at(object, &["spec", "volumeClaimTemplates"]).into_iter().filter_map(claim));
-    let pod = pod(spec, kind, configurations);
+    let pod = pod(spec, kind, objects, configurations);
     Some(Scene { dialect: POD, units, volumes, secrets: Vec::new(), is_partial: false, pod: Some(pod) })
 }
 
@@ -129,52 +138,58 @@ fn list_at<'a>(node: &'a Node, names: &[&str]) -> Vec<&'a Node> {
     node.at(names).map(Node::items).unwrap_or_default()
 }
 
-fn pod(spec: &Node, kind: &str, configurations: &[Configuration]) -> Pod {
+fn pod(spec: &Node, kind: &str, objects: &[&Node], configurations: &[Mapped]) -> Pod {
     let policy = spec.text_at("restartPolicy").unwrap_or("Always");
-    let automount = spec.entry("automountServiceAccountToken");
-    let projects_token = list(spec, "volumes").iter().any(|volume| {
-        list_at(volume, &["projected", "sources"])
-            .iter()
-            .any(|source| source.get("serviceAccountToken").is_some())
-    });
     Pod {
         restarts: policy == "Always" && !matches!(kind, "Job" | "CronJob"),
-        without_token: automount
-            .filter(|_| spec.is_false("automountServiceAccountToken"))
-            .map(|(key, _)| key.mark),
-        projects_token,
-        configuration: configurations.iter().cloned().reduce(together),
+        without_token: without_token(spec, objects),
+        group: number(spec, "fsGroup"),
+        groups: list_at(spec, &["securityContext", "supplementalGroups"])
+            .into_iter()
+            .filter_map(|group| group.text()?.parse().ok())
+            .collect(),
+        configurations: configurations.to_vec(),
+        entries: objects.iter().flat_map(|object| entries(object)).collect(),
     }
 }
 
-/// What two configurations say, of which it is not known who uses which.
-fn together(mut one: Configuration, other: Configuration) -> Configuration {
-    one.secrets = one.secrets.zip(other.secrets).map(|(one, other)| [one, other].concat());
-    one.files.extend(other.files);
-    one.gives_owners |= other.gives_owners;
-    one.names_files |= other.names_files;
-    one.uses_service_account |= other.uses_service_account;
-    one
+/// The entries of a `ConfigMap`, as the variables that they may become.
+fn entries(object: &Node) -> Vec<(String, Variable)> {
+    let is_map = object.text_at("kind") == Some("ConfigMap");
+    let map = object.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default();
+    let data = object.get("data").filter(|_| is_map);
+    let variable = |(key, node): (&Key, &Node)| {
+        // Nothing is filled in here.
+        let value = node.text().map(|text| Text::new(&text.replace('$', "$$"), key.mark, POD));
+        (map.to_owned(), Variable { name: key.text.clone(), value, mark: key.mark })
+    };
+    data.into_iter().flat_map(Node::entries).map(variable).collect()
 }
 
-fn volume(node: &Node) -> Option<Volume> {
-    let (_, name) = node.entry("name")?;
-    let kind = if let Some((_, scratch)) = node.entry("emptyDir") {
-        Kind::Scratch { in_memory: scratch.text_at("medium") == Some("Memory") }
-    } else if node.get("hostPath").is_some() {
-        Kind::HostPath
-    } else {
-        Kind::Other
+/// Where the pod, or else its service account, says that the account's token is not mounted.
+fn without_token(spec: &Node, objects: &[&Node]) -> Option<Mark> {
+    const KEY: &str = "automountServiceAccountToken";
+    let says = |node: &Node| node.entry(KEY).filter(|_| node.is_false(KEY)).map(|(key, _)| key.mark);
+    if spec.get(KEY).is_some() {
+        return says(spec);
+    }
+    let name = spec.entry("serviceAccountName").and_then(|(key, node)| Some((node.text()?, key.mark)));
+    let (name, mark) = name?;
+    let is_it = |object: &&&Node| {
+        object.text_at("kind") == Some("ServiceAccount")
+            && object.at(&["metadata", "name"]).and_then(Node::text) == Some(name)
     };
-    // What is wrong with a volume is wrong with its kind.
-    let place =
-        node.entry("emptyDir").or_else(|| node.entry("hostPath")).map_or(name.mark, |(key, _)| key.mark);
-    Some(Volume { name: name.text()?.to_owned(), mark: place, kind })
+    objects.iter().find(is_it).and_then(|account| says(account)).map(|_| mark)
+}
+
+/// A number of a security context.
+fn number(node: &Node, name: &str) -> Option<u32> {
+    node.at(&["securityContext", name])?.text()?.parse().ok()
 }
 
 fn claim(node: &Node) -> Option<Volume> {
     let name = node.at(&["metadata", "name"])?;
-    Some(Volume { name: name.text()?.to_owned(), mark: name.mark, kind: Kind::Other })
+    Some(Volume::new(name.text()?.to_owned(), name.mark, Kind::Other))
 }
 
 fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
@@ -198,7 +213,25 @@ fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
         program: program::Program::Other,
         stage,
         service: Service::default(),
+        container: Container {
+            group: number(node, "runAsGroup").or_else(|| number(spec, "runAsGroup")),
+            file_keys: list(node, "env").into_iter().filter_map(file_key).collect(),
+            takes_more: node.get("envFrom").is_some(),
+            maps: list(node, "envFrom")
+                .into_iter()
+                .filter(|from| from.get("prefix").is_none())
+                .filter_map(|from| from.at(&["configMapRef", "name"])?.text().map(str::to_owned))
+                .collect(),
+            has_startup_probe: node.get("startupProbe").is_some(),
+        },
     })
+}
+
+fn file_key(node: &Node) -> Option<FileKey> {
+    let key = node.at(&["valueFrom", "fileKeyRef"])?;
+    // An absolute path means inside the volume.
+    let path = join("/", key.text_at("path")?).trim_start_matches('/').to_owned();
+    Some(FileKey { volume: key.text_at("volumeName")?.to_owned(), path, mark: node.mark })
 }
 
 fn command_line(node: &Node) -> CommandLine {
@@ -237,7 +270,8 @@ fn mount(node: &Node) -> Option<Mount> {
     let name = node.text_at("name")?.to_owned();
     let part = node.entry("subPath").and_then(|(key, node)| Some((node.text()?.to_owned(), key.mark)));
     Some(Mount {
-        target: normal(node.text_at("mountPath")?),
+        // The kubelet begins a relative one at the root.
+        target: join("/", node.text_at("mountPath")?),
         mark: node.mark,
         source: Source::Named(name),
         is_read_only: node.is_true("readOnly"),

@@ -1,0 +1,64 @@
+//! What only a pod and its containers have: groups, tokens, keys of env files, and the configurations of `ConfigMap`s in the
+//! same file; and the variables that containers and services have.
+
+use super::Configuration;
+use super::text::Text;
+use super::yaml::Mark;
+
+/// What is a pod's and not one of its containers'.
+#[derive(Debug, Default)]
+pub(super) struct Pod {
+    /// Whether its containers are started again when they have ended well.
+    pub(super) restarts: bool,
+    /// Where it says that the service account's token is not mounted.
+    pub(super) without_token: Option<Mark>,
+    /// `fsGroup`, and where.
+    pub(super) group: Option<u32>,
+    /// `supplementalGroups`.
+    pub(super) groups: Vec<u32>,
+    /// What the configurations in the file's `ConfigMap`s say.
+    pub(super) configurations: Vec<Mapped>,
+    /// The entries of the file's `ConfigMap`s, each with the map's name.
+    pub(super) entries: Vec<(String, Variable)>,
+}
+
+/// A configuration in a `ConfigMap`.
+#[derive(Clone, Debug)]
+pub(super) struct Mapped {
+    pub(super) map: String,
+    pub(super) key: String,
+    pub(super) configuration: Configuration,
+}
+
+/// What only a container of a pod has.
+#[derive(Debug, Default)]
+pub(super) struct Container {
+    /// `runAsGroup`, its own or the pod's.
+    pub(super) group: Option<u32>,
+    /// The keys of env files that the kubelet reads for it.
+    pub(super) file_keys: Vec<FileKey>,
+    /// An object brings further variables.
+    pub(super) takes_more: bool,
+    /// The `ConfigMap`s of which every entry becomes a variable.
+    pub(super) maps: Vec<String>,
+    /// It says when it counts as started.
+    pub(super) has_startup_probe: bool,
+}
+
+/// A variable whose value the kubelet reads from an env file in a volume (`fileKeyRef`).
+#[derive(Clone, Debug)]
+pub(super) struct FileKey {
+    pub(super) volume: String,
+    /// Below the volume.
+    pub(super) path: String,
+    pub(super) mark: Mark,
+}
+
+/// A variable of the environment, or an argument of a build.
+#[derive(Clone, Debug)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    /// Nothing where it is taken from elsewhere.
+    pub(super) value: Option<Text>,
+    pub(super) mark: Mark,
+}
