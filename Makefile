@@ -95,10 +95,11 @@ demo-1password: ## the Compose example with a Connect server, likewise
 	@$(MAKE) --no-print-directory demo-vault EXAMPLE=onepassword-connect
 
 check: ## formatting, lints, dependency rules
-	@cargo fmt --check
+	@cargo fmt --check --all
 	@cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@# By name too: `--all-targets` leaves out what is `test = false`, as the bench is.
 	@cargo clippy $(FAST) --all-targets --test '*' -- -D warnings
+	@cargo clippy $(FAST) --package kz-fakes -- -D warnings
 	@cargo deny --log-level error check bans licenses sources
 
 test: setup check ## everything: check, unit and integration tests, each provider alone, dialects, the hostile suite, then e2e

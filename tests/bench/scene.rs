@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
-use crate::fake_server::relay::Relay;
-use crate::fake_server::{Backend, Fake, Transport};
 use crate::support::{Sandbox, kz_binary};
+use kz_fakes::fake_server::relay::Relay;
+use kz_fakes::fake_server::{Backend, Fake, Transport};
 
 pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(20);
 /// Round trips are counted by what a longer one adds, so that the machine's own time is not counted as network.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::aws::{Aws, Kind, REGION};
-use crate::fake_server::{Fake, Transport};
 use crate::scene::{Scene, head};
+use kz_fakes::aws::{Aws, Kind, REGION};
+use kz_fakes::fake_server::{Fake, Transport};
 
 fn variables(fake: &Fake<Aws>, url: String) -> Vec<(&'static str, String)> {
     let keys = fake.configure(|aws| aws.keys());

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::fake::{Transport, Vault};
 use crate::scene::{Scene, processor};
 use crate::support::kz_binary;
+use kz_fakes::vault::{Transport, Vault};
 
 /// Short runs vary: the mean of so many.
 const RUNS: u32 = 50;

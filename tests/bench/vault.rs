@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::fake::{Transport, Vault};
-use crate::fake_server::Fake;
 use crate::scene::{FAR_TRIP, Scene, head, head_at};
+use kz_fakes::fake_server::Fake;
+use kz_fakes::vault::{Transport, Vault};
 
 fn variables(fake: &Fake<Vault>, url: String) -> Vec<(&'static str, String)> {
     let token = fake.configure(|vault| vault.root());

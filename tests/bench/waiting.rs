@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::fake::{Transport, Vault};
-use crate::fake_server::Fake;
-use crate::fake_server::script::Rule;
 use crate::scene::RUNS;
 use crate::support::{Sandbox, kz_binary};
+use kz_fakes::fake_server::Fake;
+use kz_fakes::fake_server::script::Rule;
+use kz_fakes::vault::{Transport, Vault};
 
 /// Nobody listens for so long.
 const OUTAGE: Duration = Duration::from_secs(5);

@@ -10,11 +10,11 @@ use std::os::unix::fs::MetadataExt as _;
 use serde_json::{Value, json};
 
 use crate::engine::{IMAGE, POSTGRES, SERVER, unique};
-use crate::fake::{Fake, Transport};
 use crate::kubelet::Node;
 use crate::manifests::overlaid;
 use crate::podman::Podman;
 use crate::support::Sandbox;
+use kz_fakes::vault::{Fake, Transport};
 
 /// A cluster's own overlay, as a user writes one. The images are those that podman got from Docker; the arguments are the
 /// applications', and keep them from other addresses and ports of the machine, whose network the pods share here.

@@ -32,12 +32,6 @@ mod aws_stage;
 mod examples;
 /// `kz export` as a container: users, volumes, mounts, failures.
 mod export;
-/// A Vault in this process.
-#[path = "../vault_fake/mod.rs"]
-mod fake;
-/// The server that it stands on.
-#[path = "../fake_server/mod.rs"]
-mod fake_server;
 /// What the image holds and says of itself.
 mod image;
 /// What a kubelet does for a pod, and podman does not.

@@ -2,8 +2,8 @@
 //! line that users have been shown.
 
 use crate::engine::{Container, IMAGE, Network, Volume, ask, docker, docker_with};
-use crate::fake_server::tls;
 use crate::support::{Run, Sandbox};
+use kz_fakes::fake_server::tls;
 
 /// The stand-in for a Vault of one's own.
 pub const VAULT: &str = "kz-e2e/vault";

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Sandbox, kz_binary};
-use crate::vault_stage;
+use crate::vault::stage;
 
 /// What a failed command must not leave: every case that exports does so to this name.
 const OUTPUT: &str = "out";
@@ -83,7 +83,7 @@ fn parse(text: &str) -> Case {
 }
 
 fn run(case: &Case) -> BTreeMap<&'static str, String> {
-    let vault = case.head.iter().find_map(|line| line.strip_prefix("& ")).map(vault_stage::named);
+    let vault = case.head.iter().find_map(|line| line.strip_prefix("& ")).map(stage::named);
     let own;
     let sandbox = if let Some((stage, _)) = &vault {
         &stage.sandbox

@@ -4,10 +4,10 @@
 
 use serde_json::{Value, json};
 
-use crate::fake::script::{Act, Rule};
-use crate::fake::{Fake, Transport};
-use crate::fake_server::manners::{Ends, Manners};
-use crate::vault_stage::Stage;
+use crate::vault::stage::Stage;
+use kz_fakes::fake_server::manners::{Ends, Manners};
+use kz_fakes::vault::script::{Act, Rule};
+use kz_fakes::vault::{Fake, Transport};
 
 /// Few, and as many as go at once.
 const COUNTS: [usize; 2] = [12, 100];

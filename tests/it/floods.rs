@@ -9,8 +9,8 @@ use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::fake::tls::{Authority, Flaw};
 use crate::support::{Sandbox, kz_binary};
+use kz_fakes::vault::tls::{Authority, Flaw};
 
 mod attacks;
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::fake::Transport;
 use crate::support::{Run, Sandbox, kz_binary};
-use crate::vault_stage::Stage;
+use crate::vault::stage::Stage;
+use kz_fakes::vault::Transport;
 
 /// What consul-template delivers, and more than Vault's usual neighbours let through.
 const LARGE: usize = 17_500_000;

@@ -6,20 +6,10 @@
     reason = "tests write files, read the environment and may fail"
 )]
 
-/// What Debian's age and OpenSSH write, the age provider reads.
-mod age_interop;
-/// The age format's public vectors, through the provider.
-mod age_vectors;
-/// An AWS in this process.
-#[path = "../aws_fake/mod.rs"]
+/// The age provider.
+mod age;
+/// AWS Secrets Manager and Parameter Store.
 mod aws;
-/// Every source of an identity, and what is said of those that fail.
-mod aws_chain;
-/// What reading from AWS costs, in counts.
-mod aws_counts;
-/// The AWS that tests start, and what foreign clients make of it.
-mod aws_fake;
-mod aws_stage;
 /// A value's bytes appear in the intended output and nowhere else, whatever fails.
 mod canary;
 /// Every user-visible text, whole, from `tests/cases/`.
@@ -30,13 +20,6 @@ mod chains;
 mod completions;
 /// Which configuration is found, and which is trusted.
 mod config_trust;
-/// A 1Password Connect server in this process.
-#[path = "../connect_fake/mod.rs"]
-mod connect;
-/// The Connect server that tests start, and what the vendor's client makes of it.
-mod connect_fake;
-/// kz and a Connect server.
-mod connect_server;
 /// Connections that end, refuse and allow little: everything arrives, at a bounded cost.
 mod connections;
 /// One contract for all providers, and the rows of each.
@@ -54,12 +37,6 @@ mod doctor;
 mod errors;
 /// Shells that evaluate an export, and see that it failed.
 mod evaluation;
-/// A Vault in this process.
-#[path = "../vault_fake/mod.rs"]
-mod fake;
-/// The server that the fakes of this process stand on.
-#[path = "../fake_server/mod.rs"]
-mod fake_server;
 /// Servers and proxies that lie, flood and never end.
 mod floods;
 /// Whoever answers in a backend's stead is not believed, and not repeated.
@@ -68,20 +45,8 @@ mod foreign_answers;
 mod full_disk;
 /// What is typed or set in the wrong place is repeated by no command.
 mod gate;
-/// A Google Cloud in this process.
-#[path = "../gcp_fake/mod.rs"]
+/// Google Cloud Secret Manager.
 mod gcp;
-/// Every source of a Google identity, and what is said of those that fail.
-mod gcp_chain;
-/// What reading from Secret Manager costs, in counts.
-mod gcp_counts;
-/// The Google Cloud that tests start, and what Google's own client makes of it.
-mod gcp_fake;
-/// What is said of a Secret Manager that fails, and what is not.
-mod gcp_faults;
-/// The metadata server as a source of an identity.
-mod gcp_metadata;
-mod gcp_stage;
 /// Signals, descriptors and limits that kz is started with.
 mod inherited;
 /// The starter file works, in each situation.
@@ -108,8 +73,8 @@ mod manifests;
 mod nasty;
 /// Disks that keep no modes, owners or marks, and access control lists.
 mod odd_disk;
-/// kz and the `op` program.
-mod op_program;
+/// 1Password: a Connect server, and the program `op`.
+mod onepassword;
 /// The order of an export's system calls.
 mod order;
 /// Several outputs from one resolution.
@@ -156,23 +121,8 @@ mod template_readers;
 mod template_servers;
 /// The umask changes no mode.
 mod umask;
-/// Every way to log in, and what becomes of the token.
-mod vault_auth;
-/// What reading from Vault costs, in counts.
-mod vault_counts;
-/// The Vault that tests start, and what a foreign client makes of it.
-mod vault_fake;
-/// Broken and hostile servers.
-mod vault_faults;
-/// What is lent and not delivered.
-mod vault_leases;
-/// A Vault that is not ready yet, or never.
-mod vault_patience;
-/// The fake Vault answers as a real server was recorded.
-mod vault_recording;
-/// What engines make of parameters.
-mod vault_requests;
-mod vault_stage;
+/// Vault and `OpenBao`.
+mod vault;
 /// What is said during long waits.
 mod waits;
 /// Round trips, counted.

@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::time::Duration;
 
-use crate::fake_server::{Backend, Fake};
+use kz_fakes::fake_server::{Backend, Fake};
 
 /// Whether a process or thread sleeps, waiting for something.
 fn sleeps(stat: &str) -> bool {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{BYTES, BYTES_BASE64, Row, Scene, Situation, fields};
-use crate::aws::{Aws, Fake, Kind, REGION};
-use crate::fake_server::Transport;
-use crate::fake_server::script::{Act, Rule};
 use crate::support::Sandbox;
+use kz_fakes::aws::{Aws, Fake, Kind, REGION};
+use kz_fakes::fake_server::Transport;
+use kz_fakes::fake_server::script::{Act, Rule};
 
 /// One of the two services.
 struct Service {

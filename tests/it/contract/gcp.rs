@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{BYTES, Row, Scene, Situation, fields};
-use crate::fake_server::Transport;
-use crate::fake_server::script::{Act, Rule};
-use crate::gcp::{Fake, Gcp, PROJECT};
 use crate::support::Sandbox;
+use kz_fakes::fake_server::Transport;
+use kz_fakes::fake_server::script::{Act, Rule};
+use kz_fakes::gcp::{Fake, Gcp, PROJECT};
 
 pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row {
     let fake = match situation {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{BYTES_BASE64, Row, Scene, Situation, fields};
-use crate::fake::script::{Act, Rule};
-use crate::fake::{Fake, Transport};
 use crate::support::Sandbox;
+use kz_fakes::vault::script::{Act, Rule};
+use kz_fakes::vault::{Fake, Transport};
 
 const PATH: &str = "secret/data/app";
 

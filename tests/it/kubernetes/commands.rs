@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::fake::{Fake, Transport};
 use crate::manifests::{containers, find, overlaid, words};
 use crate::support::{Run, Sandbox};
+use kz_fakes::vault::{Fake, Transport};
 
 const PASSWORD: &str = "pass word@1";
 const TOKEN: &str = "a-service-accounts-token";

@@ -1,4 +1,4 @@
-//! The provider as a whole, on files made by the age crate. Foreign files: `tests/it/age_*.rs`.
+//! The provider as a whole, on files made by the age crate. Foreign files: `tests/it/age/`.
 
 use age::secrecy::SecretString;
 

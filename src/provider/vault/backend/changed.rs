@@ -1,7 +1,7 @@
 //! Passwords of static roles: the server keeps one for each, changes it by itself, and says when the next change is due.
 //!
 //! Told by the path and by what a static role's answer has, `ttl` and `last_vault_rotation`, as `OpenBao` was recorded to send
-//! them (`tests/vault_fake/recording.jsonl`). Nothing is lent: it ends with no token, and there is nothing to give back.
+//! them (`tests/fakes/src/vault/recording.jsonl`). Nothing is lent: it ends with no token, and there is nothing to give back.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -3,7 +3,7 @@
 //! Invariants: a token is ended only where `lookup-self` shows that the server sees this one, and where no reply came out of a
 //! proxy's cache: else it is somebody else's, and others' reads and leases hang on it. What nobody received does not live on:
 //! it ends with kz's own token, or lease by lease. A token that has to outlive kz for a lease's sake lives no longer than that.
-//! Rules: what a real `OpenBao` answers, recorded in `tests/vault_fake/`.
+//! Rules: what a real `OpenBao` answers, recorded in `tests/fakes/src/vault/`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

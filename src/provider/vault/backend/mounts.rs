@@ -3,7 +3,7 @@
 //! Two segments leave one possibility. Otherwise the server is asked (`sys/internal/ui/mounts/PATH`, which the CLI asks
 //! too, and which a policy for the path's own document opens); [`candidates`] are for servers that do not answer
 //! that. Invariants: a mount that was found is not looked up again; of a server's answer only the length of the
-//! mount is used, so that a path is never another's. Recorded answers: `tests/vault_fake/`.
+//! mount is used, so that a path is never another's. Recorded answers: `tests/fakes/src/vault/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

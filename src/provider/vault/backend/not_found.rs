@@ -1,7 +1,7 @@
 //! Whose a 404 is, and what it says: only Vault's own word that nothing is there is an absence.
 //!
 //! An ingress without a route, a proxy, a web server answer 404 too, and would make of an optional secret none at all.
-//! What a Vault answers is recorded in `tests/vault_fake/`: `{"errors":[]}`, `{"errors":["…"]}`, or its envelope
+//! What a Vault answers is recorded in `tests/fakes/src/vault/`: `{"errors":[]}`, `{"errors":["…"]}`, or its envelope
 //! with warnings or with a version that is gone. `RustyVault`'s has no body, which the session confirms otherwise.
 
 use std::collections::BTreeMap;

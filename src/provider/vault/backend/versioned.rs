@@ -2,7 +2,7 @@
 //!
 //! Version 1 and every other engine is told from it by that shape and by the path, and may hold anything, also `data` and
 //! `metadata`: version 2 reads nothing whose path has no `data/` after the mount. `OpenBao` says four things of each version
-//! (`tests/vault_fake/recording.jsonl`), `RustyVault` fewer. Where the path is one of version 2's and the wrapping is there but damaged, the
+//! (`tests/fakes/src/vault/recording.jsonl`), `RustyVault` fewer. Where the path is one of version 2's and the wrapping is there but damaged, the
 //! reply is malformed: taken for another engine's document, it would make a secret absent that is there.
 //! Rules: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
 

@@ -246,7 +246,7 @@ fn what_is_no_answer_of_vaults_is_malformed_without_a_byte_of_it() {
 }
 
 /// What a real `OpenBao` answered to reads, with 200 and with 404: `id`, `path`, `status`, `body`.
-const RECORDED: &str = include_str!("../../../../../tests/vault_fake/openbao-reads.jsonl");
+const RECORDED: &str = include_str!("../../../../../tests/fakes/src/vault/openbao-reads.jsonl");
 
 #[test]
 fn every_recorded_read_of_an_openbao_is_believed() {

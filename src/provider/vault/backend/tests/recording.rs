@@ -13,7 +13,7 @@ use super::*;
 use crate::provider::fixture::fetch_documents;
 use crate::provider::{DocumentRef, FailureKind, Request};
 
-const RECORDING: &str = include_str!("../../../../../tests/vault_fake/recording.jsonl");
+const RECORDING: &str = include_str!("../../../../../tests/fakes/src/vault/recording.jsonl");
 const WORDS: &str = include_str!("recording.words");
 
 /// What kz was doing.
