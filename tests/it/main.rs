@@ -165,6 +165,7 @@ mod vault_faults;
 mod vault_leases;
 /// A Vault that is not ready yet, or never.
 mod vault_patience;
+mod vault_policies;
 /// The fake Vault answers as a real server was recorded.
 mod vault_recording;
 /// What engines make of parameters.

@@ -18,6 +18,7 @@ mod api;
 mod auth;
 mod aws;
 mod database;
+mod help;
 mod kv;
 mod made;
 mod reply;
