@@ -214,6 +214,11 @@ impl Patience {
         }
     }
 
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
     /// When nothing is begun any more.
     pub fn deadline(&self) -> Instant {
         self.0.deadline

@@ -1,8 +1,10 @@
 //! A clock for tests: time passes when somebody sleeps, and not otherwise.
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Clock, Patience, Sleep};
@@ -19,6 +21,8 @@ type Watch = Box<dyn FnMut(Duration) + Send>;
 pub(crate) struct Virtual {
     begun: Instant,
     state: Arc<Mutex<State>>,
+    /// Told when a limit is no more.
+    ended: Arc<Condvar>,
 }
 
 struct State {
@@ -26,6 +30,9 @@ struct State {
     attempts: Limit,
     watch: Option<Watch>,
     waiting: Vec<Waker>,
+    /// The limits under which somebody waits, by number.
+    limits: BTreeMap<u64, Instant>,
+    numbers: u64,
 }
 
 /// What becomes of an attempt that is not ready.
@@ -35,13 +42,40 @@ enum Limit {
     Hang,
     /// It is a real exchange, which takes no virtual time.
     Real,
+    /// It is a real exchange, and takes as long as its server says.
+    Told,
 }
 
 impl Virtual {
     /// A clock for attempts that are made up: one that is not ready hangs.
     pub(crate) fn new() -> Self {
-        let state = State { passed: Duration::ZERO, attempts: Limit::Hang, watch: None, waiting: Vec::new() };
-        Self { begun: Instant::now(), state: Arc::new(Mutex::new(state)) }
+        let state = State {
+            passed: Duration::ZERO,
+            attempts: Limit::Hang,
+            watch: None,
+            waiting: Vec::new(),
+            limits: BTreeMap::new(),
+            numbers: 0,
+        };
+        Self { begun: Instant::now(), state: Arc::new(Mutex::new(state)), ended: Arc::default() }
+    }
+
+    /// A clock for attempts at real servers that say themselves how long they take ([`Self::spend`]).
+    pub(crate) fn of_replies() -> Self {
+        let clock = Self::new();
+        clock.state.lock().unwrap().attempts = Limit::Told;
+        clock
+    }
+
+    /// A server takes so long over its answer. Whoever waited for less takes note before this returns.
+    pub(crate) fn spend(&self, time: Duration) {
+        let mut state = self.state.lock().unwrap();
+        state.passed += time;
+        let now = self.begun + state.passed;
+        state.waiting.drain(..).for_each(Waker::wake);
+        while state.limits.values().any(|until| *until <= now) {
+            state = self.ended.wait(state).unwrap();
+        }
     }
 
     /// A clock for attempts at real servers: only pauses take time, and `watch` sees it pass. It passes 200 times as fast
@@ -102,6 +136,9 @@ impl Clock for Virtual {
 
     fn expire(&self, until: Instant) -> Sleep<'_> {
         let clock = self.clone();
+        if clock.state.lock().unwrap().attempts == Limit::Told {
+            return Box::pin(Limited::new(clock, until));
+        }
         // The deadline's is polled after the attempt's own future; the words' never says anything here.
         let mut polled = 0;
         Box::pin(std::future::poll_fn(move |context| {
@@ -119,6 +156,43 @@ impl Clock for Virtual {
             context.waker().wake_by_ref();
             Poll::Pending
         }))
+    }
+}
+
+/// A limit that somebody waits under.
+struct Limited {
+    clock: Virtual,
+    number: u64,
+    until: Instant,
+}
+
+impl Limited {
+    fn new(clock: Virtual, until: Instant) -> Self {
+        let mut state = clock.state.lock().unwrap();
+        state.numbers += 1;
+        let number = state.numbers;
+        state.limits.insert(number, until);
+        drop(state);
+        Self { clock, number, until }
+    }
+}
+
+impl Future for Limited {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.clock.now() >= self.until {
+            return Poll::Ready(());
+        }
+        self.clock.state.lock().unwrap().waiting.push(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        self.clock.state.lock().unwrap().limits.remove(&self.number);
+        self.clock.ended.notify_all();
     }
 }
 

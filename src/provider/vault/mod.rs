@@ -6,6 +6,7 @@ mod cli_form;
 #[cfg_attr(not(feature = "provider-vault"), allow(dead_code, reason = "the backend reads more of it"))]
 mod environment;
 mod forecast;
+mod policy;
 mod settings;
 
 use super::descriptor::Build;

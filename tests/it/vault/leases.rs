@@ -307,3 +307,77 @@ fn a_look_at_the_token_that_is_never_answered_costs_no_delivery() {
     run.expect_stderr(&["leased until"]);
     assert_eq!(stage.fake.configure(|vault| vault.leases()), 1);
 }
+
+/// An error of the server's.
+fn error(status: u16, error: &str) -> Act {
+    Act::Answer(Reply::new(status, "application/json", serde_json::json!({ "errors": [error] }).to_string()))
+}
+
+#[test]
+fn a_token_that_stays_is_named_once_with_its_life_and_the_reason() {
+    let denied = "1 error occurred:\n\t* permission denied\n\n";
+    for (path, status, words, asked) in [
+        ("auth/token/lookup-self", 403, "(a policy with `read` on `auth/token/lookup-self` lets it)", 1),
+        ("auth/token/lookup-self", 500, "Vault does not tell whether it is kz's own", 1),
+        ("auth/token/revoke-self", 403, "(a policy with `update` on `auth/token/revoke-self` lets it)", 1),
+        ("auth/token/revoke-self", 500, "Vault failed to end it", 3),
+    ] {
+        for command in [&["export", "--format", "json"][..], &["run", "--", "/bin/true"], &["status"]] {
+            let stage = stage(&[PLAIN]);
+            stage.fake.script(Rule::new(path, error(status, denied)).times(9));
+            let run = stage.kz(command).expect_code(0);
+            let said = run.stderr();
+            let lines: Vec<&str> = said.lines().filter(|line| line.contains("kz's own token")).collect();
+            let [line] = lines[..] else { panic!("{path} {status} {}", run.describe()) };
+            assert!(line.starts_with("kz: warning: kz's own token stays for 3"), "{line}");
+            assert!(line.contains(words), "{line}");
+            assert_eq!(stage.fake.requests(path), asked, "{path} {status}");
+        }
+    }
+}
+
+/// An answer that was lost on its way: the next one says that there is no such token.
+#[test]
+fn a_token_that_has_ended_is_not_said_to_stay() {
+    for path in ["auth/token/lookup-self", "auth/token/revoke-self"] {
+        let stage = stage(&[PLAIN]);
+        stage.fake.script(Rule::new(path, error(403, "permission denied")).times(9));
+        let run = stage.kz(&["export", "--format", "json"]).expect_code(0);
+        assert!(!run.stderr().contains("token stays"), "{}", run.describe());
+    }
+}
+
+#[test]
+fn a_lease_that_stays_is_said_to_live_no_longer_than_its_token() {
+    let stage = stage(&[USER, ABSENT]);
+    // The fake's leases live as long as its tokens, so that this one's token ends sooner by far.
+    let auth = serde_json::json!({ "request_id": "r", "auth": { "client_token": "hvs.of-a-minute", "lease_duration": 60 } });
+    stage.fake.script(Rule::new(
+        "auth/userpass/login/ada",
+        Act::Answer(Reply::new(200, "application/json", auth.to_string())),
+    ));
+    let lent = serde_json::json!({ "request_id": "r", "lease_id": "database/creds/app/1", "renewable": true, "lease_duration": 2_764_800,
+        "data": { "username": "u", "password": "p" }, "wrap_info": null, "warnings": null, "auth": null });
+    for (path, answer) in [
+        ("database/creds/app", (200, lent)),
+        ("secret/data/none", (404, serde_json::json!({ "errors": [] }))),
+    ] {
+        stage.fake.script(Rule::new(
+            path,
+            Act::Answer(Reply::new(answer.0, "application/json", answer.1.to_string())),
+        ));
+    }
+    let denied = "1 error occurred:\n\t* permission denied\n\n";
+    for path in ["auth/token/lookup-self", "sys/leases/revoke"] {
+        stage.fake.script(Rule::new(path, error(403, denied)).times(9));
+    }
+    let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+    let said = run.stderr();
+    let line = said.lines().find(|line| line.contains("does not take it back")).expect("a warning");
+    let number = |after: &str| -> u64 {
+        let rest = line.split_once(after).unwrap_or_else(|| panic!("{line}")).1;
+        rest.split(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(number("it is valid for ") <= 60 && number("kz's own token stays for ") <= 60, "{line}");
+    assert!(line.contains("`sys/leases/revoke`") && line.contains("`auth/token/lookup-self`"), "{line}");
+}

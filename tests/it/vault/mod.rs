@@ -12,6 +12,8 @@ mod faults;
 mod leases;
 /// A Vault that is not ready yet, or never.
 mod patience;
+/// The policy that is printed suffices, and no line of it is too many.
+mod policies;
 /// The fake Vault answers as a real server was recorded.
 mod recording;
 /// What engines make of parameters.

@@ -196,6 +196,78 @@ fn what_the_engine_says_of_the_parameters_is_told_in_words_of_kzs_own() {
     stage(&shortened).kz(JSON).expect_code(0).expect_stderr(&["it lives less long than it was to"]);
 }
 
+/// Of what lies in a namespace whose name begins the ref, only the server tells what it is: as an `OpenBao` told it.
+#[test]
+fn a_request_never_changes_the_server_whatever_namespace_the_ref_begins_with() {
+    for (path, kind, mount, is_login) in [
+        ("ns1/sys/mounts/x", "ns_system", "ns1/sys/", false),
+        ("ns1/sys/policies/acl/x", "ns_system", "ns1/sys/", false),
+        ("ns1/ns2/sys/mounts/x", "ns_system", "ns1/ns2/sys/", false),
+        ("ns1/auth/token/create", "ns_token", "ns1/auth/token/", true),
+        ("ns1/auth/userpass/users/eve", "userpass", "ns1/auth/userpass/", true),
+        ("ns1/auth/deep/er/role/x", "approle", "ns1/auth/deep/er/", true),
+        ("ns1/identity/entity", "ns_identity", "ns1/identity/", false),
+        ("ns1/cubbyhole/x", "ns_cubbyhole", "ns1/cubbyhole/", false),
+    ] {
+        let stage = stage(&format!(
+            "[secrets]\nA = {{ provider = \"vault\", ref = \"{path}#x\", request = {{ a = \"b\" }} }}\n"
+        ));
+        let mut config =
+            serde_json::json!({ "default_lease_ttl": 0, "force_no_cache": false, "max_lease_ttl": 0 });
+        if is_login {
+            config["token_type"] = "default-service".into();
+        }
+        let told = serde_json::json!({ "request_id": "r", "lease_id": "", "renewable": false, "lease_duration": 0,
+            "data": { "config": config, "options": {}, "path": mount, "type": kind }, "auth": null });
+        let told = kz_fakes::fake_server::Reply::new(200, "application/json", told.to_string());
+        stage.fake.script(Rule::new("sys/internal/ui/mounts/", Act::Answer(told)));
+        for words in [JSON, &["status"]] {
+            let run = stage.kz(words).expect_code(1);
+            let said = format!("(`{kind}`) makes no document of parameters");
+            assert!(run.describe().contains(&said), "{path}\n{}", run.describe());
+        }
+        assert_eq!(posts(&stage, "ns1/"), 0, "{path}");
+    }
+}
+
+/// What is not read is refused alike by whoever only looks, and with a request what takes none.
+#[test]
+fn status_says_of_a_path_what_an_export_would() {
+    let request = ", request = { common_name = \"a.internal\" }";
+    for (path, request, is_ready) in [
+        ("pki/issue/app#certificate", "", false),
+        ("ssh/creds/otp#key", "", false),
+        ("pki/nothing/app#x", "", false),
+        ("database/creds/app#password", "", true),
+        ("database/static-creds/st#password", "", true),
+        ("pki/issue/app#certificate", request, true),
+        ("pki/nothing/app#x", request, false),
+        ("database/creds/app#password", request, false),
+    ] {
+        let stage = stage(&format!("[secrets]\nA = {{ provider = \"vault\", ref = \"{path}\"{request} }}\n"));
+        stage.fake.configure(|vault| {
+            vault.database_role("", "app");
+            vault.static_role("", "st", 86_399);
+            for path in ["pki/*", "ssh/*", "database/*"] {
+                vault.grant("", "app", path, &["read", "update"]);
+            }
+        });
+        let code = i32::from(!is_ready);
+        let looked = stage.kz(&["status"]).expect_code(code);
+        let made =
+            (posts(&stage, "pki/") + posts(&stage, "ssh/"), stage.fake.configure(|vault| vault.leases()));
+        assert_eq!(made, (0, 0), "{path}");
+        let delivered = stage.kz(JSON).expect_code(code);
+        if is_ready {
+            continue;
+        }
+        let said = delivered.stderr();
+        let cause = said.lines().find_map(|line| line.split_once("not set up: ")).map(|(_, cause)| cause);
+        let cause = cause.unwrap_or_else(|| panic!("{}", delivered.describe()));
+        assert!(looked.stdout().contains(cause), "{path} {request}: {cause}\n{}", looked.describe());
+    }
+}
+
 #[test]
 fn a_path_that_takes_a_post_says_how_it_is_written() {
     let stage = stage("[secrets]\nA = { provider = \"vault\", ref = \"pki/issue/app#certificate\" }\n");

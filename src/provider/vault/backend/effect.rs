@@ -20,13 +20,18 @@ const KEEPERS: &[&str] = &["kv", "generic", "cubbyhole", "system", "identity"];
 
 /// Whether reads of an engine of this type make nothing.
 pub(super) fn is_keeper(engine: &str) -> bool {
-    KEEPERS.contains(&engine)
+    KEEPERS.contains(&of_any_namespace(engine))
+}
+
+/// A type without what says that it is of a namespace.
+fn of_any_namespace(engine: &str) -> &str {
+    engine.strip_prefix("ns_").unwrap_or(engine)
 }
 
 /// Whether an engine of this type is the server's own, of a namespace too: what it is asked for with parameters changes the
 /// server, or makes tokens.
 pub(super) fn is_of_server(engine: &str) -> bool {
-    matches!(engine.strip_prefix("ns_").unwrap_or(engine), "system" | "token" | "identity" | "cubbyhole")
+    matches!(of_any_namespace(engine), "system" | "token" | "identity" | "cubbyhole")
 }
 
 /// Engines that compute what they answer, and keep nothing of it.
@@ -65,6 +70,7 @@ mod tests {
     fn the_servers_own_engines_are_known_in_each_namespace() {
         for engine in ["system", "ns_system", "token", "ns_token", "ns_identity", "ns_cubbyhole"] {
             assert!(is_of_server(engine), "{engine}");
+            assert_eq!(is_keeper(engine), !engine.ends_with("token"), "{engine}");
         }
         for engine in ["pki", "ssh", "kubernetes", "transit", "ns_", "tokens"] {
             assert!(!is_of_server(engine), "{engine}");

@@ -143,11 +143,20 @@ impl Flights {
             task.abort();
             match locked(&told).take() {
                 Some(Ok(reply)) => Some(Landed::Answer(origin, reply)),
-                Some(Err(trouble)) if !matches!(trouble, Trouble::Undecided(_)) => None,
+                Some(Err(trouble)) if is_refusal(&trouble) => None,
                 Some(Err(_)) | None => Some(Landed::Unanswered(origin)),
             }
         };
         left.into_iter().filter_map(land).collect()
+    }
+}
+
+/// Whether nothing can have been made: a server refused, or none was reached. Of an answer that was lost nobody knows.
+fn is_refusal(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Undecided(_) => false,
+        Trouble::Connection(error) => matches!(error, http::Error::Refused | http::Error::Unresolved),
+        _ => true,
     }
 }
 

@@ -1,21 +1,29 @@
 //! Whether a document could be read, without reading it: for `kz status`, where a read would make a credential.
 //!
-//! Invariant: no more is asked than the engine's type and the token's capabilities, neither of which makes anything. Where the type is
-//! not told, it is read: the server tells it to whoever may read the path, and a read that it refuses makes nothing.
+//! Invariant: no more is asked than the engine's type, the token's capabilities and what the path takes, none of which makes
+//! anything. Where the type is not told, it is read: the server tells it to whoever may read the path, and a read that it refuses
+//! makes nothing.
 
 use std::collections::BTreeMap;
 
+use ::http::StatusCode;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
+
+use crate::http::Reply;
 
 use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
 
 use super::effect::is_keeper;
-use super::endpoint::Post;
+use super::endpoint::{Help, Post};
 use super::mounts;
-use super::read::let_policy;
-use super::reply::Body;
+use super::not_found::NotFound;
+use super::read::{let_policy, outcome};
+use super::reply::{Body, Known};
 use super::session::Session;
+use super::trouble::Trouble;
 
 /// What lets a token read.
 const LETS: &[&str] = &["read", "root", "sudo"];
@@ -35,24 +43,77 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
         return None;
     }
     match lets(session, path, LETS).await {
-        Some(true) => Some(Outcome::Readable),
+        Some(true) => Some(match takes(session, path).await {
+            Ok(Some(Takes { reads: false, .. })) => {
+                let refused = Trouble::Status(StatusCode::METHOD_NOT_ALLOWED, Some(Known::NotReadable));
+                Outcome::Failed(session.foresees(refused))
+            }
+            Ok(_) => Outcome::Readable,
+            Err(reply) => outcome(&reply, document, path),
+        }),
         // A read that a policy denies makes nothing, and says best what is wrong.
         Some(false) => None,
         None => Some(Outcome::Failed(untold())),
     }
 }
 
-/// What is said of a document instead of having it made.
-pub(super) async fn instead_of_making(session: &Session<'_>, path: &str) -> Outcome {
-    match lets(session, path, LETS_MAKE).await {
-        Some(true) => Outcome::Readable,
+/// What is said of a document instead of having it made; the server's own reply where there is no such path.
+pub(super) async fn instead_of_making(
+    session: &Session<'_>,
+    path: &str,
+    no_parameters: impl FnOnce() -> Failure,
+) -> Result<Outcome, Reply> {
+    Ok(match lets(session, path, LETS_MAKE).await {
+        Some(true) => match takes(session, path).await? {
+            Some(Takes { parameters: false, .. }) => Outcome::Failed(no_parameters()),
+            _ => Outcome::Readable,
+        },
         Some(false) => Outcome::Failed(Failure {
             kind: FailureKind::Denied,
             cause: "the token's policy does not let it be made".to_owned(),
             hint: Some(let_policy("update", path, "")),
         }),
         None => Outcome::Failed(untold()),
+    })
+}
+
+/// What a path takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Takes {
+    /// A read.
+    reads: bool,
+    /// A POST with parameters.
+    parameters: bool,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    #[serde(default)]
+    openapi: Option<Interface>,
+}
+
+#[derive(Deserialize)]
+struct Interface {
+    paths: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
+}
+
+/// What the server says that a path takes, to whoever has a token; nothing where it says nothing, and its reply where there is no
+/// such path.
+async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply> {
+    let Ok(reply) = session.ask(Help { path: path.to_owned() }).await else { return Ok(None) };
+    if reply.status == StatusCode::NOT_FOUND
+        && matches!(NotFound::of(reply.body.expose()), NotFound::Refused(Some(Known::NotReadable)))
+    {
+        return Err(reply);
     }
+    let described: Option<Described> = serde_json::from_slice(reply.body.expose()).ok();
+    let interface = described.and_then(|described| described.openapi);
+    let Some(interface) = interface.filter(|interface| interface.paths.values().any(|path| !path.is_empty()))
+    else {
+        return Ok(None);
+    };
+    let has = |method: &str| interface.paths.values().any(|path| path.contains_key(method));
+    Ok(Some(Takes { reads: has("get"), parameters: has("post") }))
 }
 
 /// Whether the token has one of these capabilities at a path, where the server tells.

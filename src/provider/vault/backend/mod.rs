@@ -14,8 +14,11 @@ mod effect;
 mod endpoint;
 mod envelope;
 mod flight;
+mod giving_back;
+mod left;
 mod login;
 mod look;
+mod look_at_token;
 mod mounts;
 mod nodes;
 mod not_found;
@@ -57,7 +60,7 @@ use crate::provider::{
 use cli::Cli;
 use connection::Connection;
 use credential::{Choice, Credential, Method};
-use custody::{Custody, GIVING_BACK, LOOKING, Own};
+use custody::{Custody, LOOKING, Own};
 use mounts::Mounts;
 use nodes::Nodes;
 use session::Session;
@@ -117,15 +120,13 @@ impl Provider for Vault {
 
     fn close(&self, end: End) -> Closing<'_> {
         Box::pin(async move {
+            let until = giving_back::until(&self.custody, &self.terms, end);
             self.custody.settle(&self.terms, end).await;
             if self.custody.is_empty() {
                 return;
             }
-            let Ok(session) = self.begin().await else { return };
-            let giving_back = self.custody.close(&session, &self.terms, end);
-            if self.terms.patience.once(GIVING_BACK, giving_back).await.is_none() {
-                self.custody.warn_of_left(self.terms.patience.log(), end);
-            }
+            let session = self.begin().await.ok();
+            giving_back::give_back(&self.custody, session.as_ref(), &self.terms, end, until).await;
         })
     }
 }

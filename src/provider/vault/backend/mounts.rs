@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::provider::vault::cli_form::candidates;
 use crate::provider::{DocumentRef, Failure, FailureKind};
@@ -22,8 +23,8 @@ use super::session::{Session, Unanswered};
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
     known: Mutex<BTreeSet<String>>,
-    /// The types of engines that were told, by mount.
-    engines: Mutex<BTreeMap<String, String>>,
+    /// The engines that were told, by mount.
+    engines: Mutex<BTreeMap<String, Engine>>,
     /// Held while the server is asked for the mount of a path that certainly lies in version 2.
     asking: tokio::sync::Mutex<()>,
 }
@@ -40,10 +41,12 @@ pub(super) enum Mount {
 }
 
 /// What the server says of the engine that a path lies in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Engine {
     /// Its type.
     Named(String),
+    /// It is no engine but a login method, of this type.
+    Login(String),
     /// The token may do nothing there, and so change nothing either.
     Closed,
     /// Nothing that could be relied on.
@@ -57,6 +60,22 @@ struct Description {
     engine: Option<String>,
     #[serde(default)]
     options: Option<Options>,
+    #[serde(default)]
+    config: Option<Config>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    /// What login methods have, and no engine.
+    #[serde(default)]
+    token_type: Option<IgnoredAny>,
+}
+
+impl Description {
+    fn engine(self) -> Option<Engine> {
+        let logs_in = self.config.is_some_and(|config| config.token_type.is_some());
+        self.engine.map(if logs_in { Engine::Login } else { Engine::Named })
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,7 +122,7 @@ impl Mounts {
         }
     }
 
-    /// The type of the engine that a path lies in, which is asked once for each mount.
+    /// The engine that a path lies in, which is asked once for each mount.
     pub(super) async fn engine(&self, session: &Session<'_>, path: &str) -> Result<Engine, Failure> {
         let _one = self.asking.lock().await;
         let lies_in = |mount: &str| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/'));
@@ -111,12 +130,16 @@ impl Mounts {
         if let Some(known) =
             engines().iter().find(|(mount, _)| lies_in(mount)).map(|(_, engine)| engine.clone())
         {
-            return Ok(Engine::Named(known));
+            return Ok(known);
         }
         match ask(session, path).await {
-            Ok(Some(Description { path: mount, engine: Some(engine), .. })) => {
-                engines().insert(mount.trim_matches('/').to_owned(), engine.clone());
-                Ok(Engine::Named(engine))
+            Ok(Some(told)) => {
+                let mount = told.path.trim_matches('/').to_owned();
+                let Some(engine) = told.engine() else { return Ok(Engine::Untold) };
+                if lies_in(&mount) {
+                    engines().insert(mount, engine.clone());
+                }
+                Ok(engine)
             }
             Err(unanswered) if unanswered.known == Some(Known::NoAccess) => Ok(Engine::Closed),
             Err(Unanswered { failure, .. }) if failure.kind != FailureKind::Denied => Err(failure),

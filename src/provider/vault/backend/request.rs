@@ -5,6 +5,7 @@
 
 use ::http::StatusCode;
 
+use crate::http::Reply;
 use crate::log::typed;
 use crate::provider::vault::cli_form::refuses_parameters;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome, Purpose, Request};
@@ -32,6 +33,12 @@ pub(super) async fn make(
 ) -> Outcome {
     let path = &document.path;
     match mounts.engine(session, path).await {
+        Ok(Engine::Login(method)) => {
+            return misconfigured(
+                &refuses_parameters(&format!("the login method under this path (`{method}`)")),
+                "remove `request`",
+            );
+        }
         Ok(Engine::Named(engine)) if is_keeper(&engine) || is_of_server(&engine) => {
             return misconfigured(
                 &refuses_parameters(&format!("the engine under this path (`{engine}`)")),
@@ -49,13 +56,20 @@ pub(super) async fn make(
         Err(failure) => return Outcome::Failed(failure),
     }
     if purpose == Purpose::Look {
-        return look::instead_of_making(session, path).await;
+        return look::instead_of_making(session, path, || no_parameters(path))
+            .await
+            .unwrap_or_else(|reply| made(&reply, document, path));
     }
     let reply = match session.read(Post::of(path, request)).await {
         Ok(reply) => reply,
         Err(unanswered) => return Outcome::Failed(explain(unanswered, path)),
     };
     keep(session, &reply);
+    made(&reply, document, path)
+}
+
+/// What a reply comes to.
+fn made(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
         StatusCode::NO_CONTENT => misconfigured(
             &format!(
@@ -67,19 +81,23 @@ pub(super) async fn make(
             NotFound::Refused(Some(Known::NotReadable)) => {
                 misconfigured(&format!("the engine there has no such path (`{path}`)"), PATHS)
             }
-            _ => outcome(&reply, document, path),
+            _ => outcome(reply, document, path),
         },
-        _ => outcome(&reply, document, path),
+        _ => outcome(reply, document, path),
     }
+}
+
+fn no_parameters(path: &str) -> Failure {
+    Failure::misconfigured(
+        format!("the engine takes no parameters at this path (`{path}`)"),
+        format!("remove `request`, if it is read without; else {PATHS}"),
+    )
 }
 
 /// Says what to do about it, where only the engine's administrator or its documentation knows more.
 fn explain(Unanswered { mut failure, known, .. }: Unanswered, path: &str) -> Failure {
     match (failure.kind, known) {
-        (_, Some(Known::NotReadable)) => Failure::misconfigured(
-            format!("the engine takes no parameters at this path (`{path}`)"),
-            format!("remove `request`, if it is read without; else {PATHS}"),
-        ),
+        (_, Some(Known::NotReadable)) => no_parameters(path),
         (FailureKind::Denied, _) if failure.hint.is_none() => {
             failure.hint = Some(let_policy("update", path, ""));
             failure

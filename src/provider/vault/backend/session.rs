@@ -27,6 +27,7 @@ use crate::secret::Secret;
 
 use super::custody::Custody;
 use super::effect::{is_own, sending};
+use super::endpoint::HELP;
 use super::flight::{Lends, Origin};
 use super::nodes::Nodes;
 use super::reply::{self, Known};
@@ -249,6 +250,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The words for this, where it is known before it is asked.
+    pub(super) fn foresees(&self, trouble: Trouble) -> Failure {
+        self.failure(&GaveUp::Final(trouble))
+    }
+
     /// The words for a request that was given up: of several servers, those of the one that was asked last, and which they are.
     fn failure(&self, given_up: &GaveUp<Trouble>) -> Failure {
         let client = self.nodes.preferred();
@@ -292,10 +298,14 @@ impl<'a> Session<'a> {
             RequestMethod::GET => Method::GET,
             _ => Method::POST,
         };
-        self.sending(&method, &endpoint.path())
+        let query = endpoint.query().ok().flatten();
+        self.sending(&method, &endpoint.path(), query.as_deref())
     }
 
-    fn sending(&self, method: &Method, path: &str) -> Sending {
+    fn sending(&self, method: &Method, path: &str, query: Option<&str>) -> Sending {
+        if query == Some(HELP) {
+            return Sending::Repeatable;
+        }
         let harmless = self.harmless.lock().unwrap_or_else(PoisonError::into_inner);
         if harmless.contains(path) { Sending::Repeatable } else { sending(method, path) }
     }
@@ -303,7 +313,7 @@ impl<'a> Session<'a> {
     /// Sends a request as often as it may be. One that may lend something goes on when nobody waits for it any more.
     async fn exchanged(&self, mut request: Request<Vec<u8>>) -> Result<Reply, Trouble> {
         let path = request.uri().path().strip_prefix("/v1/").unwrap_or_default();
-        let sending = self.sending(request.method(), path);
+        let sending = self.sending(request.method(), path, request.uri().query());
         let lends = Lends::of(request.method(), path, sending);
         let is_protocol = ["sys/", "auth/"].iter().any(|start| path.starts_with(start));
         request.extensions_mut().insert(if is_protocol { Content::Protocol } else { Content::Document });

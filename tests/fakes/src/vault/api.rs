@@ -8,7 +8,7 @@ use crate::fake_server::{Backend as _, Request};
 
 use super::reply::Reply;
 use super::state::{Engine, PathRule, Shut, Vault};
-use super::{auth, database, kv, token, wrapping};
+use super::{auth, database, help, kv, token, wrapping};
 
 /// One request, without its transport.
 #[derive(Clone, Debug, Default)]
@@ -168,8 +168,15 @@ impl Vault {
                 _ => Reply::error(405, &["unsupported operation"]),
             };
         }
+        if help::is_asked(call) {
+            let space = &self.namespaces[&call.namespace];
+            return match space.mount_of(&call.path) {
+                Some((mount, rest)) => help::of(&space.engines[&mount], &rest),
+                None => Reply::unsupported_path(),
+            };
+        }
         let itself = call.path == "sys/capabilities-self";
-        if !(self.allows(held, call) || itself && self.allows_self(held, call)) {
+        if !self.allows(held, call) {
             return Reply::denied();
         }
         if itself {

@@ -166,7 +166,8 @@ pub fn login(vault: &mut Vault, call: &Call) -> Option<Reply> {
         Ok((policies, metadata)) => {
             let policies = [policies, &["default".to_owned()]].concat();
             let path = format!("auth/{mount}/login");
-            let held = Token { path, metadata, ..Token::new(&call.namespace, policies) };
+            let held =
+                Token { path, metadata, life: vault.token_life, ..Token::new(&call.namespace, policies) };
             let name = vault.issue(held.clone());
             token::auth(&name, &held)
         }

@@ -10,6 +10,7 @@ mod api;
 mod auth;
 mod aws;
 mod database;
+mod help;
 mod kv;
 mod made;
 mod reply;

@@ -8,7 +8,7 @@ use super::auth::Method;
 use super::database::{self, Lease};
 use super::kv;
 use super::made;
-use super::token::{Kind, Token};
+use super::token::{Kind, LIFE, Token};
 
 /// Everything behind one address.
 pub struct Vault {
@@ -24,6 +24,8 @@ pub struct Vault {
     pub wrong: BTreeMap<String, u32>,
     /// Everything that has to be new takes the next number.
     pub serial: u64,
+    /// How long a login's token lives, in seconds.
+    pub token_life: u64,
     root: String,
 }
 
@@ -140,6 +142,7 @@ impl Default for Vault {
             leases: BTreeMap::new(),
             wrong: BTreeMap::new(),
             serial: 0,
+            token_life: LIFE,
             root: String::new(),
         };
         vault.namespace("");

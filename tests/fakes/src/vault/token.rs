@@ -18,11 +18,16 @@ pub struct Token {
     pub kind: Kind,
     /// How many requests it is good for; nothing where that is not counted.
     pub uses: Option<u64>,
+    /// How long it lives, in seconds.
+    pub life: u64,
     /// How it came about.
     pub path: String,
     /// What a login knows of its bearer.
     pub metadata: Value,
 }
+
+/// How long a token lives of which nothing else was said.
+pub const LIFE: u64 = 3600;
 
 /// Whether a token is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,7 @@ impl Token {
             parent: None,
             kind: Kind::Service,
             uses: None,
+            life: LIFE,
             path: "auth/token/create".to_owned(),
             metadata: Value::Null,
         }
@@ -72,7 +78,10 @@ pub fn own(vault: &mut Vault, call: &Call, name: &str, held: &Token) -> Option<R
         ("lookup-self", "GET") => Reply::data(description(name, held)),
         ("renew-self", "POST" | "PUT") if batch => Reply::error(400, &["batch tokens cannot be renewed"]),
         ("renew-self", "POST" | "PUT") if held.is_root() => Reply::error(400, &["invalid lease ID"]),
-        ("renew-self", "POST" | "PUT") => auth(name, held),
+        ("renew-self", "POST" | "PUT") => {
+            let life = call.body["increment"].as_u64().unwrap_or(held.life);
+            auth(name, &Token { life, ..held.clone() })
+        }
         ("revoke-self", "POST" | "PUT") if batch => Reply::error(400, &["batch tokens cannot be revoked"]),
         ("revoke-self", "POST" | "PUT") => {
             vault.end(name);
@@ -108,7 +117,7 @@ pub fn auth(name: &str, held: &Token) -> Reply {
         "policies": held.policies,
         "token_policies": held.policies,
         "metadata": held.metadata,
-        "lease_duration": 3600,
+        "lease_duration": held.life,
         "renewable": held.kind == Kind::Service,
         "entity_id": "",
         "token_type": held.kind(),
@@ -122,10 +131,10 @@ pub fn auth(name: &str, held: &Token) -> Reply {
 fn description(name: &str, held: &Token) -> Value {
     let root = held.is_root();
     let mut shown = json!({
-        "accessor": accessor(name, held), "creation_time": 1_795_608_000, "creation_ttl": if root { 0 } else { 3600 },
+        "accessor": accessor(name, held), "creation_time": 1_795_608_000, "creation_ttl": if root { 0 } else { held.life },
         "display_name": "token", "entity_id": "", "explicit_max_ttl": 0, "id": name, "meta": held.metadata,
         "num_uses": held.uses.unwrap_or(0), "orphan": held.parent.is_none(), "path": held.path,
-        "policies": held.policies, "ttl": if root { 0 } else { 3600 }, "type": held.kind(),
+        "policies": held.policies, "ttl": if root { 0 } else { held.life }, "type": held.kind(),
         "expire_time": if root { Value::Null } else { "2026-11-25T13:00:00.000000001Z".into() },
     });
     if !root {

@@ -11,15 +11,15 @@ use super::*;
 
 /// What answers wait for until it is opened.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(super) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    fn open(&self) {
+    pub(super) fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
 
-    fn pass(&self) {
+    pub(super) fn pass(&self) {
         let mut is_open = self.0.0.lock().unwrap();
         while !*is_open {
             is_open = self.0.1.wait(is_open).unwrap();

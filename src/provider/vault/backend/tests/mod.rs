@@ -7,6 +7,7 @@ mod documents;
 mod given_up;
 mod logins;
 mod recording;
+mod slow;
 mod waiting;
 mod ways;
 

@@ -36,6 +36,8 @@ fn situation(id: &str, method: &str, target: &str) -> Situation {
         return Situation::Never;
     }
     match (method, target) {
+        // Whoever only looks asks for it, and takes no word of it.
+        (_, target) if target.ends_with("?help=1") => Situation::Never,
         ("POST", "sys/wrapping/unwrap") => Situation::Unwrap,
         ("POST", target) if target.starts_with("auth/") && target.contains("/login") => Situation::Login,
         // Of engines that make something of parameters; the others' own writes are nobody's `request`.
