@@ -149,8 +149,12 @@ fn is_closed(
     let is_own_token = held.is_some_and(|held| held.token.is_some()) && is_one_uid(scene);
     let own = held.and_then(|held| held.mode);
     let mode = own.map_or(contents.mode, |(mode, _)| mode);
-    let may_be_of_group = unit.container.group.is_none_or(|group| group == 0) && mode & 0o040 != 0;
-    if has_group || is_own_token || mode & 0o004 != 0 || may_be_of_group && !images::is_kz(unit) {
+    // The image's own user has a group; of another uid it is root's where nothing is said.
+    let of_image = (images::is_kz(unit) && uid == images::KZ_UID).then_some(images::KZ_UID);
+    let group = unit.container.group.or(of_image);
+    let is_of_root =
+        group.is_none_or(|group| group == 0) || scene.pod.as_ref().is_some_and(|pod| pod.groups.contains(&0));
+    if has_group || is_own_token || mode & 0o004 != 0 || mode & 0o040 != 0 && is_of_root {
         return false;
     }
     let (mark, key) = match own {
