@@ -103,11 +103,15 @@ mod manifest;
 /// The manifests of `kubernetes/`, rendered.
 #[path = "../kubernetes/mod.rs"]
 mod manifests;
+/// Whether every file of Rust is compiled by somebody.
+mod modules;
 /// Values that break writers.
 #[path = "../nasty/mod.rs"]
 mod nasty;
 /// Disks that keep no modes, owners or marks, and access control lists.
 mod odd_disk;
+/// Servers that take one connection and no second.
+mod one_connection;
 /// kz and the `op` program.
 mod op_program;
 /// The order of an export's system calls.
@@ -157,6 +161,8 @@ mod umask;
 mod vault_auth;
 /// What reading from Vault costs, in counts.
 mod vault_counts;
+/// A server that answers with what it was sent.
+mod vault_echo;
 /// The Vault that tests start, and what a foreign client makes of it.
 mod vault_fake;
 /// Broken and hostile servers.
@@ -165,6 +171,7 @@ mod vault_faults;
 mod vault_leases;
 /// A Vault that is not ready yet, or never.
 mod vault_patience;
+/// Policies that `kz plan` prints, held to what runs ask for.
 mod vault_policies;
 /// The fake Vault answers as a real server was recorded.
 mod vault_recording;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::http::{self, Reply};
 use crate::provider::{Document, End, Failure, Lease, Outcome, Terms};
 
+use super::confidences::Confidences;
 use super::flight::{Flights, LANDING, Landed, Lends, Origin};
 use super::left::Why;
 use super::login::Token;
@@ -33,6 +34,8 @@ pub(super) struct Custody {
     is_cached: AtomicBool,
     /// How many requests a server may have counted against the token.
     spent: AtomicU64,
+    /// What was sent, and is not to be repeated.
+    pub(super) confidences: Confidences,
     /// When it was first begun to give back.
     pub(super) begun: OnceLock<Instant>,
 }

@@ -7,6 +7,7 @@
 mod caller_identity;
 mod changed;
 mod cli;
+mod confidences;
 mod connection;
 mod credential;
 mod custody;
@@ -116,6 +117,10 @@ impl Provider for Vault {
             let outcomes = self.judge_leases(&session, outcomes).await;
             outcomes.into_iter().map(|outcome| self.cli.in_its_name(outcome)).collect()
         })
+    }
+
+    fn discreet(&self, text: &str) -> String {
+        self.custody.confidences.hide(text)
     }
 
     fn close(&self, end: End) -> Closing<'_> {
