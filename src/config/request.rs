@@ -95,7 +95,8 @@ fn string<'a>(key: &str, text: &'a str, node: Node<'_>, problems: &mut Problems)
         let message = format!(
             "`{key}` in `request` holds `{begin}…`, which names something, and is sent as it is written: nothing is put in its place"
         );
-        let hint = "write the value itself, which is no secret; what is one comes back from the engine";
+        let hint =
+            "write the value itself; what differs from one environment to another goes into `[NAME.secrets]`";
         problems.add_with_hint(node.place(), Mistake::Excluded, message, hint);
         return None;
     }
