@@ -155,7 +155,14 @@ fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut 
             "timeout" => {
                 let text = entry.node.text("timeout", problems);
                 document.timeout = text.and_then(super::parse_duration);
-                if text.is_some() && document.timeout.is_none() {
+                if document.timeout.is_some_and(|timeout| timeout.is_zero()) {
+                    problems.add_with_hint(
+                        entry.node.place(),
+                        Mistake::WrongForm,
+                        "`timeout` is 0, in which no backend answers",
+                        "write how long kz is to wait, as in `timeout = \"60s\"`; for a run that waits for no lock there is `--timeout 0s`",
+                    );
+                } else if text.is_some() && document.timeout.is_none() {
                     problems.add(
                         entry.node.place(),
                         Mistake::WrongForm,

@@ -92,11 +92,45 @@ fn string<'a>(key: &str, text: &'a str, node: Node<'_>, problems: &mut Problems)
         problems.add(node.place(), Mistake::Credential, message);
         return None;
     }
+    if let Some(begin) = names_another(text) {
+        let message = format!(
+            "`{key}` in `request` holds `{begin}…`, which names something, and is sent as it is written: nothing is put in its place"
+        );
+        let hint =
+            "write the value itself; what differs from one environment to another goes into `[NAME.secrets]`";
+        problems.add_with_hint(node.place(), Mistake::Excluded, message, hint);
+        return None;
+    }
     Some(text)
+}
+
+/// How a name in a text begins that templates and shells would put something in the place of.
+fn names_another(text: &str) -> Option<&'static str> {
+    ["{{", "${"].into_iter().find(|begin| {
+        text.match_indices(begin).any(|(at, _)| {
+            let rest = text[at + begin.len()..].trim_start();
+            rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && rest.contains('}')
+        })
+    })
 }
 
 fn refuse(key: &str, taken: &str, found: &str, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
     let message = format!("`{key}` in `request` takes {taken}, found {found}");
     problems.add(node.place(), Mistake::WrongType, message);
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_braces_is_taken_for_what_it_was_meant_for() {
+        for text in ["{{ NAME }}", "x{{NAME}}y", "${NAME}", "${NAME:-x}.internal", "{{ a | b }}"] {
+            assert!(names_another(text).is_some(), "{text}");
+        }
+        for text in ["{{", "${", "{{ 1 }}", "{}", "$NAME", "a.internal", "{{name", "${}"] {
+            assert_eq!(names_another(text), None, "{text}");
+        }
+    }
 }

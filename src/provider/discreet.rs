@@ -88,6 +88,10 @@ impl Provider for Discreet<'_> {
         })
     }
 
+    fn discreet(&self, text: &str) -> String {
+        self.suspects.hide(&self.inner.discreet(text))
+    }
+
     fn close(&self, end: End) -> Closing<'_> {
         self.inner.close(end)
     }

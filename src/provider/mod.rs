@@ -213,6 +213,11 @@ pub trait Provider: Send + Sync {
     /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each.
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
 
+    /// A text about an answer, without what the backend was asked with: whoever answers may repeat it, in the name of a field too.
+    fn discreet(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
     /// Gives back what was taken for the reads so far and is of no use any more: a token of kz's own, and leases where nothing
     /// was delivered. May be called again, with [`End::NotDelivered`] after all; never fails, and is bounded in time.
     fn close(&self, end: End) -> Closing<'_> {

@@ -132,6 +132,11 @@ pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<
     for step in &plan.steps {
         if let Source::Reference(reference) = &step.declaration.source {
             let verdict = judge.judge(step.declaration, reference);
+            let provider = providers.get(&reference.instance).and_then(|built| built.as_ref().ok());
+            let verdict = match provider {
+                Some(provider) => verdict.worded(|words| provider.discreet(words)),
+                None => verdict,
+            };
             verdicts.insert(&step.declaration.name, verdict);
         }
     }

@@ -45,6 +45,22 @@ pub enum Verdict {
     Blocked(String),
 }
 
+impl Verdict {
+    /// The same in other words: what is said of an answer may be the answer's own.
+    pub(super) fn worded(self, words: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Assumed { value, cause } => Self::Assumed { value, cause: words(&cause) },
+            Self::Omitted { cause } => Self::Omitted { cause: words(&cause) },
+            Self::Failed(failed) => Self::Failed(Failed {
+                cause: words(&failed.cause),
+                hint: failed.hint.as_deref().map(&words),
+                ..failed
+            }),
+            said @ (Self::Present { .. } | Self::Readable | Self::Blocked(_)) => said,
+        }
+    }
+}
+
 /// Documents that fields were asked of.
 type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
 

@@ -26,6 +26,10 @@ impl Provider for Punctual<'_> {
         })
     }
 
+    fn discreet(&self, text: &str) -> String {
+        self.provider.discreet(text)
+    }
+
     fn close(&self, end: End) -> Closing<'_> {
         self.provider.close(end)
     }

@@ -68,11 +68,15 @@ mod manifest;
 /// The manifests of `kubernetes/`, rendered.
 #[path = "../kubernetes/mod.rs"]
 mod manifests;
+/// Whether every file of Rust is compiled by somebody.
+mod modules;
 /// Values that break writers.
 #[path = "../nasty/mod.rs"]
 mod nasty;
 /// Disks that keep no modes, owners or marks, and access control lists.
 mod odd_disk;
+/// Servers that take one connection and no second.
+mod one_connection;
 /// 1Password: a Connect server, and the program `op`.
 mod onepassword;
 /// The order of an export's system calls.

@@ -106,6 +106,11 @@ fn not_found_hint(meant: Option<&str>) -> String {
 fn file_words(error: &trust::Error) -> Words {
     let words = Words::error(file_code(error), error.to_string());
     match error {
+        // It was not named, but found: it is there, and leads to nothing.
+        trust::Error::Missing(path) if path.symlink_metadata().is_ok() => words.hint(format!(
+            "it is a symbolic link to what is not there: correct it, or `rm {}`",
+            typed::path(path)
+        )),
         trust::Error::Missing(_) => words.hint("correct the path after `--config` or in KEYZERO_CONFIG"),
         trust::Error::Directory(path) => words.hint(format!(
             "Docker makes a directory when the source of a bind mount is missing: create the file on the host, then `docker compose up --force-recreate`; here `{}` is to be a file",

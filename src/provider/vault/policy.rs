@@ -118,7 +118,7 @@ fn of_itself(documents: &[DocumentRef], token: Token) -> impl Iterator<Item = Pa
     let of_looks = (
         CAPABILITIES,
         UPDATE,
-        "for `kz status`, which asks instead of having something made; in `default` too",
+        "for `kz status`, which asks it of what is none of KV's instead of having something made; in `default` too",
     );
     let of_own = of_own.into_iter().filter(move |_| is_own);
     let of_lent = (is_own && is_lent).then_some(of_lent);
@@ -183,7 +183,7 @@ pub(super) fn may_be_sent_on(document: &DocumentRef) -> bool {
     let Some((_, rest)) = document.path.split_once('/') else { return false };
     let is_made = document.request.is_some()
         || ["creds/", "static-cred", "sts/"].iter().any(|start| rest.starts_with(start));
-    !is_made && lacks_data_segment(&document.path)
+    !is_made && may_be_made(document) && lacks_data_segment(&document.path)
 }
 
 #[cfg(test)]

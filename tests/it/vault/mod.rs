@@ -4,6 +4,8 @@
 mod auth;
 /// What reading from Vault costs, in counts.
 mod counts;
+/// A server that answers with what it was sent.
+mod echo;
 /// The Vault that tests start, and what a foreign client makes of it.
 mod fake;
 /// Broken and hostile servers.
@@ -12,7 +14,7 @@ mod faults;
 mod leases;
 /// A Vault that is not ready yet, or never.
 mod patience;
-/// The policy that is printed suffices, and no line of it is too many.
+/// Policies that `kz plan` prints, held to what runs ask for.
 mod policies;
 /// The fake Vault answers as a real server was recorded.
 mod recording;

@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 use crate::http::{self, Reply};
 use crate::provider::{Document, End, Failure, Lease, Outcome, Terms};
 
+use super::confidences::Confidences;
 use super::flight::{Flights, LANDING, Landed, Lends, Origin};
 use super::left::Why;
 use super::login::Token;
-use super::look_at_token::look;
 use super::reply::Body;
-use super::session::Session;
 
 /// What a look at the token's life may take, for which a delivery waits.
 pub(super) const LOOKING: Duration = Duration::from_secs(1);
@@ -33,6 +32,8 @@ pub(super) struct Custody {
     is_cached: AtomicBool,
     /// How many requests a server may have counted against the token.
     spent: AtomicU64,
+    /// What was sent, and is not to be repeated.
+    pub(super) confidences: Confidences,
     /// When it was first begun to give back.
     pub(super) begun: OnceLock<Instant>,
 }
@@ -216,18 +217,14 @@ impl Custody {
         }
     }
 
-    /// Learns when the token ends that kz did not get by a login, since what it is lent ends with it.
-    pub(super) async fn learn_life(&self, session: &Session<'_>) {
+    /// Whether it is worth asking when the token ends: of one that kz did not get by a login, nobody else tells.
+    pub(super) fn wants_end(&self) -> bool {
         // The look is a request too, and the last use ends a token.
-        let is_known = self.own().is_some_and(|own| !own.is_older || !self.affords(&own, 2));
-        if is_known || !session.bears_token() {
-            return;
-        }
-        let at = Instant::now();
-        let looked = look(session).await.ok().and_then(|looked| looked.ttl);
-        let end = looked
-            .filter(|seconds| *seconds > 0)
-            .and_then(|seconds| at.checked_add(Duration::from_secs(seconds)));
+        self.own().is_none_or(|own| own.is_older && self.affords(&own, 2))
+    }
+
+    /// Learns when it ends.
+    pub(super) fn learn_end(&self, end: Option<Instant>) {
         let mut held = self.held();
         match &mut held.own {
             Some(own) => own.end = end,

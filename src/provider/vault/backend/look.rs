@@ -94,7 +94,15 @@ struct Described {
 
 #[derive(Deserialize)]
 struct Interface {
-    paths: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
+    paths: BTreeMap<String, Operations>,
+}
+
+#[derive(Deserialize)]
+struct Operations {
+    #[serde(default)]
+    get: Option<IgnoredAny>,
+    #[serde(default)]
+    post: Option<IgnoredAny>,
 }
 
 /// What the server says that a path takes, to whoever has a token; nothing where it says nothing, and its reply where there is no
@@ -107,13 +115,12 @@ async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply
         return Err(reply);
     }
     let described: Option<Described> = serde_json::from_slice(reply.body.expose()).ok();
-    let interface = described.and_then(|described| described.openapi);
-    let Some(interface) = interface.filter(|interface| interface.paths.values().any(|path| !path.is_empty()))
-    else {
-        return Ok(None);
-    };
-    let has = |method: &str| interface.paths.values().any(|path| path.contains_key(method));
-    Ok(Some(Takes { reads: has("get"), parameters: has("post") }))
+    let paths = described.and_then(|described| described.openapi).map(|interface| interface.paths);
+    let paths: Vec<Operations> = paths.unwrap_or_default().into_values().collect();
+    let reads = paths.iter().any(|path| path.get.is_some());
+    let parameters = paths.iter().any(|path| path.post.is_some());
+    // Where neither is told, nothing is.
+    Ok((reads || parameters).then_some(Takes { reads, parameters }))
 }
 
 /// Whether the token has one of these capabilities at a path, where the server tells.

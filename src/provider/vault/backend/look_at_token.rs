@@ -2,8 +2,11 @@
 //!
 //! Invariant: nothing of it but its life leaves this module; the token and its accessor are compared and never shown.
 
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
 
+use super::custody::Custody;
 use super::endpoint::Get;
 use super::login::Token;
 use super::reply::{self, Body, Known};
@@ -17,7 +20,7 @@ pub(super) struct Looked {
     #[serde(default)]
     accessor: Option<String>,
     #[serde(default)]
-    pub(super) ttl: Option<u64>,
+    ttl: Option<u64>,
 }
 
 /// Why it does not say what it sees.
@@ -46,6 +49,16 @@ pub(super) async fn look(session: &Session<'_>) -> Result<Looked, Unseen> {
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let data = body.and_then(|body| body.data).ok_or(Unseen::Untold)?;
     serde_json::from_str(data.get()).map_err(|_| Unseen::Untold)
+}
+
+/// Learns when the token ends that kz did not get by a login, since what it is lent ends with it.
+pub(super) async fn learn_end(custody: &Custody, session: &Session<'_>) {
+    if !session.bears_token() || !custody.wants_end() {
+        return;
+    }
+    let at = Instant::now();
+    let life = look(session).await.ok().and_then(|looked| looked.ttl).filter(|seconds| *seconds > 0);
+    custody.learn_end(life.and_then(|seconds| at.checked_add(Duration::from_secs(seconds))));
 }
 
 impl Looked {

@@ -7,6 +7,7 @@
 mod caller_identity;
 mod changed;
 mod cli;
+mod confidences;
 mod connection;
 mod credential;
 mod custody;
@@ -118,6 +119,10 @@ impl Provider for Vault {
         })
     }
 
+    fn discreet(&self, text: &str) -> String {
+        self.custody.confidences.hide(text)
+    }
+
     fn close(&self, end: End) -> Closing<'_> {
         Box::pin(async move {
             let until = giving_back::until(&self.custody, &self.terms, end);
@@ -181,7 +186,7 @@ impl Vault {
     async fn judge_leases(&self, session: &Session<'_>, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let is_lent = |outcome: &Outcome| matches!(outcome, Outcome::Found(Document { lease: Some(lease), .. }) if lease.is_lent());
         if outcomes.iter().any(is_lent) {
-            let learning = self.custody.learn_life(session);
+            let learning = look_at_token::learn_end(&self.custody, session);
             let _ = self.terms.patience.once(LOOKING, learning).await;
             for outcome in outcomes.iter_mut().filter(|outcome| is_lent(outcome)) {
                 self.custody.judge(outcome);

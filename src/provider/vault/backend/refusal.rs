@@ -194,6 +194,11 @@ const TABLE: &[Refusal] = &[
     not_set_up(&["missing public_key"], LACKS, PARAMETERS),
     not_set_up(&["missing ciphertext"], LACKS, PARAMETERS),
     not_set_up(&["contains no data"], LACKS, PARAMETERS),
+    not_set_up(
+        &["got unconvertible type"],
+        "a parameter of `request` is a list or a table, where the engine takes one text",
+        "write several as one, with commas: `alt_names = \"a.internal,b.internal\"`; `vault path-help PATH` tells what each takes",
+    ),
     not_set_up(&["failed to parse public_key"], "the engine takes a parameter in another form", PARAMETERS),
     not_set_up(
         &["cubbyhole operations"],

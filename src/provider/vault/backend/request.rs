@@ -32,6 +32,8 @@ pub(super) async fn make(
     purpose: Purpose,
 ) -> Outcome {
     let path = &document.path;
+    // Also where it is not sent now: it may have been before.
+    session.custody().confidences.add_value(&request.parameters());
     match mounts.engine(session, path).await {
         Ok(Engine::Login(method)) => {
             return misconfigured(

@@ -129,6 +129,7 @@ impl<'a> Session<'a> {
     pub(super) fn with_token(&self, token: &Secret) -> Result<Self, Failure> {
         let mut value = HeaderValue::from_bytes(token.expose()).map_err(|_| unfit("the token"))?;
         value.set_sensitive(true);
+        self.custody.confidences.add(token);
         let mut alike = self.alike();
         alike.headers.insert(HeaderName::from_static("x-vault-token"), value);
         Ok(Self { bearer: Bearer::Token, ..alike })
@@ -321,6 +322,7 @@ impl<'a> Session<'a> {
         let Some(lends) = lends else {
             return send(self.nodes, &request, self.bearer, Arc::downgrade(&self.custody)).await;
         };
+        self.custody.confidences.add_sent(request.body());
         let departure = Departure::default();
         request.extensions_mut().insert(departure.clone());
         let namespace = self.headers.get(NAMESPACE).and_then(|value| value.to_str().ok());
@@ -344,7 +346,13 @@ async fn send(
             custody.note(bearer == Bearer::Token, sent);
         }
     };
-    nodes.send(request, note, |reply| is_away(reply, bearer)).await
+    let sent = nodes.send(request, note, |reply| is_away(reply, bearer)).await;
+    sent.map_err(|trouble| match (trouble, custody.upgrade()) {
+        (Trouble::Elsewhere(origin), Some(custody)) => {
+            Trouble::Elsewhere(custody.confidences.hide_host(origin))
+        }
+        (trouble, _) => trouble,
+    })
 }
 
 /// Whether a reply tells of its server only, so that another may do better. Too many requests are too many everywhere.
