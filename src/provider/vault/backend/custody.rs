@@ -15,8 +15,8 @@ use crate::provider::{Document, End, Failure, Lease, Outcome, Terms};
 use super::confidences::Confidences;
 use super::flight::{Flights, LANDING, Landed, Lends, Origin};
 use super::left::Why;
-use super::login::Token;
 use super::reply::Body;
+use super::token::Token;
 
 /// What a look at the token's life may take, for which a delivery waits.
 pub(super) const LOOKING: Duration = Duration::from_secs(1);

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::custody::Custody;
 use super::endpoint::Get;
-use super::login::Token;
 use super::reply::{self, Body, Known};
 use super::session::Session;
+use super::token::Token;
 
 /// What the server sees.
 #[derive(Deserialize)]

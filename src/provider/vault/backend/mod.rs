@@ -29,13 +29,9 @@ mod refusal;
 mod reply;
 mod request;
 mod session;
-/// An address as the log names it.
-fn named(address: &Address) -> String {
-    if address.is_exposed() { format!("{address} (unencrypted)") } else { address.to_string() }
-}
-
 #[cfg(test)]
 mod tests;
+mod token;
 mod trouble;
 mod variables;
 mod versioned;
@@ -253,6 +249,11 @@ impl Vault {
         }
         read::read(session, &self.mounts, document).await
     }
+}
+
+/// An address as the log names it.
+fn named(address: &Address) -> String {
+    if address.is_exposed() { format!("{address} (unencrypted)") } else { address.to_string() }
 }
 
 fn is_unreachable(outcome: &Outcome) -> bool {
