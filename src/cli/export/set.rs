@@ -33,6 +33,10 @@ pub(super) fn write(
     rules: Rules,
 ) -> Result<(), Failure> {
     let declarations = &session.loaded.config.declarations;
+    // Without this look a name that nobody has would make an empty set, which takes the place of the old one.
+    for output in outputs {
+        session.plan(&output.only)?;
+    }
     let parts = parts(session, outputs, rules.attributes)?;
     if let Some(reader) = rules.reader {
         let files = parts.iter().flat_map(Part::files);
