@@ -140,7 +140,6 @@ pub(super) fn exit_code(code: Code, style: Style) -> u8 {
         (Code::NotExecutable, ..) => 126,
         (_, 5, _) | (.., Style::Run) => 125,
         (_, 0 | 1, _) => 1,
-        (_, 3, _) => 3,
         (_, 4, _) => 4,
         _ => 2,
     }
@@ -314,6 +313,8 @@ fn publish_code(error: &publish::Error) -> Code {
         Error::NoSpace { .. } => Code::NoSpace,
         Error::Denied { .. } => Code::OutputDenied,
         Error::OwnerDenied { .. } => Code::OwnerDenied,
+        Error::OwnerUnmapped { .. } => Code::OwnerUnmapped,
+        Error::NoLinks { .. } => Code::NoLinks,
         Error::NotKept { .. } => Code::NotKept,
         Error::Locked { .. } => Code::Locked,
         Error::ForeignState { .. } => Code::ForeignState,
