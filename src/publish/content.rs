@@ -65,6 +65,7 @@ fn give(place: Place<'_>, file: &File, attributes: Attributes) -> Result<(), Err
         let gid = owner.gid.map(Gid::from_raw);
         fchown(file, Some(Uid::from_raw(owner.uid)), gid).map_err(|errno| match errno {
             Errno::EPERM => place.owner_denied(owner),
+            Errno::EINVAL => place.owner_unmapped(owner),
             errno => place.failed("set the owner of")(errno),
         })?;
         stat = fstat(file).map_err(place.failed("look at"))?;
@@ -77,18 +78,23 @@ fn give(place: Place<'_>, file: &File, attributes: Attributes) -> Result<(), Err
     Ok(())
 }
 
+fn owner_words(owner: Owner) -> String {
+    let group = owner.gid.map(|gid| format!(", gid {gid}")).unwrap_or_default();
+    format!("uid {}{group}", owner.uid)
+}
+
 impl<'a> Place<'a> {
     fn failed(self, step: &'static str) -> impl Fn(Errno) -> Error + use<'a> {
         self.directory.failed(step, self.shown)
     }
 
     fn owner_denied(self, owner: Owner) -> Error {
-        let group = owner.gid.map(|gid| format!(", gid {gid}")).unwrap_or_default();
-        Error::OwnerDenied {
-            path: self.directory.at(self.shown),
-            uid: geteuid().as_raw(),
-            owner: format!("uid {}{group}", owner.uid),
-        }
+        let (path, owner) = (self.directory.at(self.shown), owner_words(owner));
+        Error::OwnerDenied { path, uid: geteuid().as_raw(), owner }
+    }
+
+    fn owner_unmapped(self, owner: Owner) -> Error {
+        Error::OwnerUnmapped { path: self.directory.at(self.shown), owner: owner_words(owner) }
     }
 }
 

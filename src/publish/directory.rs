@@ -222,6 +222,18 @@ impl Directory {
         move |errno| self.explain(step, path.clone(), errno)
     }
 
+    /// Likewise, of making a link by which that entry is to be found: a file system without links says so in several ways.
+    pub(super) fn failed_link(&self, step: &'static str, name: &OsStr) -> impl Fn(Errno) -> Error + use<'_> {
+        let path = self.at(name);
+        move |errno| match (errno, self.stat()) {
+            (Errno::EPERM, Ok(stat)) if is_foreign_sticky(&stat, geteuid().as_raw()) => {
+                self.explain(step, path.clone(), errno)
+            }
+            (Errno::EPERM | Errno::ENOTSUP | Errno::ENOSYS, _) => Error::NoLinks { path: path.clone() },
+            (errno, _) => self.explain(step, path.clone(), errno),
+        }
+    }
+
     /// Likewise, for the directory itself.
     pub(super) fn failed_itself(&self, step: &'static str) -> impl Fn(Errno) -> Error + use<'_> {
         move |errno| self.explain(step, self.path.clone(), errno)

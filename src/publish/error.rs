@@ -112,6 +112,22 @@ pub enum Error {
         /// `uid 999` or `uid 999, gid 999`.
         owner: String,
     },
+    /// EINVAL of chown: the user namespace that kz runs in has no such id.
+    #[error("`{path}` cannot be given to {owner}, which is not mapped in this user namespace")]
+    OwnerUnmapped {
+        /// The file.
+        path: PathBuf,
+        /// `uid 999` or `uid 999, gid 999`.
+        owner: String,
+    },
+    /// EPERM or EOPNOTSUPP of symlink.
+    #[error(
+        "`{path}` cannot be made: this file system has no symbolic links, which a set of files is made of"
+    )]
+    NoLinks {
+        /// The link.
+        path: PathBuf,
+    },
     /// The file system took mode or owner without an error, and shows others.
     #[error("`{path}` shows {shown} after it was given {wanted}")]
     NotKept {
@@ -250,6 +266,8 @@ impl Error {
             Self::OwnerDenied { .. } => {
                 "`--owner` needs root with `cap_add: [CHOWN]`; without it run kz as the reader: `user: \"UID:GID\"`".to_owned()
             }
+            Self::OwnerUnmapped { .. } => UNMAPPED.to_owned(),
+            Self::NoLinks { .. } => NO_LINKS.to_owned(),
             Self::NotKept { .. } => "this file system does not keep modes or owners: use a named volume or a tmpfs; a single file can be asked for as it shows it, with `--mode` and `--owner`".to_owned(),
             Self::Locked { .. } => "wait for the other export to end, or give more time with `--timeout 120s`".to_owned(),
             Self::ForeignState { theirs, .. } => {
@@ -279,6 +297,10 @@ impl Error {
         })
     }
 }
+
+const UNMAPPED: &str = "`cat /proc/self/uid_map /proc/self/gid_map` shows which ids there are: the first column and so many as the third says; name one of them, or give the engine's user more of them in /etc/subuid and /etc/subgid";
+const NO_LINKS: &str =
+    "use a named volume or a tmpfs, or write a single file there: `--format env --output DIR/.env`";
 
 /// A device that stands for stdout cannot be replaced by a file, but there is a way to say it.
 fn standard_output(path: &std::path::Path) -> Option<String> {

@@ -95,7 +95,7 @@ impl<'a> Draft<'a> {
         let parent = self.parent;
         let random = random().map_err(parent.failed("replace", data))?;
         let temporary = OsString::from(format!("{TEMPORARY}{random}"));
-        parent.link(&self.name, &temporary).map_err(parent.failed("replace", data))?;
+        parent.link(&self.name, &temporary).map_err(parent.failed_link("replace", data))?;
         // Everything that the new link leads to reaches the disk before it does.
         let swapped = parent.sync().and_then(|()| parent.rename(&temporary, data));
         if let Err(errno) = swapped {

@@ -42,7 +42,7 @@ impl Links {
     pub(super) fn make<'a>(&self, directory: &'a Directory) -> Result<NewLinks<'a>, Error> {
         let mut new = NewLinks { directory, made: Vec::new() };
         for name in &self.missing {
-            directory.link(&target(name), name).map_err(directory.failed("create", name))?;
+            directory.link(&target(name), name).map_err(directory.failed_link("create", name))?;
             new.made.push(name.clone());
         }
         Ok(new)

@@ -43,6 +43,19 @@ fn owned(path: &Path) -> (u32, u32, u32) {
     (metadata.mode() & 0o7777, metadata.uid(), metadata.gid())
 }
 
+/// It made an empty set, which took the place of the old one, and ended well.
+#[test]
+fn a_name_that_no_secret_has_leaves_the_set_as_it_was() {
+    let sandbox = sandbox();
+    export(&sandbox, &["--format", "files", "--only", "A"]).expect_code(0);
+    let before = snapshot(&sandbox.path("out"));
+    for only in ["a", "X", "A,X"] {
+        let run = export(&sandbox, &["--format", "files", "--only", only]).expect_code(2);
+        assert_unchanged(&before, &sandbox.path("out"), &run);
+        run.expect_stderr(&["no secret is named", "[KZ203]"]);
+    }
+}
+
 #[test]
 fn every_output_holds_its_secrets_and_nothing_that_no_output_needs_is_read() {
     let sandbox = sandbox();

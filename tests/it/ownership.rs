@@ -90,6 +90,28 @@ fn root_that_may_only_chown_exports_again_and_again() {
     }
 }
 
+/// Rootless engines, and `userns-remap`: root there has the capability, and not every id.
+#[test]
+fn an_owner_that_a_user_namespace_lacks_is_said_not_to_be_there() {
+    let namespace = ["unshare", "--user", "--map-root-user"];
+    for form in FORMS {
+        for (owner, words) in [
+            ("999:998", "to uid 999, gid 998, which is not mapped"),
+            ("999", "to uid 999, which is not mapped"),
+            ("0:998", "to uid 0, gid 998, which is not mapped"),
+        ] {
+            let delivery = delivery(form, &["--owner", owner]);
+            let run = delivery.export_behind(&namespace, "new").expect_code(4);
+            assert!(listing(&delivery.out()).is_empty(), "{}", run.describe());
+            run.expect_stderr(&[words, "[KZ427]", "cat /proc/self/uid_map"]);
+        }
+        // The hint, followed: that map has 0 alone.
+        let delivery = delivery(form, &["--owner", "0:0"]);
+        let run = delivery.export_behind(&namespace, "new").expect_code(0);
+        assert_owners(&delivery, (0, 0, 0o400), &run);
+    }
+}
+
 #[test]
 fn without_the_capability_nothing_is_written() {
     for form in FORMS {

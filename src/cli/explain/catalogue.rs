@@ -406,6 +406,14 @@ catalogue! {
         "the program has another digest",
         "`kz install --verify` compares the SHA-256 of the program that runs with what was given, and they differ. Nothing was written.",
         "Use the image that was meant: its digest says which it is. `sha256sum kz` tells what the right program has.";
+    NoLinks = 426,
+        "a file system without symbolic links",
+        "A set of files (`--format files`, `[[outputs]]`) is exchanged at once by one symbolic link. vfat, and some network file systems and shared directories of virtual machines, have none. Nothing was written.",
+        "Use a named volume or a tmpfs. A single file (`--format env`, `json`, `shell`) needs no link.";
+    OwnerUnmapped = 427,
+        "an owner that does not exist here",
+        "A rootless engine, and one with `userns-remap`, gives its containers some of the host's ids only. An id without a counterpart on the host can own no file, whatever capabilities kz has.",
+        "Name an id that is mapped (`cat /proc/self/uid_map`), or give the engine's user more ids in `/etc/subuid` and `/etc/subgid`, and start the engine anew.";
 
     EnvFileMissing = 501,
         "the env file does not exist",

@@ -61,7 +61,6 @@ fn ends(code: Code) -> &'static str {
         (Code::NotExecutable, _) => "Exit code: 126.",
         (_, 0 | 1) => "Exit code: 1; for `kz run` 125.",
         (_, 2) => "Exit code: 2; for `kz run` 125.",
-        (_, 3) => "Exit code: 3; for `kz run` 125.",
         (_, 4) => "Exit code: 4; for `kz run` 125.",
         _ => "Exit code: 125.",
     }
@@ -71,7 +70,7 @@ fn ends(code: Code) -> &'static str {
 pub fn page() -> String {
     let mut text = "# Errors\n\nMade from the program by `make generated`; `kz explain CODE` prints one of them. The code stands in brackets behind \
         `kz: error:` and, with\n`--log-format json`, under `code`. Its first digit says how kz ends: 1 a secret could not be resolved, 2 usage or \
-        configuration, 3 denied by policy,\n4 the output could not be written, 5 becoming the command. A code keeps its meaning for ever.\n"
+        configuration, 4 the output could not be written, 5 becoming the command. A code keeps its meaning for ever.\n"
         .to_owned();
     for explanation in CATALOGUE {
         let Explanation { code, title, cause, remedy } = explanation;

@@ -48,6 +48,8 @@ pub(super) fn export(arguments: &Arguments, invocation: &Invocation<'_>) -> Resu
             write(&export, path, invocation, &arguments.only)
         }
         Target::Set(path, outputs) => {
+            // Without this look a name that nobody has would make an empty set, which takes the place of the old one.
+            invocation.plan(&arguments.only)?;
             let export = Export::to_set(path, &outputs, material, rules)?;
             write(&export, path, invocation, &[])
         }

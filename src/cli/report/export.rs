@@ -99,6 +99,8 @@ fn publish_code(error: &publish::Error) -> Code {
         Error::NoSpace { .. } => Code::NoSpace,
         Error::Denied { .. } => Code::OutputDenied,
         Error::OwnerDenied { .. } => Code::OwnerDenied,
+        Error::OwnerUnmapped { .. } => Code::OwnerUnmapped,
+        Error::NoLinks { .. } => Code::NoLinks,
         Error::NotKept { .. } => Code::NotKept,
         Error::Locked { .. } => Code::Locked,
         Error::ForeignState { .. } => Code::ForeignState,

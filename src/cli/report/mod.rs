@@ -74,7 +74,6 @@ pub(super) fn exit_code(code: Code, style: Style) -> u8 {
         (Code::NotExecutable, ..) => 126,
         (_, 5, _) | (.., Style::Run) => 125,
         (_, 0 | 1, _) => 1,
-        (_, 3, _) => 3,
         (_, 4, _) => 4,
         _ => 2,
     }
