@@ -6,6 +6,9 @@
     reason = "tests write files, read the environment and may fail"
 )]
 
+/// Who follows the advice of `kz doctor`.
+#[path = "../advised/mod.rs"]
+mod advised;
 /// What Debian's age and OpenSSH write, the age provider reads.
 mod age_interop;
 /// The age format's public vectors, through the provider.

@@ -1,10 +1,13 @@
 //! The rules, by what they are about. Each looks at a scene and adds what it finds.
 
+mod asked;
 mod commands;
 mod configuration;
 mod credentials;
+mod delivering;
 mod env_files;
 mod files;
+mod forms;
 mod lifecycle;
 mod manifest;
 mod mounting;
@@ -13,6 +16,7 @@ mod owners;
 mod reading;
 mod reads;
 mod targets;
+mod variables;
 mod vendors;
 mod volumes;
 
@@ -34,6 +38,8 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     credentials::examine(scene, known, found);
     env_files::examine(scene, known, found);
     vendors::examine(scene, known, found);
+    variables::examine(scene, known, found);
+    asked::examine(scene, known, found);
     configuration::examine(scene, known, found);
     files::examine(scene, known, found);
     commands::examine(scene, known, found);

@@ -11,6 +11,7 @@ mod settings;
 use super::registry::Build;
 #[cfg(feature = "provider-vault")]
 pub use backend::build;
+pub(super) use environment::is_refused;
 pub use forecast::foresee;
 pub use settings::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref, check_request};
 
