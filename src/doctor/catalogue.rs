@@ -107,6 +107,26 @@ catalogue! {
         "a healthcheck reads a file that is not mounted",
         "A healthcheck runs in its service's own container, where only what that service mounts is. It fails for ever, and whoever waits with `service_healthy` never starts.",
         "Mount the volume where the healthcheck reads, read-only.";
+    BesideFile = 116,
+        "a variable beside its own `_FILE`",
+        "The entrypoints of these images refuse both: `both NAME and NAME_FILE are set (but are exclusive)`, and the container ends.",
+        "Remove the one that holds the value, and change the credential if it was one.";
+    NobodyAsks = 117,
+        "a password that nobody is asked for",
+        "`POSTGRES_HOST_AUTH_METHOD: trust` lets everybody in who reaches the port, whatever the password is.",
+        "Remove the variable, and with it the cluster that was made so: it keeps `trust` in its `pg_hba.conf`.";
+    QuotedPath = 118,
+        "quotes that belong to the value",
+        "In a list of `NAME=value` everything behind `=` is the value, quotes too, so that no file and no address is called so.",
+        "Leave the quotes out, or put them around the whole item.";
+    NotOfConfiguration = 119,
+        "`--only` names no secret of the configuration",
+        "Names are compared exactly, with their case. kz ends with exit code 2 (KZ203).",
+        "Correct the name, or add the secret to the configuration.";
+    NothingToWrite = 120,
+        "an export that is told nothing to write",
+        "`kz export` without `--format` writes what `[[outputs]]` of the configuration say, and there are none. kz ends with exit code 2 (KZ202).",
+        "Write `--format`, or `[[outputs]]` into the configuration.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",
@@ -314,6 +334,22 @@ catalogue! {
         "a volume where a file is meant",
         "A source without `./` is the name of a volume, and a volume is a directory. In a pod every volume is one, unless `subPath` names a file in it.",
         "Write the path with `./`, and remove the name from the top level's `volumes:`; in a pod name the key by `subPath`, or mount the directory.";
+    SkippedVerification = 418,
+        "certificates are not to be checked",
+        "kz refuses `VAULT_SKIP_VERIFY` and `BAO_SKIP_VERIFY`: whoever stands in between would get its credential and every secret. It ends with exit code 1 (KZ105).",
+        "Remove the variable, and name the certificate that signs the server's: `ca_cert`, or `VAULT_CACERT`.";
+    OwnAddress = 419,
+        "an address that is the container's own",
+        "In a container `localhost` and 127.0.0.1 are the container itself, where nothing but kz runs: the connection is refused.",
+        "Name the service that is the server, or the host by `host.docker.internal` with `extra_hosts`.";
+    NoScheme = 420,
+        "an address without `https://`",
+        "kz takes no address of which it does not know whether it is encrypted: it ends with exit code 1 (KZ105).",
+        "Write the whole address: `https://vault.internal:8200`.";
+    UnknownEnvironment = 421,
+        "an environment that the configuration does not have",
+        "`KEYZERO_ENV` and `--env` name a section `[NAME.secrets]`, which may be empty and has to be there. kz ends with exit code 2 (KZ219).",
+        "Correct the name, or add the section.";
 
     ExportAsContainer = 501,
         "an export in `containers`",

@@ -37,10 +37,12 @@ impl Findings {
         self.0.push(Finding { code, mark, subject, what, remedy });
     }
 
-    /// By place, each once: what aliases repeat is one mistake.
+    /// By place, each once: what aliases repeat is one mistake, and what is said of two exports is two.
     pub(super) fn in_order(mut self) -> Vec<Finding> {
         self.0.sort_by_key(|finding| (finding.mark, finding.code));
-        self.0.dedup_by(|one, other| one.mark == other.mark && one.code == other.code);
+        self.0.dedup_by(|one, other| {
+            one.mark == other.mark && one.code == other.code && one.what == other.what
+        });
         self.0
     }
 }

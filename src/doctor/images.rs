@@ -187,6 +187,17 @@ pub(super) fn file_form(unit: &Unit, name: &str) -> FileForm {
     }
 }
 
+/// Whether a unit's image ends when both `NAME` and its file are given. `WordPress` takes the file.
+pub(super) fn refuses_both(unit: &Unit) -> bool {
+    habits(unit).is_some_and(|habits| !habits.names.contains(&"wordpress"))
+}
+
+/// Whether it is a Vault, or what is compatible with it.
+pub(super) fn is_vault(unit: &Unit) -> bool {
+    let images = ["hashicorp/vault", "vault", "openbao/openbao", "quay.io/openbao/openbao"];
+    unit.image.as_ref().and_then(repository).is_some_and(|name| images.contains(&name))
+}
+
 /// The variable that a unit's image reads from a file and that is most like `name`.
 pub(super) fn nearest(unit: &Unit, name: &str) -> Option<&'static str> {
     let Files::Reads { names, .. } = habits(unit)?.files else { return None };

@@ -52,6 +52,8 @@ pub enum Unreadable {
 pub trait Kz {
     /// Reads the words behind `kz` as kz itself would.
     fn line(&self, words: &[&str]) -> Result<Line, Misread>;
+    /// Whether kz refuses a variable of its own with this value, since it would trust whoever stands in between.
+    fn is_refused(&self, name: &str, value: &str) -> bool;
     /// Whether the text is a credential, or looks like one.
     fn is_credential(&self, text: &str) -> bool;
     /// What a `.keyzero.toml` says that matters here.
@@ -61,11 +63,18 @@ pub trait Kz {
 /// What matters here of a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// The names of its secrets, of whatever environment; nothing where it cannot be read, or where `[[outputs]]` says
-    /// what is written.
+    /// The names of its secrets, of whatever environment; nothing where it cannot be read.
     pub secrets: Option<Vec<String>>,
     /// How many secrets are delivered at least, where no environment is asked for and all that may be absent are.
     pub delivered: usize,
+    /// What their files may be called, behind each one's name: its `file`, or its name.
+    pub file_names: Vec<(String, String)>,
+    /// What `[[outputs]]` says is written.
+    pub outputs: Vec<Output>,
+    /// The names of its environments.
+    pub environments: Vec<String>,
+    /// It asks Vault for something.
+    pub uses_vault: bool,
     /// The files that kz reads for it.
     pub files: Vec<Needed>,
     /// It gives an owner or a mode to a secret.
@@ -74,6 +83,17 @@ pub struct Configuration {
     pub names_files: bool,
     /// It logs in to Vault with the pod's service account.
     pub uses_service_account: bool,
+}
+
+/// One of `[[outputs]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Below the directory of `--output`; empty for that itself.
+    pub path: String,
+    /// What is there.
+    pub form: Form,
+    /// These secrets, or all.
+    pub only: Vec<String>,
 }
 
 /// A file that kz reads for a configuration.

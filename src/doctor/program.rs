@@ -11,6 +11,8 @@ use super::yaml::Mark;
 pub struct Line {
     /// `--config`.
     pub config: Option<String>,
+    /// `--env`.
+    pub environment: Option<String>,
     /// What it does.
     pub action: Action,
 }
@@ -45,6 +47,10 @@ pub struct Export {
     pub only: Vec<String>,
     /// Each secret is a file of its name, unless the configuration says otherwise.
     pub by_name: bool,
+    /// `[[outputs]]` of the configuration says what is written.
+    pub by_outputs: bool,
+    /// `--format`, where nothing else says more of it.
+    pub plain_format: Option<&'static str>,
 }
 
 /// What an export writes.

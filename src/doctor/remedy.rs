@@ -17,6 +17,8 @@ pub enum Place {
     Top,
     /// Among the options of kz in the unit's command line; of another one by its name.
     Options(Option<String>),
+    /// No longer among them.
+    OptionsOut(String),
     /// Nowhere any more: the keys that lead to it, in the finding's own unit or another one, or else what stands where the
     /// finding stands.
     Out(Option<String>),
@@ -29,6 +31,8 @@ pub enum Place {
         /// `secrets`, or `providers.vault`.
         section: &'static str,
     },
+    /// At the end of this configuration, by its name on the host.
+    ConfigurationEnd(String),
     /// At the top of the pod's `initContainers`, from where it stands: the container of this name.
     First(String),
     /// In a shell, in the directory of the file.
@@ -92,6 +96,16 @@ impl Remedy {
         Self::one(Place::Options(Some(name.to_owned())), text)
     }
 
+    /// Takes options of kz out of another unit's command line.
+    pub(super) fn without_options(name: &str, text: impl Into<String>) -> Self {
+        Self::one(Place::OptionsOut(name.to_owned()), text)
+    }
+
+    /// Tables behind everything else in the configuration, which is called so on the host.
+    pub(super) fn configuration_end(file: &str, text: impl Into<String>) -> Self {
+        Self::one(Place::ConfigurationEnd(file.to_owned()), text)
+    }
+
     /// Takes out what stands where the finding stands, which is called `text`.
     pub(super) fn without(text: impl Into<String>) -> Self {
         Self::one(Place::Out(None), text)
@@ -129,7 +143,11 @@ impl Remedy {
 
     /// And then that.
     pub(super) fn then(mut self, other: Self) -> Self {
-        self.0.extend(other.0.into_iter().filter(|step| !self.0.contains(step)).collect::<Vec<_>>());
+        for step in other.0 {
+            if !self.0.iter_mut().any(|known| *known == step || known.takes_up(&step)) {
+                self.0.push(step);
+            }
+        }
         self
     }
 
@@ -165,6 +183,26 @@ impl Remedy {
 }
 
 impl Step {
+    /// Takes up what another one names besides: `--only A,B` and `--only A,C` are one option.
+    fn takes_up(&mut self, other: &Self) -> bool {
+        let (Some(ours), Some(theirs)) =
+            (self.text.strip_prefix("--only "), other.text.strip_prefix("--only "))
+        else {
+            return false;
+        };
+        if self.place != other.place || ours.contains(' ') || theirs.contains(' ') {
+            return false;
+        }
+        let mut names: Vec<&str> = ours.split(',').collect();
+        theirs.split(',').for_each(|name| {
+            if !names.contains(&name) {
+                names.push(name)
+            }
+        });
+        self.text = format!("--only {}", names.join(","));
+        true
+    }
+
     /// What is to be done and where, as it stands before the text.
     pub fn label(&self) -> String {
         match &self.place {
@@ -172,10 +210,12 @@ impl Step {
             Place::OtherUnit(name) => format!("write, in `{name}`"),
             Place::Top => "write, at the top level".to_owned(),
             Place::Options(Some(name)) => format!("write, in the command of `{name}`"),
+            Place::OptionsOut(name) => format!("remove, in the command of `{name}`"),
             Place::Out(None) => "remove".to_owned(),
             Place::Out(Some(name)) => format!("remove, in `{name}`"),
             Place::OutOfTop => "remove, at the top level".to_owned(),
             Place::Configuration { file, section } => format!("write, in `{file}` below `[{section}]`"),
+            Place::ConfigurationEnd(file) => format!("write, at the end of `{file}`"),
             Place::First(_) => "move".to_owned(),
             Place::Shell => "run".to_owned(),
             Place::Said => "do".to_owned(),
@@ -199,9 +239,11 @@ impl Step {
             Place::OtherUnit(name) => ("unit", Some(name.clone())),
             Place::Top => ("top", None),
             Place::Options(name) => ("options", name.clone()),
+            Place::OptionsOut(name) => ("options-out", Some(name.clone())),
             Place::Out(name) => ("out", name.clone()),
             Place::OutOfTop => ("out-of-top", None),
             Place::Configuration { file, section } => ("configuration", Some(format!("{file} [{section}]"))),
+            Place::ConfigurationEnd(file) => ("configuration-end", Some(file.clone())),
             Place::First(name) => ("first", Some(name.clone())),
             Place::Shell => ("shell", None),
             Place::Said => ("said", None),
@@ -220,5 +262,12 @@ mod tests {
         assert_eq!(remedy.steps().len(), 2);
         assert_eq!(remedy.text(), "volumes:   # read-only\n  - a:/b:ro\nvolumes:\n  a:");
         assert_eq!(remedy.steps()[1].label(), "write, at the top level");
+    }
+
+    #[test]
+    fn names_that_are_to_be_exported_besides_are_one_option() {
+        let only = |names| Remedy::options_of("init", format!("--only {names}"));
+        assert_eq!(only("A,B").then(only("A,C")).text(), "--only A,B,C");
+        assert_eq!(only("A").then(Remedy::options_of("other", "--only A,C")).steps().len(), 2);
     }
 }

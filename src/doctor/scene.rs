@@ -64,6 +64,8 @@ pub(super) struct Service {
     pub(super) env_files: Vec<EnvFile>,
     pub(super) build_arguments: Vec<Variable>,
     pub(super) ports: Option<Mark>,
+    /// It names a network of another kind than its own.
+    pub(super) shares_network: bool,
     /// The words of the command by which the engine asks whether it is well.
     pub(super) healthcheck: Vec<Text>,
     /// Where it says that it is started again when it has ended well, and how.

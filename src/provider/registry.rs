@@ -196,6 +196,11 @@ pub fn find(name: &str) -> Option<&'static Descriptor> {
     PROVIDERS.iter().find(|provider| provider.name == name || provider.aliases.contains(&name))
 }
 
+/// Whether a provider refuses a variable of its own with this value, since it would trust whoever stands in between.
+pub fn is_refused(name: &str, value: &str) -> bool {
+    vault::is_refused(name, value)
+}
+
 /// Every name that `provider = "…"` understands without a section.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PROVIDERS

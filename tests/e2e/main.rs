@@ -16,6 +16,13 @@ mod support;
 /// Containers, volumes, images and Compose projects that vanish with the test.
 mod engine;
 
+/// The advice of `kz doctor` for Compose, followed and run.
+mod advice;
+/// Where that is run.
+mod advice_stage;
+/// Who follows the advice of `kz doctor`.
+#[path = "../advised/mod.rs"]
+mod advised;
 /// What is read from a foreign AWS beside the image.
 mod aws;
 /// What stands between kz and a secret there, word by word.

@@ -2,33 +2,17 @@
 //! that are right: those in `tests/doctor/clean/`, the examples, the README's, and what `kz init` suggests.
 
 mod advice;
-mod edits;
-mod tree;
+mod pairs;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::advised::{files, marks};
 use crate::support::{Run, Sandbox, expect_committed, in_repository, kz_binary};
 
 /// What stands in the broken files wherever a credential does.
 const CANARIES: &[&str] = &["hunter2-canary", "hunter2canary"];
-
-/// The YAML files of a directory and, if asked for, of those below it.
-fn files(directory: &str, depth: usize) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(in_repository(directory)).expect(directory).flatten() {
-        let path = entry.path();
-        let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("below it").display().to_string();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("yaml" | "yml") => found.push(path),
-            _ if depth > 0 && path.is_dir() => found.extend(files(&name, depth - 1)),
-            _ => {}
-        }
-    }
-    found.sort();
-    found
-}
 
 fn doctor(file: &Path, format: &str) -> Run {
     let mut command = Command::new(kz_binary());
@@ -44,12 +28,6 @@ fn findings(run: &Run) -> Vec<(u64, String)> {
         (finding["line"].as_u64().expect("a line"), code)
     };
     all.iter().map(of).collect()
-}
-
-/// Line and code of each mark.
-fn marks(text: &str) -> Vec<(u64, String)> {
-    let of = |line: &str| line.split_once("   # D").map(|(_, digits)| format!("D{}", digits.trim()));
-    (1..).zip(text.lines()).filter_map(|(number, line)| Some((number, of(line)?))).collect()
 }
 
 #[test]

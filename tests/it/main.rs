@@ -6,6 +6,9 @@
     reason = "tests write files, read the environment and may fail"
 )]
 
+/// Who follows the advice of `kz doctor`.
+#[path = "../advised/mod.rs"]
+mod advised;
 /// The age provider.
 mod age;
 /// AWS Secrets Manager and Parameter Store.

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Run};
 use crate::literal;
+use crate::provider::registry;
 
 use super::super::args::{Arguments, Command, deliver};
 use super::{needs, read};
@@ -23,10 +24,14 @@ impl Kz for Ourselves {
                 None => Ok(line(&arguments)),
             },
             Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-                Ok(Line { config: None, action: Action::Other })
+                Ok(Line { config: None, environment: None, action: Action::Other })
             }
             Err(error) => Err(misread(&error)),
         }
+    }
+
+    fn is_refused(&self, name: &str, value: &str) -> bool {
+        registry::is_refused(name, value)
     }
 
     fn is_credential(&self, text: &str) -> bool {
@@ -56,7 +61,8 @@ fn line(arguments: &Arguments) -> Line {
         Command::Validate | Command::Status(_) | Command::Plan(_) => Action::Look,
         _ => Action::Other,
     };
-    Line { config: arguments.common.config.as_ref().map(text), action }
+    let environment = arguments.common.environment.clone();
+    Line { config: arguments.common.config.as_ref().map(text), environment, action }
 }
 
 fn export(export: &deliver::Export) -> Export {
@@ -73,6 +79,24 @@ fn export(export: &deliver::Export) -> Export {
         reader: export.reader.clone(),
         only: export.only.clone(),
         by_name: export.format == Some(deliver::Format::Files) && export.template.is_empty(),
+        by_outputs: export.format.is_none() && export.template.is_empty(),
+        plain_format: plain_format(export),
+    }
+}
+
+/// The format, as `[[outputs]]` has it too, where no other option says more of it.
+fn plain_format(export: &deliver::Export) -> Option<&'static str> {
+    let is_more = export.dialect.is_some()
+        || export.shell.is_some()
+        || export.json_bytes.is_some()
+        || !export.template.is_empty();
+    match export.format? {
+        _ if is_more => None,
+        deliver::Format::Files => Some("files"),
+        deliver::Format::Env => Some("env"),
+        deliver::Format::Json => Some("json"),
+        deliver::Format::Shell => Some("shell"),
+        deliver::Format::Template => None,
     }
 }
 
@@ -128,6 +152,12 @@ fn look(table: &DeTable<'_>, found: &mut Configuration) {
     for (key, value) in table {
         match (key.get_ref().as_ref(), value.get_ref()) {
             (_, DeValue::Table(inner)) => look(inner, found),
+            ("outputs", DeValue::Array(outputs)) => {
+                outputs
+                    .iter()
+                    .filter_map(|output| output.get_ref().as_table())
+                    .for_each(|inner| look(inner, found));
+            }
             ("owner" | "mode", _) => found.gives_owners = true,
             ("file", _) => found.names_files = true,
             ("method", DeValue::String(method)) if method == "kubernetes" => {
@@ -190,8 +220,8 @@ mod tests {
     #[test]
     fn a_configuration_is_looked_at_however_deep() {
         let of = |text| Ourselves.configuration(text);
-        let names =
-            Configuration { secrets: Some(vec!["A".to_owned()]), delivered: 1, ..Configuration::default() };
+        let (secrets, file_names) = (Some(vec!["A".to_owned()]), vec![("A".to_owned(), "A".to_owned())]);
+        let names = Configuration { secrets, file_names, delivered: 1, ..Configuration::default() };
         assert_eq!(of("[secrets]\nA = { provider = \"env\", ref = \"A\" }\n"), names);
         assert!(of("[secrets]\nA = { provider = \"env\", ref = \"A\", owner = \"1\" }\n").gives_owners);
         let text = "[providers.vault]\nauth = { method = \"kubernetes\", role = \"r\" }\n";

@@ -1,9 +1,9 @@
-//! What a configuration says of the secrets' names and of the files that kz reads for it, as far as that is certain:
-//! without any environment, and only of providers that a secret names.
+//! What a configuration says of the secrets' names, of what `[[outputs]]` write, and of the files that kz reads for it, as
+//! far as that is certain: the files without any environment, and only of providers that a secret names.
 
 use toml::de::{DeTable, DeValue};
 
-use crate::doctor::{Configuration, Content, Needed};
+use crate::doctor::{Configuration, Content, Form, Needed, Output};
 use crate::provider::registry;
 
 /// Where kz looks for an identity of age when nothing names one.
@@ -23,12 +23,23 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
             "providers" => None,
             _ => table_at(table, "secrets"),
         };
-        names.extend(secrets.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()));
+        if section.get_ref() != "secrets" && secrets.is_some() {
+            found.environments.push(section.get_ref().to_string());
+        }
+        for (name, secret) in secrets.into_iter().flatten() {
+            let own = secret.get_ref().as_table().and_then(|secret| text_at(secret, "file"));
+            // An environment may give a secret's file another name, or leave the one that it has.
+            let name = name.get_ref().to_string();
+            found.file_names.push((name.clone(), own.map_or(name.clone(), str::to_owned)));
+            names.push(name);
+        }
     }
     names.sort();
     names.dedup();
-    // With `[[outputs]]` the configuration says itself what is written.
-    found.secrets = get(tree, "outputs").is_none().then_some(names);
+    found.file_names.sort();
+    found.file_names.dedup();
+    found.secrets = Some(names);
+    found.outputs = outputs(tree);
     let providers = table_at(tree, "providers");
     for (name, value) in table_at(tree, "secrets").into_iter().flatten() {
         let Some(secret) = value.get_ref().as_table() else { continue };
@@ -47,6 +58,7 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
     }
     for provider in used {
         let section = providers.and_then(|providers| table_at(providers, provider));
+        found.uses_vault |= kind(provider, providers) == "vault";
         let mut files = Vec::new();
         if let Some(section) = section {
             settings(section, &mut files);
@@ -58,6 +70,27 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
         }
         found.files.extend(files);
     }
+}
+
+/// What `[[outputs]]` write, as far as they are understood.
+fn outputs(tree: &DeTable<'_>) -> Vec<Output> {
+    let Some(DeValue::Array(outputs)) = get(tree, "outputs") else { return Vec::new() };
+    let output = |table: &DeTable<'_>| {
+        let form = match text_at(table, "format")? {
+            "files" => Form::Files,
+            "env" => Form::Lines,
+            _ => Form::Single,
+        };
+        let only = match get(table, "only") {
+            Some(DeValue::String(name)) => vec![name.to_string()],
+            Some(DeValue::Array(names)) => {
+                names.iter().filter_map(|name| name.get_ref().as_str()).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        };
+        Some(Output { path: text_at(table, "path").unwrap_or_default().to_owned(), form, only })
+    };
+    outputs.iter().filter_map(|table| output(table.get_ref().as_table()?)).collect()
 }
 
 /// The built-in provider that a name stands for.
@@ -167,6 +200,31 @@ mod tests {
         assert_eq!(paths(text), ["a.env.age", "/run/secrets/age-identity", "/r", "/s", "ca.pem"]);
         assert_eq!(of(text).secrets.unwrap(), ["A", "B", "C", "D", "E"]);
         assert_eq!(of(text).delivered, 3);
+        assert_eq!(of(text).environments, ["staging"]);
+        assert!(of(text).uses_vault);
+    }
+
+    #[test]
+    fn files_are_called_as_their_secrets_say_and_outputs_are_read() {
+        let text = r#"
+            [secrets]
+            A = { provider = "env", ref = "A", file = "tls/a" }
+            B = { provider = "env", ref = "B" }
+            [[outputs]]
+            format = "files"
+            [[outputs]]
+            format = "env"
+            path = "app.env"
+            only = "B"
+        "#;
+        let found = of(text);
+        let pair = |name: &str, file: &str| (name.to_owned(), file.to_owned());
+        assert_eq!(found.file_names, [pair("A", "tls/a"), pair("B", "B")]);
+        let output = |path: &str, form, only: &[&str]| {
+            let only = only.iter().map(|name| (*name).to_owned()).collect();
+            Output { path: path.to_owned(), form, only }
+        };
+        assert_eq!(found.outputs, [output("", Form::Files, &[]), output("app.env", Form::Lines, &["B"])]);
     }
 
     #[test]

@@ -116,6 +116,7 @@ fn service(node: &Node, secrets: Option<&Node>) -> Service {
         env_files: node.get("env_file").map(env_files).unwrap_or_default(),
         build_arguments: node.at(&["build", "args"]).map(variables).unwrap_or_default(),
         ports: ports.map(|(key, _)| key.mark),
+        shares_network: node.get("network_mode").is_some(),
         healthcheck: node.at(&["healthcheck", "test"]).map(healthcheck).unwrap_or_default(),
         restarts: restarts(node),
         profiles: profiles.iter().filter_map(|node| node.text()).map(str::to_owned).collect(),

@@ -5,11 +5,10 @@
 use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
-use super::super::images::{self, FileForm};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit, Variable};
-use super::super::text::{Dialect, Text, join};
-use super::{configuration, mounting};
+use super::super::text::{Dialect, Text};
+use super::{configuration, delivering, mounting};
 
 /// How the names of variables end that hold a credential.
 const NAMES: &[&str] = &[
@@ -61,8 +60,11 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
         |value: &str| is_credential(judged_by, value, known) || (proves(name, known) && !is_harmless(value));
     if literal.is_some_and(is_one) {
         let is_kzs = unit.is_kz() && known.credential_variables.contains(&name.as_str());
-        let remedy =
-            if is_kzs { own_from_file(scene, unit, name) } else { delivered(scene, unit, name, known) };
+        let remedy = if is_kzs {
+            own_from_file(scene, unit, name)
+        } else {
+            delivering::in_place(scene, unit, name, known)
+        };
         let what = format!(
             "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
         );
@@ -83,68 +85,6 @@ fn proves(name: &str, known: Known<'_>) -> bool {
 /// Whether a variable holds a credential of kz's own. A key's id is none.
 fn is_own(name: &str, known: Known<'_>) -> bool {
     known.credential_variables.contains(&name) && !name.ends_with("KEY_ID")
-}
-
-/// What brings a secret to a unit, in the place of the variable that holds it today.
-pub(super) fn delivered(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
-    let way = way(scene, unit, name, known);
-    let first = match &way.variable {
-        Some((variable, place)) => Remedy::here(mounting::variable_line(scene.dialect, variable, place)),
-        None => Remedy::without(format!("`{name}`")),
-    };
-    way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
-}
-
-/// The same, where nothing in the file holds it.
-pub(super) fn brought(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
-    let way = way(scene, unit, name, known);
-    let first = match &way.variable {
-        Some((variable, place)) => mounting::variable(scene.dialect, variable, place),
-        None => return way.rest,
-    };
-    way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
-}
-
-/// How a secret comes to a unit.
-struct Way {
-    /// The variable that names its file, and the file; nothing where it comes otherwise.
-    variable: Option<(String, String)>,
-    remark: Option<&'static str>,
-    /// What else is to be done.
-    rest: Remedy,
-}
-
-fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
-    // `kz run` brings every secret of the configuration by itself.
-    if unit.run().is_some_and(|run| run.env_file.is_none()) {
-        let rest = configuration::secret_added(scene, unit, name, known);
-        return Way { variable: None, remark: Some("`kz run` brings it"), rest };
-    }
-    let (variable, remark) = match images::file_form(unit, name) {
-        FileForm::Known(variable) => (variable, None),
-        FileForm::Unknown => {
-            (format!("{name}_FILE"), Some("if the image knows it; else `kz run` in front of its command"))
-        }
-        FileForm::None => {
-            let words = "a template of its configuration brings it, or `kz run` in front of its command";
-            return Way { variable: None, remark: Some(words), rest: Remedy::none() };
-        }
-    };
-    let in_file = |place: String, rest| Way { variable: Some((variable, place)), remark, rest };
-    let sets: Vec<_> = scene.deliveries().into_iter().filter(|delivery| delivery.export.by_name).collect();
-    let mounted =
-        sets.iter().find_map(|delivery| unit.mount_of(delivery.shared()?).map(|mount| (delivery, mount)));
-    let (delivery, directory, mounting) = match (mounted, sets.first()) {
-        _ if scene.dialect == Dialect::Pod => return in_file(format!("/secrets/{name}"), Remedy::none()),
-        (Some((delivery, mount)), _) => (delivery, join(&mount.target, &delivery.inside), Remedy::none()),
-        (None, Some(delivery)) => {
-            let target = delivery.mount.map_or(delivery.directory(), |mount| &mount.target);
-            (delivery, delivery.path.clone(), mounting::mount_for(scene, delivery, unit, target))
-        }
-        (None, None) => return in_file(format!("/secrets/{name}"), Remedy::none()),
-    };
-    let added = configuration::secret_added(scene, delivery.unit, name, known);
-    in_file(join(&directory, name), mounting.then(added))
 }
 
 /// The lines that give kz its own credential as a file.

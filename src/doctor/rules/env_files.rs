@@ -9,7 +9,7 @@ use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Scene, Unit, Variable};
 use super::super::text::{Dialect, Text, normal};
-use super::{credentials, mounting};
+use super::{credentials, delivering, mounting};
 
 /// What Compose fills in from.
 const FILLED_FROM: &str = ".env";
@@ -45,7 +45,7 @@ fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
                     "`{name}` of the ConfigMap `{map}` holds a credential, which everybody reads who reads this file or may read ConfigMaps"
                 );
                 let remedy =
-                    Remedy::without(format!("`{name}`")).then(credentials::brought(scene, unit, name, known));
+                    Remedy::without(format!("`{name}`")).then(delivering::brought(scene, unit, name, known));
                 found.add(Code::CredentialInEnvFile, entry.mark, &unit.title, what, remedy);
             }
         }
@@ -84,7 +84,7 @@ fn env_file(scene: &Scene, unit: &Unit, file: &EnvFile, known: Known<'_>, found:
         listed.join(", ")
     );
     let remedy = names.iter().fold(Remedy::none(), |all, name| {
-        all.then(taken_out(&path, name)).then(credentials::brought(scene, unit, name, known))
+        all.then(taken_out(&path, name)).then(delivering::brought(scene, unit, name, known))
     });
     found.add(Code::CredentialInEnvFile, file.mark, &unit.title, what, remedy);
 }
@@ -122,7 +122,6 @@ fn is_filled_in(
     let what = format!(
         "Compose fills in `{name}` from `{FILLED_FROM}`, where it is a credential in the clear, and `docker inspect` shows it of this container to everybody who may ask the engine"
     );
-    let remedy =
-        credentials::delivered(scene, unit, &variable.name, known).then(taken_out(FILLED_FROM, name));
+    let remedy = delivering::in_place(scene, unit, &variable.name, known).then(taken_out(FILLED_FROM, name));
     found.add(Code::CredentialInEnvFile, variable.mark, &unit.title, what, remedy);
 }

@@ -144,7 +144,8 @@ fn brought(scene: &Scene, unit: &Unit, file: &File, known: Known<'_>) -> Remedy 
         (None, Content::Identity) => "identity.txt".to_owned(),
         (None, _) => file_name(&file.path).to_owned(),
     };
-    let made = if is_file(&name, known) { Remedy::none() } else { made(&name, file.content, unit) };
+    let made =
+        if is_file(&name, known) { Remedy::none() } else { made(scene, &name, file.content, unit, known) };
     made.then(Remedy::unit(format!("volumes:\n  - {}:{}:ro", host_words(&name), file.path)))
 }
 
@@ -152,8 +153,26 @@ fn is_file(path: &str, known: Known<'_>) -> bool {
     known.host.look(path) == Found::File
 }
 
+/// The identity on the host that a unit decrypts with, by the name that it has or is to have.
+fn identity(scene: &Scene, unit: &Unit, known: Known<'_>) -> String {
+    let identities = files(scene, unit, known).into_iter().filter(|file| file.content == Content::Identity);
+    let named = identities.filter_map(|file| match &unit.mount_over(&file.path)? {
+        (Mount { source: Source::Bind(source), .. }, "") => Some(source.clone()),
+        (Mount { source: Source::Given(Some(name)), .. }, "") => {
+            scene.secrets.iter().find(|secret| secret.name == *name)?.file.clone()
+        }
+        _ => None,
+    });
+    named.filter(|path| !path.starts_with(['/', '~'])).next().unwrap_or_else(|| "identity.txt".to_owned())
+}
+
+/// The command that removes the directory that stands in the place of a file.
+fn removed(path: &str) -> Remedy {
+    Remedy::shell(format!("rmdir {}", mounting::shell_word(path)))
+}
+
 /// The command that makes such a file.
-fn made(path: &str, content: Content, unit: &Unit) -> Remedy {
+fn made(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'_>) -> Remedy {
     let word = mounting::shell_word(path);
     match content {
         Content::Identity => {
@@ -165,8 +184,19 @@ fn made(path: &str, content: Content, unit: &Unit) -> Remedy {
         }
         Content::Encrypted => {
             let plain = mounting::shell_word(path.strip_suffix(".age").unwrap_or("secrets.env"));
-            Remedy::shell(format!("age -r \"$(age-keygen -y identity.txt)\" -o {word} {plain}"))
-                .remark("then remove what is not encrypted")
+            let identity = identity(scene, unit, known);
+            let first = match known.host.look(&identity) {
+                _ if path == identity => Remedy::none(),
+                Found::File => Remedy::none(),
+                Found::Nothing => made(scene, &identity, Content::Identity, unit, known),
+                Found::Directory => {
+                    removed(&identity).then(made(scene, &identity, Content::Identity, unit, known))
+                }
+            };
+            let identity = mounting::shell_word(&identity);
+            let encrypted =
+                Remedy::shell(format!("age -r \"$(age-keygen -y {identity})\" -o {word} {plain}"));
+            first.then(encrypted.remark("then remove what is not encrypted"))
         }
         Content::Credential | Content::Certificate | Content::Secret => mounting::file_written(path, unit),
     }
@@ -182,7 +212,11 @@ fn mounted(
 ) {
     if rest.is_empty() && is_volume(scene, mount) {
         let remedy = |name: &str| {
-            let made = if is_file(name, known) { Remedy::none() } else { made(name, file.content, unit) };
+            let made = if is_file(name, known) {
+                Remedy::none()
+            } else {
+                made(scene, name, file.content, unit, known)
+            };
             made.then(Remedy::here(format!("- {}:{}:ro", host_words(name), mount.target)))
         };
         return volume_for_file(scene, unit, mount, remedy, found);
@@ -197,13 +231,13 @@ fn mounted(
     let Some(source) = source.filter(|source| !source.starts_with(['/', '~'])) else { return };
     let path = if rest.is_empty() { source.clone() } else { join(source, rest) };
     let state = known.host.look(&path);
-    let made = made(&path, file.content, unit);
+    let made = made(scene, &path, file.content, unit, known);
     let (state, remedy) = match state {
         Found::File => return,
         Found::Nothing => ("is not beside this file", made),
         Found::Directory => (
             "is a directory, perhaps one that Docker made because the file was missing",
-            Remedy::shell(format!("rmdir {}", mounting::shell_word(&path))).then(made),
+            removed(&path).then(made),
         ),
     };
     let what = format!(

@@ -1,12 +1,15 @@
 //! The rules, by what they are about. Each looks at a scene and adds what it finds.
 
 mod access;
+mod asked;
 mod commands;
 mod configuration;
 mod contents;
 mod credentials;
+mod delivering;
 mod env_files;
 mod files;
+mod forms;
 mod lifecycle;
 mod manifest;
 mod mounting;
@@ -16,6 +19,7 @@ mod reading;
 mod reads;
 mod scratch;
 mod targets;
+mod variables;
 mod vendors;
 mod volumes;
 
@@ -38,6 +42,8 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     credentials::examine(scene, known, found);
     env_files::examine(scene, known, found);
     vendors::examine(scene, known, found);
+    variables::examine(scene, known, found);
+    asked::examine(scene, known, found);
     configuration::examine(scene, known, found);
     files::examine(scene, known, found);
     contents::examine(scene, known, found);

@@ -35,12 +35,21 @@ pub(super) fn mount_for(scene: &Scene, delivery: &Delivery<'_>, unit: &Unit, tar
         Some(Source::Bind(_)) => Remedy::none(),
         _ => volume_defined(scene, &source_words(delivery)),
     };
-    let writer = &delivery.unit.name;
-    let waits = scene.dialect == Dialect::Pod
-        || order::waiters(scene, writer).contains(unit.name.as_str())
-        || unit.service.depends.iter().any(|depend| depend.name == *writer)
-        || unit.run().is_some_and(|run| run.waits);
-    let waiting = if waits { Remedy::none() } else { order::waiting(writer) };
+    let waits = |writer: &str| {
+        scene.dialect == Dialect::Pod
+            || order::waiters(scene, writer).contains(unit.name.as_str())
+            || unit.service.depends.iter().any(|depend| depend.name == writer)
+            || unit.run().is_some_and(|run| run.waits)
+    };
+    // Whoever mounts the volume reads what others write there too.
+    let others = scene.deliveries().into_iter().filter(|other| other.shared().is_some());
+    let others =
+        others.filter(|other| other.shared() == delivery.shared() && other.unit.name != delivery.unit.name);
+    let writers: Vec<String> = std::iter::once(delivery.unit.name.clone())
+        .chain(others.map(|other| other.unit.name.clone()))
+        .filter(|writer| !waits(writer))
+        .collect();
+    let waiting = writers.iter().fold(Remedy::none(), |all, writer| all.then(order::waiting(writer)));
     Remedy::unit(format!("{key}:\n  {}", mount_item(scene, delivery, target))).then(defined).then(waiting)
 }
 

@@ -7,6 +7,7 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Delivery, EnvFile, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, join, normal};
 use super::super::{Configuration, Found, Known};
+use super::forms::{self, Wanted};
 use super::reads::{Read, Way};
 use super::{configuration, mounting, reads};
 
@@ -25,7 +26,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         }
         for read in reads::of(unit) {
             match unit.mount_over(&read.path) {
-                None => not_mounted(scene, unit, &read, &deliveries, found),
+                None => not_mounted(scene, unit, &read, &deliveries, known, found),
                 Some((mount, rest)) => {
                     other_file(scene, (unit, &read), (mount, rest), &deliveries, known, found);
                 }
@@ -63,13 +64,19 @@ fn env_file(
             "Compose looks for `{path}` on the host and ends with `Couldn't find env file: {path}` (Compose 2: `env file {path} not found`); nothing starts"
         ),
     };
-    let remedy = let_container_read(scene, unit, &path, deliveries)
+    let remedy = let_container_read(scene, unit, &path, deliveries, known)
         .then(Remedy::without_of(&unit.name, &format!("env_file: {}", file.path.value)));
     found.add(code, file.mark, &unit.title, what, remedy);
 }
 
 /// The lines by which a container's own shell reads what Compose was to read.
-fn let_container_read(scene: &Scene, unit: &Unit, path: &str, deliveries: &[Delivery<'_>]) -> Remedy {
+fn let_container_read(
+    scene: &Scene,
+    unit: &Unit,
+    path: &str,
+    deliveries: &[Delivery<'_>],
+    known: Known<'_>,
+) -> Remedy {
     let writes = |delivery: &&Delivery<'_>| {
         below(path, delivery.directory()).is_some() || host_path(delivery).as_deref() == Some(path)
     };
@@ -90,7 +97,15 @@ fn let_container_read(scene: &Scene, unit: &Unit, path: &str, deliveries: &[Deli
         .remark("the image's own, which Compose drops when entrypoint is set");
     let Some(delivery) = delivery else { return remedy };
     let written = match delivery.export.form {
-        Form::Files => Remedy::options_of(&delivery.unit.name, format!("--format env --output {place}")),
+        Form::Files => {
+            let target = match (mounted, delivery.mount) {
+                (Some((mount, _)), _) => &mount.target,
+                (None, Some(mount)) => &mount.target,
+                (None, None) => delivery.directory(),
+            };
+            let rest = below(&place, target).unwrap_or(program::file_name(&place));
+            forms::agreed(scene, delivery, &Wanted::lines(rest), None, known)
+        }
         Form::Lines | Form::Single => Remedy::none(),
     };
     let remedy = remedy.then(written);
@@ -117,7 +132,14 @@ fn host_path(delivery: &Delivery<'_>) -> Option<String> {
     }
 }
 
-fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'_>], found: &mut Findings) {
+fn not_mounted(
+    scene: &Scene,
+    unit: &Unit,
+    read: &Read,
+    deliveries: &[Delivery<'_>],
+    known: Known<'_>,
+    found: &mut Findings,
+) {
     let Read { path, mark, way } = read;
     let wrote = deliveries.iter().find(|delivery| {
         let directory = delivery.directory();
@@ -127,19 +149,19 @@ fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'
     if let Some(delivery) = wrote {
         let elsewhere = delivery.shared().and_then(|source| unit.mount_of(source));
         let target = delivery.mount.map_or(delivery.directory(), |mount| &mount.target);
-        if let Some(mount) = elsewhere {
-            let what =
-                format!("{words}, but what `{}` writes is mounted at `{}`", delivery.unit.name, mount.target);
-            let remedy = mounting::mount_for(scene, delivery, unit, target);
-            found.add(Code::MountedElsewhere, *mark, &unit.title, what, remedy);
-        } else {
-            let what = format!(
-                "{words}, and nothing is mounted there: the file is in `{}` only",
-                delivery.unit.name
-            );
-            let remedy = mounting::mount_for(scene, delivery, unit, target);
-            found.add(way.code(), *mark, &unit.title, what, remedy);
-        }
+        let remedy = mounting::mount_for(scene, delivery, unit, target);
+        let remedy = remedy.then(also_written(scene, (unit, read), target, delivery, known));
+        let writer = &delivery.unit.name;
+        let (code, what) = match elsewhere {
+            Some(mount) => {
+                let what = format!("{words}, but what `{writer}` writes is mounted at `{}`", mount.target);
+                (Code::MountedElsewhere, what)
+            }
+            None => {
+                (way.code(), format!("{words}, and nothing is mounted there: the file is in `{writer}` only"))
+            }
+        };
+        found.add(code, *mark, &unit.title, what, remedy);
     } else if let (Way::Variable(name), Some((delivery, place))) = (way, own_copy(unit, read, deliveries)) {
         let writer = &delivery.unit.name;
         let what =
@@ -157,6 +179,24 @@ fn not_mounted(scene: &Scene, unit: &Unit, read: &Read, deliveries: &[Delivery<'
         let directory = path.rsplit_once('/').map_or("/secrets", |(directory, _)| directory);
         let remedy = mounting::mounted(scene, "secrets", directory, ":ro");
         found.add(way.code(), *mark, &unit.title, what, remedy);
+    }
+}
+
+/// What makes an export write what is read once its volume is mounted there, if it does not yet.
+fn also_written(
+    scene: &Scene,
+    (unit, read): (&Unit, &Read),
+    target: &str,
+    delivery: &Delivery<'_>,
+    known: Known<'_>,
+) -> Remedy {
+    let Some(rest) = below(&read.path, target).filter(|rest| !rest.is_empty()) else { return Remedy::none() };
+    match forms::mismatch(scene, read, rest, delivery, known) {
+        Some(Code::OtherFile) if read.way != Way::Healthcheck => {
+            forms::agreed(scene, delivery, &Wanted::of(&read.way, rest), Some((unit, read)), known)
+        }
+        Some(Code::NotExported) => Remedy::options_of(&delivery.unit.name, also(delivery, rest)),
+        _ => Remedy::none(),
     }
 }
 
@@ -204,11 +244,17 @@ fn other_file(
     if read.way == Way::Healthcheck && (rest.is_empty() || rest == delivery.inside) {
         return;
     }
-    let Some(code) = mismatch(scene, read, rest, delivery, known) else {
+    let Some(code) = forms::mismatch(scene, read, rest, delivery, known) else {
         return kept_to_itself(unit, read, delivery, found);
     };
     let content = match delivery.export.form {
         Form::Lines | Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
+        Form::Files if delivery.export.by_outputs => {
+            format!(
+                "what `[[outputs]]` of its configuration say into `{}`, and no such file",
+                join(&mount.target, &delivery.inside)
+            )
+        }
         Form::Files => format!("a file for each secret into `{}`", join(&mount.target, &delivery.inside)),
     };
     if code == Code::UnknownSecret {
@@ -225,23 +271,16 @@ fn other_file(
     };
     let remedy = match (&read.way, code) {
         (Way::Healthcheck, Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
-        _ => Remedy::options_of(writer, options(read, rest, delivery, code)),
+        (_, Code::NotExported) => Remedy::options_of(writer, also(delivery, rest)),
+        (way, _) => forms::agreed(scene, delivery, &Wanted::of(way, rest), Some((unit, read)), known),
     };
     found.add(code, read.mark, &unit.title, what, remedy);
 }
 
-/// The options by which an exporter writes what is read, where it is read.
-fn options(read: &Read, rest: &str, delivery: &Delivery<'_>, code: Code) -> String {
-    let place = join(delivery.mount.map_or("/secrets", |mount| &mount.target), rest);
-    match (&read.way, code) {
-        (_, Code::NotExported) => format!("--only {},{rest}", delivery.export.only.join(",")),
-        (Way::Variable(_) | Way::Healthcheck, _) => {
-            let directory = place.rsplit_once('/').map_or("/", |(directory, _)| directory);
-            format!("--format files --output {directory}")
-        }
-        (Way::Script, _) => format!("--format shell --output {place}"),
-        (Way::EnvFile, _) => format!("--format env --output {place}"),
-    }
+/// The option that exports one more secret, whose file lies there below the mount.
+fn also(delivery: &Delivery<'_>, rest: &str) -> String {
+    let name = below(rest, &delivery.inside).filter(|_| !delivery.inside.is_empty()).unwrap_or(rest);
+    format!("--only {},{name}", delivery.export.only.join(","))
 }
 
 /// What is read is the file of no secret that the configuration has.
@@ -257,15 +296,19 @@ fn unknown_secret(
     let near = configuration::of(scene, delivery.unit, known).and_then(|found| nearest(&found, name));
     let but = near.as_ref().map(|near| format!(", but `{near}`")).unwrap_or_default();
     let what = format!(
-        "{}, and the configuration has no secret `{name}`{but}: there is no such file",
+        "{}, and the configuration has no secret with the file `{name}`{but}: there is no such file",
         way.words(path)
     );
+    let only = &delivery.export.only;
+    let is_left_out = |secret: &str| !only.is_empty() && !only.iter().any(|exported| exported == secret);
     let remedy = match (near, way) {
         (Some(near), Way::Variable(variable)) => {
             let directory = path.strip_suffix(name).unwrap_or("/");
             Remedy::here(mounting::variable_line(scene.dialect, variable, &format!("{directory}{near}")))
         }
         (Some(near), _) => Remedy::said(format!("let it read `{near}` there")),
+        (None, _) if is_left_out(name) => configuration::secret_added(scene, delivery.unit, name, known)
+            .then(Remedy::options_of(&delivery.unit.name, format!("--only {},{name}", only.join(",")))),
         (None, _) => configuration::secret_added(scene, delivery.unit, name, known),
     };
     found.add(Code::UnknownSecret, *mark, &unit.title, what, remedy);
@@ -290,46 +333,12 @@ fn kept_to_itself(unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut
     found.add(Code::KeptToItself, *mark, &unit.title, what, remedy);
 }
 
-/// Whether the configuration, which says all, says nothing of such a secret.
-fn is_unknown(scene: &Scene, delivery: &Delivery<'_>, name: &str, known: Known<'_>) -> bool {
-    let Some(found) = configuration::of(scene, delivery.unit, known) else { return false };
-    let is_certain = delivery.export.by_name && !found.names_files;
-    is_certain && found.secrets.is_some_and(|secrets| !secrets.iter().any(|secret| secret == name))
-}
-
-/// The secret that is meant: in another case, or with a letter or two that differ.
+/// The file that is meant: that of the secret of this name, or one in another case, or with a letter or two that differ.
 fn nearest(found: &Configuration, name: &str) -> Option<String> {
-    let distance = |secret: &str| strsim::damerau_levenshtein(&secret.to_lowercase(), &name.to_lowercase());
-    let secrets = found.secrets.iter().flatten().map(|secret| (distance(secret), secret));
-    secrets.filter(|(distance, _)| *distance <= 2).min().map(|(_, secret)| secret.clone())
-}
-
-fn mismatch(
-    scene: &Scene,
-    read: &Read,
-    rest: &str,
-    delivery: &Delivery<'_>,
-    known: Known<'_>,
-) -> Option<Code> {
-    let names_files = || {
-        configuration::of(scene, delivery.unit, known).is_none_or(|configuration| configuration.names_files)
-    };
-    match delivery.export.form {
-        Form::Lines | Form::Single => (rest != delivery.inside).then_some(Code::OtherFile),
-        Form::Files => {
-            let name = if delivery.inside.is_empty() { Some(rest) } else { below(rest, &delivery.inside) };
-            let Some(name) = name.filter(|name| !name.is_empty()) else { return Some(Code::OtherFile) };
-            let only = &delivery.export.only;
-            match read.way {
-                Way::Script | Way::EnvFile => (!names_files()).then_some(Code::OtherFile),
-                Way::Variable(_) | Way::Healthcheck => {
-                    let is_left_out = !only.is_empty() && !only.iter().any(|exported| exported == name);
-                    if is_left_out && !names_files() {
-                        return Some(Code::NotExported);
-                    }
-                    is_unknown(scene, delivery, name, known).then_some(Code::UnknownSecret)
-                }
-            }
-        }
+    if let Some((_, file)) = found.file_names.iter().find(|(secret, _)| secret == name) {
+        return Some(file.clone());
     }
+    let distance = |secret: &str| strsim::damerau_levenshtein(&secret.to_lowercase(), &name.to_lowercase());
+    let files = found.file_names.iter().map(|(_, file)| (distance(file), file));
+    files.filter(|(distance, _)| *distance <= 2).min().map(|(_, file)| file.clone())
 }

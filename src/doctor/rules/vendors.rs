@@ -8,7 +8,7 @@ use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Source, Unit, Variable};
 use super::super::text::{Dialect, Text, normal};
-use super::{credentials, mounting};
+use super::{credentials, delivering, mounting};
 
 /// What follows a word that a path may stand behind, in names of variables whose value is certainly no path.
 const VALUES: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE"];
@@ -105,7 +105,7 @@ fn unread(
             } else {
                 let what =
                     format!("`{image}` knows no `{name}`: nobody reads this file, and it starts without");
-                (what, credentials::delivered(scene, unit, name, known))
+                (what, delivering::in_place(scene, unit, name, known))
             }
         }
         _ => return,

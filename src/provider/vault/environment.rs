@@ -70,6 +70,21 @@ pub(super) const VARIABLES: &[Variable] = table![
     "USERNAME" Fate::Read,
 ];
 
+/// Whether a variable of this value asks for what it is named after: any but one of Go's words for no
+/// (<https://pkg.go.dev/strconv#ParseBool>).
+pub(super) fn is_demanded(value: &str) -> bool {
+    !matches!(value, "0" | "f" | "F" | "false" | "FALSE" | "False")
+}
+
+/// Whether kz refuses this variable with this value whatever else is set, since it would then trust whoever stands in
+/// between. Set to nothing is unset.
+pub(in crate::provider) fn is_refused(name: &str, value: &str) -> bool {
+    let is_it = |variable: &&Variable| variable.vault == "VAULT_SKIP_VERIFY";
+    let variable = VARIABLES.iter().find(is_it).filter(|variable| variable.fate == Fate::Refused);
+    let is_named = variable.is_some_and(|variable| [variable.vault, variable.bao].contains(&name));
+    is_named && !value.trim().is_empty() && is_demanded(value)
+}
+
 /// Where the server is, as the CLI looks: an agent before the server itself.
 const ADDRESSES: [&str; 2] = ["VAULT_AGENT_ADDR", "VAULT_ADDR"];
 

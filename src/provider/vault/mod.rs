@@ -12,6 +12,7 @@ mod settings;
 use super::descriptor::Build;
 #[cfg(feature = "provider-vault")]
 pub use backend::build;
+pub(super) use environment::is_refused;
 pub use forecast::foresee;
 pub use settings::{ADDRESS_VARIABLES, CREDENTIAL_VARIABLES, REF, SETTINGS, check_ref, check_request};
 

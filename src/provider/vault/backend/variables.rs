@@ -98,8 +98,6 @@ impl Variables {
     /// The variable, where it is set to anything but one of Go's words for no.
     pub(super) fn demand(&self, name: &str) -> Option<&'static str> {
         let Given { name, value } = self.given(name)?;
-        let said = value.expose_text().unwrap_or_default();
-        // <https://pkg.go.dev/strconv#ParseBool>
-        (!matches!(said, "0" | "f" | "F" | "false" | "FALSE" | "False")).then_some(name)
+        environment::is_demanded(value.expose_text().unwrap_or_default()).then_some(name)
     }
 }

@@ -6,16 +6,16 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle};
 
 /// Line and column, both from 1.
-pub(super) type Mark = (u64, u64);
+pub type Mark = (u64, u64);
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) mark: Mark,
-    pub(super) value: Value,
+pub struct Node {
+    pub mark: Mark,
+    pub value: Value,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
     Scalar { text: String, is_plain: bool },
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -25,14 +25,14 @@ pub(super) enum Value {
 type Open = (Node, Option<(String, Mark)>, usize);
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) mark: Mark,
-    pub(super) value: Node,
+pub struct Entry {
+    pub key: String,
+    pub mark: Mark,
+    pub value: Node,
 }
 
 /// All documents of a file.
-pub(super) fn read(text: &str) -> Vec<Node> {
+pub fn read(text: &str) -> Vec<Node> {
     let mut documents = Vec::new();
     let mut anchors: HashMap<usize, Node> = HashMap::new();
     let mut open: Vec<Open> = Vec::new();
@@ -78,14 +78,14 @@ pub(super) fn read(text: &str) -> Vec<Node> {
 }
 
 /// The text of one document.
-pub(super) fn one(text: &str) -> Node {
+pub fn one(text: &str) -> Node {
     let mut documents = read(text);
     assert_eq!(documents.len(), 1, "{text}");
     documents.remove(0)
 }
 
 /// The file again, in flow style.
-pub(super) fn write(documents: &[Node]) -> String {
+pub fn write(documents: &[Node]) -> String {
     let texts: Vec<String> = documents.iter().map(|node| format!("{node}\n")).collect();
     texts.join("---\n")
 }
@@ -95,7 +95,7 @@ impl std::fmt::Display for Node {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c));
         match &self.value {
-            Value::Scalar { text, is_plain: true } if text.is_empty() => write!(formatter, "null"),
+            Value::Scalar { .. } if self.is_nothing() => write!(formatter, "null"),
             Value::Scalar { text, is_plain: true } if is_word(text) && !text.starts_with('-') => {
                 write!(formatter, "{text}")
             }
@@ -114,52 +114,57 @@ impl std::fmt::Display for Node {
 }
 
 impl Node {
-    pub(super) fn scalar(text: &str) -> Self {
+    pub fn scalar(text: &str) -> Self {
         Self { mark: (0, 0), value: Value::Scalar { text: text.to_owned(), is_plain: false } }
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar { text, .. } => Some(text),
             _ => None,
         }
     }
 
+    /// Whether nothing is written there.
+    pub fn is_nothing(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, is_plain: true } if ["", "~", "null"].contains(&text.as_str()))
+    }
+
     /// Whether it stands for the rest of what stood there.
-    pub(super) fn is_rest(&self) -> bool {
+    pub fn is_rest(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, is_plain: true } if text == "…")
     }
 
-    pub(super) fn items(&mut self) -> Option<&mut Vec<Node>> {
+    pub fn items(&mut self) -> Option<&mut Vec<Node>> {
         match &mut self.value {
             Value::List(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(super) fn entries(&mut self) -> Option<&mut Vec<Entry>> {
+    pub fn entries(&mut self) -> Option<&mut Vec<Entry>> {
         match &mut self.value {
             Value::Map(entries) => Some(entries),
             _ => None,
         }
     }
 
-    pub(super) fn get(&mut self, key: &str) -> Option<&mut Node> {
+    pub fn get(&mut self, key: &str) -> Option<&mut Node> {
         self.entries()?.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value)
     }
 
-    pub(super) fn text_at(&mut self, key: &str) -> Option<String> {
+    pub fn text_at(&mut self, key: &str) -> Option<String> {
         self.get(key).and_then(|node| node.text().map(str::to_owned))
     }
 
-    pub(super) fn remove(&mut self, key: &str) {
+    pub fn remove(&mut self, key: &str) {
         if let Some(entries) = self.entries() {
             entries.retain(|entry| entry.key != key);
         }
     }
 
     /// Calls `visit` with each node, the outer before the inner, until it says that it is done.
-    pub(super) fn find(&mut self, visit: &mut dyn FnMut(&mut Node) -> bool) -> bool {
+    pub fn find(&mut self, visit: &mut dyn FnMut(&mut Node) -> bool) -> bool {
         if visit(self) {
             return true;
         }
@@ -171,7 +176,7 @@ impl Node {
     }
 
     /// Whether it begins there, or an entry or a node in it does.
-    pub(super) fn holds(&self, mark: Mark) -> bool {
+    pub fn holds(&self, mark: Mark) -> bool {
         self.mark == mark
             || match &self.value {
                 Value::Scalar { .. } => false,

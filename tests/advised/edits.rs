@@ -4,7 +4,7 @@
 use super::tree::{self, Entry, Mark, Node, Value};
 
 /// A service, or a container of a pod.
-pub(super) fn unit<'a>(root: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+pub fn unit<'a>(root: &'a mut Node, name: &str) -> Option<&'a mut Node> {
     if root.get("services").is_some() {
         return root.get("services")?.get(name);
     }
@@ -25,7 +25,7 @@ pub(super) fn unit<'a>(root: &'a mut Node, name: &str) -> Option<&'a mut Node> {
 }
 
 /// The file's own keys, or those of the pod.
-pub(super) fn top(root: &mut Node) -> &mut Node {
+pub fn top(root: &mut Node) -> &mut Node {
     if root.get("services").is_some() || root.get("spec").is_none() {
         return root;
     }
@@ -41,7 +41,7 @@ pub(super) fn top(root: &mut Node) -> &mut Node {
 }
 
 /// Moves a container to the top of `initContainers`.
-pub(super) fn move_first(root: &mut Node, name: &str) {
+pub fn move_first(root: &mut Node, name: &str) {
     let container = unit(root, name).expect("the container").clone();
     let spec = top(root);
     for list in ["initContainers", "containers"] {
@@ -56,7 +56,7 @@ pub(super) fn move_first(root: &mut Node, name: &str) {
 }
 
 /// Puts items in the place of the innermost item that holds the mark.
-pub(super) fn replace_item(root: &mut Node, mark: Mark, new: &Node) -> bool {
+pub fn replace_item(root: &mut Node, mark: Mark, new: &Node) -> bool {
     let Value::List(new) = &new.value else { panic!("no list") };
     root.find(&mut |node| {
         let Some(items) = node.items() else { return false };
@@ -74,7 +74,7 @@ pub(super) fn replace_item(root: &mut Node, mark: Mark, new: &Node) -> bool {
 }
 
 /// Puts an entry in the place of the one that stands there, or whose value does, or of an item `NAME=value`.
-pub(super) fn replace_entry(root: &mut Node, mark: Mark, new: Node) -> bool {
+pub fn replace_entry(root: &mut Node, mark: Mark, new: Node) -> bool {
     let Value::Map(new) = new.value else { panic!("no map") };
     root.find(&mut |node| match &mut node.value {
         Value::List(items) => {
@@ -102,11 +102,18 @@ fn pair(entry: &Entry) -> Node {
 }
 
 /// Takes out the item or the entry that stands there: an entry of this name, where the item begins with one.
-pub(super) fn take_out(root: &mut Node, mark: Mark, text: &str) -> bool {
+pub fn take_out(root: &mut Node, mark: Mark, text: &str) -> bool {
     root.find(&mut |node| match &mut node.value {
         Value::List(items) => {
             let before = items.len();
-            items.retain(|item| item.mark != mark || item.text().is_none() && text.contains("Policy"));
+            let is_named = |item: &mut Node| {
+                item.holds(mark)
+                    && item.text_at("name").is_some_and(|name| text.contains(&format!("`{name}`")))
+            };
+            items.retain_mut(|item| {
+                let stands = item.mark == mark && !(item.text().is_none() && text.contains("Policy"));
+                !stands && !is_named(item)
+            });
             items.len() < before
         }
         Value::Map(entries) => {
@@ -121,7 +128,7 @@ pub(super) fn take_out(root: &mut Node, mark: Mark, text: &str) -> bool {
 }
 
 /// Takes out `key`, or of `key: value` what is or is called so.
-pub(super) fn take_out_of(unit: &mut Node, text: &str) {
+pub fn take_out_of(unit: &mut Node, text: &str) {
     let Some((key, value)) = text.split_once(": ") else { return unit.remove(text) };
     let held = unit.get(key).unwrap_or_else(|| panic!("no {key}"));
     let is_it = |item: &mut Node| {
@@ -150,8 +157,8 @@ pub(super) fn take_out_of(unit: &mut Node, text: &str) {
 
 /// Lays keys over those that are there, as a person adds lines: lists get items, of which one for the same place is
 /// replaced.
-pub(super) fn merge(target: &mut Node, patch: Node) {
-    if target.text().is_some_and(str::is_empty) {
+pub fn merge(target: &mut Node, patch: Node) {
+    if target.is_nothing() {
         target.value = Value::Map(Vec::new());
     }
     let Value::Map(patch) = patch.value else { panic!("no map: {patch}") };
@@ -227,21 +234,38 @@ fn words(node: &mut Node) -> Vec<String> {
     }
 }
 
-/// Gives options to the command line of kz, in the place of those of the same name.
-pub(super) fn options(unit: &mut Node, text: &str) {
+/// The words of a unit's kz, to be changed.
+fn line(unit: &mut Node) -> &mut Node {
     let key = ["command", "args", "entrypoint"]
         .into_iter()
         .find(|key| unit.get(key).is_some_and(|node| words(node).iter().any(|word| word == "export")))
         .unwrap_or_else(|| panic!("no export: {unit}"));
-    let node = unit.get(key).expect("it");
+    unit.get(key).expect("it")
+}
+
+fn without(line: &mut Vec<String>, option: &str) {
+    if let Some(at) = line.iter().position(|word| word == option) {
+        line.drain(at..at + 2);
+    }
+    line.retain(|word| !word.starts_with(&format!("{option}=")));
+}
+
+/// Gives options to the command line of kz, in the place of those of the same name.
+pub fn options(unit: &mut Node, text: &str) {
+    let node = line(unit);
     let mut line = words(node);
     let given: Vec<&str> = text.split_whitespace().collect();
-    for option in given.iter().filter(|word| word.starts_with("--")) {
-        if let Some(at) = line.iter().position(|word| word == option) {
-            line.drain(at..at + 2);
-        }
-        line.retain(|word| !word.starts_with(&format!("{option}=")));
-    }
+    given.iter().filter(|word| word.starts_with("--")).for_each(|option| without(&mut line, option));
     line.extend(given.iter().map(|word| (*word).to_owned()));
+    node.value = Value::List(line.iter().map(|word| Node::scalar(word)).collect());
+}
+
+/// Takes options with their values out of the command line of kz.
+pub fn options_out(unit: &mut Node, text: &str) {
+    let node = line(unit);
+    let mut line = words(node);
+    text.split_whitespace()
+        .filter(|word| word.starts_with("--"))
+        .for_each(|option| without(&mut line, option));
     node.value = Value::List(line.iter().map(|word| Node::scalar(word)).collect());
 }

@@ -1,0 +1,134 @@
+//! What brings a secret to a unit that has it by other means today: a file for it, or the file that the unit reads anyway.
+
+use super::super::Known;
+use super::super::images::{self, FileForm};
+use super::super::remedy::Remedy;
+use super::super::scene::{Delivery, Scene, Unit};
+use super::super::text::{Dialect, below, join};
+use super::forms::{self, Wanted};
+use super::reads::{self, Read, Way as Reading};
+use super::{configuration, mounting};
+
+/// What brings a secret to a unit, in the place of the variable that holds it today.
+pub(super) fn in_place(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let way = way(scene, unit, name, known);
+    let first = match &way.variable {
+        // It names its file already, beside what stands here.
+        Some((variable, _)) if unit.variable(variable).is_some() => {
+            return Remedy::without(format!("`{name}`"));
+        }
+        Some((variable, place)) => Remedy::here(mounting::variable_line(scene.dialect, variable, place)),
+        None => Remedy::without(format!("`{name}`")),
+    };
+    way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
+}
+
+/// The same, where nothing in the file holds it.
+pub(super) fn brought(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let way = way(scene, unit, name, known);
+    let first = match &way.variable {
+        Some((variable, place)) => mounting::variable(scene.dialect, variable, place),
+        None => return way.rest,
+    };
+    way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
+}
+
+/// How a secret comes to a unit.
+struct Way {
+    /// The variable that names its file, and the file; nothing where it comes otherwise.
+    variable: Option<(String, String)>,
+    remark: Option<&'static str>,
+    /// What else is to be done.
+    rest: Remedy,
+}
+
+fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
+    // `kz run` brings every secret of the configuration by itself.
+    if unit.run().is_some_and(|run| run.env_file.is_none()) {
+        let rest = configuration::secret_added(scene, unit, name, known);
+        return Way { variable: None, remark: Some("`kz run` brings it"), rest };
+    }
+    let (variable, remark) = match images::file_form(unit, name) {
+        FileForm::Known(variable) => (variable, None),
+        FileForm::Unknown => {
+            (format!("{name}_FILE"), Some("if the image knows it; else `kz run` in front of its command"))
+        }
+        FileForm::None => {
+            let words = "a template of its configuration brings it, or `kz run` in front of its command";
+            return Way { variable: None, remark: Some(words), rest: Remedy::none() };
+        }
+    };
+    let in_file = |place: String, rest| Way { variable: Some((variable, place)), remark, rest };
+    let (sets, others): (Vec<_>, Vec<_>) =
+        scene.deliveries().into_iter().partition(|delivery| delivery.export.by_name);
+    let mounted =
+        sets.iter().find_map(|delivery| unit.mount_of(delivery.shared()?).map(|mount| (delivery, mount)));
+    let (delivery, directory, mounting) = match (mounted, sets.first()) {
+        _ if scene.dialect == Dialect::Pod => return in_file(format!("/secrets/{name}"), Remedy::none()),
+        (None, None) if !others.is_empty() => {
+            return match in_another_form(scene, unit, name, &others, known) {
+                (Some(place), rest) => in_file(place, rest),
+                (None, rest) => {
+                    Way { variable: None, remark: Some("the file that it reads brings it"), rest }
+                }
+            };
+        }
+        (Some((delivery, mount)), _) => (delivery, join(&mount.target, &delivery.inside), Remedy::none()),
+        (None, Some(delivery)) => {
+            let target = delivery.mount.map_or(delivery.directory(), |mount| &mount.target);
+            (delivery, delivery.path.clone(), mounting::mount_for(scene, delivery, unit, target))
+        }
+        (None, None) => return in_file(format!("/secrets/{name}"), Remedy::none()),
+    };
+    let added = configuration::secret_added(scene, delivery.unit, name, known);
+    in_file(join(&directory, name), mounting.then(also_exported(delivery, name)).then(added))
+}
+
+/// Where a secret will lie when exports write no file for each secret yet, unless the unit reads what they write already.
+fn in_another_form(
+    scene: &Scene,
+    unit: &Unit,
+    name: &str,
+    deliveries: &[Delivery<'_>],
+    known: Known<'_>,
+) -> (Option<String>, Remedy) {
+    let mounted = deliveries
+        .iter()
+        .find_map(|delivery| unit.mount_of(delivery.shared()?).map(|mount| (delivery, mount)));
+    let delivery = mounted.map_or(&deliveries[0], |(delivery, _)| delivery);
+    let added = configuration::secret_added(scene, delivery.unit, name, known);
+    let target = delivery.mount.map_or("/secrets", |mount| mount.target.as_str());
+    let target = mounted.map_or(target, |(_, mount)| &mount.target);
+    let is_brought = reads::of(unit).iter().any(|read| {
+        let rest = below(&read.path, target).filter(|rest| !rest.is_empty());
+        let is_of_all = matches!(read.way, Reading::Script | Reading::EnvFile);
+        is_of_all && rest.is_some_and(|rest| forms::mismatch(scene, read, rest, delivery, known).is_none())
+    });
+    if is_brought {
+        return (None, also_exported(delivery, name).then(added));
+    }
+    let mounting = match mounted {
+        Some(_) => Remedy::none(),
+        None => mounting::mount_for(scene, delivery, unit, target),
+    };
+    // With outputs a file for each secret lies where one of them says.
+    let directory = if delivery.export.by_outputs { delivery.inside.as_str() } else { "" };
+    let rest = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+    let wanted = Wanted::of(&Reading::Variable(name.to_owned()), &rest);
+    let read = Read { path: String::new(), mark: unit.mark, way: Reading::Variable(name.to_owned()) };
+    let is_written = delivery.export.by_outputs
+        && configuration::of(scene, delivery.unit, known).is_some_and(|found| found.secrets.is_some())
+        && forms::mismatch(scene, &read, &rest, delivery, known).is_none();
+    let agreed =
+        if is_written { Remedy::none() } else { forms::agreed(scene, delivery, &wanted, None, known) };
+    (Some(join(target, &rest)), mounting.then(agreed).then(added))
+}
+
+/// The option by which an export that names its secrets names this one too.
+fn also_exported(delivery: &Delivery<'_>, name: &str) -> Remedy {
+    let only = &delivery.export.only;
+    if only.is_empty() || only.iter().any(|exported| exported == name) {
+        return Remedy::none();
+    }
+    Remedy::options_of(&delivery.unit.name, format!("--only {},{name}", only.join(",")))
+}

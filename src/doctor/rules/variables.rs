@@ -1,0 +1,153 @@
+//! D1 and D4, sixth part: variables that do what nobody meant: beside another one, with quotes that belong to the value,
+//! or with what kz refuses.
+
+use super::super::Known;
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::images::{self, FileForm};
+use super::super::remedy::Remedy;
+use super::super::scene::{Scene, Unit, Variable};
+use super::super::text::{Dialect, Text};
+use super::{configuration, credentials, mounting};
+
+/// Where Vault's server is, by whichever name.
+const ADDRESSES: &[&str] = &["VAULT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "BAO_AGENT_ADDR"];
+
+/// How the names of kz's own variables begin.
+const OWN: &[&str] = &["VAULT_", "BAO_", "KEYZERO_", "OP_", "AWS_"];
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    for unit in &scene.units {
+        for variable in &unit.variables {
+            if quoted(scene, unit, variable, found) {
+                continue;
+            }
+            if configuration::needs_one(unit) {
+                refused(scene, unit, variable, known, found);
+                address(scene, unit, variable, found);
+            } else if !unit.is_kz() {
+                beside_file(unit, variable, known, found);
+                nobody_asks(unit, variable, found);
+            }
+        }
+    }
+}
+
+/// `- NAME="value"`: says whether it is one.
+fn quoted(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings) -> bool {
+    let Variable { name, value: Some(value), mark } = variable else { return false };
+    let bare = ['"', '\''].iter().find_map(|quote| value.raw.strip_prefix(*quote)?.strip_suffix(*quote));
+    let names_file = name.len() > "_FILE".len() && name.ends_with("_FILE");
+    let is_ours = unit.is_kz() && OWN.iter().any(|begin| name.starts_with(begin));
+    let Some(bare) = bare.filter(|bare| !bare.is_empty() && (names_file || is_ours)) else { return false };
+    let what = format!("the quotes belong to the value of `{name}`, so that nothing is called so");
+    let remedy = Remedy::here(mounting::variable_line(scene.dialect, name, bare));
+    found.add(Code::QuotedPath, *mark, &unit.title, what, remedy);
+    true
+}
+
+/// `NAME` beside `NAME_FILE`, of which an image's entrypoint takes one.
+fn beside_file(unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut Findings) {
+    let Variable { name, value, mark } = variable;
+    let FileForm::Known(file) = images::file_form(unit, name) else { return };
+    let is_set = |variable: &Variable| {
+        variable.value.as_ref().and_then(Text::known).is_some_and(|value| !value.is_empty())
+    };
+    let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.is_empty()) else { return };
+    let has_both = unit.variable(&file).is_some_and(is_set) && images::refuses_both(unit);
+    // What is a credential is told of for that reason, with the same to do.
+    if has_both && !credentials::is_credential(name, value, known) {
+        let what = format!(
+            "`{name}` and `{file}` are both set: the image's entrypoint refuses that, and it ends at once"
+        );
+        found.add(Code::BesideFile, *mark, &unit.title, what, Remedy::without(format!("`{name}`")));
+    }
+}
+
+/// A server that asks nobody for the password that it is given.
+fn nobody_asks(unit: &Unit, variable: &Variable, found: &mut Findings) {
+    let says_trust = variable.value.as_ref().and_then(Text::known) == Some("trust");
+    let is_known = matches!(images::file_form(unit, "POSTGRES_PASSWORD"), FileForm::Known(_));
+    let has_password =
+        ["POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE"].iter().any(|name| unit.variable(name).is_some());
+    if variable.name == "POSTGRES_HOST_AUTH_METHOD" && says_trust && is_known && has_password {
+        let what = "it asks nobody for the password that it is given: whoever reaches its port is in";
+        let remedy = Remedy::without("`POSTGRES_HOST_AUTH_METHOD`")
+            .remark("a cluster that was made so keeps it: make it anew, or correct its pg_hba.conf");
+        found.add(Code::NobodyAsks, variable.mark, &unit.title, what, remedy);
+    }
+}
+
+/// What makes kz trust whoever stands in between.
+fn refused(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut Findings) {
+    let Variable { name, value, mark } = variable;
+    let Some(value) = value.as_ref().and_then(Text::known) else { return };
+    let is_used = configuration::of(scene, unit, known)
+        .is_none_or(|configuration| configuration.secrets.is_none() || configuration.uses_vault);
+    if is_used && known.kz.is_refused(name, value) {
+        let what = format!(
+            "kz refuses `{name}`: it sends no credential to a server that it cannot tell from another, and ends with exit code 1"
+        );
+        let remedy = Remedy::without(format!("`{name}`"))
+            .remark("and name the certificate that signs the server's: `ca_cert`, or VAULT_CACERT");
+        found.add(Code::SkippedVerification, *mark, &unit.title, what, remedy);
+    }
+}
+
+/// An address that leads nowhere.
+fn address(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings) {
+    let Variable { name, value, mark } = variable;
+    let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.trim().is_empty()) else {
+        return;
+    };
+    if !ADDRESSES.contains(&name.as_str()) {
+        return;
+    }
+    let schemes = ["https://", "http://", "unix://"];
+    let lower = value.to_ascii_lowercase();
+    let Some(scheme) = schemes.iter().find(|scheme| lower.starts_with(*scheme)) else {
+        // A scheme of another kind is not for us to correct.
+        if !value.contains("://") {
+            let what =
+                format!("`{name}` does not begin with `https://` or `http://`: kz ends with exit code 1");
+            let remedy =
+                Remedy::here(mounting::variable_line(scene.dialect, name, &format!("https://{value}")))
+                    .remark("`http://` where the way to it is safe by other means");
+            found.add(Code::NoScheme, *mark, &unit.title, what, remedy);
+        }
+        return;
+    };
+    // In a pod another container of it may be there.
+    let is_own = scene.dialect == Dialect::Compose
+        && images::is_kz(unit)
+        && !unit.service.shares_network
+        && !unit.is_partial;
+    let rest = &value[scheme.len()..];
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (host, port) = match rest[..end].rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port),
+        _ => (&rest[..end], ""),
+    };
+    let is_local = host.eq_ignore_ascii_case("localhost") || host.starts_with("127.") || host == "[::1]";
+    if is_own && is_local && *scheme != "unix://" {
+        let server = scene.units.iter().find(|unit| images::is_vault(unit));
+        let port = if port.is_empty() { String::new() } else { format!(":{port}") };
+        let what =
+            format!("`{host}` is this container itself, where no server runs: the connection is refused");
+        let named = |host: &str| {
+            Remedy::here(mounting::variable_line(
+                scene.dialect,
+                name,
+                &format!("{scheme}{host}{port}{}", &rest[end..]),
+            ))
+        };
+        let remedy = match server {
+            Some(server) => named(&server.name),
+            None => named("host.docker.internal")
+                .then(Remedy::unit("extra_hosts: [\"host.docker.internal:host-gateway\"]"))
+                .remark("where the server runs on the host"),
+        };
+        found.add(Code::OwnAddress, *mark, &unit.title, what, remedy);
+    }
+}

@@ -1,0 +1,297 @@
+//! A broken file of `tests/doctor/` in a directory of its own, and somebody who follows the advice of `kz doctor` there.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::edits::{
+    merge, move_first, options, options_out, replace_entry, replace_item, take_out, take_out_of, top, unit,
+};
+use super::tree::{self, Mark, Node};
+use crate::support::{Sandbox, in_repository, kz_binary};
+
+/// One step: the place in a word, whose it is, and what to write.
+pub type Step = (String, Option<String>, String);
+
+/// Steps as doctor has them: the place, whose it is, what to write.
+pub type Steps = &'static [(&'static str, Option<&'static str>, &'static str)];
+
+/// What a person makes of advice that is said: the broken file, the code, and steps as doctor has them.
+pub const BY_HAND: &[(&str, &str, Steps)] = &[
+    (
+        "behind-a-shell",
+        "D310",
+        &[("unit", None, "command: [sh, -c, './migrate && exec kz run -- ./server']")],
+    ),
+    ("credential-in-command", "D402", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
+    ("credential-in-string", "D402", &[("unit", None, "command: [./server, --token-file, /secrets/TOKEN]")]),
+    (
+        "dollar-arguments",
+        "D313",
+        &[(
+            "unit",
+            None,
+            "entrypoint: [sh, -c, 'set -a; . /secrets/.env && exec docker-entrypoint.sh \"$$@\"', --]",
+        )],
+    ),
+    (
+        "dollar-variable",
+        "D313",
+        &[("unit", None, "command: [sh, -c, 'exec ./server --password-file $$SECRET']")],
+    ),
+    ("list-of-manifests", "D402", &[("unit", None, "args: [--api-key-file=/keys/api]")]),
+    (
+        "misread-option",
+        "D409",
+        &[("unit", None, "command: [kz, export, --format, files, --output, /secrets]")],
+    ),
+    (
+        "misread-together",
+        "D409",
+        &[("unit", None, "command: [kz, run, --env-file, /secrets/.env, --, ./server]")],
+    ),
+    (
+        "misread-value",
+        "D409",
+        &[("unit", None, "command: [kz, export, --format, files, --output, /secrets]")],
+    ),
+    ("no-shell", "D412", &[("unit", None, "command: [kz, export, --format, env, --output, /secrets/.env]")]),
+    (
+        "no-shell-and",
+        "D412",
+        &[(
+            "unit",
+            None,
+            "command: [kz, run, --env-file, /secrets/.env, --, sh, -c, './migrate && exec ./server']",
+        )],
+    ),
+    (
+        "shell-in-kz-image",
+        "D412",
+        &[("unit", None, "command: [kz, export, --format, shell, --output, /secrets/env.sh]")],
+    ),
+    (
+        "pod-shell-in-kz-image",
+        "D412",
+        &[("unit", None, "command: [kz, export, --format, files, --output, /secrets]")],
+    ),
+    (
+        "target-is-a-mount",
+        "D219",
+        &[
+            ("out", Some("secrets-init"), "volumes: ./present.env:/out/.env"),
+            ("unit", Some("secrets-init"), "volumes: [ './run:/out' ]"),
+            ("out", Some("db"), "volumes: ./present.env:/out/.env:ro"),
+            ("unit", Some("db"), "volumes: [ './run:/out:ro' ]"),
+        ],
+    ),
+    (
+        "two-exports",
+        "D220",
+        &[
+            ("unit", Some("more-secrets"), "volumes: [ 'more:/secrets' ]"),
+            ("unit", Some("db"), "volumes: [ 'more:/more:ro' ]"),
+            ("top", None, "volumes: { more: {} }"),
+        ],
+    ),
+];
+
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub code: String,
+    pub subject: String,
+    pub mark: Mark,
+    pub steps: Vec<Step>,
+}
+
+/// A broken file in a directory of its own, with what lies beside it.
+pub struct Stack {
+    pub sandbox: Sandbox,
+    /// The broken files that it is made of.
+    pub names: Vec<String>,
+    pub documents: Vec<Node>,
+    /// How often doctor was asked.
+    pub asked: usize,
+}
+
+impl Stack {
+    pub fn of(file: &Path) -> Self {
+        let documents = tree::read(&std::fs::read_to_string(file).expect("a file"));
+        Self::with(&[file], documents)
+    }
+
+    /// These documents, made of these files.
+    pub fn with(files: &[&Path], documents: Vec<Node>) -> Self {
+        let sandbox = Sandbox::new();
+        let directory = in_repository("tests/doctor");
+        for entry in std::fs::read_dir(&directory).expect("the files").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() {
+                std::fs::create_dir(sandbox.path(&name)).expect("a directory");
+            } else if entry.path().extension().is_none_or(|extension| extension != "yaml") {
+                sandbox.file(&name, std::fs::read(entry.path()).expect("a file"));
+            }
+        }
+        std::fs::create_dir(sandbox.path("bin")).expect("a directory");
+        std::os::unix::fs::symlink(kz_binary(), sandbox.path("bin/kz")).expect("kz");
+        // A stand-in for what makes an identity and encrypts: the file that `-o` names.
+        for name in ["age", "age-keygen"] {
+            let script = "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && : >\"$2\"; shift; done\n";
+            sandbox.file(&format!("bin/{name}"), script);
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(sandbox.path(&format!("bin/{name}")), mode).expect("a mode");
+        }
+        let name = |file: &&Path| file.file_stem().expect("a name").to_string_lossy().into_owned();
+        Self { sandbox, names: files.iter().map(name).collect(), documents, asked: 0 }
+    }
+
+    /// Writes the file and asks doctor.
+    pub fn findings(&mut self) -> Vec<Finding> {
+        self.write();
+        let run = self.sandbox.kz(&["doctor", "--format", "json", "stack.yaml"]);
+        let all: Vec<serde_json::Value> = serde_json::from_slice(&run.output.stdout)
+            .unwrap_or_else(|_| panic!("{:?}: {}", self.names, run.describe()));
+        all.iter().map(finding).collect()
+    }
+
+    /// Writes the file, for doctor to be asked.
+    pub fn write(&mut self) {
+        self.asked += 1;
+        let text = tree::write(&self.documents);
+        self.documents = tree::read(&text);
+        self.sandbox.file("stack.yaml", text);
+    }
+
+    /// What a person makes of what is said in this finding.
+    fn by_hand(&self, finding: &Finding) -> Option<Steps> {
+        let is_it =
+            |file: &str, code: &str| self.names.iter().any(|name| name == file) && code == finding.code;
+        BY_HAND.iter().find(|(file, code, _)| is_it(file, code)).map(|(.., steps)| *steps)
+    }
+
+    /// Whether it can be followed: what is only said was done by hand for one file, and names its services.
+    pub fn can_follow(&self, finding: &Finding) -> bool {
+        let is_said = finding.steps.iter().any(|step| step.0 == "said");
+        !is_said
+            || self
+                .by_hand(finding)
+                .is_some_and(|steps| steps.iter().all(|(place, of, _)| *place == "unit" && of.is_none()))
+    }
+
+    pub fn follow(&mut self, finding: &Finding) {
+        let mut steps = Vec::new();
+        for step in &finding.steps {
+            if step.0 == "said" {
+                let Some(by_hand) = self.by_hand(finding) else {
+                    panic!("{:?}: nobody does what {} says: {}", self.names, finding.code, step.2)
+                };
+                steps.extend(by_hand.iter().map(|(place, of, text)| {
+                    ((*place).to_owned(), of.map(str::to_owned), (*text).to_owned())
+                }));
+            } else {
+                steps.push(step.clone());
+            }
+        }
+        // What stands where the finding stands is replaced or taken out once the marks of the others are not needed.
+        for (place, of, text) in &steps {
+            self.step(finding, place, of.as_deref(), text);
+        }
+    }
+
+    fn step(&mut self, finding: &Finding, place: &str, of: Option<&str>, text: &str) {
+        let subject = finding.subject.split('`').nth(1).unwrap_or_default().to_owned();
+        let name = of.unwrap_or(&subject).to_owned();
+        let document = |documents: &mut [Node]| -> usize {
+            documents.iter_mut().position(|root| unit(root, &name).is_some()).unwrap_or(0)
+        };
+        let index = document(&mut self.documents);
+        let root = &mut self.documents[index];
+        let context = || format!("{:?}: {} {place} {of:?}: {text}", self.names, finding.code);
+        match place {
+            "here" => {
+                let is_done = if text.starts_with("- ") {
+                    let items = tree::one(text);
+                    replace_item(root, finding.mark, &items)
+                } else {
+                    replace_entry(root, finding.mark, tree::one(text))
+                };
+                assert!(is_done, "{}", context());
+            }
+            "unit" => {
+                let found = unit(root, &name).unwrap_or_else(|| panic!("{}", context()));
+                merge(found, tree::one(text));
+            }
+            "top" => merge(top(root), tree::one(text)),
+            "options" => {
+                let found = unit(root, &name).unwrap_or_else(|| panic!("{}", context()));
+                options(found, text);
+            }
+            "options-out" => {
+                options_out(unit(root, &name).unwrap_or_else(|| panic!("{}", context())), text);
+            }
+            "configuration-end" => {
+                let file = self.sandbox.path(of.expect("a file"));
+                let old = std::fs::read_to_string(&file).unwrap_or_default();
+                std::fs::write(file, format!("{old}\n{text}\n")).expect("a file");
+            }
+            "out" => match of {
+                Some(_) => {
+                    take_out_of(unit(root, &name).unwrap_or_else(|| panic!("{}", context())), text);
+                }
+                // It may stand in another document, such as a ConfigMap.
+                None => assert!(
+                    self.documents.iter_mut().any(|root| take_out(root, finding.mark, text)),
+                    "{}",
+                    context()
+                ),
+            },
+            "first" => move_first(root, &name),
+            "out-of-top" => {
+                let keys: Vec<&str> = text.split(": ").collect();
+                let (last, above) = keys.split_last().expect("a key");
+                let held = above.iter().fold(top(root), |node, key| node.get(key).expect("it"));
+                held.remove(last);
+            }
+            "configuration" => self.configure(of.expect("a file"), text),
+            "shell" => self.shell(text),
+            _ => panic!("{}: no such place", context()),
+        }
+    }
+
+    fn configure(&self, place: &str, line: &str) {
+        let (file, section) = place.split_once(' ').expect("a file and a section");
+        let old = std::fs::read_to_string(self.sandbox.path(file)).unwrap_or_default();
+        let new = match old.split_once(&format!("{section}\n")) {
+            Some((before, after)) => format!("{before}{section}\n{line}\n{after}"),
+            None => format!("{old}\n{section}\n{line}\n"),
+        };
+        self.sandbox.file(file, new);
+    }
+
+    fn shell(&self, command: &str) {
+        let path =
+            format!("{}:{}", self.sandbox.path("bin").display(), std::env::var("PATH").expect("a PATH"));
+        let run = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(self.sandbox.path("."))
+            .env("PATH", path)
+            .stdin(Stdio::null())
+            .output()
+            .expect("a shell");
+        assert!(run.status.success(), "{:?}: {command}: {run:?}", self.names);
+    }
+}
+
+pub fn finding(object: &serde_json::Value) -> Finding {
+    let text = |object: &serde_json::Value, key: &str| object[key].as_str().map(str::to_owned);
+    let steps = object["steps"].as_array().expect("steps").iter().map(|step| {
+        let place = text(step, "place").expect("a place");
+        (place, text(step, "of"), text(step, "write").expect("a text"))
+    });
+    Finding {
+        code: text(object, "code").expect("a code"),
+        subject: text(object, "subject").expect("a subject"),
+        mark: (object["line"].as_u64().expect("a line"), object["column"].as_u64().expect("a column")),
+        steps: steps.collect(),
+    }
+}
