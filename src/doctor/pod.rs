@@ -150,6 +150,10 @@ fn pod(spec: &Node, kind: &str, configurations: &[Configuration]) -> Pod {
 /// What two configurations say, of which it is not known who uses which.
 fn together(mut one: Configuration, other: Configuration) -> Configuration {
     one.secrets = one.secrets.zip(other.secrets).map(|(one, other)| [one, other].concat());
+    one.file_names.extend(other.file_names);
+    one.outputs.extend(other.outputs);
+    one.environments.extend(other.environments);
+    one.providers.extend(other.providers);
     one.files.extend(other.files);
     one.gives_owners |= other.gives_owners;
     one.names_files |= other.names_files;

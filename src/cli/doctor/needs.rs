@@ -55,7 +55,7 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
     }
     for provider in used {
         let section = providers.and_then(|providers| table_at(providers, provider));
-        found.uses_vault |= kind(provider, providers) == "vault";
+        found.providers.push(kind(provider, providers).to_owned());
         let mut files = Vec::new();
         if let Some(section) = section {
             settings(section, &mut files);
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(paths(text), ["a.env.age", "/run/secrets/age-identity", "/r", "/s", "ca.pem"]);
         assert_eq!(of(text).secrets.unwrap(), ["A", "B", "C", "D", "E"]);
         assert_eq!(of(text).environments, ["staging"]);
-        assert!(of(text).uses_vault);
+        assert_eq!(of(text).providers, ["age", "file", "vault"]);
     }
 
     #[test]
