@@ -73,8 +73,8 @@ pub struct Configuration {
     pub outputs: Vec<Output>,
     /// The names of its environments.
     pub environments: Vec<String>,
-    /// It asks Vault for something.
-    pub uses_vault: bool,
+    /// The built-in providers that it asks.
+    pub providers: Vec<String>,
     /// The files that kz reads for it.
     pub files: Vec<Needed>,
     /// It gives an owner or a mode to a secret.

@@ -196,7 +196,7 @@ impl Step {
         let mut names: Vec<&str> = ours.split(',').collect();
         theirs.split(',').for_each(|name| {
             if !names.contains(&name) {
-                names.push(name)
+                names.push(name);
             }
         });
         self.text = format!("--only {}", names.join(","));

@@ -130,7 +130,7 @@ fn corrected(file: &Path) -> Result<Corrected, (String, String)> {
         if path.extension().is_some_and(|extension| extension == "toml") {
             let text = std::fs::read_to_string(&path).expect("a configuration");
             let of_it = values.entry(path.clone()).or_default();
-            std::fs::write(&path, filled_in(&text, &value, of_it)).expect("a configuration");
+            std::fs::write(&path, filled_in(&text, value, of_it)).expect("a configuration");
         }
         // What a person pastes.
         if path.is_file() && path.metadata().expect("a file").len() == 0 {
@@ -234,7 +234,9 @@ fn expected(one: &Corrected) -> Vec<Expected> {
         let line = words(service).join(" ");
         let sourced = line.contains(". /") || line.contains("--env-file");
         if sourced || line.contains("kz run") {
-            secrets.iter().for_each(|(name, value)| expect(name, value.clone()));
+            for (name, value) in &secrets {
+                expect(name, value.clone());
+            }
         }
         for path in service["healthcheck"]["test"]
             .as_array()

@@ -53,8 +53,8 @@ pub fn added(all: &mut Map<String, Value>, project: &Value, prefix: &str, reader
         held.extend(value.as_object().cloned().unwrap_or_default());
     };
     let mut services = project["services"].clone();
-    let writers = services.as_object().expect("services").values().filter(|service| is_exporter(service));
-    let writer = writers.filter_map(|service| service.get("user").cloned()).next();
+    let mut writers = services.as_object().expect("services").values().filter(|service| is_exporter(service));
+    let writer = writers.find_map(|service| service.get("user").cloned());
     for service in services.as_object_mut().expect("services").values_mut() {
         let service = service.as_object_mut().expect("a service");
         // What only the owner of the image knows.

@@ -58,7 +58,7 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
     }
     for provider in used {
         let section = providers.and_then(|providers| table_at(providers, provider));
-        found.uses_vault |= kind(provider, providers) == "vault";
+        found.providers.push(kind(provider, providers).to_owned());
         let mut files = Vec::new();
         if let Some(section) = section {
             settings(section, &mut files);
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(of(text).secrets.unwrap(), ["A", "B", "C", "D", "E"]);
         assert_eq!(of(text).delivered, 3);
         assert_eq!(of(text).environments, ["staging"]);
-        assert!(of(text).uses_vault);
+        assert_eq!(of(text).providers, ["age", "file", "vault"]);
     }
 
     #[test]

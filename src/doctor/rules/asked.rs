@@ -64,7 +64,7 @@ fn only(scene: &Scene, unit: &Unit, configuration: &Configuration, known: Known<
             let mut names: Vec<&str> = Vec::new();
             corrected.for_each(|name| {
                 if !names.contains(&name.as_str()) {
-                    names.push(name)
+                    names.push(name);
                 }
             });
             Remedy::options(format!("--only {}", names.join(",")))

@@ -213,6 +213,10 @@ fn together(pod: &Pod) -> Option<Configuration> {
     all.reduce(|mut one, other| {
         one.secrets = one.secrets.zip(other.secrets).map(|(one, other)| [one, other].concat());
         one.delivered = one.delivered.min(other.delivered);
+        one.file_names.extend(other.file_names);
+        one.outputs.extend(other.outputs);
+        one.environments.extend(other.environments);
+        one.providers.extend(other.providers);
         one.files.extend(other.files);
         one.gives_owners |= other.gives_owners;
         one.names_files |= other.names_files;

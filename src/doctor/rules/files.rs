@@ -156,14 +156,14 @@ fn is_file(path: &str, known: Known<'_>) -> bool {
 /// The identity on the host that a unit decrypts with, by the name that it has or is to have.
 fn identity(scene: &Scene, unit: &Unit, known: Known<'_>) -> String {
     let identities = files(scene, unit, known).into_iter().filter(|file| file.content == Content::Identity);
-    let named = identities.filter_map(|file| match &unit.mount_over(&file.path)? {
+    let mut named = identities.filter_map(|file| match &unit.mount_over(&file.path)? {
         (Mount { source: Source::Bind(source), .. }, "") => Some(source.clone()),
         (Mount { source: Source::Given(Some(name)), .. }, "") => {
             scene.secrets.iter().find(|secret| secret.name == *name)?.file.clone()
         }
         _ => None,
     });
-    named.filter(|path| !path.starts_with(['/', '~'])).next().unwrap_or_else(|| "identity.txt".to_owned())
+    named.find(|path| !path.starts_with(['/', '~'])).unwrap_or_else(|| "identity.txt".to_owned())
 }
 
 /// The command that removes the directory that stands in the place of a file.

@@ -99,8 +99,7 @@ fn let_container_read(
     let written = match delivery.export.form {
         Form::Files => {
             let target = match (mounted, delivery.mount) {
-                (Some((mount, _)), _) => &mount.target,
-                (None, Some(mount)) => &mount.target,
+                (Some((mount, _)), _) | (None, Some(mount)) => &mount.target,
                 (None, None) => delivery.directory(),
             };
             let rest = below(&place, target).unwrap_or(program::file_name(&place));

@@ -83,8 +83,9 @@ fn nobody_asks(unit: &Unit, variable: &Variable, found: &mut Findings) {
 fn refused(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut Findings) {
     let Variable { name, value, mark } = variable;
     let Some(value) = value.as_ref().and_then(Text::known) else { return };
-    let is_used = configuration::of(scene, unit, known)
-        .is_none_or(|configuration| configuration.secrets.is_none() || configuration.uses_vault);
+    let is_used = configuration::of(scene, unit, known).is_none_or(|configuration| {
+        configuration.secrets.is_none() || configuration.providers.iter().any(|name| name == "vault")
+    });
     if is_used && known.kz.is_refused(name, value) {
         let what = format!(
             "kz refuses `{name}`: it sends no credential to a server that it cannot tell from another, and ends with exit code 1"

@@ -129,13 +129,12 @@ fn beside(mut first: Node, mut other: Node) -> Node {
         let defined = names(&mut first, key);
         let Some(entries) = other.get(key).and_then(Node::entries) else { continue };
         let new: Vec<Entry> = entries.drain(..).filter(|entry| !defined.contains(&entry.key)).collect();
-        match first.get(key).and_then(Node::entries) {
-            Some(entries) => entries.extend(new),
-            None => {
-                let value = Node { mark: (0, 0), value: Value::Map(new) };
-                first.remove(key);
-                first.entries().expect("a map").push(Entry { key: key.to_owned(), mark: (0, 0), value });
-            }
+        if let Some(entries) = first.get(key).and_then(Node::entries) {
+            entries.extend(new);
+        } else {
+            let value = Node { mark: (0, 0), value: Value::Map(new) };
+            first.remove(key);
+            first.entries().expect("a map").push(Entry { key: key.to_owned(), mark: (0, 0), value });
         }
     }
     first
@@ -206,7 +205,7 @@ impl Way {
             } else {
                 String::new()
             };
-            all.push(format!("{name:?} {kind:?}\n{text}"));
+            all.push(format!("{} {kind:?}\n{text}", name.display()));
         }
         all.sort();
         all.concat()
@@ -258,18 +257,14 @@ fn followed(pairs: &[(&PathBuf, &PathBuf)]) -> Vec<String> {
         let found = ask(&mut ways);
         let mut left = Vec::new();
         for (mut way, now) in ways.into_iter().zip(found) {
-            match way.judge(now) {
-                Some(words) => {
-                    wrong.push(format!("{}: {words}", way.name));
-                }
-                None => {
-                    let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| way.step()));
-                    match step {
-                        Ok(true) => left.push(way),
-                        Ok(false) => {}
-                        Err(_) => wrong.push(format!("{}: {:?} cannot be followed", way.name, way.path)),
-                    }
-                }
+            if let Some(words) = way.judge(now) {
+                wrong.push(format!("{}: {words}", way.name));
+                continue;
+            }
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| way.step())) {
+                Ok(true) => left.push(way),
+                Ok(false) => {}
+                Err(_) => wrong.push(format!("{}: {:?} cannot be followed", way.name, way.path)),
             }
         }
         ways = left;
