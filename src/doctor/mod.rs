@@ -9,6 +9,7 @@
 pub mod catalogue;
 
 mod compose;
+mod delivery;
 mod finding;
 mod images;
 mod manifest;

@@ -1,7 +1,6 @@
 //! What a container runs, as far as kz is concerned: kz itself, a shell with a script, or something else.
 
 use super::Kz;
-use super::scene::Unit;
 use super::text::Text;
 use super::words;
 use super::yaml::Mark;
@@ -117,13 +116,12 @@ pub(super) enum Program {
 /// The shells that a script may be given to.
 pub(super) const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh"];
 
-/// What `unit` runs.
-pub(super) fn of(unit: &Unit, kz: &dyn Kz) -> Program {
-    let words = unit.argv();
+/// What this command line runs.
+pub(super) fn of(words: &[&Text], kz: &dyn Kz) -> Program {
     let Some(first) = words.first().and_then(|word| word.known()) else { return Program::Other };
     let name = file_name(first);
     if name == "kz" {
-        return kz_line(&words, kz);
+        return kz_line(words, kz);
     }
     let option = words.get(1).map_or("", |word| word.value.as_str());
     let takes_script = option.starts_with('-') && !option.starts_with("--") && option.contains('c');

@@ -39,7 +39,7 @@ fn pages_of_decisions() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions");
     let entries = std::fs::read_dir(directory).expect("a directory").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.ends_with(".md")).collect()
+    names.filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md")).collect()
 }
 
 #[test]

@@ -76,12 +76,9 @@ fn every_row_and_neighbour_is_there() {
     }
 }
 
-/// Circles that are still to be opened: the list only gets shorter.
-const CIRCLES: &[&[&str]] = &[&["doctor/images.rs", "doctor/program.rs", "doctor/scene.rs"]];
-
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    assert_eq!(Tree::of_kz().circles(), CIRCLES);
+    assert_eq!(Tree::of_kz().circles(), Vec::<Vec<String>>::new());
 }
 
 /// Two small files, as a tree.

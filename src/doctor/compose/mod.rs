@@ -38,7 +38,7 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
     let service = |(key, node): (&Key, &Node)| {
         let mut unit = unit(key, node, secrets);
         unit.is_partial |= is_partial;
-        unit.program = program::of(&unit, known.kz);
+        unit.program = program::of(&unit.argv(), known.kz);
         unit
     };
     let units = root.get("services").map(|services| services.entries().map(service).collect());

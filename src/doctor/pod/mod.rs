@@ -121,7 +121,7 @@ fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Kno
         list(spec, "containers").into_iter().filter_map(|node| unit(node, spec, &owner, Stage::Main)),
     );
     for unit in &mut units {
-        unit.program = program::of(unit, known.kz);
+        unit.program = program::of(&unit.argv(), known.kz);
     }
     let mut volumes: Vec<Volume> =
         list(spec, "volumes").into_iter().filter_map(|node| volume::read(node, objects)).collect();

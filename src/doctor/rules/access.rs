@@ -1,9 +1,10 @@
 //! Who can read what an export writes, by its owner, its group and its mode; and what makes an exporter somebody else.
 
 use super::super::Known;
+use super::super::delivery::Delivery;
 use super::super::images;
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Scene, Unit};
+use super::super::scene::{Scene, Unit};
 use super::super::text::Dialect;
 use super::configuration;
 

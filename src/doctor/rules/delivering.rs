@@ -1,9 +1,10 @@
 //! What brings a secret to a unit that has it by other means today: a file for it, or the file that the unit reads anyway.
 
 use super::super::Known;
+use super::super::delivery::Delivery;
 use super::super::images::{self, FileForm};
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Scene, Unit};
+use super::super::scene::{Scene, Unit};
 use super::super::text::{Dialect, below, join};
 use super::forms::{self, Wanted};
 use super::reads::{self, Read, Way as Reading};

@@ -4,9 +4,10 @@
 //! forms are to be written, which `[[outputs]]` of the configuration say; only where nobody does, another `--format`.
 
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::program::Form;
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Mount, Scene, Source, Unit};
+use super::super::scene::{Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, join};
 use super::super::{Configuration, Known, Output};
 use super::reads::{Read, Way};

@@ -2,11 +2,12 @@
 
 use super::super::Known;
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Pod, Scene, Source, Stage, Unit, User};
+use super::super::scene::{Pod, Scene, Source, Stage, Unit, User};
 use super::super::text::{below, join, normal};
 use super::configuration;
 

@@ -1,8 +1,9 @@
 //! Remedies that are lines: what mounts a volume or a file, gives a secret, sets a variable.
 
+use super::super::delivery::Delivery;
 use super::super::program::file_name;
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Mount, Scene, Source, Unit};
+use super::super::scene::{Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, host_words};
 use super::{order, reads};
 

@@ -5,9 +5,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::remedy::Remedy;
-use super::super::scene::{Condition, Delivery, Depend, Scene, Unit};
+use super::super::scene::{Condition, Depend, Scene, Unit};
 use super::super::text::Dialect;
 
 /// All rules of this kind.

@@ -4,11 +4,12 @@
 
 use super::super::Known;
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::uid;
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Kind, Scene, Unit, User};
+use super::super::scene::{Kind, Scene, Unit, User};
 use super::super::yaml::Mark;
 use super::access::{as_root, gives_owners, group, lets_read, run_as};
 use super::{mounting, order, scratch};

@@ -1,10 +1,11 @@
 //! D1: what is read from where nothing is.
 
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::program::{self, Form, Program};
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, EnvFile, Mount, Scene, Source, Unit};
+use super::super::scene::{EnvFile, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, join, normal};
 use super::super::{Configuration, Found, Known};
 use super::forms::{self, Wanted};

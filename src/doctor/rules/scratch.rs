@@ -6,11 +6,12 @@
 
 use super::super::Known;
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{Form, uid};
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Kind, Mount, Scene, Source, Unit, Volume};
+use super::super::scene::{Kind, Mount, Scene, Source, Unit, Volume};
 use super::super::text::Dialect;
 use super::{access, configuration};
 

@@ -1,11 +1,12 @@
 //! D2, first part: where an export puts what it writes, and whether that can work.
 
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::Form;
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Kind, Mount, Scene, Source, Unit};
+use super::super::scene::{Kind, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, host_words, join, normal};
 use super::super::{Found, Known};
 use super::mounting;

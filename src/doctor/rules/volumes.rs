@@ -1,10 +1,11 @@
 //! D2, second part: volumes and mounts of those who read.
 
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
-use super::super::scene::{Delivery, Mount, Scene, Source, Unit};
+use super::super::scene::{Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, host_words, join, normal};
 use super::super::{Found, Known};
 use super::{configuration, mounting};

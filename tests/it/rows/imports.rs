@@ -63,14 +63,16 @@ impl Tree {
         }
         let for_tests: Vec<Name> = files
             .values()
-            .flat_map(|file| file.for_tests.iter().map(|name| [&file.at[..], &[name.clone()]].concat()))
+            .flat_map(|file| {
+                file.for_tests.iter().map(|name| [&file.at[..], std::slice::from_ref(name)].concat())
+            })
             .collect();
         files.retain(|_, file| !for_tests.iter().any(|name| file.at.starts_with(name)));
         let by_module: BTreeMap<&Name, &String> = files.iter().map(|(path, file)| (&file.at, path)).collect();
         let edges = files.iter().map(|(path, file)| {
             let named = file.used.iter().chain(file.shown.values());
             let absolute = named.filter_map(|name| absolute(&file.at, name, &by_module));
-            let homes = absolute.filter_map(|name| home(name, &files, &by_module, 0));
+            let homes = absolute.filter_map(|name| home(&name, &files, &by_module, 0));
             // A file may use the words of the modules that it lies in.
             let others = homes.filter(|other| !file.at.starts_with(&files[other].at));
             (path.clone(), others.collect())
@@ -147,7 +149,7 @@ fn absolute(at: &[String], name: &[String], modules: &BTreeMap<&Name, &String>) 
 
 /// The file in which a name is, re-exports followed.
 fn home(
-    name: Name,
+    name: &[String],
     files: &BTreeMap<String, File>,
     modules: &BTreeMap<&Name, &String>,
     depth: usize,
@@ -159,7 +161,7 @@ fn home(
         && depth < 8
         && let Some(shown) = absolute(&file.at, shown, modules)
     {
-        return home([&shown[..], &name[length + 1..]].concat(), files, modules, depth + 1);
+        return home(&[&shown[..], &name[length + 1..]].concat(), files, modules, depth + 1);
     }
     Some(path.clone())
 }

@@ -1,0 +1,117 @@
+//! What the scene comes to, by what is known of programs and images: who is kz, who a unit runs as, where an export puts what it
+//! writes, and who reads that.
+
+use super::images;
+use super::program::{Action, Export, Form, Program};
+use super::scene::{Mount, Scene, Source, Unit, User};
+use super::text::{below, join, normal};
+
+impl Unit {
+    /// Whether it runs kz, or at least kz's image.
+    pub(super) fn is_kz(&self) -> bool {
+        matches!(self.program, Program::Kz(..) | Program::Misread(..)) || images::is_kz(self)
+    }
+
+    /// The uid that it runs as, where that is certain.
+    pub(super) fn uid(&self) -> Option<u32> {
+        match self.user {
+            User::Id(uid, _) => Some(uid),
+            User::Image if !self.is_partial => images::uid(self),
+            _ => None,
+        }
+    }
+
+    /// The working directory.
+    pub(super) fn working_directory(&self) -> Option<String> {
+        match &self.directory {
+            Some(text) => text.known().map(normal),
+            None if images::is_kz(self) && !self.is_partial => Some(images::KZ_DIRECTORY.to_owned()),
+            None => None,
+        }
+    }
+
+    /// A path in the container, absolute.
+    pub(super) fn path(&self, written: &str) -> Option<String> {
+        if written.starts_with('/') {
+            return Some(normal(written));
+        }
+        self.working_directory().map(|directory| join(&directory, written))
+    }
+}
+
+/// Where an export puts what it writes.
+#[derive(Clone, Debug)]
+pub(super) struct Delivery<'a> {
+    pub(super) unit: &'a Unit,
+    pub(super) export: &'a Export,
+    /// In the exporter.
+    pub(super) path: String,
+    pub(super) mount: Option<&'a Mount>,
+    /// Below the mount.
+    pub(super) inside: String,
+}
+
+impl Delivery<'_> {
+    /// Where the exporter writes, for words.
+    pub(super) fn directory(&self) -> &str {
+        match self.export.form {
+            Form::Files => &self.path,
+            Form::Lines | Form::Single => self
+                .path
+                .rsplit_once('/')
+                .map_or("/", |(parent, _)| if parent.is_empty() { "/" } else { parent }),
+        }
+    }
+
+    /// Which part of what is written a mount of the same source shows: empty for all of it, nothing where it shows none.
+    pub(super) fn part_in(&self, mount: &Mount) -> Option<String> {
+        let Some((part, _)) = &mount.part else { return Some(String::new()) };
+        let own = self.mount.and_then(|mount| mount.part.as_ref()).map_or("", |(part, _)| part.as_str());
+        let is_set = self.export.form == Form::Files;
+        let inside = if is_set { self.inside.as_str() } else { "" };
+        let (written, shown) = (normal(&format!("/{own}/{inside}")), normal(&format!("/{part}")));
+        if below(&written, &shown).is_some() {
+            return Some(String::new());
+        }
+        below(&shown, &written).map(str::to_owned)
+    }
+
+    /// What others could mount too.
+    pub(super) fn shared(&self) -> Option<&Source> {
+        self.mount
+            .map(|mount| &mount.source)
+            .filter(|source| matches!(source, Source::Named(_) | Source::Bind(_)))
+    }
+}
+
+impl Scene {
+    /// Every export to a path that can be told.
+    pub(super) fn deliveries(&self) -> Vec<Delivery<'_>> {
+        let delivery = |unit| Self::delivery(unit);
+        self.units.iter().filter_map(delivery).collect()
+    }
+
+    fn delivery(unit: &Unit) -> Option<Delivery<'_>> {
+        let export = unit.export()?;
+        let path = unit.path(export.output.as_deref()?)?;
+        let (mount, inside) = match unit.mount_over(&path) {
+            Some((mount, rest)) => (Some(mount), rest.to_owned()),
+            None => (None, String::new()),
+        };
+        Some(Delivery { unit, export, path, mount, inside })
+    }
+
+    /// Who mounts what an export writes, without writing such a thing himself. Of another part of the volume nobody reads it.
+    pub(super) fn consumers<'a>(&'a self, delivery: &Delivery<'_>) -> Vec<(&'a Unit, &'a Mount)> {
+        let Some(source) = delivery.shared() else { return Vec::new() };
+        let writes = |unit: &Unit| unit.export().is_some() || matches!(unit.program, Program::Misread(..));
+        let is_other =
+            |unit: &Unit| matches!(unit.line().map(|line| &line.action), Some(Action::Other | Action::Look));
+        self.units
+            .iter()
+            .filter(|unit| unit.name != delivery.unit.name && !writes(unit) && !is_other(unit))
+            .filter_map(|unit| Some((unit, unit.mount_of(source)?)))
+            .filter(|(_, mount)| delivery.part_in(mount).is_some())
+            .collect()
+    }
+}
