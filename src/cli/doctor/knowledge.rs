@@ -221,7 +221,9 @@ mod tests {
     fn a_configuration_is_looked_at_however_deep() {
         let of = |text| Ourselves.configuration(text);
         let (secrets, file_names) = (Some(vec!["A".to_owned()]), vec![("A".to_owned(), "A".to_owned())]);
-        let names = Configuration { secrets, file_names, delivered: 1, ..Configuration::default() };
+        let providers = vec!["env".to_owned()];
+        let names =
+            Configuration { secrets, file_names, providers, delivered: 1, ..Configuration::default() };
         assert_eq!(of("[secrets]\nA = { provider = \"env\", ref = \"A\" }\n"), names);
         assert!(of("[secrets]\nA = { provider = \"env\", ref = \"A\", owner = \"1\" }\n").gives_owners);
         let text = "[providers.vault]\nauth = { method = \"kubernetes\", role = \"r\" }\n";

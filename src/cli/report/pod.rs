@@ -99,6 +99,10 @@ const HINTS: &[(&str, &str)] = &[
         "this file system does not keep modes or owners: use an `emptyDir`; a single file can be asked for as it shows it, with `--mode` and `--owner`",
     ),
     (
+        "use a named volume or a tmpfs, or write a single file there: `--format env --output DIR/.env`",
+        "use an `emptyDir`, or write a single file there: `--format env --output DIR/.env`",
+    ),
+    (
         "run kz as `user: \"{}\"`, or use a directory of its own for each exporter",
         "set `runAsUser: {}`, or use a volume of its own for each exporter",
     ),
