@@ -5,9 +5,9 @@
 use std::path::{Component, Path};
 
 use kz::config::{parse_duration, secret::parse_mode};
+use kz::delivery::RelativePath;
 use kz::plan::field::FieldPath;
 use kz::provider::registry::PROVIDERS;
-use kz::delivery::RelativePath;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
