@@ -242,13 +242,15 @@ fn status_says_of_a_path_what_an_export_would() {
         ("database/static-creds/st#password", "", true),
         ("pki/issue/app#certificate", request, true),
         ("pki/nothing/app#x", request, false),
+        ("pky/issue/app#certificate", "", false),
+        ("pky/issue/app#certificate", request, false),
         ("database/creds/app#password", request, false),
     ] {
         let stage = stage(&format!("[secrets]\nA = {{ provider = \"vault\", ref = \"{path}\"{request} }}\n"));
         stage.fake.configure(|vault| {
             vault.database_role("", "app");
             vault.static_role("", "st", 86_399);
-            for path in ["pki/*", "ssh/*", "database/*"] {
+            for path in ["pki/*", "pky/*", "ssh/*", "database/*"] {
                 vault.grant("", "app", path, &["read", "update"]);
             }
         });

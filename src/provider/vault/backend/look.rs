@@ -18,9 +18,9 @@ use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
 
 use super::effect::is_keeper;
 use super::endpoint::{Help, Post};
-use super::mounts;
+use super::mounts::{self, Engine};
 use super::not_found::NotFound;
-use super::read::{let_policy, outcome};
+use super::read::{let_policy, no_engine, outcome};
 use super::reply::{Body, Known};
 use super::session::Session;
 use super::trouble::Trouble;
@@ -57,13 +57,17 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
     }
 }
 
-/// What is said of a document instead of having it made; the server's own reply where there is no such path.
+/// What is said of a document instead of having it made; the server's own reply where there is no such path. Of the engine
+/// the server has told this.
 pub(super) async fn instead_of_making(
     session: &Session<'_>,
     path: &str,
+    engine: &Engine,
     no_parameters: impl FnOnce() -> Failure,
 ) -> Result<Outcome, Reply> {
     Ok(match lets(session, path, LETS_MAKE).await {
+        // Whoever may do something in a mount is told which it is, so there is none.
+        Some(true) if *engine == Engine::Closed => no_engine(path),
         Some(true) => match takes(session, path).await? {
             Some(Takes { parameters: false, .. }) => Outcome::Failed(no_parameters()),
             _ => Outcome::Readable,

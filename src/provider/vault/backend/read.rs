@@ -211,10 +211,7 @@ fn not_found(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
             ),
             None => absent(document, path),
         },
-        NotFound::Refused(Some(Known::NoRoute)) => misconfigured(
-            &format!("no engine is mounted under this path (`{path}`)"),
-            "is the mount spelt right? `vault secrets list` names them, those of one `namespace` only",
-        ),
+        NotFound::Refused(Some(Known::NoRoute)) => no_engine(path),
         NotFound::Refused(Some(Known::NoNamespace)) => Outcome::Failed(no_namespace()),
         NotFound::Refused(Some(Known::NotReadable)) => misconfigured(
             &format!("the engine there cannot read this path (`{path}`)"),
@@ -224,6 +221,14 @@ fn not_found(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
             malformed("its status is 404, with a reason that kz does not know")
         }
     }
+}
+
+/// Nothing is there that could answer.
+pub(super) fn no_engine(path: &str) -> Outcome {
+    misconfigured(
+        &format!("no engine is mounted under this path (`{path}`)"),
+        "is the mount spelt right? `vault secrets list` names them, those of one `namespace` only",
+    )
 }
 
 /// Of a version that was asked for, the server says as much whether the document is there or not.

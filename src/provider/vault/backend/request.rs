@@ -34,7 +34,7 @@ pub(super) async fn make(
     let path = &document.path;
     // Also where it is not sent now: it may have been before.
     session.custody().confidences.add_value(&request.parameters());
-    match mounts.engine(session, path).await {
+    let engine = match mounts.engine(session, path).await {
         Ok(Engine::Login(method)) => {
             return misconfigured(
                 &refuses_parameters(&format!("the login method under this path (`{method}`)")),
@@ -47,8 +47,11 @@ pub(super) async fn make(
                 "remove `request`",
             );
         }
-        Ok(Engine::Named(engine)) if is_computer(&engine) => session.remember_harmless(path),
-        Ok(Engine::Named(_) | Engine::Closed) => {}
+        Ok(Engine::Named(engine)) if is_computer(&engine) => {
+            session.remember_harmless(path);
+            Engine::Named(engine)
+        }
+        Ok(engine @ (Engine::Named(_) | Engine::Closed)) => engine,
         Ok(Engine::Untold) => {
             return misconfigured(
                 "the server does not tell which engine is under this path, and one that keeps documents would write what `request` says",
@@ -56,9 +59,9 @@ pub(super) async fn make(
             );
         }
         Err(failure) => return Outcome::Failed(failure),
-    }
+    };
     if purpose == Purpose::Look {
-        return look::instead_of_making(session, path, || no_parameters(path))
+        return look::instead_of_making(session, path, &engine, || no_parameters(path))
             .await
             .unwrap_or_else(|reply| made(&reply, document, path));
     }
