@@ -109,7 +109,7 @@ fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
         Some(Verdict::Readable) => (
             "ok",
             Some(
-                "may be read; each read makes a credential, so only the permission was asked for".to_owned(),
+                "may be read; a read may make a credential, so only the permission was asked for".to_owned(),
             ),
         ),
         Some(Verdict::Failed(failed)) => (class::name(failed.kind), Some(failed.cause.clone())),

@@ -270,6 +270,21 @@ fn status_says_of_a_path_what_an_export_would() {
     }
 }
 
+/// A server that fails is not a token that may not ask.
+#[test]
+fn status_says_that_the_server_failed_where_it_does_not_tell_what_a_token_may() {
+    for request in ["", ", request = { common_name = \"a.internal\" }"] {
+        let stage = stage(&format!(
+            "[secrets]\nA = {{ provider = \"vault\", ref = \"pki/issue/app#certificate\"{request} }}\n"
+        ));
+        stage.fake.script(Rule::status("sys/capabilities-self", 500));
+        let run = stage.kz(&["--timeout", "1s", "status"]).expect_code(1);
+        assert!(run.stdout().contains("server failed"), "{}", run.describe());
+        assert!(!run.stdout().contains("may not ask"), "{}", run.describe());
+        assert_eq!(posts(&stage, "pki/"), 0);
+    }
+}
+
 #[test]
 fn a_path_that_takes_a_post_says_how_it_is_written() {
     let stage = stage("[secrets]\nA = { provider = \"vault\", ref = \"pki/issue/app#certificate\" }\n");

@@ -22,7 +22,7 @@ use super::mounts::{self, Engine};
 use super::not_found::NotFound;
 use super::read::{let_policy, no_engine, outcome};
 use super::reply::{Body, Known};
-use super::session::Session;
+use super::session::{Session, Unanswered};
 use super::trouble::Trouble;
 
 /// What lets a token read.
@@ -43,7 +43,7 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
         return None;
     }
     match lets(session, path, LETS).await {
-        Some(true) => Some(match takes(session, path).await {
+        Ok(Some(true)) => Some(match takes(session, path).await {
             Ok(Some(Takes { reads: false, .. })) => {
                 let refused = Trouble::Status(StatusCode::METHOD_NOT_ALLOWED, Some(Known::NotReadable));
                 Outcome::Failed(session.foresees(refused))
@@ -52,8 +52,9 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
             Err(reply) => outcome(&reply, document, path),
         }),
         // A read that a policy denies makes nothing, and says best what is wrong.
-        Some(false) => None,
-        None => Some(Outcome::Failed(untold())),
+        Ok(Some(false)) => None,
+        Ok(None) => Some(Outcome::Failed(untold())),
+        Err(failure) => Some(Outcome::Failed(failure)),
     }
 }
 
@@ -67,17 +68,18 @@ pub(super) async fn instead_of_making(
 ) -> Result<Outcome, Reply> {
     Ok(match lets(session, path, LETS_MAKE).await {
         // Whoever may do something in a mount is told which it is, so there is none.
-        Some(true) if *engine == Engine::Closed => no_engine(path),
-        Some(true) => match takes(session, path).await? {
+        Ok(Some(true)) if *engine == Engine::Closed => no_engine(path),
+        Ok(Some(true)) => match takes(session, path).await? {
             Some(Takes { parameters: false, .. }) => Outcome::Failed(no_parameters()),
             _ => Outcome::Readable,
         },
-        Some(false) => Outcome::Failed(Failure {
+        Ok(Some(false)) => Outcome::Failed(Failure {
             kind: FailureKind::Denied,
             cause: "the token's policy does not let it be made".to_owned(),
             hint: Some(let_policy("update", path, "")),
         }),
-        None => Outcome::Failed(untold()),
+        Ok(None) => Outcome::Failed(untold()),
+        Err(failure) => Outcome::Failed(failure),
     })
 }
 
@@ -127,12 +129,21 @@ async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply
     Ok((reads || parameters).then_some(Takes { reads, parameters }))
 }
 
-/// Whether the token has one of these capabilities at a path, where the server tells.
-async fn lets(session: &Session<'_>, path: &str, wanted: &[&str]) -> Option<bool> {
+/// Whether the token has one of these capabilities at a path, where the server tells. That it failed to, or is away, is no
+/// matter of what the token may do.
+async fn lets(session: &Session<'_>, path: &str, wanted: &[&str]) -> Result<Option<bool>, Failure> {
     let asked = Post::new("sys/capabilities-self", json!({ "paths": [path] }));
-    let told = capabilities(session, asked).await?;
-    let held: Vec<String> = serde_json::from_value(told.get(path)?.clone()).ok()?;
-    Some(held.iter().any(|capability| wanted.contains(&capability.as_str())))
+    let reply = match session.ask(asked).await {
+        Ok(reply) => reply,
+        Err(Unanswered { failure, .. })
+            if matches!(failure.kind, FailureKind::ServerFailed | FailureKind::Unreachable) =>
+        {
+            return Err(failure);
+        }
+        Err(_) => return Ok(None),
+    };
+    let held = capabilities(&reply, path);
+    Ok(held.map(|held| held.iter().any(|capability| wanted.contains(&capability.as_str()))))
 }
 
 /// Reading it would tell, and make a credential.
@@ -147,9 +158,10 @@ fn untold() -> Failure {
     }
 }
 
-/// What the server tells of capabilities, by path.
-async fn capabilities(session: &Session<'_>, asked: Post) -> Option<BTreeMap<String, serde_json::Value>> {
-    let reply = session.ask(asked).await.ok().filter(|reply| reply.status.is_success())?;
-    let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
-    serde_json::from_str(body.data?.get()).ok()
+/// The capabilities at a path that the server tells.
+fn capabilities(reply: &Reply, path: &str) -> Option<Vec<String>> {
+    let body: Body<'_> =
+        serde_json::from_slice(reply.body.expose()).ok().filter(|_| reply.status.is_success())?;
+    let told: BTreeMap<String, serde_json::Value> = serde_json::from_str(body.data?.get()).ok()?;
+    serde_json::from_value(told.get(path)?.clone()).ok()
 }
