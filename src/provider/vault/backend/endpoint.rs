@@ -1,4 +1,4 @@
-//! Requests of Vault's API in four shapes, where vaultrs has none that fits: reads of any path, what a path takes, logins, posts.
+//! Requests of Vault's API in three shapes, where vaultrs has none that fits: reads of any path, or of what it takes, logins, posts.
 //!
 //! vaultrs's reads demand members that not every server sends; its certificate login names the role as Vault does not
 //! read it; its `AppRole` login has no way to leave the secret id out. Invariant: what is sent is what was given.
@@ -9,10 +9,30 @@ use rustify::errors::ClientError;
 
 use crate::provider::Request;
 
-/// `GET PATH[?version=N]` of any engine.
+/// What the server is asked by, instead of a read, to say what a path takes. Nothing is read or made by it, in whatever engine.
+pub(super) const HELP: &str = "help=1";
+
+/// `GET PATH` of any engine.
 pub(super) struct Get {
-    pub(super) path: String,
-    pub(super) version: Option<String>,
+    path: String,
+    query: Option<String>,
+}
+
+impl Get {
+    /// As it is now.
+    pub(super) fn current(path: impl Into<String>) -> Self {
+        Self { path: path.into(), query: None }
+    }
+
+    /// In this version, where one is named.
+    pub(super) fn version(path: impl Into<String>, version: Option<&str>) -> Self {
+        Self { path: path.into(), query: version.map(|version| format!("version={version}")) }
+    }
+
+    /// What the path takes, instead of what is there.
+    pub(super) fn help(path: impl Into<String>) -> Self {
+        Self { path: path.into(), query: Some(HELP.to_owned()) }
+    }
 }
 
 impl Endpoint for Get {
@@ -29,33 +49,7 @@ impl Endpoint for Get {
     }
 
     fn query(&self) -> Result<Option<String>, ClientError> {
-        Ok(self.version.as_ref().map(|version| format!("version={version}")))
-    }
-}
-
-/// What the server is asked by, instead of a read, to say what a path takes. Nothing is read or made by it, in whatever engine.
-pub(super) const HELP: &str = "help=1";
-
-/// `GET PATH?help=1` of any engine.
-pub(super) struct Help {
-    pub(super) path: String,
-}
-
-impl Endpoint for Help {
-    type Response = ();
-    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
-    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
-
-    fn path(&self) -> String {
-        self.path.clone()
-    }
-
-    fn method(&self) -> RequestMethod {
-        RequestMethod::GET
-    }
-
-    fn query(&self) -> Result<Option<String>, ClientError> {
-        Ok(Some(HELP.to_owned()))
+        Ok(self.query.clone())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
 
 use super::effect::is_keeper;
-use super::endpoint::{Help, Post};
+use super::endpoint::{Get, Post};
 use super::mounts::{self, Engine};
 use super::not_found::NotFound;
 use super::read::{let_policy, no_engine, outcome};
@@ -114,7 +114,7 @@ struct Operations {
 /// What the server says that a path takes, to whoever has a token; nothing where it says nothing, and its reply where there is no
 /// such path.
 async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply> {
-    let Ok(reply) = session.ask(Help { path: path.to_owned() }).await else { return Ok(None) };
+    let Ok(reply) = session.ask(Get::help(path)).await else { return Ok(None) };
     if reply.status == StatusCode::NOT_FOUND
         && matches!(NotFound::of(reply.body.expose()), NotFound::Refused(Some(Known::NotReadable)))
     {

@@ -36,7 +36,7 @@ pub(super) enum Unseen {
 
 /// Asks once.
 pub(super) async fn look(session: &Session<'_>) -> Result<Looked, Unseen> {
-    let get = Get { path: "auth/token/lookup-self".to_owned(), version: None };
+    let get = Get::current("auth/token/lookup-self");
     let reply = session.exchange_once(get).await.map_err(|_| Unseen::Untold)?;
     if !reply.status.is_success() {
         let is_refused = reply.status.is_client_error();

@@ -58,7 +58,7 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
 }
 
 async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
-    let get = || Get { path: path.to_owned(), version: document.version.clone() };
+    let get = || Get::version(path, document.version.as_deref());
     let reply = match session.read(get()).await {
         // Lost on the way: asked for again where it is known that no second credential comes of it.
         Err(unanswered) if unanswered.is_undecided && mounts::is_harmless(session, path).await => {

@@ -74,7 +74,7 @@ impl Session<'_> {
 
     /// What a server tells of its seal; nothing where it is no Vault.
     async fn seal(&self) -> Option<Seal> {
-        let status = Get { path: "sys/seal-status".to_owned(), version: None };
+        let status = Get::current("sys/seal-status");
         // Without the token, which may be one that any request spends.
         let plain = Self::plain(self.nodes, self.terms);
         let reply = plain.exchange_once(status).await.ok()?;
