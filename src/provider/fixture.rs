@@ -58,10 +58,15 @@ impl Surroundings for Fixture {
     }
 }
 
+/// The documents at these paths, as they are now.
+pub(crate) fn documents(paths: &[&str]) -> Vec<DocumentRef> {
+    let document = |path: &&str| DocumentRef { path: (*path).to_owned(), version: None, request: None };
+    paths.iter().map(document).collect()
+}
+
 /// The outcomes of these paths, in one batch, after which the provider is closed as after a delivery.
 pub(crate) fn fetch(provider: &dyn Provider, paths: &[&str]) -> Vec<Outcome> {
-    let document = |path: &&str| DocumentRef { path: (*path).into(), version: None, request: None };
-    fetch_documents(provider, &paths.iter().map(document).collect::<Vec<_>>())
+    fetch_documents(provider, &documents(paths))
 }
 
 /// The same of these documents.

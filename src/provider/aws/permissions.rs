@@ -122,16 +122,9 @@ fn partition(region: &str) -> &'static str {
 mod tests {
     use super::super::calls;
     use super::*;
-    use crate::provider::DocumentRef;
+    use crate::provider::fixture::documents;
 
     const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db";
-
-    fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths
-            .iter()
-            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
-            .collect()
-    }
 
     fn resources(statements: &[Statement], sid: &str) -> Vec<String> {
         let statement = statements.iter().find(|statement| statement.sid == sid);

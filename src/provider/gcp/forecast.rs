@@ -67,15 +67,8 @@ fn binding(resource: &Resource) -> Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::fixture::Fixture;
+    use crate::provider::fixture::{Fixture, documents};
     use crate::provider::settings::Value;
-
-    fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths
-            .iter()
-            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
-            .collect()
-    }
 
     fn bindings(forecast: &Forecast) -> Vec<Option<&str>> {
         let Some(Policy::Gcp(bindings)) = &forecast.policy else { return Vec::new() };

@@ -132,15 +132,8 @@ fn access(settings: &Settings, surroundings: &dyn Surroundings) -> Access {
 mod tests {
     use super::*;
     use crate::provider::Request;
-    use crate::provider::fixture::Fixture;
+    use crate::provider::fixture::{Fixture, documents};
     use crate::provider::settings::Value;
-
-    fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths
-            .iter()
-            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
-            .collect()
-    }
 
     fn operations(settings: &Settings, surroundings: &Fixture) -> Vec<String> {
         let forecast = foresee(settings, &documents(&["secret/data/a"]), surroundings);

@@ -190,15 +190,8 @@ pub(super) fn may_be_sent_on(document: &DocumentRef) -> bool {
 mod tests {
     use super::*;
     use crate::provider::Request;
-    use crate::provider::fixture::Fixture;
+    use crate::provider::fixture::{Fixture, documents};
     use crate::provider::settings::Value;
-
-    fn documents(paths: &[&str]) -> Vec<DocumentRef> {
-        paths
-            .iter()
-            .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
-            .collect()
-    }
 
     fn auth(method: &str, named: Settings) -> Settings {
         let mut settings = Settings::default();
