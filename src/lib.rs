@@ -7,6 +7,7 @@ pub mod json;
 mod literal;
 pub mod log;
 pub mod patience;
+mod percent;
 mod random;
 pub mod reading;
 pub mod scope;

@@ -1,11 +1,11 @@
-//! Percent-encoding, for values in queries and forms.
+//! Percent-encoding (RFC 3986), for any part of a URL: queries and forms of backends, and the template filter `urlencode`.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// Everything that is not unreserved (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A value with everything escaped that is not unreserved.
-pub(super) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
+/// Bytes with everything escaped that is not unreserved.
+pub(crate) fn encoded(bytes: impl AsRef<[u8]>) -> String {
+    percent_encode(bytes.as_ref(), RESERVED).to_string()
 }

@@ -23,8 +23,6 @@ pub mod keyzero;
 mod lanes;
 mod local_file;
 pub mod onepassword;
-#[cfg(any(feature = "provider-1password", feature = "provider-gcp"))]
-mod percent;
 #[cfg(any(feature = "provider-1password", feature = "provider-aws"))]
 mod program;
 pub mod registry;

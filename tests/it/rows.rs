@@ -13,8 +13,8 @@ use imports::Tree;
 /// The top modules, lowest row first.
 const ROWS: &[&[&str]] = &[
     &[
-        "calendar", "delivery", "json", "literal", "log", "patience", "random", "reading", "scope", "secret",
-        "signals", "size", "tls", "waiting",
+        "calendar", "delivery", "json", "literal", "log", "patience", "percent", "random", "reading",
+        "scope", "secret", "signals", "size", "tls", "waiting",
     ],
     &["doctor", "exec", "http", "output", "provider", "publish"],
     &["plan", "resolve"],

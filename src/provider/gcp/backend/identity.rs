@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::http::{self, Reply};
 use crate::patience::{GaveUp, seconds};
+use crate::percent::encoded;
 use crate::provider::local_file::{Places, quoted};
-use crate::provider::percent::encoded;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 

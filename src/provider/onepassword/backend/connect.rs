@@ -17,9 +17,9 @@ use tokio::sync::{OnceCell, SetOnce};
 
 use crate::http::{self, Client, Content, Reply, retry_after};
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
+use crate::percent::encoded;
 use crate::provider::lanes::Lanes;
 use crate::provider::onepassword::reference::{Reference, is_id};
-use crate::provider::percent::encoded;
 use crate::provider::{Absence, Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
 

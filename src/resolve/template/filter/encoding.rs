@@ -1,14 +1,12 @@
 //! Filters that carry bytes through any text, and the one that changes nothing.
 
 use base64::Engine as _;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// RFC 3986: everything but the unreserved characters, so that a value can stand in any part of a URL.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::percent;
 
-/// Percent-encoding of all reserved characters and of all bytes that are none.
+/// Percent-encoding, so that a value can stand in any part of a URL.
 pub(super) fn url(bytes: &[u8]) -> String {
-    percent_encode(bytes, RESERVED).to_string()
+    percent::encoded(bytes)
 }
 
 /// RFC 4648 §4, with padding.
