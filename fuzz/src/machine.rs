@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, Waker};
 
 use kz::config::variables::Process;
-use kz::provider::{DocumentRef, Outcome, Provider};
+use kz::provider::{Ask, DocumentRef, Outcome, Provider};
 
 /// A directory of this process's own, which stays behind for the next of its number.
 pub struct Machine {
@@ -50,7 +50,7 @@ impl Machine {
 /// What becomes of one document. A provider of files never waits.
 pub fn fetch(provider: &dyn Provider, path: &str) -> Outcome {
     let documents = [DocumentRef { path: path.to_owned(), version: None, request: None }];
-    match provider.fetch(&documents).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match provider.fetch(&documents, &Ask::default()).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(mut outcomes) if outcomes.len() == 1 => outcomes.remove(0),
         Poll::Ready(outcomes) => panic!("{} outcomes for one document", outcomes.len()),
         Poll::Pending => panic!("a provider of files waits"),

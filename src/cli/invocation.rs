@@ -7,10 +7,10 @@ use crate::config::variables::Process;
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
 use crate::plan::{Plan, Source};
-use crate::provider::Tokens;
+use crate::provider::{Ask, Purpose, Tokens};
 use crate::publish::Turn;
 use crate::resolve::{Resolution, Resolved, Verdicts};
-use crate::session::{Foreseen, Hand, Session};
+use crate::session::{Foreseen, Hand, Opening};
 
 use super::args::Common;
 use super::failure::Failure;
@@ -30,7 +30,6 @@ pub(super) struct Invocation<'a> {
     pub log: Log,
     /// When to give up.
     deadline: Instant,
-    timeout: Duration,
     tokens: Tokens,
 }
 
@@ -48,7 +47,7 @@ impl<'a> Invocation<'a> {
         }
         let timeout = common.timeout.or(loaded.config.timeout).unwrap_or(TIMEOUT);
         let tokens = if common.no_revoke { Tokens::Keep } else { Tokens::Revoke };
-        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout, tokens })
+        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, tokens })
     }
 
     /// How another exporter is waited for.
@@ -68,7 +67,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// Reads the values of a plan, of which some are `delivered_in_a_line` (as a variable, or a part of one), says what there is to
-    /// say of them, and delivers them as [`Session::deliver`] does.
+    /// say of them, and delivers them as [`crate::session::Session::deliver`] does.
     pub(super) fn deliver<T, U>(
         &self,
         plan: &Plan<'_>,
@@ -79,23 +78,25 @@ impl<'a> Invocation<'a> {
         hand: impl FnOnce(T) -> Result<U, Failure>,
     ) -> Result<U, Failure> {
         let prepare = |resolution| prepare(self.remark(plan, resolution, delivered_in_a_line));
-        self.session().deliver(plan, look, prepare, kind, hand)
+        let ask = Ask::until(self.deadline, self.log);
+        self.opening().open(plan)?.deliver(plan, &ask, look, prepare, kind, hand)
     }
 
     /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and hides nothing of
     /// the others.
     pub(super) fn assess<'p>(&self, plan: &Plan<'p>) -> Result<Verdicts<'p>, Failure> {
-        Ok(self.session().assess(plan)?)
+        let ask = Ask { purpose: Purpose::Look, ..Ask::until(self.deadline, self.log) };
+        Ok(self.opening().open(plan)?.assess(plan, &ask))
     }
 
     /// What asking for a plan's documents will come to, provider by provider. Asks nothing.
     pub(super) fn foresee<'p>(&'p self, plan: &'p Plan<'_>) -> Vec<Foreseen<'p>> {
-        self.session().foresee(plan)
+        self.opening().foresee(plan)
     }
 
-    fn session(&self) -> Session<'_> {
-        let Self { process, loaded, log, deadline, timeout, tokens } = self;
-        Session { loaded, process, log: *log, deadline: *deadline, timeout: *timeout, tokens: *tokens }
+    fn opening(&self) -> Opening<'_> {
+        let Self { process, loaded, log, tokens, .. } = self;
+        Opening { loaded, process, log: *log, tokens: *tokens }
     }
 
     /// Says what there is to say of values beside that they are there.

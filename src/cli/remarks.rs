@@ -101,7 +101,7 @@ fn rest(number: usize, hint: &str) -> String {
 mod tests {
     use super::*;
     use crate::delivery::Delivery;
-    use crate::provider::Lease;
+    use crate::provider::{Lease, Lent};
     use crate::secret::Secret;
 
     fn many(number: usize) -> Vec<Absent> {
@@ -140,12 +140,16 @@ mod tests {
     #[test]
     fn an_end_is_told_by_who_brings_it_about_and_a_far_change_to_whoever_asks() {
         let now = Instant::now();
+        let lent = |id: &str| {
+            let (id, namespace) = (id.to_owned(), String::new());
+            (!id.is_empty()).then(|| Box::new(Lent { id, namespace, accessor: None, renewable: true }))
+        };
         let secret = |name: &str, id: &str, seconds| Resolved {
             name: name.to_owned(),
             value: Secret::new(Vec::new()),
             delivery: Delivery::default(),
             origin: None,
-            lease: Some(Lease { id: id.to_owned(), issued: now, valid: Duration::from_secs(seconds) }),
+            lease: Some(Lease { lent: lent(id), issued: now, valid: Duration::from_secs(seconds) }),
         };
         let all = [
             secret("A", "", 0),

@@ -99,10 +99,9 @@ impl Surroundings for View<'_> {
         value.map(|(_, value)| Secret::new(value.clone().into_vec()))
     }
 
-    fn variables(&self) -> Vec<(String, Secret)> {
+    fn variables(&self) -> Vec<(OsString, Secret)> {
         let variables = self.process.variables.iter();
-        let held = |value: &OsString| Secret::new(value.clone().into_vec());
-        variables.map(|(name, value)| (name.to_string_lossy().into_owned(), held(value))).collect()
+        variables.map(|(name, value)| (name.clone(), Secret::new(value.clone().into_vec()))).collect()
     }
 
     fn base(&self) -> &Path {

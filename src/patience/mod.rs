@@ -110,6 +110,10 @@ impl Display for Unasked {
 pub trait Clock: Send + Sync {
     /// The time.
     fn now(&self) -> Instant;
+    /// When by this clock something was that a connection has noted by the real one.
+    fn noted(&self, real: Instant) -> Instant {
+        real
+    }
     /// Sleeps between attempts.
     fn pause(&self, until: Instant) -> Sleep<'_>;
     /// Ends when what is under way has had its time.
@@ -151,6 +155,7 @@ pub type Chance = Box<dyn Fn() -> f64 + Send + Sync>;
 pub struct Patience(Arc<Shared>);
 
 struct Shared {
+    begun: Instant,
     deadline: Instant,
     clock: Box<dyn Clock>,
     chance: Chance,
@@ -182,7 +187,8 @@ impl Patience {
     /// The same with another clock and other chance.
     pub fn with(deadline: Instant, log: Log, clock: Box<dyn Clock>, chance: Chance) -> Self {
         let (waiting, servers) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Shared { deadline, clock, chance, log, waiting, servers }))
+        let begun = clock.now();
+        Self(Arc::new(Shared { begun, deadline, clock, chance, log, waiting, servers }))
     }
 
     /// Attempts until one is done or final, or the deadline comes. `subject` is whom it waits for, as in
@@ -214,9 +220,28 @@ impl Patience {
         }
     }
 
+    /// What ends by then or, where it says itself that the time is over, so much later. `None` where it does not.
+    pub async fn punctual<T>(&self, grace: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let end = self.0.clock.expire(self.0.deadline + grace);
+        match select(pin!(work), end).await {
+            Either::Left((result, _)) => Some(result),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// How much time there was at first.
+    pub fn given(&self) -> Duration {
+        self.0.deadline.saturating_duration_since(self.0.begun)
+    }
+
     /// The time.
     pub fn now(&self) -> Instant {
         self.0.clock.now()
+    }
+
+    /// When by its clock something was that a connection has noted by the real one.
+    pub fn noted(&self, real: Instant) -> Instant {
+        self.0.clock.noted(real)
     }
 
     /// When nothing is begun any more.

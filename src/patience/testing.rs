@@ -101,9 +101,17 @@ impl Virtual {
         state.waiting.drain(..).for_each(Waker::wake);
     }
 
-    /// Patience of so many seconds, always with the same chance.
+    /// Patience of so many seconds from the beginning, always with the same chance.
     pub(crate) fn patience(&self, seconds: u64, chance: f64) -> Patience {
-        let deadline = self.begun + Duration::from_secs(seconds);
+        self.until(self.begun + Duration::from_secs(seconds), chance)
+    }
+
+    /// Patience of so many seconds from now on.
+    pub(crate) fn patience_from_now(&self, seconds: u64) -> Patience {
+        self.until(self.now() + Duration::from_secs(seconds), 1.0)
+    }
+
+    fn until(&self, deadline: Instant, chance: f64) -> Patience {
         let log = Log::new(Level::Quiet, Format::Text, Stderr::Collected);
         Patience::with(deadline, log, Box::new(self.clone()), Box::new(move || chance))
     }
@@ -121,6 +129,11 @@ impl Virtual {
 impl Clock for Virtual {
     fn now(&self) -> Instant {
         self.begun + self.passed()
+    }
+
+    /// Exchanges take no virtual time.
+    fn noted(&self, _: Instant) -> Instant {
+        self.now()
     }
 
     fn pause(&self, until: Instant) -> Sleep<'_> {

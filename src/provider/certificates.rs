@@ -5,15 +5,15 @@ use std::path::Path;
 use crate::tls::holds_certificate;
 
 use super::Failure;
-use super::local_file::{self, Places, Unreadable};
+use super::local_file::{self, Reader, Unreadable};
 
 /// A list of certificates is some hundred KiB.
 pub(super) const LIMIT: u64 = 4 << 20;
 
 /// The PEM texts of a file, or of the files of a directory that hold certificates, each with its name.
-pub(super) fn read(path: &Path, places: &Places) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+pub(super) fn read(path: &Path, reader: Reader<'_>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let name = path.display().to_string();
-    match places.try_credential(path, LIMIT) {
+    match reader.try_credential(path, LIMIT) {
         Ok(text) => Ok(vec![(name, text.expose().to_vec())]),
         Err(Unreadable::Directory) => {
             let mut texts = Vec::new();

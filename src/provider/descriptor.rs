@@ -10,7 +10,7 @@ use super::{DocumentRef, Provider, Surroundings};
 use crate::literal;
 
 /// Builds an instance from its checked settings, without I/O.
-pub type Build = for<'a> fn(&Settings, &'a dyn Surroundings) -> Box<dyn Provider + 'a>;
+pub type Build = fn(&Settings, &dyn Surroundings) -> Box<dyn Provider>;
 
 /// Says what is wrong with a ref and the version beside it, if anything is.
 pub type CheckDocument = fn(&DocumentRef) -> Result<(), String>;
@@ -70,13 +70,13 @@ pub enum LastSegment {
 
 impl Descriptor {
     /// An instance, or nothing where this build of kz has it not.
-    pub fn instance<'a>(
+    pub fn instance(
         &self,
         settings: &Settings,
-        surroundings: &'a dyn Surroundings,
-    ) -> Option<Box<dyn Provider + 'a>> {
+        surroundings: &dyn Surroundings,
+    ) -> Option<Box<dyn Provider>> {
         let suspects = || Suspects::of(settings, surroundings);
-        self.build.map(|build| -> Box<dyn Provider + 'a> {
+        self.build.map(|build| -> Box<dyn Provider> {
             Box::new(Discreet::new(build(settings, surroundings), suspects()))
         })
     }

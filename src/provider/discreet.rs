@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::local_file::{self, NO_PATH};
 use super::settings::Settings;
-use super::{Absence, Closing, DocumentRef, End, Failure, Fetch, Outcome, Provider, Surroundings};
+use super::{Absence, Ask, Closing, DocumentRef, End, Failure, Fetch, Outcome, Provider, Surroundings};
 use crate::literal;
 use crate::secret::Secret;
 
@@ -41,8 +41,8 @@ const EXTENSIONS: &[&str] = &[
 ];
 
 /// A provider, and what it must not say.
-pub(super) struct Discreet<'a> {
-    inner: Box<dyn Provider + 'a>,
+pub(super) struct Discreet {
+    inner: Box<dyn Provider>,
     suspects: Suspects,
 }
 
@@ -74,16 +74,16 @@ enum Found {
     Credential,
 }
 
-impl<'a> Discreet<'a> {
-    pub(super) fn new(inner: Box<dyn Provider + 'a>, suspects: Suspects) -> Self {
+impl Discreet {
+    pub(super) fn new(inner: Box<dyn Provider>, suspects: Suspects) -> Self {
         Self { inner, suspects }
     }
 }
 
-impl Provider for Discreet<'_> {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+impl Provider for Discreet {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
-            let outcomes = self.inner.fetch(documents).await;
+            let outcomes = self.inner.fetch(documents, ask).await;
             outcomes.into_iter().map(|outcome| self.outcome(outcome)).collect()
         })
     }
@@ -92,12 +92,12 @@ impl Provider for Discreet<'_> {
         self.suspects.hide(&self.inner.discreet(text))
     }
 
-    fn close(&self, end: End) -> Closing<'_> {
-        self.inner.close(end)
+    fn close<'a>(&'a self, end: End, ask: &'a Ask) -> Closing<'a> {
+        self.inner.close(end, ask)
     }
 }
 
-impl Discreet<'_> {
+impl Discreet {
     fn outcome(&self, outcome: Outcome) -> Outcome {
         let words = |text: String| self.suspects.hide(&text);
         match outcome {
@@ -130,8 +130,9 @@ impl Suspects {
         texts.sort_by_key(|text| std::cmp::Reverse(text.expose().len()));
         let of_variables = variables
             .iter()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
             .filter(|(name, _)| takes_path(name))
-            .map(|(name, value)| (name.clone(), value.expose_text().unwrap_or_default().trim().to_owned()));
+            .map(|(name, value)| (name, value.expose_text().unwrap_or_default().trim().to_owned()));
         let base = surroundings.base();
         let of_settings = settings.path_texts().into_iter().map(|(name, path)| {
             let text = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
@@ -262,7 +263,7 @@ mod tests {
     struct Talkative(&'static str);
 
     impl Provider for Talkative {
-        fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+        fn fetch<'a>(&'a self, documents: &'a [DocumentRef], _: &'a Ask) -> Fetch<'a> {
             let failure = Failure {
                 kind: FailureKind::Malformed,
                 cause: format!("the region {} is none", self.0),

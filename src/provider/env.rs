@@ -3,9 +3,15 @@
 //! Invariants: unset is absent; what is set to nothing, as Compose sets what it cannot find, is blank: absent where a
 //! default or `optional` says what then; white space is a value; no name is guessed at or folded in case.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
-use super::{Absence, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use super::{
+    Absence, Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings,
+};
+use crate::secret::Secret;
 
 /// The keys of `[providers.env]`: none.
 pub const SETTINGS: &[Setting] = &[];
@@ -27,21 +33,21 @@ pub fn check_ref(path: &str) -> Result<(), String> {
 }
 
 /// A provider of the variables that `surroundings` has.
-pub fn build<'a>(_: &Settings, surroundings: &'a dyn Surroundings) -> Box<dyn Provider + 'a> {
-    Box::new(Variables { surroundings })
+pub fn build(_: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
+    // Of two with one name the last counts.
+    Box::new(Variables(surroundings.variables().into_iter().collect()))
 }
 
-struct Variables<'a> {
-    surroundings: &'a dyn Surroundings,
-}
+/// The environment that kz was started with, which does not change.
+struct Variables(BTreeMap<OsString, Secret>);
 
-impl Provider for Variables<'_> {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+impl Provider for Variables {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], _: &'a Ask) -> Fetch<'a> {
         Box::pin(async move { documents.iter().map(|document| self.read(document)).collect() })
     }
 }
 
-impl Variables<'_> {
+impl Variables {
     fn read(&self, document: &DocumentRef) -> Outcome {
         if document.version.is_some() {
             return Outcome::Failed(Failure {
@@ -50,8 +56,9 @@ impl Variables<'_> {
                 hint: Some("remove `version`".into()),
             });
         }
-        match self.surroundings.variable(&document.path) {
+        match self.0.get(OsStr::new(&document.path)) {
             Some(content) => {
+                let content = content.clone();
                 let is_blank = content.expose().is_empty();
                 let shape = shape_of(&document.path, content.expose());
                 let document = Document { content, shape, version: None, lease: None };
@@ -103,8 +110,7 @@ mod tests {
 
     #[test]
     fn a_version_is_refused_rather_than_ignored() {
-        let fixture = Fixture::new();
         let document = DocumentRef { path: "X".into(), version: Some("1".into()), request: None };
-        assert!(matches!(Variables { surroundings: &fixture }.read(&document), Outcome::Failed(_)));
+        assert!(matches!(Variables(BTreeMap::new()).read(&document), Outcome::Failed(_)));
     }
 }

@@ -5,7 +5,7 @@
 use super::local_file::{self, Places};
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
-use super::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use super::{Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
 
 /// The keys of `[providers.file]`: none.
 pub const SETTINGS: &[Setting] = &[];
@@ -31,7 +31,7 @@ struct Files {
 }
 
 impl Provider for Files {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], _: &'a Ask) -> Fetch<'a> {
         Box::pin(async move { documents.iter().map(|document| self.read(document)).collect() })
     }
 }

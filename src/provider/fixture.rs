@@ -2,25 +2,40 @@
 #![expect(clippy::disallowed_methods, reason = "the tests make the files that the providers read")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{DocumentRef, End, Outcome, Provider, Surroundings, Terms};
+use super::{Ask, DocumentRef, End, Outcome, Provider, Surroundings, Terms};
+use crate::log::{Format, Level, Log, Stderr};
+use crate::patience::Patience;
 use crate::secret::Secret;
 
-/// The surroundings of a test. The directory goes with it.
+/// The surroundings of a test, and who asks in them. The directory goes with it.
 pub(crate) struct Fixture {
     directory: tempfile::TempDir,
     variables: BTreeMap<&'static str, Secret>,
     terms: Terms,
+    /// On whose time it is asked.
+    pub(crate) ask: Ask,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), variables: BTreeMap::new(), terms: Terms::default() }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            variables: BTreeMap::new(),
+            terms: Terms { log: Log::new(Level::Quiet, Format::Text, Stderr::Collected), ..Terms::default() },
+            ask: Ask::default(),
+        }
     }
 
     pub(crate) fn with_terms(mut self, terms: Terms) -> Self {
-        self.terms = terms;
+        self.terms = Terms { log: self.terms.log, ..terms };
+        self
+    }
+
+    pub(crate) fn with_patience(mut self, patience: Patience) -> Self {
+        self.ask.patience = patience;
         self
     }
 
@@ -45,8 +60,8 @@ impl Surroundings for Fixture {
         self.variables.get(name).cloned()
     }
 
-    fn variables(&self) -> Vec<(String, Secret)> {
-        self.variables.iter().map(|(&name, value)| (name.to_owned(), value.clone())).collect()
+    fn variables(&self) -> Vec<(OsString, Secret)> {
+        self.variables.iter().map(|(&name, value)| (name.into(), value.clone())).collect()
     }
 
     fn base(&self) -> &Path {
@@ -71,10 +86,15 @@ pub(crate) fn fetch(provider: &dyn Provider, paths: &[&str]) -> Vec<Outcome> {
 
 /// The same of these documents.
 pub(crate) fn fetch_documents(provider: &dyn Provider, documents: &[DocumentRef]) -> Vec<Outcome> {
+    fetch_on(&Ask::default(), provider, documents)
+}
+
+/// The same on these terms.
+pub(crate) fn fetch_on(ask: &Ask, provider: &dyn Provider, documents: &[DocumentRef]) -> Vec<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let outcomes = runtime.block_on(async {
-        let outcomes = provider.fetch(documents).await;
-        provider.close(End::Delivered).await;
+        let outcomes = provider.fetch(documents, ask).await;
+        provider.close(End::Delivered, ask).await;
         outcomes
     });
     assert_eq!(outcomes.len(), documents.len(), "one outcome per document");

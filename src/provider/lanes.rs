@@ -51,12 +51,6 @@ impl Lanes {
         Self { free, fixed, width: AtomicUsize::new(width) }
     }
 
-    /// Others to the same server, all of them free: what these have learnt is true of them too.
-    #[cfg(feature = "provider-vault")]
-    pub(super) fn alike(&self) -> Self {
-        Self::of(self.fixed, self.width.load(Ordering::Relaxed))
-    }
-
     /// A turn to ask. Held until there is an answer.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, so there always is one.
@@ -110,16 +104,5 @@ mod tests {
         lanes.learn(Protocol::Http2);
         lanes.widen(50);
         assert_eq!(lanes.free.available_permits(), 3);
-    }
-
-    #[cfg(feature = "provider-vault")]
-    #[test]
-    fn others_begin_as_wide_as_these_have_become() {
-        let lanes = Lanes::of(None, MOST_CONNECTIONS);
-        assert_eq!(lanes.alike().free.available_permits(), MOST_CONNECTIONS);
-        lanes.learn(Protocol::Http2);
-        let alike = lanes.alike();
-        alike.learn(Protocol::Http2);
-        assert_eq!(alike.free.available_permits(), STREAMS);
     }
 }

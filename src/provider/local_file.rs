@@ -7,19 +7,18 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Absence, Failure, FailureKind, Outcome, Surroundings};
+use super::{Absence, Ask, Failure, FailureKind, Outcome, Surroundings};
 use crate::literal;
 use crate::log::typed;
 pub(super) use crate::reading::{Unreadable, may_be_credential, quoted, read};
 use crate::secret::Secret;
 use crate::size::Size;
 
-/// Where relative paths and `~/` lead, and until when a pipe is waited for.
+/// Where relative paths and `~/` lead.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     base: PathBuf,
     home: Option<PathBuf>,
-    until: Instant,
     max_document_size: Size,
 }
 
@@ -31,7 +30,6 @@ impl Places {
         Self {
             base: surroundings.base().to_owned(),
             home: home.filter(|home| home.is_absolute()),
-            until: terms.patience.deadline(),
             max_document_size: terms.max_document_size,
         }
     }
@@ -59,6 +57,26 @@ impl Places {
             }
             _ => Outcome::Failed(unreadable.failure(path)),
         })
+    }
+
+    /// Who reads credentials there for this asking.
+    pub(super) fn reader(&self, ask: &Ask) -> Reader<'_> {
+        Reader { places: self, until: ask.patience.deadline() }
+    }
+}
+
+/// Reads credentials, each time anew, since a file may hold another one by then. Until its deadline it waits for whoever
+/// writes a pipe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a> {
+    places: &'a Places,
+    until: Instant,
+}
+
+impl Reader<'_> {
+    /// The path to open for a path as written.
+    pub(super) fn locate(&self, written: impl AsRef<Path>) -> Result<PathBuf, Failure> {
+        self.places.locate(written)
     }
 
     /// The credential in the file that is written so.
@@ -194,12 +212,8 @@ mod tests {
 
     #[test]
     fn relative_paths_start_from_the_base_and_tilde_from_home() {
-        let places = Places {
-            base: "/app".into(),
-            home: Some("/home/me".into()),
-            until: Instant::now(),
-            max_document_size: Size(0),
-        };
+        let places =
+            Places { base: "/app".into(), home: Some("/home/me".into()), max_document_size: Size(0) };
         assert_eq!(places.locate("x/y").unwrap(), Path::new("/app/x/y"));
         assert_eq!(places.locate("/x").unwrap(), Path::new("/x"));
         assert_eq!(places.locate("~/x").unwrap(), Path::new("/home/me/x"));

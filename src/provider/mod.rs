@@ -6,6 +6,7 @@
 //! all providers.
 
 pub mod age;
+mod ask;
 pub mod aws;
 #[cfg(feature = "https")]
 mod certificates;
@@ -18,10 +19,15 @@ pub mod file;
 mod fixture;
 pub mod forecast;
 pub mod gcp;
+#[cfg(feature = "https")]
+mod held;
 pub mod keyzero;
 #[cfg(feature = "https")]
 mod lanes;
 mod local_file;
+#[cfg(test)]
+#[cfg(all(feature = "provider-vault", feature = "provider-gcp", feature = "provider-aws"))]
+mod month;
 pub mod onepassword;
 #[cfg(any(feature = "provider-1password", feature = "provider-aws"))]
 mod program;
@@ -35,14 +41,15 @@ mod warm_up;
 #[cfg(feature = "https")]
 mod way;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use crate::log::Log;
-use crate::patience::Patience;
 use crate::secret::Secret;
 use crate::size::Size;
+pub use ask::{Ask, Purpose};
 pub use request::Request;
 
 /// One thing a backend can be asked for: a file, a Vault path, an item. Fields of it are found afterwards.
@@ -84,18 +91,36 @@ pub struct Document {
 /// For how long a credential is valid: one that the backend lent to this reader alone, or one that it changes by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The backend's name of it; nothing where nobody lent it, and the backend changes it by itself when it ends.
-    pub id: String,
+    /// Who knows it by which name; nothing where nobody lent it, and the backend changes it by itself when it ends.
+    pub lent: Option<Box<Lent>>,
     /// When it was asked for, or earlier where it had been kept by somebody in between: it is not valid longer than from then on.
     pub issued: Instant,
     /// How long it is valid from then on: the lesser of the lease itself and the token that it hangs on.
     pub valid: Duration,
 }
 
+/// What was lent to this reader alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lent {
+    /// The backend's name of it.
+    pub id: String,
+    /// In which of the backend's namespaces it is; the root where that is empty, or it has none.
+    pub namespace: String,
+    /// By which others may speak of the token that it hangs on, where kz got that itself.
+    pub accessor: Option<String>,
+    /// Whether its life can be prolonged.
+    pub renewable: bool,
+}
+
 impl Lease {
+    /// Of what nobody lent, and the backend changes by itself at its end.
+    pub fn of_change(issued: Instant, valid: Duration) -> Self {
+        Self { lent: None, issued, valid }
+    }
+
     /// Whether it was lent, and can be given back.
     pub fn is_lent(&self) -> bool {
-        !self.id.is_empty()
+        self.lent.is_some()
     }
 
     /// How long it is still valid.
@@ -206,10 +231,11 @@ pub enum Outcome {
 /// The outcomes of a batch, in its order and number.
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
 
-/// A configured instance of a backend.
+/// A configured instance of a backend. It outlives each asking: what it holds ends by itself, and is got again.
 pub trait Provider: Send + Sync {
-    /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each.
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a>;
+    /// Reads every document of the batch. Never fails as a whole: what concerns all of them is said of each. May be asked
+    /// again, and by several at once.
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a>;
 
     /// A text about an answer, without what the backend was asked with: whoever answers may repeat it, in the name of a field too.
     fn discreet(&self, text: &str) -> String {
@@ -218,8 +244,8 @@ pub trait Provider: Send + Sync {
 
     /// Gives back what was taken for the reads so far and is of no use any more: a token of kz's own, and leases where nothing
     /// was delivered. May be called again, with [`End::NotDelivered`] after all; never fails, and is bounded in time.
-    fn close(&self, end: End) -> Closing<'_> {
-        let _ = end;
+    fn close<'a>(&'a self, end: End, ask: &'a Ask) -> Closing<'a> {
+        let _ = (end, ask);
         Box::pin(std::future::ready(()))
     }
 }
@@ -236,27 +262,15 @@ pub enum End {
     NotDelivered,
 }
 
-/// What is read for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Purpose {
-    /// To deliver it.
-    #[default]
-    Deliver,
-    /// To see whether it could be delivered: nothing is made by it.
-    Look,
-}
-
-/// The terms on which backends are asked: what the user set for all of them.
+/// The terms on which backends are asked, as long as a provider lives: what the user set for all of them.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Until when, and how it is waited.
-    pub patience: Patience,
+    /// Where it is said, once, whom kz asks.
+    pub log: Log,
     /// How many documents may be asked for at once, where that was set.
     pub concurrency: Option<usize>,
     /// What becomes of a token that kz got itself.
     pub tokens: Tokens,
-    /// What is read for.
-    pub purpose: Purpose,
     /// How large a file, a server's reply or a program's output may be that holds documents.
     pub max_document_size: Size,
     /// In turn with which other replies large ones are read: with all of one run.
@@ -278,14 +292,12 @@ pub enum Tokens {
 }
 
 impl Default for Terms {
-    /// A minute, as without any setting.
+    /// As without any setting.
     fn default() -> Self {
-        let deadline = Instant::now() + Duration::from_mins(1);
         Self {
-            patience: Patience::until(deadline, Log::default()),
+            log: Log::default(),
             concurrency: None,
             tokens: Tokens::default(),
-            purpose: Purpose::default(),
             max_document_size: MAX_DOCUMENT_SIZE,
             #[cfg(feature = "https")]
             bodies: crate::http::Bodies::default(),
@@ -293,13 +305,12 @@ impl Default for Terms {
     }
 }
 
-/// What a provider may use of the process that it runs in; a map in tests.
-/// `Sync`, because `env` keeps a reference to it and [`Provider`]s are.
-pub trait Surroundings: Sync {
+/// What a provider may use of the process that it runs in, while it is built; a map in tests.
+pub trait Surroundings {
     /// The environment variable `name`, byte for byte, when it is set.
     fn variable(&self, name: &str) -> Option<Secret>;
     /// All variables with what they hold, so that none of it is repeated.
-    fn variables(&self) -> Vec<(String, Secret)>;
+    fn variables(&self) -> Vec<(OsString, Secret)>;
     /// One of kz's own variables: without a byte order mark or white space around what it holds, and unless that is
     /// nothing, which Compose makes of what it cannot find.
     fn given(&self, name: &str) -> Option<Secret> {

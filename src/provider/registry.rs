@@ -9,11 +9,11 @@ use super::settings::Settings;
 use super::{Failure, Provider, Surroundings, age, aws, env, file, gcp, keyzero, onepassword, vault};
 
 /// An instance of it, or why there is none.
-pub fn instance<'a>(
+pub fn instance(
     descriptor: &Descriptor,
     settings: &Settings,
-    surroundings: &'a dyn Surroundings,
-) -> Result<Box<dyn Provider + 'a>, Failure> {
+    surroundings: &dyn Surroundings,
+) -> Result<Box<dyn Provider>, Failure> {
     descriptor.instance(settings, surroundings).ok_or_else(|| {
         Failure::misconfigured(
             format!("the provider `{}` is not built into this version of kz", descriptor.name),

@@ -8,7 +8,7 @@ use crate::http::{Bodies, Proxies};
 use crate::size::Size;
 use crate::tls::Roots;
 
-use super::local_file::{Places, path_of};
+use super::local_file::{Reader, path_of};
 use super::{Failure, Surroundings, certificates};
 
 /// What the environment says of it, whoever the server is.
@@ -42,9 +42,9 @@ impl Way {
     }
 
     /// The certificates that are named, and no others; else the system's.
-    pub(super) fn roots(&self, named: Option<&Path>, places: &Places) -> Result<Roots, Failure> {
+    pub(super) fn roots(&self, named: Option<&Path>, reader: Reader<'_>) -> Result<Roots, Failure> {
         match named {
-            Some(path) => Ok(Roots::Only(certificates::read(&places.locate(path)?, places)?)),
+            Some(path) => Ok(Roots::Only(certificates::read(&reader.locate(path)?, reader)?)),
             None => Ok(Roots::System(self.system_roots.clone())),
         }
     }

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use crate::plan::{Declaration, Plan, Reference, Source, WhenAbsent};
-use crate::provider::{DocumentRef, Outcome};
+use crate::provider::{Ask, DocumentRef, Outcome};
 
-use super::Providers;
 use super::documents::Documents;
 use super::field::Fields;
+use super::{Providers, fetch};
 
 /// The names of the fields of documents that lie one segment further down, by instance and ref.
 #[derive(Debug, Default)]
@@ -28,7 +28,12 @@ impl Longer {
 }
 
 /// Looks one segment further down for every required secret whose document is plainly absent.
-pub(super) async fn look(plan: &Plan<'_>, providers: &Providers<'_>, documents: &Documents<'_>) -> Longer {
+pub(super) async fn look(
+    plan: &Plan<'_>,
+    providers: &Providers,
+    ask: &Ask,
+    documents: &Documents<'_>,
+) -> Longer {
     let mut batches: BTreeMap<&str, Vec<DocumentRef>> = BTreeMap::new();
     for reference in plan.steps.iter().filter_map(|step| candidate(step.declaration)) {
         if documents.is_plainly_absent(reference) {
@@ -42,7 +47,7 @@ pub(super) async fn look(plan: &Plan<'_>, providers: &Providers<'_>, documents: 
     }
     let asked = batches.iter().filter_map(|(instance, documents)| {
         let provider = providers.get(*instance)?.as_ref().ok()?;
-        Some(async move { (*instance, documents, provider.fetch(documents).await) })
+        Some(async move { (*instance, documents, fetch(&**provider, documents, ask).await) })
     });
     let mut longer = Longer::default();
     for (instance, documents, outcomes) in join_all(asked).await {
@@ -68,12 +73,12 @@ fn candidate(declaration: &Declaration) -> Option<&Reference> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
     use super::*;
     use crate::delivery::Delivery;
-    use crate::patience::testing::run;
+    use crate::patience::testing::{Virtual, run};
     use crate::plan::Ending;
     use crate::plan::field::FieldPath;
     use crate::provider::{Absence, Document, Fetch, Lease, Provider, Shape};
@@ -82,21 +87,17 @@ mod tests {
     use crate::secret::Secret;
 
     /// A backend with one document, lent for an hour, at `kv/db/url`, and a path that is no KV's.
-    #[derive(Default)]
-    struct Store(Mutex<Vec<String>>);
+    #[derive(Clone, Default)]
+    struct Store(Arc<Mutex<Vec<String>>>);
 
-    impl Provider for &Store {
-        fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+    impl Provider for Store {
+        fn fetch<'a>(&'a self, documents: &'a [DocumentRef], _: &'a Ask) -> Fetch<'a> {
             let outcome = |document: &DocumentRef| match document.path.as_str() {
                 "kv/db/url" => Outcome::Found(Document {
                     content: Secret::new(br#"{"value":"v","other":"o"}"#.to_vec()),
                     shape: Shape::Json,
                     version: None,
-                    lease: Some(Lease {
-                        id: "l".to_owned(),
-                        issued: Instant::now(),
-                        valid: Duration::from_hours(1),
-                    }),
+                    lease: Some(Lease::of_change(Instant::now(), Duration::from_hours(1))),
                 }),
                 "engine/creds" => {
                     Outcome::AbsentBecause(Absence { cause: "no engine".to_owned(), hint: None })
@@ -126,13 +127,14 @@ mod tests {
     /// What the declarations come to, and what was asked for.
     fn ask(declarations: &[Declaration]) -> (Result<Vec<Resolved>, Vec<Failed>>, Vec<String>) {
         let store = Store::default();
-        let provider: Box<dyn Provider + '_> = Box::new(&store);
+        let provider: Box<dyn Provider> = Box::new(store.clone());
         let providers = BTreeMap::from([("store".to_owned(), Ok(provider))]);
         let plan = Plan::new(declarations, &[]).unwrap();
-        let result = run(resolve(&plan, &providers));
+        let ask = Ask { patience: Virtual::of_replies().patience(60, 1.0), ..Ask::default() };
+        let result = run(resolve(&plan, &providers, &ask));
         let result = result.map(|resolution| resolution.secrets).map_err(|failures| failures.0);
-        drop(providers);
-        (result, store.0.into_inner().unwrap())
+        let asked = store.0.lock().unwrap().clone();
+        (result, asked)
     }
 
     #[test]

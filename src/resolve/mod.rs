@@ -13,14 +13,15 @@ pub mod template;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use crate::delivery::{Delivery, Origin};
+use crate::patience::seconds;
 use crate::plan::order::Order;
 use crate::plan::{Batch, Declaration, Ending, Plan, Source, Use};
-use crate::provider::{DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
+use crate::provider::{Ask, DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
 use crate::secret::Secret;
 use documents::Documents;
 pub use value::Verdict;
@@ -112,21 +113,21 @@ pub enum Class {
 pub struct Failures(pub Vec<Failed>);
 
 /// The instances that a plan names, built.
-pub type Providers<'a> = BTreeMap<String, Result<Box<dyn Provider + 'a>, Failure>>;
+pub type Providers = BTreeMap<String, Result<Box<dyn Provider>, Failure>>;
 
 /// What every secret of a plan came to, by name.
 pub type Verdicts<'a> = BTreeMap<&'a str, Verdict>;
 
 /// Reads and assembles everything that the plan wants: all of it, or every failure.
-pub async fn resolve(plan: &Plan<'_>, providers: &Providers<'_>) -> Result<Resolution, Failures> {
-    deliver(plan, assess(plan, providers).await)
+pub async fn resolve(plan: &Plan<'_>, providers: &Providers, ask: &Ask) -> Result<Resolution, Failures> {
+    deliver(plan, assess(plan, providers, ask).await)
 }
 
 /// Reads everything that the plan wants and says what each secret came to.
-pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<'a> {
-    let mut documents = read(plan, providers).await;
-    let longer = longer::look(plan, providers, &documents).await;
-    renew(plan, providers, &mut documents).await;
+pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers, ask: &Ask) -> Verdicts<'a> {
+    let mut documents = read(plan, providers, ask).await;
+    let longer = longer::look(plan, providers, ask, &documents).await;
+    renew(plan, providers, ask, &mut documents).await;
     let mut judge = Judge::new(&documents, &longer);
     let mut verdicts = Verdicts::new();
     for step in &plan.steps {
@@ -145,17 +146,17 @@ pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers<'_>) -> Verdicts<
 }
 
 /// Gives back at every provider what is of no use any more.
-pub async fn close(providers: &Providers<'_>, end: End) {
-    join_all(providers.values().filter_map(|built| Some(built.as_ref().ok()?.close(end)))).await;
+pub async fn close(providers: &Providers, end: End, ask: &Ask) {
+    join_all(providers.values().filter_map(|built| Some(built.as_ref().ok()?.close(end, ask)))).await;
 }
 
 /// How often what is lent is taken anew, where all else took so long that it is nearly over.
 const RENEWALS: usize = 2;
 
 /// Takes anew what was lent and is nearly over: the rest of the plan may have been waited for.
-async fn renew<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>, documents: &mut Documents<'p>) {
+async fn renew<'p>(plan: &'p Plan<'_>, providers: &Providers, ask: &Ask, documents: &mut Documents<'p>) {
     for _ in 0..RENEWALS {
-        let now = Instant::now();
+        let now = ask.now();
         let over = plan.batches.iter().map(|batch| {
             let is_over =
                 |document: &&'p DocumentRef| documents.is_nearly_over(&batch.instance, document, now);
@@ -169,7 +170,7 @@ async fn renew<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>, documents: &mu
             let provider = providers.get(&batch.instance)?.as_ref().ok()?;
             Some(async move {
                 let wanted: Vec<DocumentRef> = over.iter().map(|document| (*document).clone()).collect();
-                (batch, over, provider.fetch(&wanted).await)
+                (batch, over, fetch(&**provider, &wanted, ask).await)
             })
         });
         for (batch, over, outcomes) in join_all(asked).await {
@@ -181,8 +182,8 @@ async fn renew<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>, documents: &mu
 }
 
 /// The outcome of every document of the plan. Backends are asked all at once.
-async fn read<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>) -> Documents<'p> {
-    let answers = join_all(plan.batches.iter().map(|batch| ask(batch, providers))).await;
+async fn read<'p>(plan: &'p Plan<'_>, providers: &Providers, ask: &Ask) -> Documents<'p> {
+    let answers = join_all(plan.batches.iter().map(|batch| read_batch(batch, providers, ask))).await;
     let mut documents = Documents::default();
     for (batch, answers) in plan.batches.iter().zip(answers) {
         for (document, answer) in batch.documents.iter().zip(answers) {
@@ -192,12 +193,28 @@ async fn read<'p>(plan: &'p Plan<'_>, providers: &Providers<'_>) -> Documents<'p
     documents
 }
 
-async fn ask(batch: &Batch, providers: &Providers<'_>) -> Vec<Outcome> {
+async fn read_batch(batch: &Batch, providers: &Providers, ask: &Ask) -> Vec<Outcome> {
     match providers.get(&batch.instance) {
-        Some(Ok(provider)) => provider.fetch(&batch.documents).await,
+        Some(Ok(provider)) => fetch(&**provider, &batch.documents, ask).await,
         Some(Err(failure)) => vec![Outcome::Failed(failure.clone()); batch.documents.len()],
         None => Vec::new(),
     }
+}
+
+/// After the deadline a provider says what it waited for; one that does not is given up then.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Asks a provider. One that hangs is unreachable, and hides nothing of the others.
+async fn fetch(provider: &dyn Provider, documents: &[DocumentRef], ask: &Ask) -> Vec<Outcome> {
+    let outcomes = ask.patience.punctual(GRACE, provider.fetch(documents, ask)).await;
+    outcomes.unwrap_or_else(|| {
+        let failure = Failure {
+            kind: FailureKind::Unreachable,
+            cause: format!("the backend did not answer within {} s", seconds(ask.patience.given())),
+            hint: Some("give it longer with `--timeout 120s`".to_owned()),
+        };
+        vec![Outcome::Failed(failure); documents.len()]
+    })
 }
 
 /// Renders every template of the plan, inputs first.
@@ -325,6 +342,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::patience::testing::{Virtual, run as block_on};
     use crate::plan::{Reference, WhenAbsent};
     use crate::provider::{Document, DocumentRef, Fetch, Shape};
     use crate::scope::Scope;
@@ -337,7 +355,7 @@ mod tests {
     }
 
     impl Provider for Together {
-        fn fetch<'a>(&'a self, _: &'a [DocumentRef]) -> Fetch<'a> {
+        fn fetch<'a>(&'a self, _: &'a [DocumentRef], _: &'a Ask) -> Fetch<'a> {
             Box::pin(async move {
                 self.begun.fetch_add(1, Ordering::SeqCst);
                 std::future::poll_fn(|context| {
@@ -377,8 +395,8 @@ mod tests {
         };
         let providers = ["one", "two"].map(|name| (name.to_owned(), Ok(provider()))).into_iter().collect();
         let plan = Plan::new(declarations, &[]).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(resolve(&plan, &providers)).map(|resolution| resolution.secrets)
+        let ask = Ask { patience: Virtual::of_replies().patience(60, 1.0), ..Ask::default() };
+        block_on(resolve(&plan, &providers, &ask)).map(|resolution| resolution.secrets)
     }
 
     #[test]
@@ -410,6 +428,38 @@ mod tests {
         let failures = run(&[declare("A", from("one")), declare("B", from("two"))], 0).unwrap_err();
         assert_eq!(failures.0.len(), 2);
         assert!(failures.0[0].cause.contains("no answer"));
+    }
+
+    /// Never answers.
+    struct Silent;
+
+    impl Provider for Silent {
+        fn fetch<'a>(&'a self, _: &'a [DocumentRef], _: &'a Ask) -> Fetch<'a> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn a_backend_that_hangs_is_unreachable_for_each_of_its_documents() {
+        let ask = Ask { patience: Virtual::new().patience(60, 1.0), ..Ask::default() };
+        let document = DocumentRef { path: "p".into(), version: None, request: None };
+        let outcomes = block_on(fetch(&Silent, &[document.clone(), document], &ask));
+        assert_eq!(outcomes.len(), 2);
+        for outcome in outcomes {
+            let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(failure.kind, FailureKind::Unreachable);
+            assert_eq!(failure.cause, "the backend did not answer within 60 s");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_there_counts_at_the_deadline_too() {
+        let ask = Ask::until(std::time::Instant::now(), crate::log::Log::default());
+        let document = DocumentRef { path: "p".into(), version: None, request: None };
+        let begun = Arc::new(AtomicUsize::new(0));
+        let provider = Together { begun, instances: 1, answers: 1 };
+        let outcomes = crate::http::testing::run(fetch(&provider, &[document], &ask));
+        assert!(matches!(outcomes[..], [Outcome::Found(_)]));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exec::inherited;
-use crate::provider::End;
+use crate::provider::{Ask, End};
 use crate::resolve::Providers;
 use crate::signals::{self, Stops};
 
@@ -35,6 +35,19 @@ pub enum Hand {
     Reader,
     /// To a command that is still to be started then.
     Command,
+}
+
+/// Those who may have lent something, and on whose time they take it back.
+#[derive(Clone, Copy)]
+pub(super) struct Lender<'a> {
+    pub(super) providers: &'a Providers,
+    pub(super) ask: &'a Ask,
+}
+
+impl Lender<'_> {
+    async fn close(self, end: End) {
+        crate::resolve::close(self.providers, end, self.ask).await;
+    }
 }
 
 /// The event loop in which backends are asked, on this thread alone.
@@ -70,7 +83,7 @@ impl Asking {
     }
 
     /// Does what asks these providers. A request to stop that comes meanwhile ends kz when it has given back what it was lent.
-    pub(super) fn ask<T>(&mut self, work: impl Future<Output = T>, providers: &Providers<'_>) -> T {
+    pub(super) fn ask<T>(&mut self, work: impl Future<Output = T>, lender: Lender<'_>) -> T {
         self.hold();
         let stopped = self.runtime.block_on(async {
             let Some(stops) = &self.stops else { return Ok(work.await) };
@@ -79,12 +92,12 @@ impl Asking {
                 Either::Right((signal, _)) => Err(signal),
             }
         });
-        stopped.unwrap_or_else(|signal| self.end(signal, providers))
+        stopped.unwrap_or_else(|signal| self.end(signal, lender))
     }
 
     /// Everything is read, and is going to be prepared. Nothing of it has reached anybody.
-    pub(super) fn before(&mut self, kind: Hand, providers: &Providers<'_>) {
-        self.end_if_asked(providers);
+    pub(super) fn before(&mut self, kind: Hand, lender: Lender<'_>) {
+        self.end_if_asked(lender);
         if kind == Hand::Reader {
             self.stops = None;
         }
@@ -92,14 +105,14 @@ impl Asking {
 
     /// Everything is prepared: gives back what is of no use any more. A request to stop waits until that is done, and comes too
     /// late where everything has been received.
-    pub(super) fn delivered(&mut self, kind: Hand, providers: &Providers<'_>) {
+    pub(super) fn delivered(&mut self, kind: Hand, lender: Lender<'_>) {
         if kind == Hand::Command {
-            self.end_if_asked(providers);
+            self.end_if_asked(lender);
         }
         self.hold();
-        self.runtime.block_on(crate::resolve::close(providers, End::Delivered));
+        self.runtime.block_on(lender.close(End::Delivered));
         if kind == Hand::Command {
-            self.end_if_asked(providers);
+            self.end_if_asked(lender);
             self.stops = None;
         } else if let Some(stops) = self.stops.take() {
             stops.keep();
@@ -107,23 +120,23 @@ impl Asking {
     }
 
     /// Gives back, since nobody has received anything; and ends kz where it was asked to.
-    pub(super) fn close(&mut self, providers: &Providers<'_>) {
+    pub(super) fn close(&mut self, lender: Lender<'_>) {
         self.hold();
-        self.runtime.block_on(crate::resolve::close(providers, End::NotDelivered));
-        self.end_if_asked(providers);
+        self.runtime.block_on(lender.close(End::NotDelivered));
+        self.end_if_asked(lender);
         self.stops = None;
     }
 
     /// Ends kz where it was asked to.
-    fn end_if_asked(&mut self, providers: &Providers<'_>) {
+    fn end_if_asked(&mut self, lender: Lender<'_>) {
         if let Some(signal) = self.stops.as_ref().and_then(Stops::pending) {
-            self.end(signal, providers);
+            self.end(signal, lender);
         }
     }
 
     /// Gives everything back, and ends as this signal does it.
-    fn end(&mut self, signal: Signal, providers: &Providers<'_>) -> ! {
-        self.runtime.block_on(crate::resolve::close(providers, End::NotDelivered));
+    fn end(&mut self, signal: Signal, lender: Lender<'_>) -> ! {
+        self.runtime.block_on(lender.close(End::NotDelivered));
         self.stops = None;
         signals::end_by(signal)
     }

@@ -7,7 +7,6 @@ use crate::support::{Sandbox, expect_committed};
 
 /// Codes that no case can show, with what shows them.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("KZ107", "what is left when a provider outlives its own deadline; each one's comes first (KZ103)"),
     ("KZ001", "a bug; its words have a test in src/cli/mod.rs"),
     ("KZ419", "the configuration's own check (KZ238) comes first; src/publish/tree.rs tests it"),
 ];

@@ -1,10 +1,11 @@
 //! What the tests of providers through the library share: surroundings in a map, and an event loop.
 #![expect(clippy::expect_used, reason = "a test ends where what it needs is missing")]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kz::provider::settings::{Settings, Value};
-use kz::provider::{DocumentRef, Outcome, Provider, Surroundings};
+use kz::provider::{Ask, DocumentRef, Outcome, Provider, Surroundings};
 use kz::secret::Secret;
 
 /// A process without variables, in one directory.
@@ -15,7 +16,7 @@ impl Surroundings for Directory {
         None
     }
 
-    fn variables(&self) -> Vec<(String, Secret)> {
+    fn variables(&self) -> Vec<(OsString, Secret)> {
         Vec::new()
     }
 
@@ -37,5 +38,5 @@ pub(crate) fn paths(settings: &[(&'static str, &Path)]) -> Settings {
 pub(crate) fn fetch_one(provider: &dyn Provider, path: &str) -> Outcome {
     let document = [DocumentRef { path: path.into(), version: None, request: None }];
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("an event loop");
-    runtime.block_on(provider.fetch(&document)).remove(0)
+    runtime.block_on(provider.fetch(&document, &Ask::default())).remove(0)
 }

@@ -66,10 +66,6 @@ catalogue! {
         "a template could not be rendered",
         "A value does not fit into the template: a line break or control character would stand bare in it, it is not UTF-8, it holds what its filter cannot carry, an optional secret that it needs is absent, or it takes more work than kz allows.",
         "Put the filter of its place on it, such as `{{ NAME | urlencode }}` or `{{ NAME | redis }}` (docs/templates.md lists them); `{{ NAME | raw }}` insists. `{% if NAME is defined %}` copes with an optional one.";
-    Deadline = 107,
-        "the time is over",
-        "The backends did not answer before the deadline, which covers the whole run, 60 s unless told otherwise.",
-        "Give it longer with `--timeout 120s`, or with `timeout = \"120s\"` in `[resolve]`. `-v` shows which backends are asked.";
     EventLoop = 118,
         "kz cannot wait for backends",
         "To wait for several replies at once takes a few descriptors (epoll, eventfd, a pair of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it.",

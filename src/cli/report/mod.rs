@@ -139,10 +139,6 @@ fn unknown_words(message: String, word: &str, known: &[String], intro: &str) -> 
 fn session_words(error: &session::Error) -> Words {
     match error {
         session::Error::Unresolved(failures) => resolve_words(failures),
-        session::Error::Deadline(deadline) => {
-            let message = format!("the backends did not answer within {} s", deadline.as_secs());
-            Words::error(Code::Deadline, message).hint("give it longer with `--timeout 120s`")
-        }
         session::Error::EventLoop(error) => Words::error(Code::EventLoop, "cannot wait for backends")
             .cause(system(error))
             .hint("raise the limit of open files, `ulimits: { nofile: 1024 }`, or use the engine's own seccomp profile"),

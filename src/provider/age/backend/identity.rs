@@ -166,15 +166,20 @@ fn unsupported(key: &UnsupportedKey) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Ask;
     use crate::provider::age::backend::passphrase::Settings;
+    use crate::provider::fixture::Fixture;
+    use crate::provider::local_file::Places;
 
     const IDENTITY: &str = "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0";
     const HYBRID: &str = "AGE-SECRET-KEY-PQ-1HZLGZUPT4ETPKDEV8HSGFDCYZ4E522W0A7PU2LHT8EH9W6YLNC3SW78XKG";
 
     fn parsed(content: &str) -> Result<usize, Failure> {
-        let settings = Settings { file: None, max_work_factor: 20, until: std::time::Instant::now() };
+        let settings = Settings { file: None, max_work_factor: 20 };
+        let places = Places::of(&Fixture::new());
         let content = Secret::new(content.as_bytes().to_vec());
-        parse(&content, "`key`", &Passphrase::new(&settings)).map(|held| held.len())
+        parse(&content, "`key`", &Passphrase::new(&settings, places.reader(&Ask::default())))
+            .map(|held| held.len())
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::identity::{self, Held};
 use super::passphrase::{self, Passphrase};
 use super::sealed::{Refusal, Sealed};
 use crate::provider::age::settings::IDENTITY_VARIABLE;
-use crate::provider::local_file::{self, Places, Unreadable, path_of, quoted};
+use crate::provider::local_file::{self, Reader, Unreadable, path_of, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind, Surroundings};
 use crate::secret::Secret;
@@ -63,14 +63,14 @@ impl Source {
 /// The keys of one batch, each read when it is first needed.
 pub(super) struct Keyring<'a> {
     source: &'a Source,
-    places: &'a Places,
+    reader: Reader<'a>,
     passphrase: Passphrase<'a>,
     held: OnceCell<Result<Vec<Held>, Failure>>,
 }
 
 impl<'a> Keyring<'a> {
-    pub(super) fn new(source: &'a Source, places: &'a Places, passphrase: &'a passphrase::Settings) -> Self {
-        Self { source, places, passphrase: Passphrase::new(passphrase), held: OnceCell::new() }
+    pub(super) fn new(source: &'a Source, reader: Reader<'a>, passphrase: &'a passphrase::Settings) -> Self {
+        Self { source, reader, passphrase: Passphrase::new(passphrase, reader), held: OnceCell::new() }
     }
 
     /// The plaintext of a document; `subject` names it in words.
@@ -106,7 +106,7 @@ impl<'a> Keyring<'a> {
                 Ok(held.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
             }
             Source::FileOfVariable(path) if path.starts_with("~") => {
-                self.load_file(&self.places.locate(path)?, FILE_VARIABLE)
+                self.load_file(&self.reader.locate(path)?, FILE_VARIABLE)
             }
             Source::FileOfVariable(path) => self.load_file(path, FILE_VARIABLE),
             Source::Variable(identity) => identity::parse(identity, &self.source.words(), &self.passphrase),
@@ -115,7 +115,7 @@ impl<'a> Keyring<'a> {
     }
 
     fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Held>, Failure> {
-        let content = self.places.try_credential(path, LIMIT).map_err(|unreadable| {
+        let content = self.reader.try_credential(path, LIMIT).map_err(|unreadable| {
             if local_file::may_be_credential(path) {
                 return local_file::no_path(&format!("`{named_by}`"));
             }
@@ -128,7 +128,7 @@ impl<'a> Keyring<'a> {
     }
 
     fn load_mounted(&self, path: &Path) -> Result<Vec<Held>, Failure> {
-        match self.places.try_credential(path, LIMIT) {
+        match self.reader.try_credential(path, LIMIT) {
             Ok(content) => identity::parse(&content, &self.source.words(), &self.passphrase),
             Err(Unreadable::Absent) => Err(none_found()),
             Err(unreadable) => Err(unreadable.failure(path)),
@@ -150,7 +150,9 @@ fn none_found() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Ask;
     use crate::provider::fixture::Fixture;
+    use crate::provider::local_file::Places;
     use crate::provider::settings::Value;
 
     fn chosen(settings: &Settings, fixture: &Fixture) -> String {
@@ -179,11 +181,9 @@ mod tests {
     #[test]
     fn without_any_identity_every_place_that_was_looked_at_is_listed() {
         let fixture = Fixture::new();
-        let (places, passphrase) = (
-            Places::of(&fixture),
-            passphrase::Settings { file: None, max_work_factor: 20, until: std::time::Instant::now() },
-        );
-        let keyring = Keyring::new(&Source::Mounted, &places, &passphrase);
+        let (places, passphrase) =
+            (Places::of(&fixture), passphrase::Settings { file: None, max_work_factor: 20 });
+        let keyring = Keyring::new(&Source::Mounted, places.reader(&Ask::default()), &passphrase);
         let failure = keyring.load_mounted(&fixture.path("age-identity")).err().unwrap();
         assert_eq!(failure.kind, FailureKind::Misconfigured);
         for place in ["`identity_file`", FILE_VARIABLE, IDENTITY_VARIABLE, MOUNTED] {

@@ -13,7 +13,9 @@ mod sealed;
 use crate::provider::local_file::{Places, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::shape::shape_of;
-use crate::provider::{Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use crate::provider::{
+    Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings,
+};
 use keyring::{Keyring, Source};
 
 /// A provider of encrypted files. Relative paths start from the configuration's directory, `~/` from `HOME`.
@@ -25,7 +27,6 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         passphrase: passphrase::Settings {
             file: settings.path("passphrase_file").map(Into::into),
             max_work_factor: max_work_factor.unwrap_or(passphrase::DEFAULT_WORK_FACTOR),
-            until: surroundings.terms().patience.deadline(),
         },
     })
 }
@@ -37,9 +38,9 @@ struct Age {
 }
 
 impl Provider for Age {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
-            let keyring = Keyring::new(&self.source, &self.places, &self.passphrase);
+            let keyring = Keyring::new(&self.source, self.places.reader(ask), &self.passphrase);
             let outcome = |document| match self.read(document, &keyring) {
                 Ok(outcome) => outcome,
                 Err(failure) => Outcome::Failed(failure),

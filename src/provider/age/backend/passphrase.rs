@@ -5,13 +5,11 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use age::secrecy::SecretString;
 
-use crate::provider::local_file::quoted;
+use crate::provider::local_file::{Reader, quoted};
 use crate::provider::{Failure, FailureKind};
-use crate::reading::read_credential;
 
 /// The highest scrypt work factor by default. `age` writes 18 (256 MiB, about a second), `rage` what takes a
 /// second on the machine that encrypts, 18 to 20 today. 20 takes 1 GiB, which the smallest containers do not
@@ -26,25 +24,24 @@ const LIMIT: u64 = 64 << 10;
 pub(super) struct Settings {
     pub(super) file: Option<PathBuf>,
     pub(super) max_work_factor: u8,
-    /// How long a pipe is waited for.
-    pub(super) until: Instant,
 }
 
 /// A passphrase that is read when it is needed.
 pub(super) struct Passphrase<'a> {
     settings: &'a Settings,
+    reader: Reader<'a>,
     read: OnceCell<Result<SecretString, Failure>>,
 }
 
 impl<'a> Passphrase<'a> {
-    pub(super) fn new(settings: &'a Settings) -> Self {
-        Self { settings, read: OnceCell::new() }
+    pub(super) fn new(settings: &'a Settings, reader: Reader<'a>) -> Self {
+        Self { settings, reader, read: OnceCell::new() }
     }
 
     /// The passphrase for `subject`, which cannot be had without one.
     pub(super) fn for_subject(&self, subject: &str) -> Result<SecretString, Failure> {
         let file = self.settings.file.as_deref().ok_or_else(|| missing(subject))?;
-        self.read.get_or_init(|| read(file, self.settings.until)).clone()
+        self.read.get_or_init(|| read(file, self.reader)).clone()
     }
 
     /// The same, as the identity that opens files encrypted with it.
@@ -63,8 +60,8 @@ fn missing(subject: &str) -> Failure {
     }
 }
 
-fn read(file: &Path, until: Instant) -> Result<SecretString, Failure> {
-    let content = read_credential(file, LIMIT, until).map_err(|unreadable| unreadable.failure(file))?;
+fn read(file: &Path, reader: Reader<'_>) -> Result<SecretString, Failure> {
+    let content = reader.try_credential(file, LIMIT).map_err(|unreadable| unreadable.failure(file))?;
     let malformed = |fault: &str| Failure {
         kind: FailureKind::Malformed,
         cause: format!("{} {fault}", quoted(file)),
@@ -86,11 +83,13 @@ mod tests {
     use age::secrecy::ExposeSecret;
 
     use super::*;
+    use crate::provider::Ask;
     use crate::provider::fixture::Fixture;
+    use crate::provider::local_file::Places;
 
     fn of_file(content: &[u8]) -> Result<SecretString, Failure> {
         let fixture = Fixture::new();
-        read(&fixture.file("passphrase", content), Instant::now())
+        read(&fixture.file("passphrase", content), Places::of(&fixture).reader(&Ask::default()))
     }
 
     #[test]
@@ -111,8 +110,10 @@ mod tests {
 
     #[test]
     fn none_configured_says_what_to_set() {
-        let settings = Settings { file: None, max_work_factor: 20, until: std::time::Instant::now() };
-        let failure = Passphrase::new(&settings).for_subject("`x.age`").unwrap_err();
+        let settings = Settings { file: None, max_work_factor: 20 };
+        let places = Places::of(&Fixture::new());
+        let failure =
+            Passphrase::new(&settings, places.reader(&Ask::default())).for_subject("`x.age`").unwrap_err();
         assert_eq!(failure.cause, "`x.age` is encrypted with a passphrase, and no `passphrase_file` is set");
     }
 }

@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::http::Address;
 use crate::provider::Failure;
-use crate::provider::local_file::Places;
+use crate::provider::local_file::Reader;
 use crate::secret::Secret;
 
 use super::variables::Variables;
@@ -33,7 +33,7 @@ pub(super) struct Container {
 
 impl Container {
     /// As the variables have it; nothing where they name none.
-    pub(super) async fn of(variables: &Variables, places: &Places) -> Result<Option<Self>, Failure> {
+    pub(super) async fn of(variables: &Variables, reader: Reader<'_>) -> Result<Option<Self>, Failure> {
         let relative = variables.text(RELATIVE).map(|path| (RELATIVE, format!("http://169.254.170.2{path}")));
         let named = relative.or_else(|| variables.text(FULL).map(|uri| (FULL, uri.to_owned())));
         let Some((name, text)) = named else { return Ok(None) };
@@ -54,7 +54,7 @@ impl Container {
                 "use `https://`, or the address that ECS or EKS sets",
             ));
         }
-        Ok(Some(Self { name, uri, token: token(variables, places)? }))
+        Ok(Some(Self { name, uri, token: token(variables, reader)? }))
     }
 
     /// What is asked.
@@ -67,9 +67,9 @@ impl Container {
     }
 }
 
-fn token(variables: &Variables, places: &Places) -> Result<Option<::http::HeaderValue>, Failure> {
+fn token(variables: &Variables, reader: Reader<'_>) -> Result<Option<::http::HeaderValue>, Failure> {
     let (name, token) = match (variables.path(TOKEN_FILE), variables.text(TOKEN)) {
-        (Some(file), _) => (TOKEN_FILE, places.credential(file, LIMIT)?),
+        (Some(file), _) => (TOKEN_FILE, reader.credential(file, LIMIT)?),
         (None, Some(token)) => (TOKEN, Secret::new(token.as_bytes().to_vec())),
         (None, None) => return Ok(None),
     };

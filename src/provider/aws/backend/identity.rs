@@ -91,7 +91,7 @@ impl Chain<'_> {
             [None, None] => Ok(None),
             [Some(id), Some(secret)] => {
                 let token = self.variables.text("AWS_SESSION_TOKEN");
-                let credentials = keys::keys(id, secret, token, "environment");
+                let credentials = keys::keys(id, secret, token, None, "environment");
                 let credentials = credentials.map_err(|unfit| misfit("the environment", unfit))?;
                 Ok(Some(Identity { credentials, source: NAMES[0].to_owned(), region: None }))
             }
@@ -122,7 +122,7 @@ impl Chain<'_> {
         let mut identity = match links.base {
             Base::Keys { id, secret, token } => {
                 let credentials =
-                    keys::keys(id, secret, token, "profile").map_err(|unfit| misfit(&name, unfit))?;
+                    keys::keys(id, secret, token, None, "profile").map_err(|unfit| misfit(&name, unfit))?;
                 Identity { credentials, source: name.clone(), region: None }
             }
             Base::Environment => self.of_variables()?.ok_or_else(|| {

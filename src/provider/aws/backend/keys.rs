@@ -3,7 +3,11 @@
 //! Pure. Invariant: what is handed to the SDK can stand in a header, since it panics where that cannot; nothing of a
 //! key is in a message.
 
+use std::time::SystemTime;
+
 use aws_credential_types::Credentials;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value};
 
 /// Why a text is no key. `Display` is a part of a sentence.
@@ -22,6 +26,7 @@ pub(super) fn keys(
     id: &str,
     secret: &str,
     token: Option<&str>,
+    ends: Option<SystemTime>,
     source: &'static str,
 ) -> Result<Credentials, Unfit> {
     let fit = |text: &str, unfit| {
@@ -30,7 +35,13 @@ pub(super) fn keys(
         fits.then(|| text.to_owned()).ok_or(unfit)
     };
     let token = token.map(|token| fit(token, Unfit::Token)).transpose()?;
-    Ok(Credentials::new(fit(id, Unfit::Id)?, fit(secret, Unfit::Secret)?, token, None, source))
+    Ok(Credentials::new(fit(id, Unfit::Id)?, fit(secret, Unfit::Secret)?, token, ends, source))
+}
+
+/// When keys end, as it is written in JSON; nothing where that is no time.
+fn end(written: Option<&str>) -> Option<SystemTime> {
+    let time = DateTime::from_str(written?, Format::DateTimeWithOffset).ok()?;
+    SystemTime::try_from(time).ok()
 }
 
 /// What a `credential_process` prints
@@ -44,7 +55,14 @@ pub(super) fn of_process(output: &[u8]) -> Option<Credentials> {
         return None;
     }
     let text = |key| get(key).and_then(Value::as_str);
-    keys(text("AccessKeyId")?, text("SecretAccessKey")?, text("SessionToken"), "process").ok()
+    keys(
+        text("AccessKeyId")?,
+        text("SecretAccessKey")?,
+        text("SessionToken"),
+        end(text("Expiration")),
+        "process",
+    )
+    .ok()
 }
 
 /// What the endpoint of a container answers
@@ -52,7 +70,8 @@ pub(super) fn of_process(output: &[u8]) -> Option<Credentials> {
 pub(super) fn of_container(reply: &[u8]) -> Option<Credentials> {
     let object: Map<String, Value> = serde_json::from_slice(reply).ok()?;
     let text = |key| object.get(key).and_then(Value::as_str);
-    keys(text("AccessKeyId")?, text("SecretAccessKey")?, text("Token"), "container").ok()
+    keys(text("AccessKeyId")?, text("SecretAccessKey")?, text("Token"), end(text("Expiration")), "container")
+        .ok()
 }
 
 #[cfg(test)]
@@ -61,15 +80,15 @@ mod tests {
 
     #[test]
     fn white_space_around_a_key_is_no_part_of_it_and_nothing_else_is_let_through() {
-        let credentials = keys(" i\r\n", "s\t", Some("t\n"), "test").unwrap();
+        let credentials = keys(" i\r\n", "s\t", Some("t\n"), None, "test").unwrap();
         assert_eq!(
             (credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token()),
             ("i", "s", Some("t"))
         );
         for unfit in ["", " ", "a b", "a\nb", "a\u{1}b", "a\u{7f}", "é"] {
-            assert_eq!(keys(unfit, "s", None, "test").unwrap_err(), Unfit::Id, "{unfit:?}");
-            assert_eq!(keys("i", unfit, None, "test").unwrap_err(), Unfit::Secret, "{unfit:?}");
-            assert_eq!(keys("i", "s", Some(unfit), "test").unwrap_err(), Unfit::Token, "{unfit:?}");
+            assert_eq!(keys(unfit, "s", None, None, "test").unwrap_err(), Unfit::Id, "{unfit:?}");
+            assert_eq!(keys("i", unfit, None, None, "test").unwrap_err(), Unfit::Secret, "{unfit:?}");
+            assert_eq!(keys("i", "s", Some(unfit), None, "test").unwrap_err(), Unfit::Token, "{unfit:?}");
         }
     }
 

@@ -24,15 +24,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
-use tokio::sync::OnceCell;
-
 use crate::patience::{Attempt, GaveUp};
+use crate::provider::held::Held;
 use crate::provider::settings::Settings;
 use crate::provider::warm_up::warm_up;
 use crate::provider::{
-    Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,
+    Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,
 };
+use futures_util::future::join_all;
 
 use super::calls::{Call, Operation};
 use parameters::Parameters;
@@ -69,21 +68,32 @@ type Told = (Vec<usize>, Outcome);
 struct Aws<S> {
     opener: Opener,
     terms: Terms,
-    session: OnceCell<Result<Session, Failure>>,
-    regions: Mutex<BTreeMap<Option<String>, Arc<Regional<S>>>>,
+    session: Held<Arc<Session>>,
+    /// Of which session, and its services.
+    regions: Mutex<Regions<S>>,
     /// Whether it was said that batches are not let through.
     said: AtomicBool,
 }
 
+/// The services of one session, by region.
+struct Regions<S> {
+    session: Option<Arc<Session>>,
+    services: BTreeMap<Option<String>, Arc<Regional<S>>>,
+}
+
 impl<S: Service> Provider for Aws<S> {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
             // On the heap: the SDK's futures are long.
-            let session = self.session.get_or_init(|| Box::pin(self.opener.open(&self.terms))).await;
+            let session = self.session.get(ask, |_| Box::pin(self.opener.open(ask, &self.terms))).await;
             let told = match session {
-                Ok(session) => self.read(session, documents).await,
-                Err(failure) => vec![((0..documents.len()).collect(), Outcome::Failed(failure.clone()))],
+                Ok(session) => self.read(ask, &session, documents).await,
+                Err(failure) => vec![((0..documents.len()).collect(), Outcome::Failed(failure))],
             };
+            // Of an identity that is no longer accepted, or may no longer do what it may, a newer one may be there.
+            if told.iter().any(|(_, outcome)| is_denied(outcome)) {
+                self.session.doubt(ask.now());
+            }
             let untold = Outcome::Failed(malformed("the answer leaves it out"));
             let mut outcomes = vec![untold; documents.len()];
             for (places, outcome) in told {
@@ -102,45 +112,48 @@ impl<S: Service> Aws<S> {
         Self {
             opener: Opener::of(settings, surroundings),
             terms,
-            session: OnceCell::new(),
-            regions: Mutex::default(),
+            session: Held::default(),
+            regions: Mutex::new(Regions { session: None, services: BTreeMap::new() }),
             said: AtomicBool::new(false),
         }
     }
 
     /// Every document, in every region at once.
-    async fn read(&self, session: &Session, documents: &[DocumentRef]) -> Vec<Told> {
+    async fn read(&self, ask: &Ask, session: &Arc<Session>, documents: &[DocumentRef]) -> Vec<Told> {
         let mut regions: BTreeMap<Option<String>, Vec<Call>> = BTreeMap::new();
         for call in S::calls(documents, session.home()) {
             regions.entry(call.region.clone()).or_default().push(call);
         }
         let reads = regions.into_iter().map(|(region, calls)| async move {
             match self.regional(session, region.as_deref()) {
-                Ok(regional) => self.read_region(&regional, &calls).await,
+                Ok(regional) => self.read_region(ask, &regional, &calls).await,
                 Err(failure) => failed(&calls, &failure),
             }
         });
         join_all(reads).await.concat()
     }
 
-    fn regional(&self, session: &Session, region: Option<&str>) -> Result<Arc<Regional<S>>, Failure> {
+    fn regional(&self, session: &Arc<Session>, region: Option<&str>) -> Result<Arc<Regional<S>>, Failure> {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = regions.get(&region.map(str::to_owned)) {
+        if !regions.session.as_ref().is_some_and(|of| Arc::ptr_eq(of, session)) {
+            *regions = Regions { session: Some(Arc::clone(session)), services: BTreeMap::new() };
+        }
+        if let Some(known) = regions.services.get(&region.map(str::to_owned)) {
             return Ok(Arc::clone(known));
         }
         let regional = Arc::new(session.regional(region)?);
-        regions.insert(region.map(str::to_owned), Arc::clone(&regional));
+        regions.services.insert(region.map(str::to_owned), Arc::clone(&regional));
         Ok(regional)
     }
 
-    async fn read_region(&self, regional: &Regional<S>, calls: &[Call]) -> Vec<Told> {
+    async fn read_region(&self, ask: &Ask, regional: &Regional<S>, calls: &[Call]) -> Vec<Told> {
         let Some((first, rest)) = calls.split_first() else { return Vec::new() };
         let others =
-            async { join_all(rest.iter().map(|call| self.read_call(regional, call))).await.concat() };
+            async { join_all(rest.iter().map(|call| self.read_call(ask, regional, call))).await.concat() };
         // Where there is no way to the service, or it does not know kz, no other call would fare better.
         let hopeless = |told: &Vec<Told>| told.iter().all(|(_, outcome)| is_hopeless(outcome));
         let (mut told, others) =
-            warm_up(self.read_call(regional, first), regional.wire.stands(), others, hopeless).await;
+            warm_up(self.read_call(ask, regional, first), regional.wire.stands(), others, hopeless).await;
         match (others, told.first()) {
             (Some(others), _) => told.extend(others),
             (None, Some((_, Outcome::Failed(failure)))) => {
@@ -153,11 +166,11 @@ impl<S: Service> Aws<S> {
     }
 
     /// The members of a call, together, and apart where that leads to nothing.
-    async fn read_call(&self, regional: &Regional<S>, call: &Call) -> Vec<Told> {
+    async fn read_call(&self, ask: &Ask, regional: &Regional<S>, call: &Call) -> Vec<Told> {
         if let [_] = call.members[..] {
-            return vec![self.read_one(regional, call).await];
+            return vec![self.read_one(ask, regional, call).await];
         }
-        let apart = match self.ask(regional, call).await {
+        let apart = match self.ask(ask, regional, call).await {
             Ok(answers) => answers.into_iter().map(|answer| outcome(answer, &regional.subject)).collect(),
             Err(GaveUp::Final(trouble)) if !concerns_all(&trouble) => {
                 self.say(&trouble, call);
@@ -170,16 +183,16 @@ impl<S: Service> Aws<S> {
         let told = call.apart().into_iter().zip(apart).map(|(single, outcome)| async move {
             match outcome {
                 Some(outcome) => (single.members[0].documents.clone(), outcome),
-                None => self.read_one(regional, &single).await,
+                None => self.read_one(ask, regional, &single).await,
             }
         });
         join_all(told).await
     }
 
     /// The one member of a call.
-    async fn read_one(&self, regional: &Regional<S>, call: &Call) -> Told {
+    async fn read_one(&self, ask: &Ask, regional: &Regional<S>, call: &Call) -> Told {
         let member = &call.members[0];
-        let told = match self.ask(regional, call).await {
+        let told = match self.ask(ask, regional, call).await {
             Ok(mut answers) => answers.pop().and_then(|answer| outcome(answer, &regional.subject)),
             Err(GaveUp::Final(trouble)) if trouble.class() == Class::Absent => {
                 Some(trouble.absence(&member.id).map_or(Outcome::Absent, Outcome::AbsentBecause))
@@ -191,7 +204,12 @@ impl<S: Service> Aws<S> {
     }
 
     /// Makes a call until there is an answer.
-    async fn ask(&self, regional: &Regional<S>, call: &Call) -> Result<Vec<Answer>, GaveUp<Trouble>> {
+    async fn ask(
+        &self,
+        ask: &Ask,
+        regional: &Regional<S>,
+        call: &Call,
+    ) -> Result<Vec<Answer>, GaveUp<Trouble>> {
         let _lane = regional.wire.turn().await;
         let once = || async {
             match regional.service.ask(call).await {
@@ -206,7 +224,7 @@ impl<S: Service> Aws<S> {
                 }
             }
         };
-        self.terms.patience.attempt(&regional.subject, once).await
+        ask.patience.attempt(&regional.subject, once).await
     }
 
     /// Says once why there are more calls than there could be.
@@ -216,8 +234,7 @@ impl<S: Service> Aws<S> {
                 Class::Denied => "; allow `secretsmanager:BatchGetSecretValue` on `*` to save calls",
                 _ => "",
             };
-            let log = self.terms.patience.log();
-            log.note(&format!(
+            self.terms.log.note(&format!(
                 "asking for each secret by itself, since a batch did not go through: {trouble}{advice}"
             ));
         }
@@ -245,6 +262,10 @@ fn is_batch(call: &Call) -> bool {
 /// Whether single calls would fail alike.
 fn concerns_all(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::Connection(_) | Trouble::Unsent) || trouble.class() == Class::Identity
+}
+
+fn is_denied(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Denied, .. }))
 }
 
 fn is_hopeless(outcome: &Outcome) -> bool {

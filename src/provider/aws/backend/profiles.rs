@@ -13,7 +13,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::literal::shown;
-use crate::provider::local_file::{self, Places, Unreadable, quoted};
+use crate::provider::local_file::{self, Reader, Unreadable, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
@@ -49,11 +49,11 @@ impl File {
         }
     }
 
-    fn read(&self, places: &Places) -> Result<String, Failure> {
+    fn read(&self, reader: Reader<'_>) -> Result<String, Failure> {
         let Some(written) = &self.path else { return Ok(String::new()) };
         // As any path in a variable it starts from the working directory.
-        let path = if written.starts_with("~") { places.locate(written)? } else { written.clone() };
-        match (places.try_credential(&path, LIMIT), self.named) {
+        let path = if written.starts_with("~") { reader.locate(written)? } else { written.clone() };
+        match (reader.try_credential(&path, LIMIT), self.named) {
             (Ok(content), _) => text(&content, &path),
             // Nobody can tell whether there is one in a home that kz's user may not enter.
             (Err(Unreadable::Absent | Unreadable::Denied { owner: None, .. }), None) => Ok(String::new()),
@@ -118,8 +118,8 @@ impl Profiles {
     }
 
     /// Reads the files.
-    pub(super) async fn read(&self, places: &Places) -> Result<Held, Failure> {
-        let (config, credentials) = (self.config.read(places)?, self.credentials.read(places)?);
+    pub(super) async fn read(&self, reader: Reader<'_>) -> Result<Held, Failure> {
+        let (config, credentials) = (self.config.read(reader)?, self.credentials.read(reader)?);
         let files = contents(&config, &credentials);
         let Some(set) = self.parse(&files).await else {
             let is_config = self.parse(&contents(&config, "")).await.is_none();

@@ -1,6 +1,8 @@
 //! What stands before the first call: region, certificates, an identity; and a client for each region.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
@@ -9,10 +11,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::provider::aws::calls::Call;
+use crate::provider::held::Got;
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
-use crate::provider::{DocumentRef, Failure, Surroundings, Terms};
+use crate::provider::{Ask, DocumentRef, Failure, Surroundings, Terms};
 use crate::tls::Roots;
 
 use super::Answer;
@@ -75,11 +78,10 @@ impl Opener {
     }
 
     /// Finds out who kz is.
-    pub(super) async fn open(&self, terms: &Terms) -> Result<Session, Failure> {
-        let patience = &terms.patience;
-        let wire =
-            Wire::new(self.roots()?, self.way.proxies.clone(), terms, "asking AWS", " for an identity");
-        let held = self.profiles.read(&self.places).await;
+    pub(super) async fn open(&self, ask: &Ask, terms: &Terms) -> Result<Got<Arc<Session>>, Failure> {
+        let roots = self.roots(ask)?;
+        let wire = Wire::new(roots, self.way.proxies.clone(), terms, "asking AWS", " for an identity");
+        let held = self.profiles.read(self.places.reader(ask)).await;
         let nothing = Held::nothing();
         let known = held.as_ref().unwrap_or(&nothing);
         let (fips, dual_stack) = (self.settings.boolean("fips"), self.settings.boolean("dual_stack"));
@@ -92,24 +94,27 @@ impl Opener {
             variables: &self.variables,
             profiles: &self.profiles,
             held: &held,
-            places: &self.places,
+            reader: self.places.reader(ask),
             config: sources::config(&wire, Some(asked), fips, dual_stack),
             sdk: sdk.clone(),
             wire: &wire,
-            patience,
+            ask,
         };
         let identity = chain.identity().await?;
+        let life = identity.credentials.expiry().map(|ends| ends.duration_since(SystemTime::now()));
+        let ends = life.and_then(|life| ask.now().checked_add(life.unwrap_or_default()));
         let credentials = SharedCredentialsProvider::new(identity.credentials);
         let sdk =
             sdk.into_builder().region(region.or(identity.region)).credentials_provider(credentials).build();
         let endpoint = self.settings.text("endpoint").map(str::to_owned);
-        Ok(Session { sdk, endpoint, source: identity.source, wire, terms: terms.clone() })
+        let session = Session { sdk, endpoint, source: identity.source, wire, terms: terms.clone() };
+        Ok(Got { value: Arc::new(session), ends })
     }
 
-    fn roots(&self) -> Result<Roots, Failure> {
+    fn roots(&self, ask: &Ask) -> Result<Roots, Failure> {
         let named = self.settings.path("ca_cert").map(ToOwned::to_owned);
         let named = named.or_else(|| self.variables.path("AWS_CA_BUNDLE"));
-        self.way.roots(named.as_deref(), &self.places)
+        self.way.roots(named.as_deref(), self.places.reader(ask))
     }
 
     /// The section's, the environment's, or the profile's.

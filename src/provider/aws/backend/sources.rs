@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use aws_config::imds;
 use aws_config::provider_config::ProviderConfig;
@@ -19,12 +19,12 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use nix::errno::Errno;
 
 use crate::literal::shown;
-use crate::patience::{Attempt, GaveUp, Patience};
+use crate::patience::{Attempt, GaveUp};
 use crate::provider::aws::name::is_region;
-use crate::provider::local_file::{Places, quoted};
+use crate::provider::local_file::{Reader, quoted};
 use crate::provider::program::{self, Limits, Unended};
 use crate::provider::settings::Settings;
-use crate::provider::{Failure, FailureKind};
+use crate::provider::{Ask, Failure, FailureKind};
 
 use super::container::Container;
 use super::keys;
@@ -58,16 +58,16 @@ pub(super) struct Chain<'a> {
     pub(super) profiles: &'a Profiles,
     /// What the files of profiles hold, or why that is not known.
     pub(super) held: &'a Result<Held, Failure>,
-    pub(super) places: &'a Places,
+    pub(super) reader: Reader<'a>,
     pub(super) config: ProviderConfig,
     pub(super) sdk: SdkConfig,
     pub(super) wire: &'a Wire,
-    pub(super) patience: &'a Patience,
+    pub(super) ask: &'a Ask,
 }
 
 impl Chain<'_> {
     pub(super) async fn container(&self) -> Result<Option<Identity>, Failure> {
-        let Some(container) = Container::of(self.variables, self.places).await? else { return Ok(None) };
+        let Some(container) = Container::of(self.variables, self.reader).await? else { return Ok(None) };
         let once = || async {
             let reply = self.wire.clone().exchange(container.request()?, None).await.ok()?;
             keys::of_container(reply.body().bytes().filter(|_| reply.status().is_success())?)
@@ -98,8 +98,7 @@ impl Chain<'_> {
                 .profile(role)
                 .build();
             let found = provider.provide_credentials().await.ok()?;
-            keys::keys(found.access_key_id(), found.secret_access_key(), found.session_token(), "instance")
-                .ok()
+            of_sdk(&found, "instance")
         };
         let credentials = match self.wait(NAME, source, UNREAD, once).await {
             Ok(credentials) => credentials,
@@ -142,7 +141,7 @@ impl Chain<'_> {
         role: &Role<'_>,
     ) -> Result<Identity, Failure> {
         check_role(role.arn)?;
-        let token = self.places.credential(file, TOKEN)?;
+        let token = self.reader.credential(file, TOKEN)?;
         let name = format!("the web identity token {}", quoted(file));
         let token =
             token.expose_text().map(str::trim).filter(|token| !token.is_empty()).ok_or_else(|| {
@@ -156,8 +155,9 @@ impl Chain<'_> {
             let request = client.assume_role_with_web_identity().role_arn(role.arn).web_identity_token(token);
             let reply = request.role_session_name(role.session.unwrap_or("kz")).send().await.ok()?;
             let found = reply.credentials()?;
-            let session = Some(found.session_token());
-            keys::keys(found.access_key_id(), found.secret_access_key(), session, "web identity").ok()
+            let (session, ends) =
+                (Some(found.session_token()), SystemTime::try_from(*found.expiration()).ok());
+            keys::keys(found.access_key_id(), found.secret_access_key(), session, ends, "web identity").ok()
         };
         let credentials = self.wait(&name, Source::Named, UNREAD, once).await;
         let credentials = credentials
@@ -166,7 +166,7 @@ impl Chain<'_> {
     }
 
     pub(super) async fn process(&self, name: &str, line: &str) -> Result<Identity, Failure> {
-        let left = self.patience.deadline().saturating_duration_since(Instant::now());
+        let left = self.ask.patience.deadline().saturating_duration_since(self.ask.now());
         let time = PROGRAM.time.min(left);
         let mut command = Command::new("sh");
         command.args(["-c", line]);
@@ -219,7 +219,7 @@ impl Chain<'_> {
         let provider = builder.build();
         let once = || async {
             let found = provider.provide_credentials().await.ok()?;
-            keys::keys(found.access_key_id(), found.secret_access_key(), found.session_token(), "portal").ok()
+            of_sdk(&found, "portal")
         };
         let words = "nobody is signed in to its portal, or no longer: `aws sso login`";
         let credentials = self.wait(name, Source::Named, words, once).await;
@@ -248,7 +248,7 @@ impl Chain<'_> {
         let name = format!("the role {} with the identity from {}", role.arn, base.source);
         let once = || async {
             let found = provider.provide_credentials().await.ok()?;
-            keys::keys(found.access_key_id(), found.secret_access_key(), found.session_token(), "role").ok()
+            of_sdk(&found, "role")
         };
         let credentials = self.wait(&name, Source::Named, UNREAD, once).await;
         let credentials = credentials.map_err(|given_up| failure(&name, Source::Named, &given_up))?;
@@ -266,7 +266,8 @@ impl Chain<'_> {
     where
         F: Future<Output = Option<Credentials>>,
     {
-        self.patience
+        self.ask
+            .patience
             .attempt(name, || async {
                 let _ = self.wire.last();
                 match once().await {
@@ -276,6 +277,12 @@ impl Chain<'_> {
             })
             .await
     }
+}
+
+/// What one of the SDK's providers found.
+fn of_sdk(found: &Credentials, source: &'static str) -> Option<Credentials> {
+    let (id, secret) = (found.access_key_id(), found.secret_access_key());
+    keys::keys(id, secret, found.session_token(), found.expiry(), source).ok()
 }
 
 pub(super) fn misfit(source: &str, unfit: keys::Unfit) -> Failure {

@@ -70,7 +70,7 @@ impl Wire {
         Self(Arc::new(Inner {
             roots,
             proxies,
-            log: terms.patience.log(),
+            log: terms.log,
             words: (before.to_owned(), after.to_owned()),
             clients: Mutex::default(),
             first: SetOnce::new(),

@@ -4,7 +4,7 @@
 //! only names of errors and known phrases are kept. RFC 7523 has the grant of a key, RFC 6749 (6) that of a login,
 //! RFC 8693 the exchange (<https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token>).
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use ::http::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 use crate::http::{self, Reply};
 use crate::patience::{GaveUp, seconds};
 use crate::percent::encoded;
-use crate::provider::local_file::{Places, quoted};
-use crate::provider::{Failure, FailureKind};
+use crate::provider::local_file::{Reader, quoted};
+use crate::provider::{Ask, Failure, FailureKind};
 use crate::secret::Secret;
 
 use super::assertion::Assertion;
@@ -32,8 +32,9 @@ const LARGEST_SUBJECT: u64 = 1 << 20;
 
 /// Asks for a token.
 pub(super) struct Asker<'a> {
+    pub(super) ask: &'a Ask,
     pub(super) wire: &'a Wire,
-    pub(super) places: &'a Places,
+    pub(super) reader: Reader<'a>,
     /// The credentials file, as in messages.
     pub(super) name: &'a str,
 }
@@ -52,13 +53,26 @@ enum Step {
 struct Granted {
     #[serde(alias = "accessToken")]
     access_token: String,
+    /// In seconds (RFC 6749, 5.1).
+    #[serde(default)]
+    expires_in: Option<u64>,
 }
 
-/// The token in a reply.
-pub(super) fn token_of(reply: &Reply) -> Result<Secret, Trouble> {
+/// What requests are allowed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) value: Secret,
+    /// When it ends; nothing where nobody says.
+    pub(super) ends: Option<Instant>,
+}
+
+/// The token in a reply to this asking.
+pub(super) fn token_of(reply: &Reply, ask: &Ask) -> Result<Token, Trouble> {
     let unfit = Trouble::Answer("it holds no token");
     let granted: Granted = serde_json::from_slice(reply.body.expose()).map_err(|_| unfit.clone())?;
-    token(granted.access_token.into_bytes()).ok_or(unfit)
+    let value = token(granted.access_token.into_bytes()).ok_or(unfit)?;
+    let life = granted.expires_in.map(Duration::from_secs);
+    Ok(Token { value, ends: life.and_then(|life| ask.at(reply.asked).checked_add(life)) })
 }
 
 /// What can be a token: one line without spaces.
@@ -71,7 +85,7 @@ pub(super) fn token(bytes: Vec<u8>) -> Option<Secret> {
 
 impl Asker<'_> {
     /// The token that the file leads to.
-    pub(super) async fn token(&self, credentials: &Credentials) -> Result<Secret, Failure> {
+    pub(super) async fn token(&self, credentials: &Credentials) -> Result<Token, Failure> {
         let mut token = match &credentials.base {
             Base::Key { email, key, id, endpoint } => {
                 self.by_key(email, key, id.as_deref(), endpoint).await?
@@ -99,7 +113,7 @@ impl Asker<'_> {
             }
         };
         for step in &credentials.steps {
-            token = self.impersonate(step, &token).await?;
+            token = self.impersonate(step, &token.value).await?;
         }
         Ok(token)
     }
@@ -110,7 +124,7 @@ impl Asker<'_> {
         key: &Secret,
         id: Option<&str>,
         endpoint: &Endpoint,
-    ) -> Result<Secret, Failure> {
+    ) -> Result<Token, Failure> {
         let audience = format!("{}{}", endpoint.address.origin(), endpoint.path);
         let assertion = Assertion { issuer: email, key_id: id, audience: &audience, scope: SCOPE };
         let signed = assertion.sign(key, SystemTime::now()).map_err(|unsigned| {
@@ -128,17 +142,17 @@ impl Asker<'_> {
         step: Step,
         endpoint: &Endpoint,
         fields: &[(&str, &str)],
-    ) -> Result<Secret, Failure> {
+    ) -> Result<Token, Failure> {
         let client = self.wire.client(Whom::Google, &endpoint.address)?;
         let fields: Vec<String> =
             fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = wire::post(&client, endpoint, FORM, fields.join("&").into_bytes());
-        let reply = self.wire.ask(&client, &request, wire::judge).await;
-        let token = reply.and_then(|reply| token_of(&reply).map_err(GaveUp::Final));
+        let reply = self.wire.ask(self.ask, &client, &request, wire::judge).await;
+        let token = reply.and_then(|reply| token_of(&reply, self.ask).map_err(GaveUp::Final));
         token.map_err(|given_up| self.failure(step, &given_up, &endpoint.address.authority()))
     }
 
-    async fn impersonate(&self, step: &Impersonation, token: &Secret) -> Result<Secret, Failure> {
+    async fn impersonate(&self, step: &Impersonation, token: &Secret) -> Result<Token, Failure> {
         let Impersonation { endpoint, delegates, lifetime } = step;
         let client = self.wire.client(Whom::Google, &endpoint.address)?;
         let mut body = serde_json::json!({ "scope": [SCOPE], "lifetime": format!("{lifetime}s") });
@@ -149,8 +163,12 @@ impl Asker<'_> {
         if let Some(bearer) = wire::bearer(token) {
             request.headers_mut().insert(::http::header::AUTHORIZATION, bearer);
         }
-        let reply = self.wire.ask(&client, &request, wire::judge).await;
-        let token = reply.and_then(|reply| token_of(&reply).map_err(GaveUp::Final));
+        let asked = self.ask.now();
+        let reply = self.wire.ask(self.ask, &client, &request, wire::judge).await;
+        // It answers until when by the wall clock, and takes the life that it is asked for or refuses.
+        let ends = asked.checked_add(Duration::from_secs(*lifetime));
+        let token = reply.and_then(|reply| token_of(&reply, self.ask).map_err(GaveUp::Final));
+        let token = token.map(|token| Token { ends, ..token });
         token.map_err(|given_up| self.failure(Step::Impersonation, &given_up, &endpoint.address.authority()))
     }
 
@@ -158,7 +176,7 @@ impl Asker<'_> {
     async fn subject(&self, subject: &Subject, format: &Format) -> Result<Secret, Failure> {
         let (content, place) = match subject {
             Subject::File(file) => {
-                (self.places.credential(file, LARGEST_SUBJECT)?, quoted(&self.places.locate(file)?))
+                (self.reader.credential(file, LARGEST_SUBJECT)?, quoted(&self.reader.locate(file)?))
             }
             Subject::Url(endpoint, headers) => {
                 (self.subject_at(endpoint, headers).await?, endpoint.address.authority())
@@ -193,7 +211,7 @@ impl Asker<'_> {
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
-        let reply = self.wire.ask(&client, &request, wire::judge).await;
+        let reply = self.wire.ask(self.ask, &client, &request, wire::judge).await;
         let failed = |given_up| self.failure(Step::Subject, &given_up, &endpoint.address.authority());
         Ok(reply.map_err(failed)?.body)
     }

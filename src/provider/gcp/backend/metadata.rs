@@ -11,10 +11,9 @@ use ::http::{HeaderName, HeaderValue, Request};
 
 use crate::http::{Address, Client, Reply};
 use crate::patience::{Attempt, GaveUp, seconds};
-use crate::provider::{Failure, FailureKind, Surroundings};
-use crate::secret::Secret;
+use crate::provider::{Ask, Failure, FailureKind, Surroundings};
 
-use super::identity;
+use super::identity::{self, Token};
 use super::trouble::Trouble;
 use super::wire::{self, Whom, Wire};
 
@@ -55,11 +54,11 @@ impl Metadata {
     }
 
     /// The token of the instance's account; nothing where there is no metadata server.
-    pub(super) async fn token(&self, wire: &Wire) -> Result<Option<Secret>, Failure> {
-        match self.ask(wire, TOKEN).await {
-            Ok(Some(reply)) => {
-                identity::token_of(&reply).map(Some).map_err(|trouble| self.failure(&GaveUp::Final(trouble)))
-            }
+    pub(super) async fn token(&self, ask: &Ask, wire: &Wire) -> Result<Option<Token>, Failure> {
+        match self.ask(ask, wire, TOKEN).await {
+            Ok(Some(reply)) => identity::token_of(&reply, ask)
+                .map(Some)
+                .map_err(|trouble| self.failure(&GaveUp::Final(trouble))),
             Ok(None) => Ok(None),
             Err(Stopped::Failure(failure)) => Err(failure),
             Err(Stopped::GaveUp(GaveUp::Final(Trouble::Reply(404)))) => Err(Failure::misconfigured(
@@ -71,19 +70,19 @@ impl Metadata {
     }
 
     /// The project that the instance is of; nothing where there is no metadata server.
-    pub(super) async fn project(&self, wire: &Wire) -> Result<Option<String>, Failure> {
-        match self.ask(wire, PROJECT).await {
+    pub(super) async fn project(&self, ask: &Ask, wire: &Wire) -> Result<Option<String>, Failure> {
+        match self.ask(ask, wire, PROJECT).await {
             Ok(reply) => Ok(reply.and_then(|reply| Some(reply.body.expose_text()?.trim().to_owned()))),
             Err(Stopped::Failure(failure)) => Err(failure),
             Err(Stopped::GaveUp(given_up)) => Err(self.failure(&given_up)),
         }
     }
 
-    async fn ask(&self, wire: &Wire, path: &str) -> Result<Option<Reply>, Stopped> {
+    async fn ask(&self, ask: &Ask, wire: &Wire, path: &str) -> Result<Option<Reply>, Stopped> {
         let client = wire.client(Whom::Metadata, &self.address).map_err(Stopped::Failure)?;
         let request = request(&client, path);
         if !self.named {
-            match wire.patience.once(LIMIT, client.send(request.clone())).await {
+            match ask.patience.once(LIMIT, client.send(request.clone())).await {
                 Some(Ok(reply)) if is_metadata(&reply) => match wire::judge(reply) {
                     Attempt::Done(reply) => return Ok(Some(reply)),
                     Attempt::Final(trouble) => return Err(Stopped::GaveUp(GaveUp::Final(trouble))),
@@ -93,7 +92,7 @@ impl Metadata {
                 _ => return Ok(None),
             }
         }
-        wire.ask(&client, &request, judge).await.map(Some).map_err(Stopped::GaveUp)
+        wire.ask(ask, &client, &request, judge).await.map(Some).map_err(Stopped::GaveUp)
     }
 
     fn failure(&self, given_up: &GaveUp<Trouble>) -> Failure {
@@ -158,18 +157,20 @@ mod tests {
     use super::*;
     use crate::http::Proxies;
     use crate::http::testing::{Answer, Server, free_port, run};
+    use crate::patience::Clock as _;
     use crate::patience::testing::{Virtual, after};
     use crate::provider::Terms;
+    use crate::secret::Secret;
     use crate::tls::Roots;
 
     const GRANTED: &str = r#"{"access_token": "example", "expires_in": 3599}"#;
 
     /// The token of a server that no variable names, as the usual one is.
-    fn token(port: u16, clock: &Virtual) -> Result<Option<Secret>, Failure> {
+    fn token(port: u16, clock: &Virtual) -> Result<Option<Token>, Failure> {
         let address = Address::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-        let terms = Terms { patience: clock.patience(60, 1.0), ..Terms::default() };
-        let wire = Wire::new(Roots::Only(Vec::new()), Proxies::default(), &terms);
-        run(Metadata { address, named: false }.token(&wire))
+        let ask = Ask { patience: clock.patience(60, 1.0), ..Ask::default() };
+        let wire = Wire::new(Roots::Only(Vec::new()), Proxies::default(), &Terms::default());
+        run(Metadata { address, named: false }.token(&ask, &wire))
     }
 
     #[test]
@@ -200,7 +201,9 @@ mod tests {
             let status = if passed.passed() < after(3.0) { 503 } else { 200 };
             Answer::Reply(status, "Metadata-Flavor: Google\r\n", GRANTED.to_owned())
         });
-        assert_eq!(token(server.port, &clock), Ok(Some(Secret::new(b"example".to_vec()))));
+        let token = token(server.port, &clock).unwrap().unwrap();
+        assert_eq!(token.value, Secret::new(b"example".to_vec()));
+        assert_eq!(token.ends, Some(clock.now() + Duration::from_secs(3599)));
         assert!(server.seen().len() > 3, "{:?}", server.lines());
     }
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ::http::{HeaderName, HeaderValue, Request, header};
 
 use crate::http::{self, Client, Content};
+use crate::log::Log;
 use crate::patience::{Attempt, Concern};
 use crate::provider::gcp::resource::Resource;
 use crate::provider::lanes::Lanes;
-use crate::provider::{Document, Failure, FailureKind, Outcome, Terms};
+use crate::provider::{Ask, Document, Failure, FailureKind, Outcome, Terms};
 use crate::secret::Secret;
 
 use super::answer;
@@ -44,17 +45,16 @@ impl Identity {
 /// An address of the service.
 pub(super) struct Place {
     client: Client,
-    identity: Identity,
-    terms: Terms,
+    log: Log,
     lanes: Lanes,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
 }
 
 impl Place {
-    pub(super) fn new(client: Client, identity: Identity, terms: &Terms) -> Self {
+    pub(super) fn new(client: Client, terms: &Terms) -> Self {
         let lanes = Lanes::new(terms, &client);
-        Self { client, identity, terms: terms.clone(), lanes, said: AtomicBool::new(false) }
+        Self { client, log: terms.log, lanes, said: AtomicBool::new(false) }
     }
 
     /// Ends when a connection stands.
@@ -64,13 +64,13 @@ impl Place {
     }
 
     /// One version.
-    pub(super) async fn read(&self, resource: &Resource) -> Outcome {
-        self.say();
+    pub(super) async fn read(&self, ask: &Ask, identity: &Identity, resource: &Resource) -> Outcome {
+        self.say(identity);
         let _lane = self.lanes.turn().await;
         let server = self.client.address().authority();
         let damaged = AtomicBool::new(false);
         let once = || async {
-            match self.exchange(resource).await {
+            match self.exchange(identity, resource).await {
                 // Damage on the way is rare, and does not happen twice
                 // (<https://cloud.google.com/secret-manager/docs/data-integrity>).
                 Attempt::Final(Trouble::Checksum) if !damaged.swap(true, Ordering::Relaxed) => {
@@ -79,24 +79,25 @@ impl Place {
                 attempt => attempt,
             }
         };
-        match self.terms.patience.attempt(&server, once).await {
+        match ask.patience.attempt(&server, once).await {
             Ok(document) => Outcome::Found(document),
             Err(given_up) => Trouble::outcome(&given_up, &server, resource),
         }
     }
 
     /// Names the address that is contacted, once.
-    fn say(&self) {
+    fn say(&self, identity: &Identity) {
         if !self.said.swap(true, Ordering::Relaxed) {
             let (address, through) = (self.client.address(), through(&self.client));
-            let source = &self.identity.source;
-            let log = self.terms.patience.log();
-            log.note(&format!("asking Secret Manager at {address}{through} with the identity from {source}"));
+            let source = &identity.source;
+            self.log.note(&format!(
+                "asking Secret Manager at {address}{through} with the identity from {source}"
+            ));
         }
     }
 
-    async fn exchange(&self, resource: &Resource) -> Attempt<Document, Trouble> {
-        let reply = match self.client.send(self.request(resource)).await {
+    async fn exchange(&self, identity: &Identity, resource: &Resource) -> Attempt<Document, Trouble> {
+        let reply = match self.client.send(self.request(identity, resource)).await {
             Ok(reply) => reply,
             Err(error) => return wire::unreached(error),
         };
@@ -111,14 +112,14 @@ impl Place {
         }
     }
 
-    fn request(&self, resource: &Resource) -> Request<Vec<u8>> {
+    fn request(&self, identity: &Identity, resource: &Resource) -> Request<Vec<u8>> {
         let name = resource.version_name().unwrap_or_default();
         let prefix = self.client.address().prefix();
         let mut request = wire::get(&self.client, &format!("{prefix}/v1/{name}:access"));
         request.extensions_mut().insert(Content::Document);
         let headers = request.headers_mut();
-        headers.insert(header::AUTHORIZATION, self.identity.authorization.clone());
-        if let Some(project) = &self.identity.quota_project {
+        headers.insert(header::AUTHORIZATION, identity.authorization.clone());
+        if let Some(project) = &identity.quota_project {
             headers.insert(HeaderName::from_static("x-goog-user-project"), project.clone());
         }
         request

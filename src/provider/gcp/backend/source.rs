@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use crate::http::Address;
 use crate::provider::gcp::resource::{is_location, is_project};
-use crate::provider::local_file::{self, Places, Unreadable, path_of, quoted};
+use crate::provider::local_file::{self, Places, Reader, Unreadable, path_of, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
-use crate::provider::{Failure, Surroundings};
+use crate::provider::{Ask, Failure, Surroundings};
 use crate::secret::Secret;
 use crate::tls::Roots;
 
 use super::credentials::{self, Credentials};
-use super::identity::{Asker, token};
+use super::identity::{Asker, Token, token};
 use super::metadata::Metadata;
 use super::wire::Wire;
 
@@ -76,7 +76,7 @@ impl Opener {
     }
 
     /// The first source that is set up.
-    pub(super) fn choose(&self) -> Result<Source, Failure> {
+    pub(super) fn choose(&self, ask: &Ask) -> Result<Source, Failure> {
         if self.universe.as_ref().is_some_and(|universe| universe != "googleapis.com") {
             return Err(Failure::misconfigured(
                 "GOOGLE_CLOUD_UNIVERSE_DOMAIN names another universe than googleapis.com, which kz does not support",
@@ -84,7 +84,7 @@ impl Opener {
             ));
         }
         if let Some(file) = self.named.as_ref().or(self.variable.as_ref()) {
-            return Source::file(&self.places.locate(file)?, &self.places);
+            return Source::file(&self.places.locate(file)?, self.places.reader(ask));
         }
         if let Some(value) = &self.token {
             let token = token(value.expose().to_vec());
@@ -94,7 +94,7 @@ impl Opener {
             });
         }
         if let Some(file) = self.gcloud.as_ref().filter(|file| is_there(file)) {
-            return Source::file(file, &self.places);
+            return Source::file(file, self.places.reader(ask));
         }
         self.metadata.clone()?.map(Source::Metadata).ok_or_else(|| self.nobody())
     }
@@ -115,18 +115,18 @@ impl Opener {
     }
 
     /// The token of a source.
-    pub(super) async fn token(&self, source: &Source, wire: &Wire) -> Result<Secret, Failure> {
+    pub(super) async fn token(&self, ask: &Ask, source: &Source, wire: &Wire) -> Result<Token, Failure> {
         match source {
-            Source::Token(token) => Ok(token.clone()),
+            Source::Token(token) => Ok(Token { value: token.clone(), ends: None }),
             Source::File { name, credentials } => {
-                Asker { wire, places: &self.places, name }.token(credentials).await
+                Asker { ask, wire, reader: self.places.reader(ask), name }.token(credentials).await
             }
-            Source::Metadata(metadata) => metadata.token(wire).await?.ok_or_else(|| self.nobody()),
+            Source::Metadata(metadata) => metadata.token(ask, wire).await?.ok_or_else(|| self.nobody()),
         }
     }
 
     /// The project of short names: what is written, the file's, or the metadata server's.
-    pub(super) async fn project(&self, source: &Source, wire: &Wire) -> Result<String, Failure> {
+    pub(super) async fn project(&self, ask: &Ask, source: &Source, wire: &Wire) -> Result<String, Failure> {
         let of_file = match source {
             Source::File { credentials, .. } => credentials.project.as_deref(),
             _ => None,
@@ -134,7 +134,7 @@ impl Opener {
         let known = self.project.as_deref().or(of_file).map(str::to_owned);
         let project = match (known, &self.metadata) {
             (Some(project), _) => Some(project),
-            (None, Ok(Some(metadata))) => metadata.project(wire).await?,
+            (None, Ok(Some(metadata))) => metadata.project(ask, wire).await?,
             (None, _) => None,
         };
         match project {
@@ -186,15 +186,15 @@ impl Opener {
         })
     }
 
-    pub(super) fn roots(&self) -> Result<Roots, Failure> {
-        self.way.roots(self.roots.as_deref(), &self.places)
+    pub(super) fn roots(&self, ask: &Ask) -> Result<Roots, Failure> {
+        self.way.roots(self.roots.as_deref(), self.places.reader(ask))
     }
 }
 
 impl Source {
-    fn file(path: &Path, places: &Places) -> Result<Self, Failure> {
+    fn file(path: &Path, reader: Reader<'_>) -> Result<Self, Failure> {
         let name = quoted(path);
-        let text = places.credential(path, LIMIT)?;
+        let text = reader.credential(path, LIMIT)?;
         let credentials = Box::new(credentials::read(&text, &name)?);
         Ok(Self::File { name, credentials })
     }

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::http::{HeaderValue, Request, header};
 
 use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, retry_after};
-use crate::patience::{Attempt, GaveUp, Patience};
-use crate::provider::{Failure, Terms};
+use crate::log::Log;
+use crate::patience::{Attempt, GaveUp};
+use crate::provider::{Ask, Failure, Terms};
 use crate::secret::Secret;
 use crate::size::Size;
 use crate::tls::Roots;
@@ -43,7 +44,7 @@ impl fmt::Display for Whom {
 pub(super) struct Wire {
     roots: Roots,
     proxies: Proxies,
-    pub(super) patience: Patience,
+    log: Log,
     largest_reply: Size,
     bodies: Bodies,
     clients: Mutex<BTreeMap<String, Arc<Client>>>,
@@ -51,8 +52,8 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(roots: Roots, proxies: Proxies, terms: &Terms) -> Self {
-        let Terms { patience, max_document_size: largest_reply, bodies, .. } = terms.clone();
-        Self { roots, proxies, patience, largest_reply, bodies, clients: Mutex::default() }
+        let Terms { log, max_document_size: largest_reply, bodies, .. } = terms.clone();
+        Self { roots, proxies, log, largest_reply, bodies, clients: Mutex::default() }
     }
 
     /// A client of this server. Says that it is asked, once.
@@ -65,8 +66,7 @@ impl Wire {
         let proxies = if direct { Proxies::default() } else { self.proxies.clone() };
         let limits = (self.largest_reply, self.bodies.clone());
         let client = Arc::new(open(address.clone(), self.roots.clone(), proxies, limits)?);
-        let log = self.patience.log();
-        log.note(&format!("asking {whom} at {address}{} for an identity", through(&client)));
+        self.log.note(&format!("asking {whom} at {address}{} for an identity", through(&client)));
         clients.insert(address.origin(), Arc::clone(&client));
         Ok(client)
     }
@@ -74,6 +74,7 @@ impl Wire {
     /// Asks until there is an answer.
     pub(super) async fn ask(
         &self,
+        ask: &Ask,
         client: &Client,
         request: &Request<Vec<u8>>,
         judge: impl Fn(Reply) -> Attempt<Reply, Trouble>,
@@ -85,7 +86,7 @@ impl Wire {
                 Err(error) => unreached(error),
             }
         };
-        self.patience.attempt(&subject, once).await
+        ask.patience.attempt(&subject, once).await
     }
 }
 

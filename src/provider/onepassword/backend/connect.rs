@@ -6,7 +6,6 @@
 //! an empty list of a server that has vaults. Only a whole 200 is content, and a file's is of the size that its item says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,24 +15,32 @@ use serde::Deserialize;
 use tokio::sync::{OnceCell, SetOnce};
 
 use crate::http::{self, Client, Content, Reply, retry_after};
-use crate::patience::{Attempt, Concern, GaveUp, seconds};
+use crate::log::Log;
+use crate::patience::{Attempt, Concern};
 use crate::percent::encoded;
 use crate::provider::lanes::Lanes;
 use crate::provider::onepassword::reference::{Reference, is_id};
-use crate::provider::{Absence, Document, Failure, FailureKind, Outcome, Shape, Terms};
+use crate::provider::{Absence, Ask, Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
 
 use super::item::{Item, Meant};
+use super::trouble::{Trouble, failure};
 
 /// A server, and the token that opens it.
 pub(super) struct Connect {
     client: Client,
     authorization: HeaderValue,
     source: String,
-    terms: Terms,
+    log: Log,
     lanes: Lanes,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
+}
+
+/// What is asked at one time. What it has learnt of the server is true of that time only.
+struct Asking<'a> {
+    connect: &'a Connect,
+    ask: &'a Ask,
     /// Whether a request is under way, or was.
     begun: AtomicBool,
     /// Set when the first request has ended.
@@ -62,15 +69,6 @@ struct Listed {
 /// What a name came to.
 type Found<T> = Result<T, Outcome>;
 
-/// Why a request did not lead to an answer.
-#[derive(Clone, Debug)]
-enum Trouble {
-    Connection(http::Error),
-    Status(u16),
-    /// A 404 of somebody who is no Connect server.
-    Foreign(u16),
-}
-
 impl Connect {
     pub(super) fn new(client: Client, token: &Secret, source: &str, terms: &Terms) -> Result<Self, Failure> {
         let bearer = [b"Bearer ", token.expose()].concat();
@@ -84,25 +82,30 @@ impl Connect {
             client,
             authorization,
             source: source.to_owned(),
-            terms: terms.clone(),
+            log: terms.log,
             said: AtomicBool::new(false),
-            begun: AtomicBool::new(false),
-            ended: SetOnce::new(),
-            open: OnceCell::new(),
         })
     }
 
-    /// What each reference means: vaults first, then titles, then items, then files.
-    pub(super) async fn fetch(&self, references: &[&Reference<'_>]) -> Vec<Outcome> {
+    /// What each reference means.
+    pub(super) async fn fetch(&self, ask: &Ask, references: &[&Reference<'_>]) -> Vec<Outcome> {
         if !self.said.swap(true, Ordering::Relaxed) {
             let through =
                 self.client.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
             let address = self.client.address();
-            self.terms.patience.log().note(&format!(
+            self.log.note(&format!(
                 "asking 1Password Connect at {address}{through} with the token from {}",
                 self.source
             ));
         }
+        let (begun, ended, open) = (AtomicBool::new(false), SetOnce::new(), OnceCell::new());
+        Asking { connect: self, ask, begun, ended, open }.fetch(references).await
+    }
+}
+
+impl Asking<'_> {
+    /// What each reference means: vaults first, then titles, then items, then files.
+    async fn fetch(&self, references: &[&Reference<'_>]) -> Vec<Outcome> {
         let names: BTreeSet<&str> = references.iter().map(|reference| reference.vault).collect();
         let vaults = all(names, |name| self.vault(name)).await;
         let titles: BTreeSet<(&str, &str)> =
@@ -227,10 +230,10 @@ impl Connect {
         // The first request goes alone until a connection stands: a cold pool would open one for each.
         let is_first = !self.begun.swap(true, Ordering::Relaxed);
         if !is_first {
-            select(pin!(self.client.stands()), pin!(self.ended.wait())).await;
+            select(pin!(self.connect.client.stands()), pin!(self.ended.wait())).await;
         }
-        let _lane = self.lanes.turn().await;
-        let subject = self.client.address().authority();
+        let _lane = self.connect.lanes.turn().await;
+        let subject = self.connect.client.address().authority();
         let once = || async {
             match self.exchange(target).await {
                 Ok(reply) if reply.status.as_u16() == 200 => Attempt::Done(Some(reply)),
@@ -256,24 +259,25 @@ impl Connect {
                 }
             }
         };
-        let answered = self.terms.patience.attempt(&subject, once).await;
+        let answered = self.ask.patience.attempt(&subject, once).await;
         let _ = self.ended.set(());
-        answered.map_err(|given_up| Outcome::Failed(failure(&given_up, &subject, &self.source)))
+        answered.map_err(|given_up| Outcome::Failed(failure(&given_up, &subject, &self.connect.source)))
     }
 
     async fn exchange(&self, target: &str) -> Result<Reply, http::Error> {
-        let uri = format!("{}{}{target}", self.client.origin(), self.client.address().prefix());
+        let uri =
+            format!("{}{}{target}", self.connect.client.origin(), self.connect.client.address().prefix());
         let is_list = target
             .split('?')
             .next()
             .is_some_and(|path| path.ends_with("/vaults") || path.ends_with("/items"));
         let request = Request::get(uri)
             .extension(if is_list { Content::Protocol } else { Content::Document })
-            .header(header::AUTHORIZATION, self.authorization.clone())
+            .header(header::AUTHORIZATION, self.connect.authorization.clone())
             .header(header::ACCEPT, "application/json")
             .body(Vec::new());
-        let reply = self.client.send(request.map_err(|_| http::Error::Request)?).await?;
-        self.lanes.heed(&self.client, reply.protocol);
+        let reply = self.connect.client.send(request.map_err(|_| http::Error::Request)?).await?;
+        self.connect.lanes.heed(&self.connect.client, reply.protocol);
         Ok(reply)
     }
 }
@@ -323,75 +327,4 @@ fn one(list: &[Listed], name: &str, kind: &str, none: &str) -> Found<String> {
 fn unread() -> Outcome {
     let cause = "the answer is not what a Connect server gives".to_owned();
     Outcome::Failed(Failure { kind: FailureKind::Malformed, cause, hint: None })
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (words, status) = match self {
-            Self::Connection(error) => return error.fmt(formatter),
-            Self::Status(status @ 200..300) => ("what came is not a whole answer", *status),
-            Self::Status(401) => ("the server does not accept the token", 401),
-            Self::Status(403) => ("the token does not open this vault", 403),
-            Self::Status(status @ 400) => ("the server does not accept the request", *status),
-            Self::Status(status @ 429) => ("too many requests", *status),
-            Self::Status(status @ 500..) => ("the server failed", *status),
-            Self::Foreign(status) | Self::Status(status) => ("what answers is not a Connect server", *status),
-        };
-        write!(formatter, "{words} (status {status})")
-    }
-}
-
-fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
-    match given_up {
-        GaveUp::Unasked(unasked) => {
-            Failure { kind: FailureKind::Unreachable, cause: format!("{server}: {unasked}"), hint: None }
-        }
-        GaveUp::Deadline { last, waited } => {
-            let waited = seconds(*waited);
-            let cause = match last {
-                None => format!(
-                    "no answer from {server} for {waited} s: is it a Connect server that listens there?"
-                ),
-                Some(Trouble::Connection(http::Error::Refused)) => {
-                    format!("connection refused to {server} for {waited} s: is the Connect server up yet?")
-                }
-                Some(Trouble::Foreign(status)) => format!(
-                    "what answers at {server} is not a Connect server, for {waited} s: its status {status} is none of Connect's own"
-                ),
-                Some(trouble) => format!("{server} for {waited} s: {trouble}"),
-            };
-            let hint = matches!(last, Some(Trouble::Foreign(_))).then(|| {
-                "is the address right, also its path, and does the proxy before Connect have a route for it?".to_owned()
-            });
-            let status = match last {
-                Some(Trouble::Status(status)) => Some(*status),
-                _ => None,
-            };
-            Failure { kind: FailureKind::at_the_deadline(status), cause, hint }
-        }
-        GaveUp::Final(Trouble::Connection(error @ http::Error::TooLarge(_))) => {
-            Failure::too_large(format!("{server}: {error}"))
-        }
-        GaveUp::Final(Trouble::Connection(error)) => {
-            let kind = match error {
-                http::Error::Compressed => FailureKind::Malformed,
-                _ => FailureKind::Unreachable,
-            };
-            Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(str::to_owned) }
-        }
-        GaveUp::Final(trouble @ (Trouble::Status(status) | Trouble::Foreign(status))) => {
-            let (kind, hint) = match status {
-                401 => {
-                    (FailureKind::Denied, Some(format!("is the token from {source} one of this server's?")))
-                }
-                403 => (
-                    FailureKind::Denied,
-                    Some("give the token access to the vault, or make another".to_owned()),
-                ),
-                400 => (FailureKind::Misconfigured, None),
-                _ => (FailureKind::Malformed, None),
-            };
-            Failure { kind, cause: trouble.to_string(), hint }
-        }
-    }
 }

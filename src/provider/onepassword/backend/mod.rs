@@ -7,11 +7,15 @@ mod connect;
 mod item;
 mod program;
 mod route;
+mod trouble;
 
-use tokio::sync::OnceCell;
+use std::sync::Arc;
 
+use crate::provider::held::{Got, Held};
 use crate::provider::settings::Settings;
-use crate::provider::{DocumentRef, Failure, Fetch, Outcome, Provider, Surroundings, Terms};
+use crate::provider::{
+    Ask, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,
+};
 
 use super::reference::{self, Reference};
 use connect::Connect;
@@ -21,13 +25,13 @@ use route::Routes;
 /// A provider of the items that one token opens.
 pub(super) fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
     let routes = Routes::of(settings, surroundings);
-    Box::new(OnePassword { routes, terms: surroundings.terms(), route: OnceCell::new() })
+    Box::new(OnePassword { routes, terms: surroundings.terms(), route: Held::default() })
 }
 
 struct OnePassword {
     routes: Routes,
     terms: Terms,
-    route: OnceCell<Result<Route, Failure>>,
+    route: Held<Arc<Route>>,
 }
 
 /// How 1Password is asked.
@@ -37,22 +41,29 @@ enum Route {
 }
 
 impl Provider for OnePassword {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
-            let route = self.route.get_or_init(|| async { self.routes.choose(&self.terms) }).await;
-            let route = match route {
+            let choose = |_| async {
+                let route = self.routes.choose(ask, &self.terms)?;
+                Ok(Got { value: Arc::new(route), ends: None })
+            };
+            let route = match self.route.get(ask, choose).await {
                 Ok(route) => route,
-                Err(failure) => return vec![Outcome::Failed(failure.clone()); documents.len()],
+                Err(failure) => return vec![Outcome::Failed(failure); documents.len()],
             };
             // What the configuration let through can be read; a version it has not.
             let references: Vec<_> = documents.iter().map(read).collect();
             let good: Vec<&Reference<'_>> =
                 references.iter().filter_map(|reference| reference.as_ref().ok()).collect();
-            let mut outcomes = match route {
-                Route::Connect(connect) => connect.fetch(&good).await,
-                Route::Program(program) => program.fetch(&good).await,
+            let outcomes = match &*route {
+                Route::Connect(connect) => connect.fetch(ask, &good).await,
+                Route::Program(program) => program.fetch(ask, &good).await,
+            };
+            // Another token may be there by now.
+            if outcomes.iter().any(is_denied) {
+                self.route.doubt(ask.now());
             }
-            .into_iter();
+            let mut outcomes = outcomes.into_iter();
             let outcome = |reference: &Result<_, Failure>| match reference {
                 Ok(_) => outcomes.next().unwrap_or(Outcome::Absent),
                 Err(failure) => Outcome::Failed(failure.clone()),
@@ -60,6 +71,10 @@ impl Provider for OnePassword {
             references.iter().map(outcome).collect()
         })
     }
+}
+
+fn is_denied(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Denied, .. }))
 }
 
 fn read(document: &DocumentRef) -> Result<Reference<'_>, Failure> {

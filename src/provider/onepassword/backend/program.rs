@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::log::Log;
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::program::{self, Limits, Unended};
-use crate::provider::{Document, Failure, FailureKind, Outcome, Shape, Terms};
+use crate::provider::{Ask, Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::random;
 use crate::secret::Secret;
 use crate::size::Size;
@@ -34,7 +35,8 @@ pub(super) struct Program {
     source: String,
     path: Option<Secret>,
     home: Option<Secret>,
-    terms: Terms,
+    largest: Size,
+    log: Log,
 }
 
 /// What it complains of, as far as kz knows its words.
@@ -104,14 +106,21 @@ impl Program {
         home: Option<Secret>,
         terms: &Terms,
     ) -> Self {
-        Self { file, token, source: source.to_owned(), path, home, terms: terms.clone() }
+        Self {
+            file,
+            token,
+            source: source.to_owned(),
+            path,
+            home,
+            largest: terms.max_document_size,
+            log: terms.log,
+        }
     }
 
     /// What each reference means.
-    pub(super) async fn fetch(&self, references: &[&Reference<'_>]) -> Vec<Outcome> {
+    pub(super) async fn fetch(&self, ask: &Ask, references: &[&Reference<'_>]) -> Vec<Outcome> {
         let file = self.file.display();
-        let log = self.terms.patience.log();
-        log.note(&format!(
+        self.log.note(&format!(
             "asking 1Password through `{file}` with the service account's token from {}",
             self.source
         ));
@@ -121,7 +130,7 @@ impl Program {
             if range.is_empty() {
                 continue;
             }
-            match self.inject(&references[range.clone()]).await {
+            match self.inject(ask, &references[range.clone()]).await {
                 Ok(values) => {
                     for (place, content) in range.zip(values) {
                         outcomes[place] = document(references[place], content);
@@ -153,7 +162,11 @@ impl Program {
     }
 
     /// One call: the values of these references, in their order.
-    async fn inject(&self, references: &[&Reference<'_>]) -> Result<Vec<Secret>, GaveUp<Complaint>> {
+    async fn inject(
+        &self,
+        ask: &Ask,
+        references: &[&Reference<'_>],
+    ) -> Result<Vec<Secret>, GaveUp<Complaint>> {
         let once = || async {
             match self.call(references).await {
                 Ok(values) => Attempt::Done(values),
@@ -163,7 +176,7 @@ impl Program {
                 Err(complaint) => Attempt::Final(complaint),
             }
         };
-        self.terms.patience.attempt("1Password", once).await
+        ask.patience.attempt("1Password", once).await
     }
 
     async fn call(&self, references: &[&Reference<'_>]) -> Result<Vec<Secret>, Complaint> {
@@ -183,7 +196,7 @@ impl Program {
                 command.env(name, OsStr::from_bytes(value.expose()));
             }
         }
-        let largest = self.terms.max_document_size;
+        let largest = self.largest;
         let limits = Limits { output: largest.0, time: LIMIT };
         let ended =
             program::run(command, template.as_bytes(), limits).await.map_err(|unended| match unended {

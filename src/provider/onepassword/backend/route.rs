@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crate::http::{self, Address, Client};
-use crate::provider::local_file::{Places, quoted};
+use crate::provider::local_file::{Places, Reader, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
-use crate::provider::{Failure, Surroundings, Terms};
+use crate::provider::{Ask, Failure, Surroundings, Terms};
 use crate::secret::Secret;
 
 use super::Route;
@@ -55,9 +55,9 @@ impl Token {
     }
 
     /// Without the white space around it: editors end a file with a line break.
-    fn read(&self, places: &Places) -> Result<Secret, Failure> {
+    fn read(&self, reader: Reader<'_>) -> Result<Secret, Failure> {
         let text = match (&self.file, &self.value) {
-            (Some(file), _) => places.credential(file, LIMIT)?,
+            (Some(file), _) => reader.credential(file, LIMIT)?,
             (None, Some(value)) => value.clone(),
             (None, None) => Secret::new(Vec::new()),
         };
@@ -91,9 +91,9 @@ impl Routes {
     }
 
     /// Connect where it is set up, else the program.
-    pub(super) fn choose(&self, terms: &Terms) -> Result<Route, Failure> {
+    pub(super) fn choose(&self, ask: &Ask, terms: &Terms) -> Result<Route, Failure> {
         match (&self.host, self.connect.is_set(), self.account.is_set()) {
-            (Some(host), true, _) => self.connect(host, terms).map(Box::new).map(Route::Connect),
+            (Some(host), true, _) => self.connect(host, ask, terms).map(Box::new).map(Route::Connect),
             (Some(_), false, false) => Err(Failure::misconfigured(
                 "there is a Connect server, and no token for it: looked for `token_file` and OP_CONNECT_TOKEN",
                 "name the file that holds it: `token_file = \"…\"`",
@@ -102,7 +102,7 @@ impl Routes {
                 "there is a token for a Connect server, and no server: looked for `connect_host` and OP_CONNECT_HOST",
                 "write `connect_host = \"http://…:8080\"` into `[providers.1password]`",
             )),
-            (_, _, true) => self.program(terms).map(Route::Program),
+            (_, _, true) => self.program(ask, terms).map(Route::Program),
             (None, false, false) => Err(Failure::misconfigured(
                 "there is no way to 1Password: looked for `connect_host` or OP_CONNECT_HOST with `token_file` or \
                  OP_CONNECT_TOKEN, and for `service_account_token_file` or OP_SERVICE_ACCOUNT_TOKEN",
@@ -111,7 +111,8 @@ impl Routes {
         }
     }
 
-    fn connect(&self, host: &str, terms: &Terms) -> Result<Connect, Failure> {
+    fn connect(&self, host: &str, ask: &Ask, terms: &Terms) -> Result<Connect, Failure> {
+        let reader = self.places.reader(ask);
         let address = Address::parse(host).map_err(|invalid| {
             Failure::misconfigured(
                 format!("the address of the Connect server {invalid}"),
@@ -120,7 +121,7 @@ impl Routes {
         })?;
         let client = Client::new(&http::Settings {
             address,
-            roots: self.way.roots(self.roots.as_deref(), &self.places)?,
+            roots: self.way.roots(self.roots.as_deref(), reader)?,
             identity: None,
             server_name: None,
             proxies: self.way.proxies.clone(),
@@ -128,18 +129,18 @@ impl Routes {
             bodies: self.way.bodies.clone(),
         })
         .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.1password]`"))?;
-        let token = self.connect.read(&self.places)?;
+        let token = self.connect.read(reader)?;
         Connect::new(client, &token, &self.connect.source(), terms)
     }
 
-    fn program(&self, terms: &Terms) -> Result<Program, Failure> {
+    fn program(&self, ask: &Ask, terms: &Terms) -> Result<Program, Failure> {
         let program = self.path.as_ref().and_then(program::find).ok_or_else(|| {
             Failure::misconfigured(
                 "a service account's token is used by the `op` program, which is not on PATH",
                 "install 1Password's CLI beside kz, or run a Connect server and set OP_CONNECT_HOST and OP_CONNECT_TOKEN",
             )
         })?;
-        let token = self.account.read(&self.places)?;
+        let token = self.account.read(self.places.reader(ask))?;
         Ok(Program::new(program, token, &self.account.source(), self.path.clone(), self.home.clone(), terms))
     }
 }

@@ -17,9 +17,34 @@ const SHORTEST: usize = 4;
 /// What logins send that is no credential, and stands in kz's own words.
 const PUBLIC: &[&str] = &["role", "name", "iam_http_request_method", "iam_request_url"];
 
-/// All of it, the longest first.
+/// So many are kept, the latest: what was sent before that has ended, or is of a set that is larger than any.
+const MOST: usize = 1 << 14;
+
+/// All of it.
 #[derive(Default)]
-pub(super) struct Confidences(Mutex<Vec<Secret>>);
+pub(super) struct Confidences(Mutex<Sent>);
+
+#[derive(Default)]
+struct Sent {
+    /// The longest first, with its number.
+    texts: Vec<(u64, Secret)>,
+    numbers: u64,
+}
+
+impl Sent {
+    fn add(&mut self, text: &str) {
+        if self.texts.iter().any(|(_, known)| known.expose() == text.as_bytes()) {
+            return;
+        }
+        if self.texts.len() == MOST {
+            let first = self.numbers.saturating_sub(MOST as u64 / 2);
+            self.texts.retain(|(number, _)| *number >= first);
+        }
+        let place = self.texts.partition_point(|(_, known)| known.expose().len() >= text.len());
+        self.texts.insert(place, (self.numbers, Secret::new(text.as_bytes().to_vec())));
+        self.numbers += 1;
+    }
+}
 
 impl std::fmt::Debug for Confidences {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,11 +58,7 @@ impl Confidences {
         let Some(text) = secret.expose_text().map(str::trim).filter(|text| text.len() >= SHORTEST) else {
             return;
         };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.iter().any(|known| known.expose() == text.as_bytes()) {
-            all.push(Secret::new(text.as_bytes().to_vec()));
-            all.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(text);
     }
 
     /// What a body of JSON sends.
@@ -63,9 +84,11 @@ impl Confidences {
     /// A text without them.
     pub(super) fn hide(&self, text: &str) -> String {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        literal::without(text, all.iter().filter_map(Secret::expose_text), |before, text, after| {
-            text.len() >= LONG || (before.ends_with('`') && after.starts_with('`'))
-        })
+        literal::without(
+            text,
+            all.texts.iter().filter_map(|(_, text)| text.expose_text()),
+            |before, text, after| text.len() >= LONG || (before.ends_with('`') && after.starts_with('`')),
+        )
     }
 
     /// The name of a host, of which case is no part: all of it, or nothing.
@@ -75,13 +98,23 @@ impl Confidences {
         let is_one = |known: &Secret| {
             known.expose_text().is_some_and(|text| text.len() >= LONG && lower.contains(&text.to_lowercase()))
         };
-        if all.iter().any(is_one) { HIDDEN.to_owned() } else { name }
+        if all.texts.iter().any(|(_, known)| is_one(known)) { HIDDEN.to_owned() } else { name }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_latest_are_kept_and_no_more_than_that() {
+        let sent = Confidences::default();
+        for number in 0..3 * MOST {
+            sent.add(&Secret::new(format!("token-number-{number}").into_bytes()));
+        }
+        assert!(sent.0.lock().unwrap().texts.len() <= MOST);
+        assert_eq!(sent.hide(&format!("token-number-{}", 3 * MOST - 1)), HIDDEN);
+    }
 
     #[test]
     fn what_was_sent_is_hidden_where_it_is_repeated_and_words_are_not() {

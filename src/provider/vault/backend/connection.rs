@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::http::{self, Address, Client};
 use crate::provider::certificates;
-use crate::provider::local_file::Places;
+use crate::provider::local_file::Reader;
 use crate::provider::settings::Settings;
 use crate::provider::vault::environment::Given;
 use crate::provider::way::Way;
@@ -86,20 +86,20 @@ impl Connection {
     }
 
     /// The servers.
-    pub(super) fn open(&self, places: &Places) -> Result<Nodes, Failure> {
+    pub(super) fn open(&self, reader: Reader<'_>) -> Result<Nodes, Failure> {
         let (first, others) = self.addresses.split_first().ok_or_else(|| {
             Failure::misconfigured(
                 format!("there is no address of Vault{}", self.no_address),
                 "set VAULT_ADDR, or write `address = \"https://…:8200\"` into `[providers.vault]`",
             )
         })?;
-        let first = self.client(first, places)?;
+        let first = self.client(first, reader)?;
         let others: Result<Vec<_>, Failure> =
-            others.iter().map(|address| self.client(address, places)).collect();
+            others.iter().map(|address| self.client(address, reader)).collect();
         Ok(Nodes::new(first, others?))
     }
 
-    fn client(&self, written: &str, places: &Places) -> Result<Client, Failure> {
+    fn client(&self, written: &str, reader: Reader<'_>) -> Result<Client, Failure> {
         let address = Address::parse(written).map_err(|invalid| {
             Failure::misconfigured(
                 format!("the address of Vault {invalid}"),
@@ -110,8 +110,8 @@ impl Connection {
         self.refuse_demands(&address, written)?;
         let settings = http::Settings {
             address,
-            roots: self.roots(places)?,
-            identity: self.identity(places)?,
+            roots: self.roots(reader)?,
+            identity: self.identity(reader)?,
             server_name: self.server_name.clone(),
             proxies: self.way.proxies.clone(),
             largest_reply: self.way.largest_reply,
@@ -146,18 +146,18 @@ impl Connection {
         }
     }
 
-    fn roots(&self, places: &Places) -> Result<Roots, Failure> {
+    fn roots(&self, reader: Reader<'_>) -> Result<Roots, Failure> {
         match &self.roots {
             Some(Pem::Variable(Given { name, value })) => {
                 Ok(Roots::Only(vec![((*name).to_owned(), value.expose().to_vec())]))
             }
-            Some(Pem::File(path)) => self.way.roots(Some(path), places),
-            None => self.way.roots(None, places),
+            Some(Pem::File(path)) => self.way.roots(Some(path), reader),
+            None => self.way.roots(None, reader),
         }
     }
 
     /// The client certificate and its key, which may be in one file.
-    fn identity(&self, places: &Places) -> Result<Option<Identity>, Failure> {
+    fn identity(&self, reader: Reader<'_>) -> Result<Option<Identity>, Failure> {
         let (certificate, key) = match (&self.certificate, &self.key) {
             (None, None) => return Ok(None),
             (Some(certificate), key) => (certificate, key.as_ref().unwrap_or(certificate)),
@@ -170,7 +170,7 @@ impl Connection {
         };
         let read = |pem: &Pem| -> Result<Secret, Failure> {
             match pem {
-                Pem::File(path) => places.credential(path, certificates::LIMIT),
+                Pem::File(path) => reader.credential(path, certificates::LIMIT),
                 Pem::Variable(given) => Ok(given.value.clone()),
             }
         };

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::provider::local_file::Places;
+use crate::provider::local_file::Reader;
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind};
 
@@ -76,7 +76,7 @@ pub(super) enum SecretId {
 pub(super) struct Choice<'a> {
     pub(super) settings: &'a Settings,
     pub(super) variables: &'a Variables,
-    pub(super) places: &'a Places,
+    pub(super) reader: Reader<'a>,
 }
 
 impl Choice<'_> {
@@ -241,7 +241,7 @@ impl Choice<'_> {
 
     /// One of the usual places, when something is there; whether it can be read is seen when it is.
     fn existing(&self, place: &str) -> Option<Piece> {
-        let path = self.places.locate(Path::new(place)).ok()?;
+        let path = self.reader.locate(Path::new(place)).ok()?;
         path.symlink_metadata().is_ok().then_some(Piece::File(path))
     }
 }

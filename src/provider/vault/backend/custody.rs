@@ -10,12 +10,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::{self, Reply};
-use crate::provider::{Document, End, Failure, Lease, Outcome, Terms};
+use crate::provider::{Ask, Document, End, Failure, Lease, Lent, Outcome};
 
 use super::confidences::Confidences;
 use super::flight::{Flights, LANDING, Landed, Lends, Origin};
 use super::left::Why;
-use super::reply::Body;
+use super::reply::{self, Body, Known};
 use super::token::Token;
 
 /// What a look at the token's life may take, for which a delivery waits.
@@ -26,10 +26,12 @@ pub(super) const MARGIN: Duration = Duration::from_mins(1);
 /// All of it. Empty at first.
 #[derive(Debug, Default)]
 pub(super) struct Custody {
-    held: Mutex<Held>,
+    held: Mutex<Entrusted>,
     flights: Flights,
     /// Whether a reply came out of a proxy's cache.
     is_cached: AtomicBool,
+    /// Whether a server has said of a token that it is none.
+    is_refused: AtomicBool,
     /// How many requests a server may have counted against the token.
     spent: AtomicU64,
     /// What was sent, and is not to be repeated.
@@ -39,8 +41,11 @@ pub(super) struct Custody {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct Entrusted {
+    /// The token that kz uses.
     pub(super) own: Option<Own>,
+    /// Those that it used before, as long as they live.
+    pub(super) former: Vec<Own>,
     pub(super) leases: Vec<Lease>,
     /// When the token ends that requests go with, where it is not kz's own and that is known.
     end: Option<Instant>,
@@ -50,15 +55,14 @@ pub(super) struct Held {
     pub(super) stays: Option<Why>,
 }
 
-impl Held {
+impl Entrusted {
     /// When the token ends that everything hangs on.
     fn end_of_token(&self) -> Option<Instant> {
         self.own.as_ref().map_or(self.end, |own| own.end)
     }
 
     /// How long the last lease is still valid: none outlives the token that it hangs on.
-    pub(super) fn longest(&self, leases: &[Lease]) -> Option<Duration> {
-        let now = Instant::now();
+    pub(super) fn longest(&self, leases: &[Lease], now: Instant) -> Option<Duration> {
         let left = leases.iter().map(|lease| lease.left(now)).max()?;
         Some(self.end_of_token().map_or(left, |end| left.min(end.saturating_duration_since(now))))
     }
@@ -89,13 +93,32 @@ impl Own {
     }
 
     /// How long it still lives, where that is known.
-    pub(super) fn left(&self) -> Option<Duration> {
-        Some(self.end?.saturating_duration_since(Instant::now()))
+    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+        Some(self.end?.saturating_duration_since(now))
+    }
+
+    /// When it ends at the latest, where that is known.
+    pub(super) fn ends(&self, now: Instant) -> Option<Instant> {
+        self.end.or_else(|| now.checked_add(self.token.life?))
+    }
+
+    /// The same with another life from then on.
+    pub(super) fn renewed(self, since: Instant, life: Duration) -> Self {
+        Self { end: since.checked_add(life), ..self }
+    }
+
+    /// Whether it is the same token.
+    fn is(&self, other: &Self) -> bool {
+        self.token.value == other.token.value
+    }
+
+    /// Whether it has ended.
+    fn is_over(&self, now: Instant) -> bool {
+        self.end.is_some_and(|end| end <= now)
     }
 
     /// How long it lives and would have to, where the first is longer than these leases need it.
-    pub(super) fn surplus(&self, leases: &[Lease]) -> Option<(Duration, Duration)> {
-        let now = Instant::now();
+    pub(super) fn surplus(&self, leases: &[Lease], now: Instant) -> Option<(Duration, Duration)> {
         let needed = leases.iter().map(|lease| lease.left(now)).max().unwrap_or_default() + MARGIN;
         let life = self.end?.saturating_duration_since(now);
         (life > needed).then_some((life, needed))
@@ -109,7 +132,7 @@ impl fmt::Debug for Own {
 }
 
 impl Custody {
-    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn held(&self) -> MutexGuard<'_, Entrusted> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,54 +152,85 @@ impl Custody {
     }
 
     /// Takes what comes of requests that were under way when whoever waited for them gave up; nobody does who delivers.
-    pub(super) async fn settle(&self, terms: &Terms, end: End) {
+    pub(super) async fn settle(&self, ask: &Ask, end: End) {
         if self.flights.is_empty() {
             return;
         }
         let limit = match end {
             End::Delivered => Duration::ZERO,
-            End::NotDelivered => LANDING[usize::from(terms.patience.is_over())],
+            End::NotDelivered => LANDING[usize::from(ask.patience.is_over())],
         };
-        let landed = self.flights.settle(&terms.patience, limit).await;
+        let landed = self.flights.settle(&ask.patience, limit).await;
         for landed in landed {
-            match landed {
-                Landed::Answer(origin, reply) => self.receive(&origin, &reply),
-                Landed::Unanswered(origin) => terms.patience.log().warn(origin.lends.unanswered()),
-            }
+            self.take(landed, ask);
+        }
+    }
+
+    /// Takes what has come of such requests by now.
+    pub(super) fn collect(&self, ask: &Ask) {
+        for landed in self.flights.landed() {
+            self.take(landed, ask);
+        }
+    }
+
+    fn take(&self, landed: Landed, ask: &Ask) {
+        match landed {
+            Landed::Answer(origin, reply) => self.receive(&origin, &reply, ask),
+            Landed::Unanswered(origin) => ask.log().warn(origin.lends.unanswered()),
         }
     }
 
     /// Keeps what an answer lends that nobody waited for.
-    fn receive(&self, origin: &Origin, reply: &Reply) {
+    fn receive(&self, origin: &Origin, reply: &Reply, ask: &Ask) {
         let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-        let Some(body) = body.filter(|_| reply.status.is_success()) else { return };
-        let token = body.auth.filter(|auth| !auth.client_token.is_empty()).map(Token::of);
+        let Some(mut body) = body.filter(|_| reply.status.is_success()) else { return };
+        let token = body.auth.take().filter(|auth| !auth.client_token.is_empty()).map(Token::of);
+        let namespace = Some(origin.namespace.clone());
         match (origin.lends, token) {
             (Lends::Token, Some(token)) => {
-                self.keep(Own::of_login(token, origin.since, Some(origin.namespace.clone())));
+                self.keep(Own::of_login(token, origin.since, namespace), ask.now());
             }
             (Lends::WrappedToken, Some(token)) => {
-                self.keep(Own::unwrapped(token));
+                self.keep(Own::unwrapped(token), ask.now());
             }
             _ => {}
         }
-        if let Some(id) = body.lease_id.filter(|id| !id.is_empty()) {
-            let valid = Duration::from_secs(body.lease_duration.unwrap_or(0));
-            self.lend(Lease { id, issued: reply.asked, valid });
+        if let Some(lease) = self.lease(&body, ask.at(reply.asked), &origin.namespace) {
+            self.lend(lease, ask.now());
         }
     }
 
-    /// Keeps a token.
-    pub(super) fn keep(&self, own: Own) -> Own {
+    /// What was lent with an answer to who asked then, in this namespace.
+    pub(super) fn lease(&self, body: &Body<'_>, issued: Instant, namespace: &str) -> Option<Lease> {
+        let id = body.lease_id.clone().filter(|id| !id.is_empty())?;
+        let accessor = self.held().own.as_ref().and_then(|own| own.token.accessor.clone());
+        let renewable = body.renewable.unwrap_or(false);
+        let lent = Lent { id, namespace: namespace.to_owned(), accessor, renewable };
+        let valid = Duration::from_secs(body.lease_duration.unwrap_or(0));
+        Some(Lease { lent: Some(Box::new(lent)), issued, valid })
+    }
+
+    /// Keeps a token. One that was there before ends by itself, with what hangs on it, or when all is given back.
+    pub(super) fn keep(&self, own: Own, now: Instant) -> Own {
         self.spent.store(0, Ordering::Relaxed);
         let mut held = self.held();
-        (held.own, held.is_seen) = (Some(own.clone()), false);
+        let before = held.own.replace(own.clone());
+        held.former.extend(before.filter(|before| !before.is(&own)));
+        held.former.retain(|former| !former.is_over(now));
+        held.is_seen = false;
         own
     }
 
     /// Keeps a lease.
-    pub(super) fn lend(&self, lease: Lease) {
-        self.held().leases.push(lease);
+    pub(super) fn lend(&self, lease: Lease, now: Instant) {
+        let mut held = self.held();
+        held.leases.retain(|lease| !lease.left(now).is_zero());
+        held.leases.push(lease);
+    }
+
+    /// Whether the server has refused a token since this was asked last.
+    pub(super) fn was_refused(&self) -> bool {
+        self.is_refused.swap(false, Ordering::Relaxed)
     }
 
     /// Notes what became of a request that went with a token, or before there was one.
@@ -193,6 +247,13 @@ impl Custody {
         };
         if bears_token && is_counted {
             self.spent.fetch_add(1, Ordering::Relaxed);
+        }
+        let refuses = |reply: &Reply| {
+            let known = reply::known(reply.body.expose());
+            reply.status == 403 && matches!(known, Some(Known::Bare | Known::InvalidToken))
+        };
+        if bears_token && sent.is_ok_and(refuses) {
+            self.is_refused.store(true, Ordering::Relaxed);
         }
     }
 

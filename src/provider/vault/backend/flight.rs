@@ -5,6 +5,7 @@
 //! an answer is waited for then is bounded by whoever waits.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,6 +91,17 @@ struct Flight {
     departure: Departure,
     told: Told,
     task: JoinHandle<()>,
+    /// Whether nobody waits for its answer any more.
+    is_abandoned: Arc<AtomicBool>,
+}
+
+/// Somebody who waits for an answer.
+struct Waiter(Arc<AtomicBool>);
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// All requests of the kind that are under way, by number.
@@ -112,10 +124,13 @@ impl Flights {
             *locked(&answer) = Some(result);
             let _ = tell.send(());
         });
+        let is_abandoned = Arc::new(AtomicBool::new(false));
+        let _waiter = Waiter(Arc::clone(&is_abandoned));
         let number = {
             let (number, flights) = &mut *locked(&self.0);
             *number += 1;
-            flights.insert(*number, Flight { origin, departure, told: Arc::clone(&told), task });
+            let told = Arc::clone(&told);
+            flights.insert(*number, Flight { origin, departure, told, task, is_abandoned });
             *number
         };
         let _ = landed.await;
@@ -130,6 +145,15 @@ impl Flights {
         locked(&self.0).1.is_empty()
     }
 
+    /// Those that have landed since, and for which nobody waits any more.
+    pub(super) fn landed(&self) -> Vec<Landed> {
+        let mut all = locked(&self.0);
+        let landed = all.1.extract_if(.., |_, flight| {
+            flight.is_abandoned.load(Ordering::Acquire) && locked(&flight.told).is_some()
+        });
+        landed.filter_map(|(_, flight)| flight.land()).collect()
+    }
+
     /// Waits for those for which nobody waits any more, so long and no longer.
     pub(super) async fn settle(&self, patience: &Patience, limit: Duration) -> Vec<Landed> {
         let left = std::mem::take(&mut locked(&self.0).1);
@@ -139,15 +163,19 @@ impl Flights {
             flight.task.abort();
         }
         let _ = patience.once(limit, join_all(left.iter_mut().map(|flight| &mut flight.task))).await;
-        let land = |Flight { origin, told, task, .. }: Flight| {
-            task.abort();
-            match locked(&told).take() {
-                Some(Ok(reply)) => Some(Landed::Answer(origin, reply)),
-                Some(Err(trouble)) if is_refusal(&trouble) => None,
-                Some(Err(_)) | None => Some(Landed::Unanswered(origin)),
-            }
-        };
-        left.into_iter().filter_map(land).collect()
+        left.into_iter().filter_map(Flight::land).collect()
+    }
+}
+
+impl Flight {
+    /// What came of it; nothing where nothing can have been made.
+    fn land(self) -> Option<Landed> {
+        self.task.abort();
+        match locked(&self.told).take() {
+            Some(Ok(reply)) => Some(Landed::Answer(self.origin, reply)),
+            Some(Err(trouble)) if is_refusal(&trouble) => None,
+            Some(Err(_)) | None => Some(Landed::Unanswered(self.origin)),
+        }
     }
 }
 

@@ -13,9 +13,9 @@ use vaultrs::api::token::requests::RevokeTokenSelfRequest;
 
 use crate::http::Reply;
 use crate::log::Log;
-use crate::provider::{End, Lease, Terms, Tokens};
+use crate::provider::{Ask, End, Lease, Tokens};
 
-use super::custody::{Custody, Held, MARGIN, Own};
+use super::custody::{Custody, Entrusted, MARGIN, Own};
 use super::endpoint::Post;
 use super::left::{Left, Why};
 use super::look_at_token::{Unseen, look};
@@ -34,8 +34,8 @@ const ATTEMPTS: usize = 3;
 const APART: Duration = Duration::from_millis(200);
 
 /// By when all has to be given back that is given back now.
-pub(super) fn until(custody: &Custody, terms: &Terms, end: End) -> Instant {
-    let now = terms.patience.now();
+pub(super) fn until(custody: &Custody, ask: &Ask, end: End) -> Instant {
+    let now = ask.now();
     let all = *custody.begun.get_or_init(|| now) + ALL;
     match end {
         End::Delivered => all.min(now + AFTER_DELIVERY),
@@ -47,24 +47,22 @@ pub(super) fn until(custody: &Custody, terms: &Terms, end: End) -> Instant {
 pub(super) async fn give_back(
     custody: &Custody,
     session: Option<&Session<'_>>,
-    terms: &Terms,
+    (ask, tokens): (&Ask, Tokens),
     end: End,
     until: Instant,
 ) {
-    let log = terms.patience.log();
+    let (log, now) = (ask.log(), ask.now());
     let stays = end == End::Delivered && !custody.held().leases.is_empty();
     let left = match session {
-        None => Some(rest(&custody.held(), terms.tokens, Why::NoSession)),
+        None => Some(rest(&custody.held(), tokens, Why::NoSession, now)),
         Some(session) => {
-            let limit = until.saturating_duration_since(terms.patience.now());
-            let work = GivingBack { custody, session, terms, until };
+            let limit = until.saturating_duration_since(now);
+            let work = GivingBack { custody, session, ask, tokens, until };
             if stays {
-                let kept = terms.patience.once(limit, work.shorten()).await;
-                kept.unwrap_or(Err(Why::Unconfirmed))
-                    .err()
-                    .map(|why| rest(&custody.held(), terms.tokens, why))
+                let kept = ask.patience.once(limit, work.shorten()).await;
+                kept.unwrap_or(Err(Why::Unconfirmed)).err().map(|why| rest(&custody.held(), tokens, why, now))
             } else {
-                terms.patience.once(limit, work.end()).await
+                ask.patience.once(limit, work.end()).await
             }
         }
     };
@@ -80,8 +78,8 @@ pub(super) async fn give_back(
     }
     let mut held = custody.held();
     let why = held.stays.unwrap_or(Why::Unconfirmed);
-    let left = left.unwrap_or_else(|| rest(&held, terms.tokens, why));
-    *held = Held::default();
+    let left = left.unwrap_or_else(|| rest(&held, tokens, why, now));
+    *held = Entrusted::default();
     drop(held);
     if let Some(words) = left.words() {
         log.warn(&words);
@@ -89,18 +87,19 @@ pub(super) async fn give_back(
 }
 
 /// All that is held stays, for this reason; but for what stays since the user said so.
-fn rest(held: &Held, tokens: Tokens, why: Why) -> Left {
+fn rest(held: &Entrusted, tokens: Tokens, why: Why, now: Instant) -> Left {
     let is_to_end = |own: &&Own| own.token.revocable && tokens == Tokens::Revoke;
     Left {
-        token: held.own.as_ref().filter(is_to_end).map(|own| (own.left(), why)),
-        leases: held.longest(&held.leases).map(|longest| (held.leases.len(), longest, why)),
+        token: held.own.as_ref().filter(is_to_end).map(|own| (own.left(now), why)),
+        leases: held.longest(&held.leases, now).map(|longest| (held.leases.len(), longest, why)),
     }
 }
 
 struct GivingBack<'a> {
     custody: &'a Custody,
     session: &'a Session<'a>,
-    terms: &'a Terms,
+    ask: &'a Ask,
+    tokens: Tokens,
     until: Instant,
 }
 
@@ -112,12 +111,12 @@ impl GivingBack<'_> {
             (held.own.clone(), held.leases.clone())
         };
         let mut left = Left::default();
-        let own = own.filter(|own| own.token.revocable && self.terms.tokens == Tokens::Revoke);
+        let own = own.filter(|own| own.token.revocable && self.tokens == Tokens::Revoke);
         if let Some(own) = own {
             match self.end_token(&own).await {
                 Ok(Ended::Now) => return left,
                 Ok(Ended::Elsehow) => {}
-                Err(why) => left.token = Some((own.left(), why)),
+                Err(why) => left.token = Some((own.left(self.ask.now()), why)),
             }
         }
         if !leases.is_empty() && !self.session.is_cached() {
@@ -131,7 +130,7 @@ impl GivingBack<'_> {
         self.custody.held().stays = Some(Why::Unconfirmed);
         match insist(|| there.exchange_once(RevokeTokenSelfRequest {})).await {
             Ok(_) | Err(Refused::Ended) => {
-                *self.custody.held() = Held::default();
+                *self.custody.held() = Entrusted::default();
                 self.log().detail("revoked kz's own token");
                 Ok(Ended::Now)
             }
@@ -144,14 +143,15 @@ impl GivingBack<'_> {
     async fn end_leases(&self, leases: Vec<Lease>) -> Option<(usize, Duration, Why)> {
         self.custody.held().stays.get_or_insert(Why::Unconfirmed);
         let revoked = join_all(leases.iter().map(|lease| {
-            let revocation = || Post::new("sys/leases/revoke", json!({ "lease_id": lease.id }));
+            let id = lease.lent.as_ref().map(|lent| &lent.id);
+            let revocation = move || Post::new("sys/leases/revoke", json!({ "lease_id": id }));
             insist(move || self.session.exchange_once(revocation()))
         }))
         .await;
         let refused = |(lease, revoked): (Lease, Result<Reply, Refused>)| Some((lease, revoked.err()?));
         let (left, why): (Vec<Lease>, Vec<Refused>) =
             leases.into_iter().zip(revoked).filter_map(refused).unzip();
-        let Some(longest) = self.custody.held().longest(&left) else {
+        let Some(longest) = self.custody.held().longest(&left, self.ask.now()) else {
             self.log().detail("gave back the credentials that were made and not delivered");
             return None;
         };
@@ -165,10 +165,10 @@ impl GivingBack<'_> {
             let held = self.custody.held();
             (held.own.clone(), held.leases.clone())
         };
-        let own = own.filter(|own| own.token.revocable && self.terms.tokens == Tokens::Revoke);
+        let own = own.filter(|own| own.token.revocable && self.tokens == Tokens::Revoke);
         // A token of a number of requests may lose its last one by a repetition that nobody sees: it is left alone.
         let Some(own) = own.filter(|own| own.token.uses.is_none()) else { return Ok(()) };
-        let Some((_, needed)) = own.surplus(&leases) else { return Ok(()) };
+        let Some((_, needed)) = own.surplus(&leases, self.ask.now()) else { return Ok(()) };
         let Some(there) = self.see(&own).await? else { return Ok(()) };
         let increment = json!({ "increment": needed.as_secs() });
         let renewal = || there.exchange_once(Post::new("auth/token/renew-self", increment.clone()));
@@ -203,7 +203,7 @@ impl GivingBack<'_> {
             return Ok(Some(there));
         }
         self.custody.held().stays = Some(Why::LookedInVain);
-        let patience = &self.terms.patience;
+        let patience = &self.ask.patience;
         let limit = self.until.saturating_duration_since(patience.now()).saturating_sub(ENDING);
         match patience.once(limit, look(&there)).await {
             None => Err(Why::LookedInVain),
@@ -226,7 +226,7 @@ impl GivingBack<'_> {
     }
 
     fn log(&self) -> Log {
-        self.terms.patience.log()
+        self.ask.log()
     }
 }
 

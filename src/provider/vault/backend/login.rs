@@ -7,37 +7,42 @@
 use std::time::SystemTime;
 
 use ::http::StatusCode;
-use serde::Deserialize;
 use vaultrs::api::auth::aws::requests::IamLoginRequest;
 use vaultrs::api::auth::oidc::requests::JWTLoginRequest;
 use vaultrs::api::auth::userpass::requests::LoginRequest as UserPassLoginRequest;
-use vaultrs::api::sys::requests::UnwrapRequest;
 
 use crate::http::Reply;
-use crate::provider::local_file::Places;
+use crate::provider::local_file::Reader;
 use crate::provider::{Failure, FailureKind};
-use crate::secret::Secret;
 
 use super::caller_identity;
 use super::credential::{Login, Method, SecretId};
 use super::endpoint::PostLogin;
 use super::not_found::{NotFound, no_namespace};
-use super::piece::Piece;
+use super::piece::{Piece, in_text};
 use super::reply::{Body, Known};
 use super::session::Session;
 use super::token::Token;
+use super::wrapping::{self, Opened};
 
 /// Logs in.
-pub(super) async fn login(session: &Session<'_>, login: &Login, places: &Places) -> Result<Token, Failure> {
+pub(super) async fn login(
+    session: &Session<'_>,
+    login: &Login,
+    opened: &Opened,
+    reader: Reader<'_>,
+) -> Result<Token, Failure> {
     let mount = login.mount.clone();
-    let text = |piece: &Piece| piece.read(places).map(|secret| in_text(&secret));
+    let text = |piece: &Piece| piece.read(reader).map(|secret| in_text(&secret));
     let answer = match &login.method {
         Method::AppRole { role_id, secret_id } => {
             let role_id = text(role_id)?;
             let secret_id = match secret_id {
                 None => None,
                 Some(SecretId::Plain(piece)) => Some(text(piece)?),
-                Some(SecretId::Wrapped(piece)) => Some(unwrap(session, piece, places).await?),
+                Some(SecretId::Wrapped(piece)) => {
+                    Some(wrapping::secret_id(session, opened, piece, reader).await?)
+                }
             };
             let members = [("role_id", Some(role_id.as_str())), ("secret_id", secret_id.as_deref())];
             session.call(PostLogin { mount: &mount, members: &members }).await
@@ -71,74 +76,6 @@ pub(super) async fn login(session: &Session<'_>, login: &Login, places: &Places)
         }
     };
     token(&answer.map_err(|failure| explain(failure, login))?, login)
-}
-
-/// A piece that was checked to be text when it was read.
-fn in_text(secret: &Secret) -> String {
-    secret.expose_text().unwrap_or_default().to_owned()
-}
-
-/// The secret id in a response-wrapping token, which is spent by this.
-async fn unwrap(session: &Session<'_>, wrapping: &Piece, places: &Places) -> Result<String, Failure> {
-    #[derive(Deserialize)]
-    struct Inside {
-        secret_id: String,
-    }
-    let reply = unwrapped(session, wrapping, places, "secret id").await?;
-    let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-    let data = body.and_then(|body| body.data);
-    match data.and_then(|data| serde_json::from_str::<Inside>(data.get()).ok()) {
-        Some(Inside { secret_id }) => Ok(secret_id),
-        None => Err(Failure {
-            kind: FailureKind::Malformed,
-            cause: format!("what is wrapped in {wrapping} is no secret id"),
-            hint: Some(
-                "wrap it so: `vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id`".to_owned(),
-            ),
-        }),
-    }
-}
-
-/// The token in a response-wrapping token, which is spent by this. It was made for kz, so it is kz's own.
-pub(super) async fn unwrap_token(
-    session: &Session<'_>,
-    wrapping: &Piece,
-    places: &Places,
-) -> Result<Token, Failure> {
-    let reply = unwrapped(session, wrapping, places, "token").await?;
-    let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-    let auth = body.and_then(|body| body.auth).filter(|auth| !auth.client_token.is_empty());
-    auth.map(Token::of).ok_or_else(|| Failure {
-        kind: FailureKind::Malformed,
-        cause: format!("what is wrapped in {wrapping} is no token"),
-        hint: Some("wrap it so: `vault token create -policy=POLICY -wrap-ttl=10m`".to_owned()),
-    })
-}
-
-/// What is in a response-wrapping token.
-async fn unwrapped(
-    session: &Session<'_>,
-    wrapping: &Piece,
-    places: &Places,
-    what: &str,
-) -> Result<Reply, Failure> {
-    let unwrapping = session.with_token(&wrapping.read(places)?)?;
-    let answer = unwrapping.call(UnwrapRequest { token: None }).await;
-    let anew = || Some("have it wrapped anew; if kz did not use it up, somebody else did".to_owned());
-    let reply = answer.map_err(|failure| Failure {
-        cause: format!("the wrapped {what} in {wrapping}: {}", failure.cause),
-        hint: match failure.kind {
-            // Whatever is said of a token is said of the wrapping one.
-            FailureKind::Denied => anew(),
-            FailureKind::Misconfigured => failure.hint.or_else(anew),
-            _ => failure.hint,
-        },
-        kind: failure.kind,
-    })?;
-    if let NotFound::Refused(Some(Known::NoNamespace)) = NotFound::of(reply.body.expose()) {
-        return Err(no_namespace());
-    }
-    Ok(reply)
 }
 
 fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {

@@ -49,7 +49,7 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
                 Outcome::Failed(session.foresees(refused))
             }
             Ok(_) => Outcome::Readable,
-            Err(reply) => outcome(&reply, document, path),
+            Err(reply) => outcome(session, &reply, document, path),
         }),
         // A read that a policy denies makes nothing, and says best what is wrong.
         Ok(Some(false)) => None,
@@ -114,7 +114,7 @@ struct Operations {
 /// What the server says that a path takes, to whoever has a token; nothing where it says nothing, and its reply where there is no
 /// such path.
 async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply> {
-    let Ok(reply) = session.ask(Get::help(path)).await else { return Ok(None) };
+    let Ok(reply) = session.try_read(Get::help(path)).await else { return Ok(None) };
     if reply.status == StatusCode::NOT_FOUND
         && matches!(NotFound::of(reply.body.expose()), NotFound::Refused(Some(Known::NotReadable)))
     {
@@ -133,7 +133,7 @@ async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply
 /// matter of what the token may do.
 async fn lets(session: &Session<'_>, path: &str, wanted: &[&str]) -> Result<Option<bool>, Failure> {
     let asked = Post::new("sys/capabilities-self", json!({ "paths": [path] }));
-    let reply = match session.ask(asked).await {
+    let reply = match session.try_read(asked).await {
         Ok(reply) => reply,
         Err(Unanswered { failure, .. })
             if matches!(failure.kind, FailureKind::ServerFailed | FailureKind::Unreachable) =>

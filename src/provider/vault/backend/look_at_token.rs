@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing of it but its life leaves this module; the token and its accessor are compared and never shown.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -56,7 +56,7 @@ pub(super) async fn learn_end(custody: &Custody, session: &Session<'_>) {
     if !session.bears_token() || !custody.wants_end() {
         return;
     }
-    let at = Instant::now();
+    let at = session.ask().now();
     let life = look(session).await.ok().and_then(|looked| looked.ttl).filter(|seconds| *seconds > 0);
     custody.learn_end(life.and_then(|seconds| at.checked_add(Duration::from_secs(seconds))));
 }

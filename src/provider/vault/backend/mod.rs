@@ -26,6 +26,7 @@ mod not_found;
 mod piece;
 mod read;
 mod refusal;
+mod renewal;
 mod reply;
 mod request;
 mod session;
@@ -36,22 +37,21 @@ mod trouble;
 mod variables;
 mod versioned;
 mod warning;
+mod wrapping;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
-
-use futures_util::future::join_all;
-use tokio::sync::Mutex;
 
 use crate::http::Address;
+use futures_util::future::join_all;
 
+use crate::provider::held::{Got, Held};
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
 use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::warm_up::warm_up;
 use crate::provider::{
-    Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider, Purpose,
+    Ask, Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider, Purpose,
     Surroundings, Terms,
 };
 use cli::Cli;
@@ -59,9 +59,10 @@ use connection::Connection;
 use credential::{Choice, Credential, Method};
 use custody::{Custody, LOOKING, Own};
 use mounts::Mounts;
-use nodes::Nodes;
+use nodes::Servers;
 use session::Session;
 use variables::Variables;
+use wrapping::Opened;
 
 /// A provider of one Vault's documents.
 pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
@@ -72,10 +73,11 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
         places: Places::of(surroundings),
         terms: surroundings.terms(),
         variables,
-        nodes: OnceLock::new(),
+        servers: Held::default(),
         mounts: Mounts::default(),
         custody: Arc::default(),
-        logging_in: Mutex::new(()),
+        own: Held::default(),
+        opened: Opened::default(),
         cli: Cli::of(surroundings),
         said: AtomicBool::new(false),
     })
@@ -87,30 +89,32 @@ struct Vault {
     places: Places,
     terms: Terms,
     variables: Variables,
-    nodes: OnceLock<Result<Arc<Nodes>, Failure>>,
+    servers: Held<Servers>,
     mounts: Mounts,
     /// What is to be given back.
     custody: Arc<Custody>,
-    /// Held while kz logs in: it does so once.
-    logging_in: Mutex<()>,
+    /// The token that kz got itself.
+    own: Held<Own>,
+    /// What it was wrapped in, or what it was got with.
+    opened: Opened,
     cli: Cli,
     /// Whether it was said whom kz asks.
     said: AtomicBool,
 }
 
 impl Provider for Vault {
-    fn fetch<'a>(&'a self, documents: &'a [DocumentRef]) -> Fetch<'a> {
+    fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
-            let session = match self.begin().await {
+            let least = documents.len() + mounts::least_looks(documents);
+            let session = match self.begin(ask, least).await {
                 Ok(begun) => begun,
                 Err(failure) => return vec![Outcome::Failed(self.cli.hinted(failure)); documents.len()],
             };
-            if let Err(failure) = self.custody.suffices_for(documents.len() + mounts::least_looks(documents))
-            {
-                return vec![Outcome::Failed(failure); documents.len()];
-            }
             let outcomes = self.read(&session, documents).await;
             let outcomes = self.judge_leases(&session, outcomes).await;
+            if self.custody.was_refused() {
+                self.own.doubt(ask.now());
+            }
             outcomes.into_iter().map(|outcome| self.cli.in_its_name(outcome)).collect()
         })
     }
@@ -119,62 +123,122 @@ impl Provider for Vault {
         self.custody.confidences.hide(text)
     }
 
-    fn close(&self, end: End) -> Closing<'_> {
+    fn close<'a>(&'a self, end: End, ask: &'a Ask) -> Closing<'a> {
         Box::pin(async move {
-            let until = giving_back::until(&self.custody, &self.terms, end);
-            self.custody.settle(&self.terms, end).await;
+            let until = giving_back::until(&self.custody, ask, end);
+            self.custody.settle(ask, end).await;
             if self.custody.is_empty() {
                 return;
             }
-            let session = self.begin().await.ok();
-            giving_back::give_back(&self.custody, session.as_ref(), &self.terms, end, until).await;
+            let session = self.last_session(ask).await.ok();
+            let terms = (ask, self.terms.tokens);
+            giving_back::give_back(&self.custody, session.as_ref(), terms, end, until).await;
         })
     }
 }
 
 impl Vault {
-    /// A session with a token: kz's own, where it has logged in already.
-    async fn begin(&self) -> Result<Session<'_>, Failure> {
-        let choice = Choice { settings: &self.settings, variables: &self.variables, places: &self.places };
-        let nodes = self.nodes.get_or_init(|| self.connection.open(&self.places).map(Arc::new)).as_ref();
-        let nodes = nodes.map_err(Clone::clone)?;
-        let session = Session::new(nodes, &self.terms, self.connection.namespace.as_deref())?;
-        let session = session.telling(&self.custody);
-        let _one = self.logging_in.lock().await;
-        if let Some(own) = self.custody.own() {
-            return session.with_token(&own.token.value);
+    /// A session with a token that is good for so many requests: kz's own, where it has logged in already.
+    async fn begin<'a>(&'a self, ask: &'a Ask, least: usize) -> Result<Session<'a>, Failure> {
+        self.custody.collect(ask);
+        let session = self.session(ask).await?;
+        if self.custody.suffices_for(least).is_err() {
+            // An asking before this one has used it up.
+            self.own.forget();
         }
-        match choice.choose()? {
-            Credential::Token(piece) => {
-                let token = piece.read(&self.places)?;
-                self.say(nodes, &format!("with the token from {piece}"));
+        // What the token came by need not be there any more while that serves.
+        let chosen = match self.own.now(ask.now()) {
+            Some(_) => None,
+            None => Some(self.choice(ask).choose()?),
+        };
+        match chosen {
+            Some(Credential::Token(piece)) => {
+                let token = piece.read(self.places.reader(ask))?;
+                self.say(&session, &format!("with the token from {piece}"));
                 session.with_token(&token)
             }
-            Credential::Wrapped(piece) => {
-                self.say(nodes, &format!("with the wrapped token from {piece}"));
-                let token = login::unwrap_token(&session, &piece, &self.places).await?;
-                let own = self.custody.keep(Own::unwrapped(token));
+            Some(Credential::Nothing) => {
+                self.say(&session, "without a token");
+                Ok(session.between())
+            }
+            chosen => {
+                let obtain = |before| self.obtain(ask, &session, chosen, before);
+                let own = self.own.get(ask, obtain).await?;
+                self.custody.suffices_for(least)?;
                 session.with_token(&own.token.value)
             }
-            Credential::Nothing => {
-                self.say(nodes, "without a token");
-                Ok(session.between())
+        }
+    }
+
+    /// A session for giving back, which gets no token for that.
+    async fn last_session<'a>(&'a self, ask: &'a Ask) -> Result<Session<'a>, Failure> {
+        match self.custody.own() {
+            Some(own) => self.session(ask).await?.with_token(&own.token.value),
+            None => self.begin(ask, 0).await,
+        }
+    }
+
+    /// A session without a token.
+    async fn session<'a>(&'a self, ask: &'a Ask) -> Result<Session<'a>, Failure> {
+        let open = |_| async {
+            let nodes = self.connection.open(self.places.reader(ask))?;
+            Ok(Got { value: Servers::new(nodes, &self.terms), ends: None })
+        };
+        let servers = self.servers.get(ask, open).await?;
+        let session = Session::new(servers, ask, self.connection.namespace.as_deref())?;
+        Ok(session.telling(&self.custody))
+    }
+
+    fn choice<'a>(&'a self, ask: &Ask) -> Choice<'a> {
+        let reader = self.places.reader(ask);
+        Choice { settings: &self.settings, variables: &self.variables, reader }
+    }
+
+    /// A token of kz's own: the one that there was with a longer life, or another.
+    async fn obtain(
+        &self,
+        ask: &Ask,
+        session: &Session<'_>,
+        chosen: Option<Credential>,
+        before: Option<Own>,
+    ) -> Result<Got<Own>, Failure> {
+        let own = match before {
+            Some(before) => renewal::renew(session, before).await,
+            None => None,
+        };
+        let own = match own {
+            Some(renewed) => renewed,
+            None => self.log_in(ask, session, chosen.map_or_else(|| self.choice(ask).choose(), Ok)?).await?,
+        };
+        let own = self.custody.keep(own, ask.now());
+        let ends = own.ends(ask.now());
+        Ok(Got { value: own, ends })
+    }
+
+    async fn log_in(&self, ask: &Ask, session: &Session<'_>, by: Credential) -> Result<Own, Failure> {
+        let reader = self.places.reader(ask);
+        match by {
+            Credential::Wrapped(piece) => {
+                self.say(session, &format!("with the wrapped token from {piece}"));
+                Ok(Own::unwrapped(wrapping::token(session, &self.opened, &piece, reader).await?))
             }
             Credential::Login(login) => {
                 if matches!(login.method, Method::Certificate { .. }) && !self.connection.has_certificate() {
-                    return Err(Failure {
-                        kind: FailureKind::Misconfigured,
-                        cause: "a login by certificate needs one".to_owned(),
-                        hint: Some("name it: `client_cert` and `client_key`".to_owned()),
-                    });
+                    return Err(Failure::misconfigured(
+                        "a login by certificate needs one",
+                        "name it: `client_cert` and `client_key`",
+                    ));
                 }
-                self.say(nodes, &format!("with a login at auth/{}", login.mount));
-                let since = Instant::now();
+                self.say(session, &format!("with a login at auth/{}", login.mount));
+                let since = ask.now();
                 let there = session.at(login.namespace.as_deref())?;
-                let token = login::login(&there, &login, &self.places).await?;
-                let own = self.custody.keep(Own::of_login(token, since, login.namespace));
-                session.with_token(&own.token.value)
+                let token = login::login(&there, &login, &self.opened, reader).await?;
+                Ok(Own::of_login(token, since, login.namespace))
             }
+            Credential::Token(_) | Credential::Nothing => Err(Failure::misconfigured(
+                "what kz logged in with is not there any more",
+                "bring it back, or name it in `auth`",
+            )),
         }
     }
 
@@ -183,7 +247,7 @@ impl Vault {
         let is_lent = |outcome: &Outcome| matches!(outcome, Outcome::Found(Document { lease: Some(lease), .. }) if lease.is_lent());
         if outcomes.iter().any(is_lent) {
             let learning = look_at_token::learn_end(&self.custody, session);
-            let _ = self.terms.patience.once(LOOKING, learning).await;
+            let _ = session.ask().patience.once(LOOKING, learning).await;
             for outcome in outcomes.iter_mut().filter(|outcome| is_lent(outcome)) {
                 self.custody.judge(outcome);
             }
@@ -192,12 +256,13 @@ impl Vault {
     }
 
     /// Names the address that is contacted, once, and says where credentials go over it for everybody on the way to read.
-    fn say(&self, nodes: &Nodes, credential: &str) {
+    fn say(&self, session: &Session<'_>, credential: &str) {
         if !self.said.swap(true, Ordering::Relaxed) {
+            let nodes = session.nodes();
             let through =
                 nodes.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
             let address = nodes.names(named);
-            let log = self.terms.patience.log();
+            let log = self.terms.log;
             log.note(&format!("asking Vault at {address}{through} {credential}"));
             for (variable, why) in self.variables.passed_over() {
                 log.detail(&format!("{variable} has no effect: {why}"));
@@ -240,9 +305,9 @@ impl Vault {
     async fn read_one(&self, session: &Session<'_>, document: &DocumentRef) -> Outcome {
         let _lane = session.lane().await;
         if let Some(parameters) = &document.request {
-            return request::make(session, &self.mounts, document, parameters, self.terms.purpose).await;
+            return request::make(session, &self.mounts, document, parameters, session.ask().purpose).await;
         }
-        if self.terms.purpose == Purpose::Look
+        if session.ask().purpose == Purpose::Look
             && let Some(outcome) = look::instead(session, document).await
         {
             return outcome;

@@ -188,7 +188,7 @@ async fn describe(session: &Session<'_>, path: &str) -> Option<Description> {
 /// The same, or why it says nothing.
 async fn ask(session: &Session<'_>, path: &str) -> Result<Option<Description>, Unanswered> {
     let get = Get::current(format!("sys/internal/ui/mounts/{path}"));
-    let reply = session.ask(get).await?;
+    let reply = session.try_read(get).await?;
     let description = || {
         let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
         serde_json::from_str(body.data?.get()).ok()

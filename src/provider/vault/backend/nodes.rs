@@ -3,6 +3,7 @@
 //! They are tried in turn, beginning with the one that served last, and a redirect may lead from one to another. Invariant:
 //! nothing goes to a server that is none of them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::http::{Request, Uri, header};
@@ -10,11 +11,30 @@ use futures_util::future::select_all;
 
 use crate::http::{self, Address, Client, Reply};
 use crate::patience::Concern;
+use crate::provider::Terms;
+use crate::provider::lanes::Lanes;
 
 use super::trouble::Trouble;
 
 /// How often a redirect is followed.
 const REDIRECTS: usize = 2;
+
+/// The servers, and how many requests go to them at once.
+#[derive(Clone)]
+pub(super) struct Servers {
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) lanes: Arc<Lanes>,
+}
+
+impl Servers {
+    pub(super) fn new(nodes: Nodes, terms: &Terms) -> Self {
+        let lanes = Lanes::new(terms, nodes.preferred());
+        if let Some(fixed) = terms.concurrency {
+            nodes.allow(fixed);
+        }
+        Self { nodes: Arc::new(nodes), lanes: Arc::new(lanes) }
+    }
+}
 
 /// A client for each of them; there is always one.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::provider::local_file::{Places, quoted};
+use crate::provider::local_file::{Reader, quoted};
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
@@ -37,9 +37,9 @@ impl fmt::Display for Piece {
 
 impl Piece {
     /// The piece itself.
-    pub(super) fn read(&self, places: &Places) -> Result<Secret, Failure> {
+    pub(super) fn read(&self, reader: Reader<'_>) -> Result<Secret, Failure> {
         let raw = match self {
-            Self::File(path) => places.credential(path, LIMIT)?,
+            Self::File(path) => reader.credential(path, LIMIT)?,
             Self::Variable(_, value) => value.clone(),
             Self::Written(text) => Secret::new(text.clone().into_bytes()),
         };
@@ -62,16 +62,23 @@ impl Piece {
     }
 }
 
+/// A piece that was checked to be text when it was read.
+pub(super) fn in_text(secret: &Secret) -> String {
+    secret.expose_text().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Ask;
     use crate::provider::fixture::Fixture;
+    use crate::provider::local_file::Places;
 
     #[test]
     fn white_space_around_a_piece_is_not_part_of_it() {
         let fixture = Fixture::new();
         let path = fixture.file("token", b" hvs.x y\r\n\n");
-        let piece = Piece::File(path).read(&Places::of(&fixture)).unwrap();
+        let piece = Piece::File(path).read(Places::of(&fixture).reader(&Ask::default())).unwrap();
         assert_eq!(piece.expose(), b"hvs.x y");
     }
 
@@ -88,7 +95,8 @@ mod tests {
             (b"\xff", "the credential in `FILE` is not text"),
         ] {
             let path = fixture.file("token", content);
-            let failure = Piece::File(path.clone()).read(&Places::of(&fixture)).unwrap_err();
+            let failure =
+                Piece::File(path.clone()).read(Places::of(&fixture).reader(&Ask::default())).unwrap_err();
             assert_eq!(failure.cause.replace(path.to_str().unwrap(), "FILE"), fault);
             assert_eq!(failure.kind, FailureKind::Misconfigured);
         }

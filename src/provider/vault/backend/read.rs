@@ -11,7 +11,7 @@ use ::http::{StatusCode, header};
 use crate::http::Reply;
 use crate::log::typed;
 use crate::provider::vault::cli_form::{candidates, is_of_kv, lacks_data_segment};
-use crate::provider::{Absence, Document, DocumentRef, Failure, FailureKind, Lease, Outcome, Shape};
+use crate::provider::{Absence, Ask, Document, DocumentRef, Failure, FailureKind, Lease, Outcome, Shape};
 use crate::secret::Secret;
 
 use super::changed::{Changed, is_time};
@@ -35,7 +35,7 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
     }
     let path = mounts.correct(&document.path);
     let meant = match get(session, document, &path).await {
-        Ok(reply) if !wants_data_segment(&reply) => return outcome(&reply, document, &path),
+        Ok(reply) if !wants_data_segment(&reply) => return outcome(session, &reply, document, &path),
         Ok(_) => match mounts.meant(session, &path).await {
             None => return one_by_one(session, mounts, document, &path).await,
             meant => meant,
@@ -52,7 +52,7 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
     };
     let path = meant.unwrap_or(path);
     match get(session, document, &path).await {
-        Ok(reply) => outcome(&reply, document, &path),
+        Ok(reply) => outcome(session, &reply, document, &path),
         Err(unanswered) => Outcome::Failed(explain(unanswered.failure, &path, None)),
     }
 }
@@ -77,9 +77,10 @@ async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Resul
 pub(super) fn keep(session: &Session<'_>, reply: &Reply) {
     if reply.status == StatusCode::OK {
         let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-        let lent = body.and_then(|body| lease(body.lease_id?, body.lease_duration, reply));
+        let (custody, ask) = (session.custody(), session.ask());
+        let lent = body.and_then(|body| custody.lease(&body, asked(reply, ask), session.namespace()));
         if let Some(lent) = lent {
-            session.custody().lend(lent);
+            custody.lend(lent, ask.now());
         }
     }
 }
@@ -91,7 +92,7 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
     let mut denied = None;
     for (mount, longer) in candidates(path) {
         let outcome = match get(session, document, &longer).await {
-            Ok(reply) => outcome(&reply, document, &longer),
+            Ok(reply) => outcome(session, &reply, document, &longer),
             Err(Unanswered { failure, .. }) => match failure.kind {
                 FailureKind::Denied => {
                     denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
@@ -149,10 +150,10 @@ pub(super) fn let_policy(capability: &str, path: &str, guess: &str) -> String {
 }
 
 /// What a reply comes to.
-pub(super) fn outcome(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
+pub(super) fn outcome(session: &Session<'_>, reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
         StatusCode::NOT_FOUND => not_found(reply, document, path),
-        StatusCode::OK => found(reply, document, path)
+        StatusCode::OK => found(session, reply, document, path)
             .unwrap_or_else(|reason| endpoint(reply, path).unwrap_or_else(|| malformed(&reason))),
         // No Vault answers a read so: something in between does.
         status => malformed(&format!("a document comes with status 200, and this with {}", status.as_u16())),
@@ -267,7 +268,12 @@ fn gone(metadata: &Metadata, path: &str) -> Outcome {
     Outcome::AbsentBecause(Absence { cause, hint })
 }
 
-fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, String> {
+fn found(
+    session: &Session<'_>,
+    reply: &Reply,
+    document: &DocumentRef,
+    path: &str,
+) -> Result<Outcome, String> {
     let text = reply.body.expose_text().ok_or("it is not UTF-8")?;
     let body: Body<'_> = serde_json::from_str(text).map_err(|error| reason(&error))?;
     if !envelope::is_vaults(text.as_bytes()) {
@@ -292,11 +298,10 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
         return Err("its `data` is no object".to_owned());
     }
     let changed = if leased { None } else { Changed::of(content, path) };
+    let issued = asked(reply, session.ask());
     let lease = match &changed {
-        Some(changed) => {
-            Some(Lease { id: String::new(), issued: asked(reply), valid: Duration::from_secs(changed.ttl) })
-        }
-        None => body.lease_id.and_then(|id| lease(id, body.lease_duration, reply)),
+        Some(changed) => Some(Lease::of_change(issued, Duration::from_secs(changed.ttl))),
+        None => session.custody().lease(&body, issued, session.namespace()),
     };
     Ok(Outcome::Found(Document {
         content: Secret::new(content.get().as_bytes().to_vec()),
@@ -306,18 +311,11 @@ fn found(reply: &Reply, document: &DocumentRef, path: &str) -> Result<Outcome, S
     }))
 }
 
-/// What was lent with this reply.
-fn lease(id: String, seconds: Option<u64>, reply: &Reply) -> Option<Lease> {
-    if id.is_empty() {
-        return None;
-    }
-    Some(Lease { id, issued: asked(reply), valid: Duration::from_secs(seconds.unwrap_or(0)) })
-}
-
 /// When the server was asked that answered so: a proxy that had kept it says how long (RFC 9111, 5.1).
-fn asked(reply: &Reply) -> Instant {
+fn asked(reply: &Reply, ask: &Ask) -> Instant {
+    let then = ask.at(reply.asked);
     let age = reply.headers.get(header::AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
-    reply.asked.checked_sub(Duration::from_secs(age.unwrap_or(0))).unwrap_or(reply.asked)
+    then.checked_sub(Duration::from_secs(age.unwrap_or(0))).unwrap_or(then)
 }
 
 /// Without the column, which would tell how long the values before it are.

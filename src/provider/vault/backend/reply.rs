@@ -23,6 +23,8 @@ pub(super) struct Body<'a> {
     #[serde(default)]
     pub(super) lease_duration: Option<u64>,
     #[serde(default)]
+    pub(super) renewable: Option<bool>,
+    #[serde(default)]
     pub(super) warnings: Option<Vec<String>>,
 }
 

@@ -63,18 +63,18 @@ pub(super) async fn make(
     if purpose == Purpose::Look {
         return look::instead_of_making(session, path, &engine, || no_parameters(path))
             .await
-            .unwrap_or_else(|reply| made(&reply, document, path));
+            .unwrap_or_else(|reply| made(session, &reply, document, path));
     }
     let reply = match session.read(Post::of(path, request)).await {
         Ok(reply) => reply,
         Err(unanswered) => return Outcome::Failed(explain(unanswered, path)),
     };
     keep(session, &reply);
-    made(&reply, document, path)
+    made(session, &reply, document, path)
 }
 
 /// What a reply comes to.
-fn made(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
+fn made(session: &Session<'_>, reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
         StatusCode::NO_CONTENT => misconfigured(
             &format!(
@@ -86,9 +86,9 @@ fn made(reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
             NotFound::Refused(Some(Known::NotReadable)) => {
                 misconfigured(&format!("the engine there has no such path (`{path}`)"), PATHS)
             }
-            _ => outcome(reply, document, path),
+            _ => outcome(session, reply, document, path),
         },
-        _ => outcome(reply, document, path),
+        _ => outcome(session, reply, document, path),
     }
 }
 

@@ -6,10 +6,10 @@
 //! vaultrs's own client and middleware are not used: they read whole replies, drop headers and panic on tokens.
 
 mod answerer;
+mod bearer;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use async_trait::async_trait;
@@ -20,29 +20,31 @@ use rustify::errors::ClientError;
 use tokio::sync::{OnceCell, SemaphorePermit};
 
 use crate::http::{self, Content, Departure, Reply, Sending, retry_after};
-use crate::patience::{Attempt, Concern, GaveUp};
+use crate::patience::{Attempt, GaveUp};
 use crate::provider::lanes::Lanes;
-use crate::provider::{Failure, FailureKind, Terms};
+use crate::provider::{Ask, Failure, FailureKind};
 use crate::secret::Secret;
 
 use super::custody::Custody;
 use super::effect::{is_own, sending};
 use super::endpoint::HELP;
 use super::flight::{Lends, Origin};
-use super::nodes::Nodes;
-use super::reply::{self, Known};
+use super::nodes::{Nodes, Servers};
+use super::reply::Known;
 use super::trouble::Trouble;
 use super::warning;
+pub(super) use bearer::Bearer;
+use bearer::{known, send};
 
 /// The header of the namespace.
 const NAMESPACE: &str = "x-vault-namespace";
 
 /// Who asks whom. Endpoints are executed through it.
 pub(super) struct Session<'a> {
-    nodes: &'a Arc<Nodes>,
-    terms: &'a Terms,
+    nodes: Arc<Nodes>,
+    lanes: Arc<Lanes>,
+    ask: &'a Ask,
     headers: HeaderMap,
-    lanes: Lanes,
     bearer: Bearer,
     /// Set once it was seen that a Vault answers.
     vault: Arc<OnceLock<()>>,
@@ -52,17 +54,6 @@ pub(super) struct Session<'a> {
     initialized: Arc<OnceCell<bool>>,
     /// Paths whose reads are known to make nothing.
     harmless: Arc<Mutex<BTreeSet<String>>>,
-}
-
-/// Who a session speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bearer {
-    /// Nobody yet: it logs in.
-    Nobody,
-    /// The bearer of a token.
-    Token,
-    /// Whoever stands in between, and adds a token.
-    Between,
 }
 
 /// Why there is no answer.
@@ -87,26 +78,20 @@ struct Exchange(Result<Reply, Trouble>);
 
 impl<'a> Session<'a> {
     /// Without a token and in no namespace.
-    fn plain(nodes: &'a Arc<Nodes>, terms: &'a Terms) -> Self {
+    fn plain(nodes: Arc<Nodes>, lanes: Arc<Lanes>, ask: &'a Ask) -> Self {
         // Agents refuse requests without it, against requests that a browser was tricked into.
         let mark = (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
-        let (headers, lanes) = (HeaderMap::from_iter([mark]), Lanes::new(terms, nodes.preferred()));
-        if let Some(fixed) = terms.concurrency {
-            nodes.allow(fixed);
-        }
+        let headers = HeaderMap::from_iter([mark]);
         let bearer = Bearer::Nobody;
         let (vault, custody, initialized) = (Arc::default(), Arc::default(), Arc::default());
         let harmless = Arc::default();
-        Self { nodes, terms, headers, lanes, bearer, vault, custody, initialized, harmless }
+        Self { nodes, lanes, ask, headers, bearer, vault, custody, initialized, harmless }
     }
 
     /// Without a token.
-    pub(super) fn new(
-        nodes: &'a Arc<Nodes>,
-        terms: &'a Terms,
-        namespace: Option<&str>,
-    ) -> Result<Self, Failure> {
-        Self::plain(nodes, terms).in_namespace(namespace.unwrap_or_default())
+    pub(super) fn new(servers: Servers, ask: &'a Ask, namespace: Option<&str>) -> Result<Self, Failure> {
+        let Servers { nodes, lanes } = servers;
+        Self::plain(nodes, lanes, ask).in_namespace(namespace.unwrap_or_default())
     }
 
     /// The same in this namespace, or in the root where it is empty.
@@ -140,6 +125,21 @@ impl<'a> Session<'a> {
         Self { custody: Arc::clone(custody), ..self }
     }
 
+    /// Whom it asks.
+    pub(super) fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// On whose time it asks.
+    pub(super) fn ask(&self) -> &Ask {
+        self.ask
+    }
+
+    /// In which namespace it asks; the root where it is empty.
+    pub(super) fn namespace(&self) -> &str {
+        self.headers.get(NAMESPACE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     /// What it tells of them.
     pub(super) fn custody(&self) -> &Custody {
         &self.custody
@@ -156,10 +156,10 @@ impl<'a> Session<'a> {
     /// The same once more: what one has learnt, all know.
     fn alike(&self) -> Self {
         Self {
-            nodes: self.nodes,
-            terms: self.terms,
+            nodes: Arc::clone(&self.nodes),
+            lanes: Arc::clone(&self.lanes),
+            ask: self.ask,
             headers: self.headers.clone(),
-            lanes: self.lanes.alike(),
             bearer: self.bearer,
             vault: Arc::clone(&self.vault),
             custody: Arc::clone(&self.custody),
@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
     }
 
     /// The same for what a server may not have: anybody's 404 is an answer.
-    pub(super) async fn ask<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Unanswered> {
+    pub(super) async fn try_read<E: Endpoint>(&self, endpoint: E) -> Result<Reply, Unanswered> {
         self.until_answered(endpoint, Whose::Anybodys).await
     }
 
@@ -232,9 +232,9 @@ impl<'a> Session<'a> {
                 }
             }
         };
-        match self.terms.patience.attempt(&subject, exchange).await {
+        match self.ask.patience.attempt(&subject, exchange).await {
             Ok(reply) => {
-                warning::say(self.terms.patience.log(), &path, is_made, reply.body.expose());
+                warning::say(self.ask.patience.log(), &path, is_made, reply.body.expose());
                 Ok(reply)
             }
             Err(given_up) => {
@@ -320,55 +320,16 @@ impl<'a> Session<'a> {
         request.extensions_mut().insert(if is_protocol { Content::Protocol } else { Content::Document });
         request.extensions_mut().insert(sending);
         let Some(lends) = lends else {
-            return send(self.nodes, &request, self.bearer, Arc::downgrade(&self.custody)).await;
+            return send(&self.nodes, &request, self.bearer, Arc::downgrade(&self.custody)).await;
         };
         self.custody.confidences.add_sent(request.body());
         let departure = Departure::default();
         request.extensions_mut().insert(departure.clone());
-        let namespace = self.headers.get(NAMESPACE).and_then(|value| value.to_str().ok());
-        let namespace = namespace.unwrap_or_default().to_owned();
-        let (nodes, bearer, custody) = (Arc::clone(self.nodes), self.bearer, Arc::downgrade(&self.custody));
+        let namespace = self.namespace().to_owned();
+        let (nodes, bearer, custody) = (Arc::clone(&self.nodes), self.bearer, Arc::downgrade(&self.custody));
         let work = async move { send(&nodes, &request, bearer, custody).await };
-        let origin = Origin { lends, since: Instant::now(), namespace };
+        let origin = Origin { lends, since: self.ask.now(), namespace };
         self.custody.flights().follow(origin, departure, work).await
-    }
-}
-
-/// Sends a request of this bearer's, and tells of it.
-async fn send(
-    nodes: &Nodes,
-    request: &Request<Vec<u8>>,
-    bearer: Bearer,
-    custody: Weak<Custody>,
-) -> Result<Reply, Trouble> {
-    let note = |sent: Result<&Reply, &http::Error>| {
-        if let Some(custody) = custody.upgrade() {
-            custody.note(bearer == Bearer::Token, sent);
-        }
-    };
-    let sent = nodes.send(request, note, |reply| is_away(reply, bearer)).await;
-    sent.map_err(|trouble| match (trouble, custody.upgrade()) {
-        (Trouble::Elsewhere(origin), Some(custody)) => {
-            Trouble::Elsewhere(custody.confidences.hide_host(origin))
-        }
-        (trouble, _) => trouble,
-    })
-}
-
-/// Whether a reply tells of its server only, so that another may do better. Too many requests are too many everywhere.
-fn is_away(reply: &Reply, bearer: Bearer) -> bool {
-    let is_answer = reply.status.is_success() || matches!(reply.status.as_u16(), 404 | 429);
-    !is_answer && Trouble::Status(reply.status, known(reply, bearer)).concern() == Some(Concern::Server)
-}
-
-/// What the server complains of, to this bearer.
-fn known(reply: &Reply, bearer: Bearer) -> Option<Known> {
-    match (reply::known(reply.body.expose()), bearer) {
-        (Some(Known::Bare | Known::WantsToken), Bearer::Token) => Some(Known::InvalidToken),
-        (Some(Known::Bare | Known::WantsToken | Known::InvalidToken), Bearer::Between) => {
-            Some(Known::NobodyAddsToken)
-        }
-        (known, _) => known,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the server is asked for that without a token, and once: every server of the family tells whether it is sealed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -38,7 +39,7 @@ impl Session<'_> {
     pub(super) async fn look_closer(&self, given_up: GaveUp<Trouble>) -> GaveUp<Trouble> {
         match given_up {
             GaveUp::Deadline { last: Some(Trouble::Status(status, Some(Known::Sealed))), waited } => {
-                let asked = || self.terms.patience.once(LAST_QUESTION, self.seal());
+                let asked = || self.ask.patience.once(LAST_QUESTION, self.seal());
                 let initialized = self
                     .initialized
                     .get_or_init(|| async { asked().await.flatten().is_none_or(|seal| seal.initialized) });
@@ -76,7 +77,7 @@ impl Session<'_> {
     async fn seal(&self) -> Option<Seal> {
         let status = Get::current("sys/seal-status");
         // Without the token, which may be one that any request spends.
-        let plain = Self::plain(self.nodes, self.terms);
+        let plain = Self::plain(Arc::clone(&self.nodes), Arc::clone(&self.lanes), self.ask);
         let reply = plain.exchange_once(status).await.ok()?;
         serde_json::from_slice(reply.body.expose()).ok()
     }

@@ -70,8 +70,12 @@ fn a_404_without_a_word_is_absence_where_a_vault_answers_and_that_is_asked_once(
         _ => Answer::Reply(404, "", String::new()),
     });
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke, ..Terms::default() };
-    let found = outcomes(&with_token(&rusty).with_terms(one_by_one), &Settings::default(), &["kv/a", "kv/b"]);
+    let one_by_one = Terms { concurrency: Some(1), ..Terms::default() };
+    let found = outcomes(
+        &with_token(&rusty).with_patience(patience).with_terms(one_by_one),
+        &Settings::default(),
+        &["kv/a", "kv/b"],
+    );
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Absent)));
     assert_eq!(rusty.lines(), ["GET /v1/kv/a", "GET /v1/sys/seal-status", "GET /v1/kv/b"]);
     assert_eq!(rusty.seen()[1].header("x-vault-token"), None);
@@ -96,9 +100,13 @@ fn of_several_segments(seen: &Seen) -> Answer {
 fn the_mount_of_a_path_is_asked_for_once_and_serves_its_other_paths() {
     let server = Server::plain(of_several_segments);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke, ..Terms::default() };
+    let one_by_one = Terms { concurrency: Some(1), ..Terms::default() };
     let paths = ["team/kv/app", "team/kv/deep/x", "team/kv/none"];
-    let mut found = outcomes(&with_token(&server).with_terms(one_by_one), &Settings::default(), &paths);
+    let mut found = outcomes(
+        &with_token(&server).with_patience(patience).with_terms(one_by_one),
+        &Settings::default(),
+        &paths,
+    );
     let denied = failure(found.pop().unwrap());
     assert!(denied.hint.unwrap().starts_with("let the token's policy read `team/kv/data/none`; `vault"));
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))));
@@ -149,7 +157,8 @@ fn a_server_that_does_not_tell_the_mount_is_asked_for_each_that_is_possible() {
 fn of_version(server: &Server, path: &str, version: &str) -> Outcome {
     let fixture = with_token(server);
     let document = DocumentRef { path: path.into(), version: Some(version.into()), request: None };
-    crate::http::testing::run(build(&Settings::default(), &fixture).fetch(&[document])).remove(0)
+    crate::http::testing::run(build(&Settings::default(), &fixture).fetch(&[document], &fixture.ask))
+        .remove(0)
 }
 
 #[test]

@@ -41,7 +41,6 @@ fn the_first_token_that_is_there_is_used_in_the_documented_order() {
         let server = Server::plain(generous);
         let home = fixture.path("").into_os_string().into_string().unwrap();
         let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-        let terms = Terms { patience, concurrency: None, tokens: Tokens::Revoke, ..Terms::default() };
         let mut all =
             Fixture::new().with_variable("VAULT_ADDR", server.address()).with_variable("HOME", home);
         for name in ["VAULT_TOKEN", "VAULT_TOKEN_FILE"] {
@@ -49,7 +48,7 @@ fn the_first_token_that_is_there_is_used_in_the_documented_order() {
                 all = all.with_variable(name, value.expose());
             }
         }
-        let all = all.with_terms(terms);
+        let all = all.with_patience(patience);
         let seen = asked(&all, settings, &server);
         assert_foreseen(&all, settings, &seen);
         seen[0].header("x-vault-token").unwrap().to_owned()
@@ -284,13 +283,7 @@ fn a_token_is_kept_where_a_lease_hangs_on_it_or_it_is_not_ours_or_we_are_told_to
     asked(&with_token(&theirs), &Settings::default(), &theirs);
     assert!(!revoked(&theirs));
     let kept = Server::plain(generous);
-    let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let fixture = login(&kept).with_terms(Terms {
-        patience,
-        concurrency: None,
-        tokens: Tokens::Keep,
-        ..Terms::default()
-    });
+    let fixture = login(&kept).with_terms(Terms { tokens: Tokens::Keep, ..Terms::default() });
     assert_foreseen(&fixture, &Settings::default(), &asked(&fixture, &Settings::default(), &kept));
     assert!(!revoked(&kept));
 }

@@ -47,9 +47,9 @@ fn read_by(settings: &Settings, fixture: &Fixture, paths: &[&str], ends: &[End])
         .map(|path| DocumentRef { path: (*path).to_owned(), version: None, request: None })
         .collect();
     crate::http::testing::run(async {
-        let outcomes = provider.fetch(&documents).await;
+        let outcomes = provider.fetch(&documents, &fixture.ask).await;
         for end in ends {
-            provider.close(*end).await;
+            provider.close(*end, &fixture.ask).await;
         }
         outcomes
     })
@@ -210,13 +210,14 @@ fn a_token_of_a_number_of_uses_is_left_alone_once_something_hangs_on_it() {
 fn a_credential_whose_reply_is_no_document_is_given_back_too() {
     let server =
         server(|seen| (seen.line == "GET /v1/db/creds/app?version=1").then(|| Answer::json(200, lent(3600))));
-    let provider = build(&Settings::default(), &with_token(&server));
+    let fixture = with_token(&server);
+    let provider = build(&Settings::default(), &fixture);
     let documents =
         [DocumentRef { path: "db/creds/app".to_owned(), version: Some("1".to_owned()), request: None }];
     crate::http::testing::run(async {
-        let outcomes = provider.fetch(&documents).await;
+        let outcomes = provider.fetch(&documents, &fixture.ask).await;
         assert!(matches!(outcomes[0], Outcome::Failed(_)), "{outcomes:?}");
-        provider.close(End::NotDelivered).await;
+        provider.close(End::NotDelivered, &fixture.ask).await;
     });
     assert_eq!(after(&server), [REVOKE_LEASE]);
 }
@@ -224,7 +225,7 @@ fn a_credential_whose_reply_is_no_document_is_given_back_too() {
 #[test]
 fn a_lease_of_any_length_has_an_end() {
     for seconds in [0, 1, u64::from(u32::MAX), u64::MAX] {
-        let lease = Lease { id: "l".to_owned(), issued: Instant::now(), valid: Duration::from_secs(seconds) };
+        let lease = Lease::of_change(Instant::now(), Duration::from_secs(seconds));
         assert!(lease.end() >= lease.issued && lease.left(Instant::now()) <= lease.valid);
     }
 }
@@ -252,12 +253,13 @@ fn what_makes_a_credential_is_read_after_everything_else() {
 #[test]
 fn kz_logs_in_once_for_all_that_it_reads() {
     let server = server(|_| None);
-    let provider = build(&Settings::default(), &with_login(&server));
+    let fixture = with_login(&server);
+    let provider = build(&Settings::default(), &fixture);
     let documents = [DocumentRef { path: "kv/data/a".to_owned(), version: None, request: None }];
     crate::http::testing::run(async {
-        let both = futures_util::future::join(provider.fetch(&documents), provider.fetch(&documents)).await;
-        drop((both, provider.fetch(&documents).await));
-        provider.close(End::Delivered).await;
+        let read = || provider.fetch(&documents, &fixture.ask);
+        drop((futures_util::future::join(read(), read()).await, read().await));
+        provider.close(End::Delivered, &fixture.ask).await;
     });
     let logins = server.lines().iter().filter(|line| line.contains("/login")).count();
     assert_eq!((logins, after(&server)), (1, vec![LOOK.to_owned(), REVOKE.to_owned()]));
@@ -279,9 +281,9 @@ fn looking_makes_no_credential() {
             "POST /v1/sys/capabilities-self" => Some(Answer::json(200, told.clone())),
             _ => None,
         });
-        let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-        let terms = Terms { patience, purpose: Purpose::Look, ..Terms::default() };
-        let outcomes = read(&with_token(&server).with_terms(terms), &["db/creds/app"], &[]);
+        let mut fixture = with_token(&server);
+        fixture.ask.purpose = Purpose::Look;
+        let outcomes = read(&fixture, &["db/creds/app"], &[]);
         let was_read = server.lines().iter().any(|line| line == "GET /v1/db/creds/app");
         assert_eq!(
             (was_read, matches!(outcomes[0], Outcome::Readable)),

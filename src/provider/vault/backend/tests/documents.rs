@@ -154,8 +154,8 @@ fn versioned(seen: &Seen) -> Answer {
 fn a_path_without_data_is_corrected_once_for_each_mount() {
     let server = Server::plain(versioned);
     let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    let one_by_one = Terms { patience, concurrency: Some(1), tokens: Tokens::Revoke, ..Terms::default() };
-    let fixture = with_token(&server).with_terms(one_by_one);
+    let one_by_one = Terms { concurrency: Some(1), ..Terms::default() };
+    let fixture = with_token(&server).with_patience(patience).with_terms(one_by_one);
     let found = outcomes(&fixture, &Settings::default(), &["secret/a", "secret/b", "secret/data/c"]);
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))));
     assert_eq!(
@@ -193,7 +193,7 @@ fn versions_are_numbers_and_are_refused_where_there_are_none() {
         let provider = build(&Settings::default(), &fixture);
         let document =
             DocumentRef { path: "secret/data/x".into(), version: Some(version.into()), request: None };
-        crate::http::testing::run(provider.fetch(&[document])).remove(0)
+        crate::http::testing::run(provider.fetch(&[document], &fixture.ask)).remove(0)
     };
     let second = server(200, SECOND);
     assert!(matches!(ask(&second, "7"), Outcome::Found(_)));
@@ -316,13 +316,7 @@ fn the_first_document_goes_alone_and_the_rest_within_the_limit_on_few_connection
     assert!(server.connections() <= 32, "{}", server.connections());
     let one = Server::plain(generous);
     let mut fixture = with_token(&one);
-    let patience = Virtual::of_pauses(|_| {}).patience(60, 1.0);
-    fixture = fixture.with_terms(Terms {
-        patience,
-        concurrency: Some(1),
-        tokens: Tokens::Revoke,
-        ..Terms::default()
-    });
+    fixture = fixture.with_terms(Terms { concurrency: Some(1), ..Terms::default() });
     let _ = outcomes(&fixture, &Settings::default(), &paths);
     assert_eq!((one.seen().len(), one.connections()), (100, 1));
 }

@@ -67,7 +67,7 @@ fn given_up(
                 tokio::task::yield_now().await;
             }
         });
-        let read = match select(provider.fetch(&documents), has_come).await {
+        let read = match select(provider.fetch(&documents, &fixture.ask), has_come).await {
             Either::Right(((), read)) => read,
             Either::Left((outcomes, _)) => panic!("{outcomes:?}"),
         };
@@ -77,8 +77,8 @@ fn given_up(
         } else {
             clock.hang();
         }
-        provider.close(End::NotDelivered).await;
-        provider.close(End::NotDelivered).await;
+        provider.close(End::NotDelivered, &fixture.ask).await;
+        provider.close(End::NotDelivered, &fixture.ask).await;
         gate.open();
     });
     let seen = server.seen();

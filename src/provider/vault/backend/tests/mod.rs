@@ -13,7 +13,7 @@ mod ways;
 
 use crate::http::testing::{Answer, Seen, Server};
 use crate::patience::testing::Virtual;
-use crate::provider::fixture::{Fixture, fetch};
+use crate::provider::fixture::{Fixture, documents, fetch_on};
 use crate::provider::settings::{Settings, Value};
 use crate::provider::{Failure, Outcome, Terms, Tokens};
 
@@ -24,13 +24,7 @@ const CANARY: &str = "canary-4b1f";
 
 /// Surroundings in which `server` is Vault's, on terms of a minute of virtual time.
 fn surroundings(server: &Server, clock: &Virtual) -> Fixture {
-    let terms = Terms {
-        patience: clock.patience(60, 1.0),
-        concurrency: None,
-        tokens: Tokens::Revoke,
-        ..Terms::default()
-    };
-    Fixture::new().with_variable("VAULT_ADDR", server.address()).with_terms(terms)
+    Fixture::new().with_variable("VAULT_ADDR", server.address()).with_patience(clock.patience(60, 1.0))
 }
 
 /// The same with a token.
@@ -40,7 +34,7 @@ fn with_token(server: &Server) -> Fixture {
 
 /// The outcomes of these paths.
 fn outcomes(fixture: &Fixture, settings: &Settings, paths: &[&str]) -> Vec<Outcome> {
-    fetch(&*build(settings, fixture), paths)
+    fetch_on(&fixture.ask, &*build(settings, fixture), &documents(paths))
 }
 
 /// The outcome of one path, with a token.

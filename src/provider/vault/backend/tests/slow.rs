@@ -31,12 +31,13 @@ fn server(clock: &Virtual, from: &'static str, seconds: f64) -> Server {
 fn given_back(path: &str, seconds: f64, ends: &[End]) -> Vec<String> {
     let clock = Virtual::of_replies();
     let server = server(&clock, LOOK, seconds);
-    let provider = build(&Settings::default(), &with_login(&server, &clock));
+    let fixture = with_login(&server, &clock);
+    let provider = build(&Settings::default(), &fixture);
     let documents = [DocumentRef { path: path.to_owned(), version: None, request: None }];
     crate::http::testing::run(async {
-        drop(provider.fetch(&documents).await);
+        drop(provider.fetch(&documents, &fixture.ask).await);
         for end in ends {
-            provider.close(*end).await;
+            provider.close(*end, &fixture.ask).await;
         }
     });
     server.lines().into_iter().skip_while(|line| line != LOOK).collect()
@@ -103,7 +104,8 @@ fn stopped(clock: &Virtual, held: &'static str, path: &str, seconds: f64) -> Ser
         }
         reply(seen)
     });
-    let provider = build(&Settings::default(), &with_login(&server, clock));
+    let fixture = with_login(&server, clock);
+    let provider = build(&Settings::default(), &fixture);
     let documents = [DocumentRef { path: path.to_owned(), version: None, request: None }];
     crate::http::testing::run(async {
         let has_come = Box::pin(async {
@@ -111,11 +113,11 @@ fn stopped(clock: &Virtual, held: &'static str, path: &str, seconds: f64) -> Ser
                 tokio::task::yield_now().await;
             }
         });
-        match select(provider.fetch(&documents), has_come).await {
+        match select(provider.fetch(&documents, &fixture.ask), has_come).await {
             Either::Right(((), read)) => drop(read),
             Either::Left((outcomes, _)) => panic!("{outcomes:?}"),
         }
-        let closing = provider.close(End::NotDelivered);
+        let closing = provider.close(End::NotDelivered, &fixture.ask);
         // The bounds begin before the answer comes.
         let opening = Box::pin(async {
             tokio::task::yield_now().await;

@@ -30,16 +30,10 @@ fn a_vault_that_refuses_for_five_seconds_and_is_sealed_for_three_is_waited_for()
             }
         })
     };
-    let terms = Terms {
-        patience: clock.patience(60, 1.0),
-        concurrency: None,
-        tokens: Tokens::Revoke,
-        ..Terms::default()
-    };
     let fixture = Fixture::new()
         .with_variable("VAULT_ADDR", format!("http://localhost:{port}"))
         .with_variable("VAULT_TOKEN", "t")
-        .with_terms(terms);
+        .with_patience(clock.patience(60, 1.0));
     let found = outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b"]);
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))), "{found:?}");
     assert!(clock.passed() >= after(8.0) && clock.passed() < after(13.0), "{:?}", clock.passed());
@@ -49,16 +43,10 @@ fn a_vault_that_refuses_for_five_seconds_and_is_sealed_for_three_is_waited_for()
 fn one_that_never_comes_is_named_in_every_documents_error() {
     let clock = Virtual::of_pauses(|_| {});
     let port = free_port();
-    let terms = Terms {
-        patience: clock.patience(60, 1.0),
-        concurrency: None,
-        tokens: Tokens::Revoke,
-        ..Terms::default()
-    };
     let fixture = Fixture::new()
         .with_variable("VAULT_ADDR", format!("http://localhost:{port}"))
         .with_variable("VAULT_TOKEN", "t")
-        .with_terms(terms);
+        .with_patience(clock.patience(60, 1.0));
     let failures: Vec<_> =
         outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b"]).into_iter().map(failure).collect();
     for failure in failures {
@@ -106,12 +94,7 @@ fn one_that_was_never_asked_for_says_so_and_because_of_whom() {
             Answer::Hang
         })
     };
-    let terms = Terms {
-        patience: clock.patience(60, 1.0),
-        concurrency: Some(1),
-        tokens: Tokens::Revoke,
-        ..Terms::default()
-    };
+    let terms = Terms { concurrency: Some(1), ..Terms::default() };
     let fixture = surroundings(&server, &clock).with_variable("VAULT_TOKEN", "t").with_terms(terms);
     let found = outcomes(&fixture, &Settings::default(), &["kv/a", "kv/b", "kv/c"]);
     assert!(matches!(found[0], Outcome::Found(_)), "{found:?}");

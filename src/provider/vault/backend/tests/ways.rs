@@ -5,12 +5,13 @@ use rcgen::ExtendedKeyUsagePurpose as Purpose;
 use super::authentication::{asked, assert_foreseen, path, refused};
 use super::*;
 use crate::http::testing::{Authority, Fault, free_port};
+use crate::patience::Patience;
 use crate::patience::testing::after;
 use crate::provider::FailureKind;
 
-/// Terms of a minute of virtual time.
-fn terms() -> Terms {
-    Terms { patience: Virtual::of_pauses(|_| {}).patience(60, 1.0), concurrency: None, ..Terms::default() }
+/// A minute of virtual time.
+fn minute() -> Patience {
+    Virtual::of_pauses(|_| {}).patience(60, 1.0)
 }
 
 /// A server whose documents say its name.
@@ -19,7 +20,7 @@ fn named(name: &'static str) -> Server {
 }
 
 fn read(fixture: Fixture, settings: &Settings) -> String {
-    content(outcomes(&fixture.with_terms(terms()), settings, &["secret/data/x"]).remove(0))
+    content(outcomes(&fixture.with_patience(minute()), settings, &["secret/data/x"]).remove(0))
 }
 
 #[test]
@@ -46,9 +47,9 @@ fn a_token_path_is_read_and_a_login_of_openbaos_names_too() {
     let server = Server::plain(generous);
     let fixture = Fixture::new().with_variable("BAO_ADDR", server.address());
     let file = fixture.file("token", "of-the-path\n").into_os_string().into_string().unwrap();
-    let fixture = fixture.with_variable("BAO_TOKEN_PATH", file).with_terms(terms());
+    let fixture = fixture.with_variable("BAO_TOKEN_PATH", file).with_patience(minute());
     let _ = outcomes(&fixture, &Settings::default(), &["secret/data/x"]);
-    let login = Fixture::new().with_variable("BAO_ADDR", server.address()).with_terms(terms());
+    let login = Fixture::new().with_variable("BAO_ADDR", server.address()).with_patience(minute());
     let login = login.with_variable("BAO_ROLE_ID", "r").with_variable("VAULT_SECRET_ID", "s");
     let _ = outcomes(&login, &Settings::default(), &["secret/data/x"]);
     let seen = server.seen();
@@ -61,7 +62,7 @@ fn a_token_path_is_read_and_a_login_of_openbaos_names_too() {
 
 #[test]
 fn what_is_not_read_or_refused_is_called_by_its_own_name() {
-    let fixture = || Fixture::new().with_terms(terms()).with_variable("VAULT_TOKEN", "t");
+    let fixture = || Fixture::new().with_patience(minute()).with_variable("VAULT_TOKEN", "t");
     let cause = |fixture: &Fixture| refused(fixture, &Settings::default()).cause;
     let hidden = fixture().with_variable("VAULT_ADDR", "http://127.0.0.1:1").with_variable("BAO_ADDR", "");
     assert_eq!(
@@ -92,7 +93,7 @@ fn certificates_and_keys_may_stand_in_variables_themselves() {
     let server = Server::tls(authority.server_that_asks(), generous);
     let (certificate, key) = authority.issue(Purpose::ClientAuth, Fault::None);
     let fixture = |bytes: &'static str| {
-        let fixture = Fixture::new().with_variable("VAULT_ADDR", server.address()).with_terms(terms());
+        let fixture = Fixture::new().with_variable("VAULT_ADDR", server.address()).with_patience(minute());
         fixture.with_variable("VAULT_TOKEN", CANARY).with_variable(bytes, authority.pem.as_str())
     };
     for bytes in ["VAULT_CACERT_BYTES", "BAO_CACERT_BYTES"] {
@@ -124,7 +125,7 @@ fn a_proxy_of_the_backends_own_is_gone_through_to_this_machine_too() {
 /// What a read through these servers comes to, with a token of the section's own.
 fn through(addresses: &[String]) -> (Outcome, Virtual) {
     let clock = Virtual::of_pauses(|_| {});
-    let fixture = Fixture::new().with_terms(Terms { patience: clock.patience(60, 1.0), ..Terms::default() });
+    let fixture = Fixture::new().with_patience(clock.patience(60, 1.0));
     let settings = settings(&[
         ("addresses", Value::Texts(addresses.to_vec())),
         ("token_file", path(&fixture, "token", CANARY)),
@@ -215,7 +216,7 @@ fn what_may_make_a_credential_is_not_asked_for_twice_when_its_answer_is_lost() {
     ];
     for (number, trouble) in troubles.into_iter().enumerate() {
         let server = engine(2, trouble, "rabbitmq");
-        let fixture = with_token(&server).with_terms(Terms { concurrency: Some(1), ..terms() });
+        let fixture = with_token(&server).with_terms(Terms { concurrency: Some(1), ..Terms::default() });
         let mut found = outcomes(&fixture, &Settings::default(), &["secret/data/x", "eng/creds/app"]);
         let lost = failure(found.remove(1));
         assert_eq!(lost.kind, FailureKind::Unreachable, "{number}");
@@ -225,7 +226,7 @@ fn what_may_make_a_credential_is_not_asked_for_twice_when_its_answer_is_lost() {
         assert_eq!(reads, 2, "{number}: one read, and one question what is mounted there");
         // A document of KV version 1 looks like it, and is asked for again when that is known.
         let server = engine(2, trouble, "kv");
-        let fixture = with_token(&server).with_terms(Terms { concurrency: Some(1), ..terms() });
+        let fixture = with_token(&server).with_terms(Terms { concurrency: Some(1), ..Terms::default() });
         let found = outcomes(&fixture, &Settings::default(), &["secret/data/x", "eng/app"]);
         assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))), "{number}: {found:?}");
     }

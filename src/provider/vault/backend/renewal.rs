@@ -1,0 +1,29 @@
+//! A longer life for a token of kz's own, so that what was lent with it does not end with it.
+//!
+//! Invariant: whatever stands against it is no error, since kz can log in again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::custody::Own;
+use super::endpoint::Post;
+use super::reply::Body;
+use super::session::Session;
+
+/// The token with a longer life, where the server gives it one; asked once.
+pub(super) async fn renew(session: &Session<'_>, own: Own) -> Option<Own> {
+    // The last use of a token of a number of uses is better made of it.
+    if !own.token.renewable || own.token.uses.is_some() {
+        return None;
+    }
+    let there = session.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
+    let since = session.ask().now();
+    let reply = there.exchange_once(Post::new("auth/token/renew-self", json!({}))).await.ok()?;
+    let body: Body<'_> =
+        serde_json::from_slice(reply.body.expose()).ok().filter(|_| reply.status.is_success())?;
+    let life = Duration::from_secs(body.auth?.lease_duration?);
+    // Near the end of what it may live at the longest, it is given less and less.
+    let is_worth_it = own.token.life.is_none_or(|first| life >= first / 2);
+    is_worth_it.then(|| own.renewed(since, life))
+}
