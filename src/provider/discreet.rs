@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 
 use super::local_file::{self, NO_PATH};
 use super::settings::Settings;
-use super::{Absence, Ask, Closing, DocumentRef, End, Failure, Fetch, Outcome, Provider, Surroundings};
+use super::{
+    Absence, Ask, Closing, DocumentRef, End, Failure, Fetch, Lease, Lender, Outcome, Provider, Renewal,
+    Surroundings, Unrenewed,
+};
 use crate::literal;
 use crate::secret::Secret;
 
@@ -94,6 +97,29 @@ impl Provider for Discreet {
 
     fn close<'a>(&'a self, end: End, ask: &'a Ask) -> Closing<'a> {
         self.inner.close(end, ask)
+    }
+
+    fn lender(&self) -> Option<&dyn Lender> {
+        self.inner.lender().map(|_| self as &dyn Lender)
+    }
+}
+
+impl Lender for Discreet {
+    fn renew<'a>(&'a self, lease: &'a Lease, ask: &'a Ask) -> Renewal<'a> {
+        Box::pin(async move {
+            let lender = self.inner.lender().ok_or(Unrenewed::Fixed)?;
+            lender.renew(lease, ask).await.map_err(|unrenewed| match unrenewed {
+                Unrenewed::Failed(failure) => Unrenewed::Failed(self.suspects.failure(failure)),
+                said @ (Unrenewed::Over | Unrenewed::Fixed) => said,
+            })
+        })
+    }
+
+    fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a> {
+        match self.inner.lender() {
+            Some(lender) => lender.give_back(leases, ask),
+            None => Box::pin(std::future::ready(())),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod held;
 pub mod keyzero;
 #[cfg(feature = "https")]
 mod lanes;
+mod lender;
 mod local_file;
 #[cfg(test)]
 #[cfg(all(feature = "provider-vault", feature = "provider-gcp", feature = "provider-aws"))]
@@ -35,6 +36,7 @@ pub mod registry;
 mod request;
 pub mod settings;
 mod shape;
+mod shared;
 pub mod vault;
 #[cfg(any(feature = "provider-aws", feature = "provider-gcp", feature = "provider-vault"))]
 mod warm_up;
@@ -50,7 +52,9 @@ use crate::log::Log;
 use crate::secret::Secret;
 use crate::size::Size;
 pub use ask::{Ask, Purpose};
+pub use lender::{Lender, Renewal, Unrenewed};
 pub use request::Request;
+pub use shared::Shared;
 
 /// One thing a backend can be asked for: a file, a Vault path, an item. Fields of it are found afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,6 +246,11 @@ pub trait Provider: Send + Sync {
         text.to_owned()
     }
 
+    /// Who gives what was read a longer life, where it is lent.
+    fn lender(&self) -> Option<&dyn Lender> {
+        None
+    }
+
     /// Gives back what was taken for the reads so far and is of no use any more: a token of kz's own, and leases where nothing
     /// was delivered. May be called again, with [`End::NotDelivered`] after all; never fails, and is bounded in time.
     fn close<'a>(&'a self, end: End, ask: &'a Ask) -> Closing<'a> {
@@ -273,6 +282,8 @@ pub struct Terms {
     pub tokens: Tokens,
     /// How large a file, a server's reply or a program's output may be that holds documents.
     pub max_document_size: Size,
+    /// What instances on these terms have in common.
+    pub shared: Shared,
     /// In turn with which other replies large ones are read: with all of one run.
     #[cfg(feature = "https")]
     pub bodies: crate::http::Bodies,
@@ -299,6 +310,7 @@ impl Default for Terms {
             concurrency: None,
             tokens: Tokens::default(),
             max_document_size: MAX_DOCUMENT_SIZE,
+            shared: Shared::default(),
             #[cfg(feature = "https")]
             bodies: crate::http::Bodies::default(),
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::future::join_all;
 
 use super::fixture::Fixture;
-use super::settings::Settings;
+use super::settings::{Settings, Value};
 use super::{Ask, DocumentRef, Outcome, Provider, aws, gcp, vault};
 use crate::http::testing::{Answer, Seen, Server, run};
 use crate::patience::Clock as _;
@@ -210,21 +210,42 @@ fn a_token_of_googles_is_got_again_before_its_end() {
     assert_eq!(live(&*provider, &issuer, "projects/1/secrets/s"), 0);
 }
 
-#[test]
-fn an_identity_of_amazons_is_got_again_before_its_end() {
-    let clock = Virtual::of_replies();
-    let issuer = Issuer::new(&clock);
-    let server = {
-        let issuer = issuer.clone();
-        Server::plain(move |seen| of_amazon(&issuer, seen))
-    };
+/// A server of AWS's, and what leads to it.
+fn amazon(issuer: &Issuer) -> (Server, Fixture) {
+    let issuer = issuer.clone();
+    let server = Server::plain(move |seen| of_amazon(&issuer, seen));
+    let identity = format!("http://127.0.0.1:{}/identity", server.port);
     let fixture = Fixture::new()
         .with_variable("AWS_REGION", "eu-central-1")
-        .with_variable(
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            format!("http://127.0.0.1:{}/identity", server.port),
-        )
+        .with_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", identity)
         .with_variable("AWS_ENDPOINT_URL", server.address());
+    (server, fixture)
+}
+
+#[test]
+fn an_identity_of_amazons_is_got_again_before_its_end() {
+    let issuer = Issuer::new(&Virtual::of_replies());
+    let (_server, fixture) = amazon(&issuer);
     let provider = aws::BUILD_SECRETS.unwrap()(&Settings::default(), &fixture);
     assert_eq!(live(&*provider, &issuer, "s"), 0);
+}
+
+#[test]
+fn two_services_of_one_account_have_one_identity() {
+    let clock = Virtual::of_replies();
+    let issuer = Issuer::new(&clock);
+    let (server, fixture) = amazon(&issuer);
+    let mut settings = Settings::default();
+    settings.insert("endpoint", Value::Text(server.address()));
+    let secrets = aws::BUILD_SECRETS.unwrap()(&Settings::default(), &fixture);
+    let parameters = aws::BUILD_PARAMETERS.unwrap()(&settings, &fixture);
+    assert_eq!(ask(&*secrets, &clock, "s", 1), 1);
+    let _ = ask(&*parameters, &clock, "/p", 1);
+    let lines = server.lines();
+    assert_eq!(lines.iter().filter(|line| line.as_str() == "GET /identity").count(), 1, "{lines:?}");
+    assert!(lines.len() > 2, "both services are asked: {lines:?}");
+    settings.insert("region", Value::Text("eu-west-1".to_owned()));
+    let others = aws::BUILD_SECRETS.unwrap()(&settings, &fixture);
+    assert_eq!(ask(&*others, &clock, "s", 1), 1);
+    assert_eq!(issuer.0.lock().unwrap().given, 2, "another section is another account");
 }

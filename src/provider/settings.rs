@@ -93,6 +93,13 @@ impl Settings {
         self.0.insert(name, value);
     }
 
+    /// The same without one.
+    #[cfg_attr(not(feature = "provider-aws"), allow(dead_code, reason = "AWS's services differ in one"))]
+    pub(super) fn without(&self, name: &str) -> Self {
+        let others = self.0.iter().filter(|(key, _)| **key != name);
+        Self(others.map(|(key, value)| (*key, value.clone())).collect())
+    }
+
     /// Whether the key was written.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -4,6 +4,7 @@
 //! back, whatever happens. Says nothing of values, and knows neither files nor commands: whoever has asked gets them.
 
 mod asking;
+pub mod due;
 
 use crate::config::variables::{Process, View};
 use crate::config::{Instance, Loaded};
@@ -11,7 +12,7 @@ use crate::log::Log;
 use crate::plan::{Batch, Plan};
 use crate::provider::descriptor::Descriptor;
 use crate::provider::forecast::Forecast;
-use crate::provider::{Ask, MAX_DOCUMENT_SIZE, Terms, Tokens, registry};
+use crate::provider::{Ask, MAX_DOCUMENT_SIZE, Shared, Terms, Tokens, registry};
 use crate::resolve::{Failures, Providers, Resolution, Verdicts};
 pub use asking::Hand;
 use asking::{Asking, Lender, Waits};
@@ -86,6 +87,7 @@ impl Opening<'_> {
             concurrency: config.concurrency,
             tokens: self.tokens,
             max_document_size: config.max_document_size.unwrap_or(MAX_DOCUMENT_SIZE),
+            shared: Shared::default(),
             #[cfg(feature = "https")]
             bodies: crate::http::Bodies::default(),
         };

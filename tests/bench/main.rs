@@ -13,6 +13,7 @@
 mod support;
 
 mod chains;
+mod long;
 mod scene;
 mod secrets;
 mod tls;
@@ -21,16 +22,21 @@ mod waiting;
 
 /// Measures all, or the one part that is named: `cargo test --test bench -- waiting`.
 fn main() {
-    let only = std::env::args().nth(1);
-    let parts: [(&str, fn()); 5] = [
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((long::ASKER, told)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return long::ask(told);
+    }
+    let only = words.first();
+    let parts: [(&str, fn()); 6] = [
         ("chains", chains::measure),
         ("vault", vault::measure),
         ("secrets", secrets::measure),
         ("tls", tls::measure),
         ("waiting", waiting::measure),
+        ("long", long::measure),
     ];
     for (name, measure) in parts {
-        if only.as_ref().is_none_or(|only| only == name) {
+        if only.is_none_or(|only| only == name) {
             measure();
         }
     }

@@ -16,7 +16,7 @@ use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
 /// A private key that may open a file.
-pub(super) type Held = Box<dyn age::Identity>;
+pub(super) type Key = Box<dyn age::Identity>;
 
 const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 const PEM_RSA: &str = "-----BEGIN RSA PRIVATE KEY-----";
@@ -74,7 +74,7 @@ pub(super) fn parse(
     content: &Secret,
     subject: &str,
     passphrase: &Passphrase<'_>,
-) -> Result<Vec<Held>, Failure> {
+) -> Result<Vec<Key>, Failure> {
     if looks_sealed(content.expose()) {
         let content = unseal(content, subject, passphrase)?;
         return parse_plain(&content, subject, passphrase);
@@ -91,7 +91,7 @@ fn unseal(content: &Secret, subject: &str, passphrase: &Passphrase<'_>) -> Resul
     sealed.open(std::iter::once(&identity as _)).map_err(|refusal| refusal.failure(subject))
 }
 
-fn parse_plain(content: &Secret, subject: &str, passphrase: &Passphrase<'_>) -> Result<Vec<Held>, Failure> {
+fn parse_plain(content: &Secret, subject: &str, passphrase: &Passphrase<'_>) -> Result<Vec<Key>, Failure> {
     let text = content.expose_text().ok_or_else(|| Fault::Binary.failure(subject))?;
     if text.trim_start().starts_with("-----BEGIN ") {
         return Ok(vec![ssh(text.trim_start(), subject, passphrase)?]);
@@ -100,15 +100,15 @@ fn parse_plain(content: &Secret, subject: &str, passphrase: &Passphrase<'_>) -> 
 }
 
 /// Identities of age's own, one a line, between comments and empty lines.
-fn native(text: &str) -> Result<Vec<Held>, Fault> {
+fn native(text: &str) -> Result<Vec<Key>, Fault> {
     let lines = text.lines().map(str::trim).zip(1..);
     let identities = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
-    let held: Vec<Held> =
+    let held: Vec<Key> =
         identities.map(|(line, number)| native_line(line, number)).collect::<Result<_, _>>()?;
     if held.is_empty() { Err(Fault::Empty) } else { Ok(held) }
 }
 
-fn native_line(line: &str, number: usize) -> Result<Held, Fault> {
+fn native_line(line: &str, number: usize) -> Result<Key, Fault> {
     if line.starts_with(hybrid::PREFIX) {
         let identity = hybrid::Identity::parse(line).ok_or(Fault::Line(number))?;
         return Ok(Box::new(identity));
@@ -121,7 +121,7 @@ fn native_line(line: &str, number: usize) -> Result<Held, Fault> {
     }
 }
 
-fn ssh(text: &str, subject: &str, passphrase: &Passphrase<'_>) -> Result<Held, Failure> {
+fn ssh(text: &str, subject: &str, passphrase: &Passphrase<'_>) -> Result<Key, Failure> {
     if !text.starts_with(OPENSSH) && !text.starts_with(PEM_RSA) {
         return Err(Fault::Foreign.failure(subject));
     }
@@ -130,7 +130,7 @@ fn ssh(text: &str, subject: &str, passphrase: &Passphrase<'_>) -> Result<Held, F
         Ok(age::ssh::Identity::Encrypted(key)) => {
             let decrypt = |passphrase: SecretString| key.decrypt(passphrase);
             let key = decrypt(protected(subject, passphrase)?);
-            key.map(|key| -> Held { Box::new(age::ssh::Identity::from(key)) })
+            key.map(|key| -> Key { Box::new(age::ssh::Identity::from(key)) })
                 .map_err(|error| undecrypted(&error).failure(subject))
         }
         Ok(age::ssh::Identity::Unsupported(key)) => Err(unsupported(&key).failure(subject)),

@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use super::identity::{self, Held};
+use super::identity::{self, Key};
 use super::passphrase::{self, Passphrase};
 use super::sealed::{Refusal, Sealed};
 use crate::provider::age::settings::IDENTITY_VARIABLE;
@@ -65,7 +65,7 @@ pub(super) struct Keyring<'a> {
     source: &'a Source,
     reader: Reader<'a>,
     passphrase: Passphrase<'a>,
-    held: OnceCell<Result<Vec<Held>, Failure>>,
+    held: OnceCell<Result<Vec<Key>, Failure>>,
 }
 
 impl<'a> Keyring<'a> {
@@ -99,7 +99,7 @@ impl<'a> Keyring<'a> {
         }
     }
 
-    fn load(&self) -> Result<Vec<Held>, Failure> {
+    fn load(&self) -> Result<Vec<Key>, Failure> {
         match self.source {
             Source::Files(paths) => {
                 let held = paths.iter().map(|path| self.load_file(path, "identity_file"));
@@ -114,7 +114,7 @@ impl<'a> Keyring<'a> {
         }
     }
 
-    fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Held>, Failure> {
+    fn load_file(&self, path: &Path, named_by: &str) -> Result<Vec<Key>, Failure> {
         let content = self.reader.try_credential(path, LIMIT).map_err(|unreadable| {
             if local_file::may_be_credential(path) {
                 return local_file::no_path(&format!("`{named_by}`"));
@@ -127,7 +127,7 @@ impl<'a> Keyring<'a> {
         identity::parse(&content, &quoted(path), &self.passphrase)
     }
 
-    fn load_mounted(&self, path: &Path) -> Result<Vec<Held>, Failure> {
+    fn load_mounted(&self, path: &Path) -> Result<Vec<Key>, Failure> {
         match self.reader.try_credential(path, LIMIT) {
             Ok(content) => identity::parse(&content, &self.source.words(), &self.passphrase),
             Err(Unreadable::Absent) => Err(none_found()),

@@ -14,7 +14,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use crate::http::Address;
 use crate::provider::Failure;
 
-use super::profiles::Held;
+use super::profiles::Content;
 use super::variables::Variables;
 
 const VARIABLE: &str = "AWS_ENDPOINT_URL";
@@ -37,7 +37,7 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
-    pub(super) fn of(variables: &Variables, held: &Held) -> Result<Self, Failure> {
+    pub(super) fn of(variables: &Variables, held: &Content) -> Result<Self, Failure> {
         let names = std::iter::once(VARIABLE).chain(SERVICES.iter().map(|&(_, name)| name));
         let set = names.filter_map(|name| Some((name.to_owned(), variables.text(name)?.to_owned())));
         let said = variables.text("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");

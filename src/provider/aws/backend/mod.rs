@@ -25,7 +25,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::patience::{Attempt, GaveUp};
-use crate::provider::held::Held;
 use crate::provider::settings::Settings;
 use crate::provider::warm_up::warm_up;
 use crate::provider::{
@@ -36,7 +35,7 @@ use futures_util::future::join_all;
 use super::calls::{Call, Operation};
 use parameters::Parameters;
 use secrets::Secrets;
-use session::{Opener, Regional, Service, Session};
+use session::{Account, Regional, Service, Session};
 use trouble::{Class, Trouble};
 
 /// A provider of the secrets of one account.
@@ -66,9 +65,9 @@ enum Answer {
 type Told = (Vec<usize>, Outcome);
 
 struct Aws<S> {
-    opener: Opener,
+    account: Arc<Account>,
+    endpoint: Option<String>,
     terms: Terms,
-    session: Held<Arc<Session>>,
     /// Of which session, and its services.
     regions: Mutex<Regions<S>>,
     /// Whether it was said that batches are not let through.
@@ -84,15 +83,14 @@ struct Regions<S> {
 impl<S: Service> Provider for Aws<S> {
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
-            // On the heap: the SDK's futures are long.
-            let session = self.session.get(ask, |_| Box::pin(self.opener.open(ask, &self.terms))).await;
+            let session = self.account.session(ask, &self.terms).await;
             let told = match session {
                 Ok(session) => self.read(ask, &session, documents).await,
                 Err(failure) => vec![((0..documents.len()).collect(), Outcome::Failed(failure))],
             };
             // Of an identity that is no longer accepted, or may no longer do what it may, a newer one may be there.
             if told.iter().any(|(_, outcome)| is_denied(outcome)) {
-                self.session.doubt(ask.now());
+                self.account.doubt(ask);
             }
             let untold = Outcome::Failed(malformed("the answer leaves it out"));
             let mut outcomes = vec![untold; documents.len()];
@@ -109,10 +107,13 @@ impl<S: Service> Provider for Aws<S> {
 impl<S: Service> Aws<S> {
     fn new(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
         let terms = surroundings.terms();
+        // Where a service is says nothing of who kz is.
+        let of_account = settings.without("endpoint");
+        let account = terms.shared.of(&of_account, || Account::of(&of_account, surroundings));
         Self {
-            opener: Opener::of(settings, surroundings),
+            account,
+            endpoint: settings.text("endpoint").map(str::to_owned),
             terms,
-            session: Held::default(),
             regions: Mutex::new(Regions { session: None, services: BTreeMap::new() }),
             said: AtomicBool::new(false),
         }
@@ -141,7 +142,7 @@ impl<S: Service> Aws<S> {
         if let Some(known) = regions.services.get(&region.map(str::to_owned)) {
             return Ok(Arc::clone(known));
         }
-        let regional = Arc::new(session.regional(region)?);
+        let regional = Arc::new(session.regional(region, self.endpoint.as_deref())?);
         regions.services.insert(region.map(str::to_owned), Arc::clone(&regional));
         Ok(regional)
     }

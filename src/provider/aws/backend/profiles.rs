@@ -77,13 +77,13 @@ fn text(content: &Secret, path: &Path) -> Result<String, Failure> {
 
 /// What the files hold.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct Content {
     pub(super) set: ProfileSet,
     /// Their contents, for the SDK.
     pub(super) files: EnvConfigFiles,
 }
 
-impl Held {
+impl Content {
     /// Of no files.
     pub(super) fn nothing() -> Self {
         Self { set: ProfileSet::default(), files: contents("", "") }
@@ -118,7 +118,7 @@ impl Profiles {
     }
 
     /// Reads the files.
-    pub(super) async fn read(&self, reader: Reader<'_>) -> Result<Held, Failure> {
+    pub(super) async fn read(&self, reader: Reader<'_>) -> Result<Content, Failure> {
         let (config, credentials) = (self.config.read(reader)?, self.credentials.read(reader)?);
         let files = contents(&config, &credentials);
         let Some(set) = self.parse(&files).await else {
@@ -134,7 +134,7 @@ impl Profiles {
                 ),
             });
         };
-        Ok(Held { set, files })
+        Ok(Content { set, files })
     }
 
     async fn parse(&self, files: &EnvConfigFiles) -> Option<ProfileSet> {

@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::provider::aws::calls::Call;
-use crate::provider::held::Got;
+use crate::provider::held::{Got, Held};
 use crate::provider::local_file::Places;
 use crate::provider::settings::Settings;
 use crate::provider::way::Way;
@@ -20,7 +20,7 @@ use crate::tls::Roots;
 
 use super::Answer;
 use super::endpoints::Endpoints;
-use super::profiles::{Held, Profiles};
+use super::profiles::{Content, Profiles};
 use super::sources::{self, Chain, region_of};
 use super::trouble::Trouble;
 use super::variables::Variables;
@@ -38,8 +38,32 @@ pub(super) trait Service: Send + Sync + Sized {
     fn ask(&self, call: &Call) -> impl Future<Output = Result<Vec<Answer>, Trouble>> + Send;
 }
 
+/// Who kz is, for all services of an account: got once for all of them.
+pub(super) struct Account {
+    opener: Opener,
+    session: Held<Arc<Session>>,
+}
+
+impl Account {
+    /// Reads variables, and nothing else yet.
+    pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
+        Self { opener: Opener::of(settings, surroundings), session: Held::default() }
+    }
+
+    /// The session that there is.
+    pub(super) async fn session(&self, ask: &Ask, terms: &Terms) -> Result<Arc<Session>, Failure> {
+        // On the heap: the SDK's futures are long.
+        self.session.get(ask, |_| Box::pin(self.opener.open(ask, terms))).await
+    }
+
+    /// Its identity is not accepted, or may not do what it may: a newer one may be there.
+    pub(super) fn doubt(&self, ask: &Ask) {
+        self.session.doubt(ask.now());
+    }
+}
+
 /// What a session is opened with.
-pub(super) struct Opener {
+struct Opener {
     settings: Settings,
     variables: Variables,
     profiles: Profiles,
@@ -50,7 +74,6 @@ pub(super) struct Opener {
 /// An identity, and how services are reached in its name.
 pub(super) struct Session {
     sdk: SdkConfig,
-    endpoint: Option<String>,
     source: String,
     wire: Wire,
     terms: Terms,
@@ -66,7 +89,7 @@ pub(super) struct Regional<S> {
 
 impl Opener {
     /// Reads variables, and nothing else yet.
-    pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
+    fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
         let variables = Variables::of(surroundings);
         Self {
             settings: settings.clone(),
@@ -78,11 +101,11 @@ impl Opener {
     }
 
     /// Finds out who kz is.
-    pub(super) async fn open(&self, ask: &Ask, terms: &Terms) -> Result<Got<Arc<Session>>, Failure> {
+    async fn open(&self, ask: &Ask, terms: &Terms) -> Result<Got<Arc<Session>>, Failure> {
         let roots = self.roots(ask)?;
         let wire = Wire::new(roots, self.way.proxies.clone(), terms, "asking AWS", " for an identity");
         let held = self.profiles.read(self.places.reader(ask)).await;
-        let nothing = Held::nothing();
+        let nothing = Content::nothing();
         let known = held.as_ref().unwrap_or(&nothing);
         let (fips, dual_stack) = (self.settings.boolean("fips"), self.settings.boolean("dual_stack"));
         let region = self.region(known)?;
@@ -106,8 +129,7 @@ impl Opener {
         let credentials = SharedCredentialsProvider::new(identity.credentials);
         let sdk =
             sdk.into_builder().region(region.or(identity.region)).credentials_provider(credentials).build();
-        let endpoint = self.settings.text("endpoint").map(str::to_owned);
-        let session = Session { sdk, endpoint, source: identity.source, wire, terms: terms.clone() };
+        let session = Session { sdk, source: identity.source, wire, terms: terms.clone() };
         Ok(Got { value: Arc::new(session), ends })
     }
 
@@ -118,7 +140,7 @@ impl Opener {
     }
 
     /// The section's, the environment's, or the profile's.
-    fn region(&self, held: &Held) -> Result<Option<Region>, Failure> {
+    fn region(&self, held: &Content) -> Result<Option<Region>, Failure> {
         let named = [
             ("`region`", self.settings.text("region")),
             ("AWS_REGION", self.variables.text("AWS_REGION")),
@@ -130,7 +152,7 @@ impl Opener {
     }
 
     /// What variables and profiles say of FIPS, dual stack and the services' addresses, for the SDK.
-    async fn load(&self, wire: &Wire, region: Region, held: &Held) -> Result<SdkConfig, Failure> {
+    async fn load(&self, wire: &Wire, region: Region, held: &Content) -> Result<SdkConfig, Failure> {
         let endpoints = Endpoints::of(&self.variables, held)?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region)
@@ -159,8 +181,12 @@ impl Session {
         self.sdk.region().map(Region::as_ref)
     }
 
-    /// A client in this region, or in the configured one.
-    pub(super) fn regional<S: Service>(&self, region: Option<&str>) -> Result<Regional<S>, Failure> {
+    /// A client in this region, or in the configured one; `endpoint` is the section's.
+    pub(super) fn regional<S: Service>(
+        &self,
+        region: Option<&str>,
+        endpoint: Option<&str>,
+    ) -> Result<Regional<S>, Failure> {
         let region = region.map(|region| region_of("the ref", region)).transpose()?;
         let region = region.or_else(|| self.sdk.region().cloned());
         let region = region.ok_or_else(|| {
@@ -173,7 +199,7 @@ impl Session {
             (format!("asking {}", S::NAME), format!(" with the identity from {}", self.source));
         let wire = self.wire.anew(&self.terms, &before, &after);
         let sdk = self.sdk.clone().into_builder().region(region.clone()).http_client(wire.clone()).build();
-        let service = S::new(&sdk, self.endpoint.as_deref());
+        let service = S::new(&sdk, endpoint);
         Ok(Regional { service, wire, subject: format!("{} in {region}", S::NAME) })
     }
 }

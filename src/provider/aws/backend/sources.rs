@@ -29,7 +29,7 @@ use crate::provider::{Ask, Failure, FailureKind};
 use super::container::Container;
 use super::keys;
 use super::links::{Base, Role};
-use super::profiles::{Held, Profiles};
+use super::profiles::{Content, Profiles};
 use super::refused::{Refused, Source, failure, judge};
 use super::variables::Variables;
 use super::wire::Wire;
@@ -57,7 +57,7 @@ pub(super) struct Chain<'a> {
     pub(super) variables: &'a Variables,
     pub(super) profiles: &'a Profiles,
     /// What the files of profiles hold, or why that is not known.
-    pub(super) held: &'a Result<Held, Failure>,
+    pub(super) held: &'a Result<Content, Failure>,
     pub(super) reader: Reader<'a>,
     pub(super) config: ProviderConfig,
     pub(super) sdk: SdkConfig,

@@ -61,6 +61,12 @@ impl Entrusted {
         self.own.as_ref().map_or(self.end, |own| own.end)
     }
 
+    /// A lease that is said to be valid no longer than the token that it hangs on.
+    pub(super) fn bounded(&self, lease: Lease) -> Lease {
+        let left = self.end_of_token().map(|end| end.saturating_duration_since(lease.issued));
+        Lease { valid: left.map_or(lease.valid, |left| lease.valid.min(left)), ..lease }
+    }
+
     /// How long the last lease is still valid: none outlives the token that it hangs on.
     pub(super) fn longest(&self, leases: &[Lease], now: Instant) -> Option<Duration> {
         let left = leases.iter().map(|lease| lease.left(now)).max()?;
@@ -228,6 +234,18 @@ impl Custody {
         held.leases.push(lease);
     }
 
+    /// Notes the longer life of a lease.
+    pub(super) fn prolong(&self, longer: &Lease) {
+        if let Some(lease) = self.held().leases.iter_mut().find(|lease| lease.lent == longer.lent) {
+            *lease = longer.clone();
+        }
+    }
+
+    /// Forgets leases that are given back.
+    pub(super) fn forget(&self, given_back: &[Lease]) {
+        self.held().leases.retain(|lease| !given_back.iter().any(|back| back.lent == lease.lent));
+    }
+
     /// Whether the server has refused a token since this was asked last.
     pub(super) fn was_refused(&self) -> bool {
         self.is_refused.swap(false, Ordering::Relaxed)
@@ -297,9 +315,7 @@ impl Custody {
     pub(super) fn judge(&self, outcome: &mut Outcome) {
         let Outcome::Found(Document { lease: Some(lease), .. }) = outcome else { return };
         let held = self.held();
-        if let Some(end) = held.end_of_token() {
-            lease.valid = lease.valid.min(end.saturating_duration_since(lease.issued));
-        }
+        *lease = held.bounded(lease.clone());
         // The last use ends a token, and with it everything that it was lent.
         if held.own.as_ref().is_some_and(|own| !self.affords(own, 1)) {
             *outcome = Outcome::Failed(used_up("this credential takes one more than there are documents"));

@@ -95,6 +95,44 @@ fn rest(held: &Entrusted, tokens: Tokens, why: Why, now: Instant) -> Left {
     }
 }
 
+/// So many are given back at once: a server whose database is slow answers nobody else meanwhile.
+const AT_ONCE: usize = 8;
+
+/// Gives back these leases, and says what stays.
+pub(super) async fn give_back_leases(custody: &Custody, session: &Session<'_>, ask: &Ask, leases: &[Lease]) {
+    if session.is_cached() {
+        return;
+    }
+    for some in leases.chunks(AT_ONCE) {
+        let refused = revoke(session, some).await;
+        custody.forget(some);
+        let longest = custody
+            .held()
+            .longest(&refused.iter().map(|(lease, _)| lease.clone()).collect::<Vec<_>>(), ask.now());
+        let left = longest.map(|longest| (refused.len(), longest, why(&refused)));
+        if let Some(words) = (Left { token: None, leases: left }).words() {
+            ask.log().warn(&words);
+        }
+    }
+}
+
+/// Those that are not taken back, of these.
+async fn revoke(session: &Session<'_>, leases: &[Lease]) -> Vec<(Lease, Refused)> {
+    let revoked = join_all(leases.iter().map(|lease| {
+        let id = lease.lent.as_ref().map(|lent| &lent.id);
+        let revocation = move || Post::new("sys/leases/revoke", json!({ "lease_id": id }));
+        insist(move || session.exchange_once(revocation()))
+    }));
+    let refused = |(lease, revoked): (&Lease, Result<Reply, Refused>)| Some((lease.clone(), revoked.err()?));
+    leases.iter().zip(revoked.await).filter_map(refused).collect()
+}
+
+/// Why they are not.
+fn why(refused: &[(Lease, Refused)]) -> Why {
+    let is_forbidden = refused.iter().any(|(_, why)| *why != Refused::EachTime);
+    if is_forbidden { Why::Forbidden } else { Why::Failed }
+}
+
 struct GivingBack<'a> {
     custody: &'a Custody,
     session: &'a Session<'a>,
@@ -142,21 +180,13 @@ impl GivingBack<'_> {
     /// Ends leases that nobody received, where they hang on a token that is not kz's to end. Which are left.
     async fn end_leases(&self, leases: Vec<Lease>) -> Option<(usize, Duration, Why)> {
         self.custody.held().stays.get_or_insert(Why::Unconfirmed);
-        let revoked = join_all(leases.iter().map(|lease| {
-            let id = lease.lent.as_ref().map(|lent| &lent.id);
-            let revocation = move || Post::new("sys/leases/revoke", json!({ "lease_id": id }));
-            insist(move || self.session.exchange_once(revocation()))
-        }))
-        .await;
-        let refused = |(lease, revoked): (Lease, Result<Reply, Refused>)| Some((lease, revoked.err()?));
-        let (left, why): (Vec<Lease>, Vec<Refused>) =
-            leases.into_iter().zip(revoked).filter_map(refused).unzip();
+        let refused = revoke(self.session, &leases).await;
+        let left: Vec<Lease> = refused.iter().map(|(lease, _)| lease.clone()).collect();
         let Some(longest) = self.custody.held().longest(&left, self.ask.now()) else {
             self.log().detail("gave back the credentials that were made and not delivered");
             return None;
         };
-        let is_forbidden = why.iter().any(|why| *why != Refused::EachTime);
-        Some((left.len(), longest, if is_forbidden { Why::Forbidden } else { Why::Failed }))
+        Some((left.len(), longest, why(&refused)))
     }
 
     /// Lets a token that leases hang on live as long as these, and no longer. Why it lives longer.

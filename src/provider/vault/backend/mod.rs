@@ -17,6 +17,7 @@ mod envelope;
 mod flight;
 mod giving_back;
 mod left;
+mod lending;
 mod login;
 mod look;
 mod look_at_token;
@@ -51,8 +52,8 @@ use crate::provider::settings::Settings;
 use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::warm_up::warm_up;
 use crate::provider::{
-    Ask, Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider, Purpose,
-    Surroundings, Terms,
+    Ask, Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Lender, Outcome, Provider,
+    Purpose, Surroundings, Terms,
 };
 use cli::Cli;
 use connection::Connection;
@@ -121,6 +122,10 @@ impl Provider for Vault {
 
     fn discreet(&self, text: &str) -> String {
         self.custody.confidences.hide(text)
+    }
+
+    fn lender(&self) -> Option<&dyn Lender> {
+        Some(self)
     }
 
     fn close<'a>(&'a self, end: End, ask: &'a Ask) -> Closing<'a> {

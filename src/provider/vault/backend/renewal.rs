@@ -19,7 +19,10 @@ pub(super) async fn renew(session: &Session<'_>, own: Own) -> Option<Own> {
     }
     let there = session.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
     let since = session.ask().now();
-    let reply = there.exchange_once(Post::new("auth/token/renew-self", json!({}))).await.ok()?;
+    // Without an increment it is given its role's usual life, which may be shorter than what is left.
+    let increment = own.token.life.max(own.left(since)).map(|life| json!({ "increment": life.as_secs() }));
+    let renewal = Post::new("auth/token/renew-self", increment.unwrap_or_else(|| json!({})));
+    let reply = there.exchange_once(renewal).await.ok()?;
     let body: Body<'_> =
         serde_json::from_slice(reply.body.expose()).ok().filter(|_| reply.status.is_success())?;
     let life = Duration::from_secs(body.auth?.lease_duration?);

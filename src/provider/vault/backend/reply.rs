@@ -103,6 +103,12 @@ pub(super) enum Known {
     RootOnly,
     /// Another server of the cluster leads, and none is there yet.
     NoLeader,
+    /// It has no such lease, or no longer.
+    NoLease,
+    /// It gives this lease no longer life.
+    NotRenewable,
+    /// What made a credential failed to give it a longer life.
+    EngineFailed,
 }
 
 const PHRASES: &[(&str, Known)] = &[
@@ -132,6 +138,9 @@ const PHRASES: &[(&str, Known)] = &[
     ("unavailable in namespaces", Known::RootOnly),
     ("is sealed", Known::Sealed),
     ("active cluster node not found", Known::NoLeader),
+    ("lease not found", Known::NoLease),
+    ("lease is not renewable", Known::NotRenewable),
+    ("failed to renew entry", Known::EngineFailed),
 ];
 
 /// What the server complains of.

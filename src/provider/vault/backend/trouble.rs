@@ -203,6 +203,7 @@ fn lasting(waited: Duration) -> String {
 fn kind_of(status: StatusCode, known: Option<Known>) -> FailureKind {
     match (status.as_u16(), known) {
         (_, Some(Known::Refused(refusal))) => refusal.kind,
+        (_, Some(Known::EngineFailed)) => FailureKind::ServerFailed,
         (_, Some(Known::UnknownRole | Known::WantsTls | Known::NotReadable | Known::RootOnly)) => {
             FailureKind::Misconfigured
         }
@@ -249,6 +250,9 @@ impl fmt::Display for Trouble {
             (_, Some(Known::UnknownRole)) => "the server knows no such role",
             (_, Some(Known::WantsTls)) => "the server speaks TLS",
             (_, Some(Known::NotReadable)) => "this path cannot be read",
+            (_, Some(Known::NoLease)) => "the server has no such lease, or no longer",
+            (_, Some(Known::NotRenewable)) => "the server gives this lease no longer life",
+            (_, Some(Known::EngineFailed)) => "the engine failed to give the credential a longer life",
             (_, Some(Known::NoRoute)) => "nothing is mounted under this path",
             (401 | 403, _) => "permission denied",
             (400, _) => "the server does not accept the request",

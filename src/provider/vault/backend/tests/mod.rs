@@ -5,6 +5,7 @@ mod authentication;
 mod custody;
 mod documents;
 mod given_up;
+mod lending;
 mod logins;
 mod recording;
 mod slow;

@@ -1,0 +1,29 @@
+//! What some backends do beside answering: they lend credentials, give these a longer life, and take them back.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::{Ask, Closing, Failure, Lease};
+
+/// A backend that lends.
+pub trait Lender: Send + Sync {
+    /// Asks for as long a life as the lease had at first, from now on. What is given may be less, and is said.
+    fn renew<'a>(&'a self, lease: &'a Lease, ask: &'a Ask) -> Renewal<'a>;
+
+    /// Gives back what nobody uses any more. Never fails, and says what stays.
+    fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a>;
+}
+
+/// What [`Lender::renew`] comes to.
+pub type Renewal<'a> = Pin<Box<dyn Future<Output = Result<Lease, Unrenewed>> + Send + 'a>>;
+
+/// Why a lease has no longer life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unrenewed {
+    /// There is no such lease any more: it has ended, or was taken back.
+    Over,
+    /// It stays as it is, to its end.
+    Fixed,
+    /// It may have one later, for what stands against it may pass.
+    Failed(Failure),
+}

@@ -1,0 +1,63 @@
+//! Leases, one by one: <https://developer.hashicorp.com/vault/api-docs/system/leases>.
+//!
+//! Invariants: an increment is always sent, and is never less than what is left, since a renewal can shorten; a lease is said to
+//! be valid no longer than the token that it hangs on. Rules: what a real `OpenBao` answers, recorded in `tests/fakes/src/vault/`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::provider::{Ask, Closing, Failure, Lease, Lender, Renewal, Unrenewed};
+
+use super::endpoint::Post;
+use super::giving_back;
+use super::reply::{Body, Known};
+use super::{Vault, session::Unanswered};
+
+impl Lender for Vault {
+    fn renew<'a>(&'a self, lease: &'a Lease, ask: &'a Ask) -> Renewal<'a> {
+        Box::pin(async move {
+            let lent = lease.lent.as_deref().filter(|lent| lent.renewable).ok_or(Unrenewed::Fixed)?;
+            let session = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
+            let session = session.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
+            let increment = lease.valid.max(lease.left(ask.now())).as_secs();
+            let renewal =
+                Post::new("sys/leases/renew", json!({ "lease_id": lent.id, "increment": increment }));
+            let since = ask.now();
+            let reply = session.read(renewal).await.map_err(unrenewed)?;
+            let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
+            let seconds = body.and_then(|body| body.lease_duration).ok_or_else(unread)?;
+            Ok(self.prolonged(lease, since, Duration::from_secs(seconds)))
+        })
+    }
+
+    fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a> {
+        Box::pin(async move {
+            if let Ok(session) = self.begin(ask, leases.len()).await {
+                giving_back::give_back_leases(&self.custody, &session, ask, leases).await;
+            }
+        })
+    }
+}
+
+impl Vault {
+    /// The lease with this life from then on, as far as its token lives.
+    fn prolonged(&self, lease: &Lease, since: Instant, valid: Duration) -> Lease {
+        let longer = self.custody.held().bounded(Lease { issued: since, valid, ..lease.clone() });
+        self.custody.prolong(&longer);
+        longer
+    }
+}
+
+fn unrenewed(unanswered: Unanswered) -> Unrenewed {
+    match unanswered.known {
+        Some(Known::NoLease) => Unrenewed::Over,
+        Some(Known::NotRenewable) => Unrenewed::Fixed,
+        _ => Unrenewed::Failed(unanswered.failure),
+    }
+}
+
+fn unread() -> Unrenewed {
+    let cause = "the server does not say how long the lease is valid now".to_owned();
+    Unrenewed::Failed(Failure { kind: crate::provider::FailureKind::Malformed, cause, hint: None })
+}
