@@ -50,9 +50,9 @@ pub(super) enum Failure {
     /// A value that was to be an open file could not be one.
     MemoryFile(exec::memory_file::Error),
     /// The environment cannot be passed on.
-    Unfit(exec::environment::Unfit),
+    Unfit(exec::child::Unfit),
     /// CMD did not start.
-    Exec(String, exec::Refused),
+    Exec(String, exec::child::Refused),
     /// `kz doctor` cannot examine a file.
     Examine(std::path::PathBuf, Unread),
     /// `kz init` found a configuration.

@@ -4,7 +4,7 @@
 //! within a quarter of the stack limit. What does not fit is refused by name before CMD is started.
 
 use std::ffi::{CString, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 use crate::secret::Secret;
 
@@ -21,7 +21,7 @@ pub enum Inherit {
 }
 
 /// How to make an environment. No `Debug`: it holds values.
-pub struct Recipe<'a> {
+pub(super) struct Recipe<'a> {
     /// kz's own.
     pub inherited: &'a [(OsString, OsString)],
     /// How much of it.
@@ -37,7 +37,7 @@ pub struct Recipe<'a> {
 }
 
 /// `NAME=value` strings, and which credentials were left out. No `Debug`: it holds values.
-pub struct Environment {
+pub(super) struct Environment {
     /// In the inherited order, secrets last.
     pub strings: Vec<CString>,
     /// Names of variables that were there and were removed.
@@ -73,7 +73,7 @@ pub enum Unfit {
 }
 
 /// Makes the environment.
-pub fn build(recipe: &Recipe<'_>) -> Result<Environment, Unfit> {
+pub(super) fn build(recipe: &Recipe<'_>) -> Result<Environment, Unfit> {
     let mut strings = Vec::new();
     let mut removed = Vec::new();
     for (name, value) in recipe.inherited {
@@ -105,7 +105,7 @@ fn join(name: &[u8], value: &[u8]) -> Option<CString> {
 }
 
 /// Refuses what execve would refuse with E2BIG, naming the largest secrets. `stack_limit` is in bytes.
-pub fn check_size(
+pub(super) fn check_size(
     arguments: &[CString],
     environment: &Environment,
     secrets: &[(String, Secret)],
@@ -126,13 +126,10 @@ pub fn check_size(
     Err(Unfit::TooMuch { needed, limit, largest })
 }
 
-/// Arguments as the kernel takes them; `None` when one has a NUL, which a caller cannot have passed.
-pub fn arguments(command: &[OsString]) -> Option<Vec<CString>> {
-    command.iter().map(|argument| CString::new(argument.clone().into_vec()).ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
 
     fn build_with(inherit: Inherit, keep: &[&str], secrets: &[(&str, &[u8])]) -> Result<Environment, Unfit> {

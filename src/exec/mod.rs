@@ -1,98 +1,19 @@
-//! Becoming CMD: its environment, its arguments, and execve; and the program that kz itself is.
+//! CMD (`child`), the files that it is told of, and the process and the program that kz itself is.
 //!
 //! Invariants: kz does not stay behind, so CMD has kz's process id and gets its signals itself; the
 //! signal dispositions (`inherited`) and the core-dump protection that kz set for itself are not passed on; beside
 //! `signals`, `unsafe` is in this module alone, with that of its heap (`memory`).
 
+pub mod child;
 pub mod env_file;
-pub mod environment;
+mod environment;
 pub mod inherited;
 mod look;
 pub mod memory;
 pub mod memory_file;
 pub mod program;
 
-use std::convert::Infallible;
-use std::ffi::{CStr, CString, OsStr};
-use std::os::unix::ffi::OsStrExt;
-
-use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, Signal};
-
-/// Why CMD did not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Nowhere to be found: exit code 127.
-    NotFound,
-    /// Found, but not to be run: exit code 126.
-    NotExecutable(Errno),
-    /// The kernel took neither arguments nor environment: exit code 125.
-    TooBig,
-}
-
-/// Where programs are looked for when PATH is unset, as in a container without one.
-const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Replaces this process by the first program of that name on `path`, which is kz's own PATH, also when
-/// CMD gets another. Returns only when that fails.
-///
-/// Not execvp: of the C libraries that kz is built with, one runs a file without `#!` by a shell.
-pub fn replace(
-    arguments: &[CString],
-    environment: &[CString],
-    path: Option<&OsStr>,
-) -> Result<Infallible, Refused> {
-    let Some(program) = arguments.first() else { return Err(Refused::NotFound) };
-    inherited::restore();
-    let mut refused = Refused::NotFound;
-    for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
-        match nix::unistd::execve(&candidate, arguments, environment) {
-            Ok(never) => return Ok(never),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            // Another directory may have one that can be executed.
-            Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
-            Err(Errno::E2BIG) => return Err(Refused::TooBig),
-            Err(errno) => return Err(Refused::NotExecutable(errno)),
-        }
-    }
-    Err(refused)
-}
-
-/// Whether [`replace`] would find a program, as far as can be told without starting it.
-pub fn look_for(arguments: &[CString], path: Option<&OsStr>) -> Result<(), Refused> {
-    let Some(program) = arguments.first() else { return Err(Refused::NotFound) };
-    let mut refused = Refused::NotFound;
-    for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
-        match look::executable(&candidate) {
-            Ok(()) => return Ok(()),
-            Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
-            Err(_) => {}
-        }
-    }
-    Err(refused)
-}
-
-/// The files that a program's name may mean (execvp(3)): itself when it has a slash, else one a directory.
-fn candidates(program: &CStr, path: &[u8]) -> Vec<CString> {
-    let name = program.to_bytes();
-    if name.contains(&b'/') {
-        return vec![program.to_owned()];
-    }
-    if name.is_empty() {
-        return Vec::new();
-    }
-    let in_directory = |directory: &[u8]| match directory {
-        b"" => CString::new(name),
-        directory => CString::new([directory, b"/", name].concat()),
-    };
-    path.split(|&byte| byte == b':').filter_map(|directory| in_directory(directory).ok()).collect()
-}
-
-/// The stack limit that bounds arguments and environment, in bytes.
-pub fn stack_limit() -> u64 {
-    getrlimit(Resource::RLIMIT_STACK).map_or(8 << 20, |(soft, _)| soft)
-}
 
 /// Keeps secrets out of core files and away from tracers of the same uid. execve undoes it, so CMD
 /// can be debugged as ever.
@@ -134,21 +55,4 @@ fn set_handler(signal: Signal, handler: SigHandler) {
 extern "C" fn end(signal: nix::libc::c_int) {
     // SAFETY: _exit is async-signal-safe (signal-safety(7)) and takes any status.
     unsafe { nix::libc::_exit(128 + signal) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn files(program: &CStr, path: &str) -> Vec<String> {
-        let files = candidates(program, path.as_bytes());
-        files.into_iter().map(|file| file.into_string().unwrap()).collect()
-    }
-
-    #[test]
-    fn a_name_is_looked_for_in_every_directory_and_a_path_is_not() {
-        assert_eq!(files(c"sh", "/a::/b/"), ["/a/sh", "sh", "/b//sh"]);
-        assert_eq!(files(c"./sh", "/a"), ["./sh"]);
-        assert_eq!(files(c"", "/a"), [""; 0]);
-    }
 }

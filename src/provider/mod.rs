@@ -8,8 +8,6 @@
 pub mod age;
 mod ask;
 pub mod aws;
-#[cfg(feature = "https")]
-mod certificates;
 pub mod descriptor;
 mod discreet;
 pub mod env;
@@ -19,11 +17,7 @@ pub mod file;
 mod fixture;
 pub mod forecast;
 pub mod gcp;
-#[cfg(feature = "https")]
-mod held;
 pub mod keyzero;
-#[cfg(feature = "https")]
-mod lanes;
 mod lender;
 mod local_file;
 #[cfg(test)]
@@ -33,15 +27,13 @@ pub mod onepassword;
 #[cfg(any(feature = "provider-1password", feature = "provider-aws"))]
 mod program;
 pub mod registry;
+#[cfg(feature = "https")]
+mod remote;
 mod request;
 pub mod settings;
 mod shape;
 mod shared;
 pub mod vault;
-#[cfg(any(feature = "provider-aws", feature = "provider-gcp", feature = "provider-vault"))]
-mod warm_up;
-#[cfg(feature = "https")]
-mod way;
 
 use std::ffi::OsString;
 use std::future::Future;

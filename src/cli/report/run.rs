@@ -63,8 +63,8 @@ pub(super) fn dangerous_words(path: &Path, names: &[String]) -> Words {
         .hint(format!("if that is meant, add `--allow {}`", typed::word(&names.join(","))))
 }
 
-pub(super) fn unfit_code(error: &exec::environment::Unfit) -> Code {
-    use exec::environment::Unfit;
+pub(super) fn unfit_code(error: &exec::child::Unfit) -> Code {
+    use exec::child::Unfit;
     match error {
         Unfit::Nul(_) => Code::HoldsNul,
         Unfit::TooLong { .. } => Code::VariableTooLong,
@@ -72,21 +72,20 @@ pub(super) fn unfit_code(error: &exec::environment::Unfit) -> Code {
     }
 }
 
-pub(super) fn exec_words(program: &str, refused: exec::Refused) -> Words {
+pub(super) fn exec_words(program: &str, refused: exec::child::Refused) -> Words {
     match refused {
-        exec::Refused::NotFound => Words::error(Code::NotFound, format!("`{program}` was not found")).hint(
-            if program.contains('/') {
+        exec::child::Refused::NotFound => Words::error(Code::NotFound, format!("`{program}` was not found"))
+            .hint(if program.contains('/') {
                 "check the path; a script whose `#!` line names a missing interpreter is reported so too"
             } else {
                 "check the name, or give the whole path: kz looks in PATH only, without a shell"
-            },
-        ),
-        exec::Refused::NotExecutable(errno) => {
+            }),
+        exec::child::Refused::NotExecutable(errno) => {
             Words::error(Code::NotExecutable, format!("`{program}` cannot be executed"))
                 .cause(errno.desc().to_lowercase())
                 .hint(format!("`chmod +x {}`; a script needs a `#!` line", typed::path(Path::new(program))))
         }
-        exec::Refused::TooBig => {
+        exec::child::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";
             Words::error(Code::KernelRefuses, message)
                 .hint("deliver large secrets as files: `kz export --format files`")

@@ -135,28 +135,22 @@ fn approle_at_another_mount_with_a_wrapped_secret_id() {
 
 /// A path of which the last segment is no field is read a second time, one segment further down, for the error's sake.
 #[test]
-fn a_wrapped_credential_is_unwrapped_once_also_where_a_second_look_follows() {
-    for (member, is_token) in [("secret_id_file", false), ("token_file", true)] {
-        let stage = stage();
-        let policy = ["secret/data/app", "secret/data/longer", "secret/data/longer/name"];
-        stage.fake.configure(|vault| vault.policy("", "app", &policy));
-        stage.fake.write("secret/data/longer/name", &json!({ "data": { "value": "v" } }));
-        let (role, _) = stage.fake.configure(|vault| vault.approle("", "approle", "app", &["app"]));
-        let (path, method) = if is_token {
-            ("auth/token/create", "method = \"token\"".to_owned())
-        } else {
-            ("auth/approle/role/app/secret-id", format!("method = \"approle\", role_id = \"{role}\""))
-        };
-        stage.sandbox.file("wrapping", stage.fake.wrapped(path));
-        let auth = format!("{method}, {member} = \"wrapping\", wrapped = true");
-        stage.secrets(&[("V", "secret/data/app/value"), ("X", "secret/data/longer/name")], &section(&auth));
-        let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["`secret/data/longer/name` is a document"]);
-        let seen: Vec<String> = stage.fake.seen().into_iter().map(|seen| seen.path).collect();
-        let count = |wanted: &str| seen.iter().filter(|path| path.ends_with(wanted)).count();
-        let counts = ["wrapping/unwrap", "/login", "longer/name", "revoke-self"].map(count);
-        assert_eq!(counts, [1, usize::from(!is_token), 1, 1], "{seen:?}\n{}", run.describe());
-        assert_eq!(stage.fake.configure(|vault| vault.tokens()), 0, "a token is left\n{}", run.describe());
-    }
+fn a_wrapped_secret_id_is_unwrapped_once_also_where_a_second_look_follows() {
+    let stage = stage();
+    let paths = ["secret/data/app", "secret/data/longer", "secret/data/longer/name"];
+    stage.fake.configure(|vault| vault.policy("", "app", &paths));
+    stage.fake.write("secret/data/longer/name", &json!({ "data": { "value": "v" } }));
+    let (role, _) = stage.fake.configure(|vault| vault.approle("", "approle", "app", &["app"]));
+    stage.sandbox.file("wrapping", stage.fake.wrapped("auth/approle/role/app/secret-id"));
+    let auth =
+        format!("method = \"approle\", role_id = \"{role}\", secret_id_file = \"wrapping\", wrapped = true");
+    stage.secrets(&[("V", "secret/data/app/value"), ("X", "secret/data/longer/name")], &section(&auth));
+    let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["`secret/data/longer/name` is a document"]);
+    let seen: Vec<String> = stage.fake.seen().into_iter().map(|seen| seen.path).collect();
+    let count = |wanted: &str| seen.iter().filter(|path| path.ends_with(wanted)).count();
+    let counts = ["wrapping/unwrap", "/login", "longer/name", "revoke-self"].map(count);
+    assert_eq!(counts, [1; 4], "{seen:?}\n{}", run.describe());
+    assert_eq!(stage.fake.configure(|vault| vault.tokens()), 0, "a token is left\n{}", run.describe());
 }
 
 #[test]

@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::patience::{Attempt, GaveUp};
+use crate::provider::remote::warm_up::warm_up;
 use crate::provider::settings::Settings;
-use crate::provider::warm_up::warm_up;
 use crate::provider::{
     Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,
 };

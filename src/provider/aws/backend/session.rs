@@ -11,10 +11,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::provider::aws::calls::Call;
-use crate::provider::held::{Got, Held};
 use crate::provider::local_file::Places;
+use crate::provider::remote::held::{Got, Held};
+use crate::provider::remote::way::Way;
 use crate::provider::settings::Settings;
-use crate::provider::way::Way;
 use crate::provider::{Ask, DocumentRef, Failure, Surroundings, Terms};
 use crate::tls::Roots;
 

@@ -22,7 +22,7 @@ use tokio::sync::{SemaphorePermit, SetOnce};
 use crate::http::{self, Address, Bodies, Client, Content, Proxies, Reply, Unbuilt};
 use crate::log::Log;
 use crate::provider::Terms;
-use crate::provider::lanes::Lanes;
+use crate::provider::remote::lanes::Lanes;
 use crate::size::Size;
 use crate::tls::Roots;
 

@@ -22,9 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::{join, join_all};
 use tokio::sync::OnceCell;
 
-use crate::provider::held::{Got, Held};
+use crate::provider::remote::held::{Got, Held};
+use crate::provider::remote::warm_up::warm_up;
 use crate::provider::settings::Settings;
-use crate::provider::warm_up::warm_up;
 use crate::provider::{
     Ask, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,
 };

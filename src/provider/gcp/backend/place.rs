@@ -8,7 +8,7 @@ use crate::http::{self, Client, Content};
 use crate::log::Log;
 use crate::patience::{Attempt, Concern};
 use crate::provider::gcp::resource::Resource;
-use crate::provider::lanes::Lanes;
+use crate::provider::remote::lanes::Lanes;
 use crate::provider::{Ask, Document, Failure, FailureKind, Outcome, Terms};
 use crate::secret::Secret;
 

@@ -18,8 +18,8 @@ use crate::http::{self, Client, Content, Reply, retry_after};
 use crate::log::Log;
 use crate::patience::{Attempt, Concern};
 use crate::percent::encoded;
-use crate::provider::lanes::Lanes;
 use crate::provider::onepassword::reference::{Reference, is_id};
+use crate::provider::remote::lanes::Lanes;
 use crate::provider::{Absence, Ask, Document, Failure, FailureKind, Outcome, Shape, Terms};
 use crate::secret::Secret;
 

@@ -11,7 +11,7 @@ mod trouble;
 
 use std::sync::Arc;
 
-use crate::provider::held::{Got, Held};
+use crate::provider::remote::held::{Got, Held};
 use crate::provider::settings::Settings;
 use crate::provider::{
     Ask, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings, Terms,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::http::{self, Address, Client};
 use crate::provider::local_file::{Places, Reader, quoted};
+use crate::provider::remote::way::Way;
 use crate::provider::settings::Settings;
-use crate::provider::way::Way;
 use crate::provider::{Ask, Failure, Surroundings, Terms};
 use crate::secret::Secret;
 

@@ -7,11 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::http::{self, Address, Client};
-use crate::provider::certificates;
 use crate::provider::local_file::Reader;
+use crate::provider::remote::certificates;
+use crate::provider::remote::way::Way;
 use crate::provider::settings::Settings;
 use crate::provider::vault::environment::Given;
-use crate::provider::way::Way;
 use crate::provider::{Failure, FailureKind, Surroundings};
 use crate::secret::Secret;
 use crate::tls::{Identity, Roots};

@@ -46,11 +46,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::http::Address;
 use futures_util::future::join_all;
 
-use crate::provider::held::{Got, Held};
 use crate::provider::local_file::Places;
+use crate::provider::remote::held::{Got, Held};
+use crate::provider::remote::warm_up::warm_up;
 use crate::provider::settings::Settings;
 use crate::provider::vault::cli_form::is_of_kv;
-use crate::provider::warm_up::warm_up;
 use crate::provider::{
     Ask, Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Lender, Outcome, Provider,
     Purpose, Surroundings, Terms,

@@ -12,7 +12,7 @@ use futures_util::future::select_all;
 use crate::http::{self, Address, Client, Reply};
 use crate::patience::Concern;
 use crate::provider::Terms;
-use crate::provider::lanes::Lanes;
+use crate::provider::remote::lanes::Lanes;
 
 use super::trouble::Trouble;
 

@@ -21,7 +21,7 @@ use tokio::sync::{OnceCell, SemaphorePermit};
 
 use crate::http::{self, Content, Departure, Reply, Sending, retry_after};
 use crate::patience::{Attempt, GaveUp};
-use crate::provider::lanes::Lanes;
+use crate::provider::remote::lanes::Lanes;
 use crate::provider::{Ask, Failure, FailureKind};
 use crate::secret::Secret;
 

@@ -1,6 +1,7 @@
 //! The provider against servers in this process. Time is virtual: only pauses between attempts take any.
 
 mod absence;
+mod again;
 mod authentication;
 mod custody;
 mod documents;

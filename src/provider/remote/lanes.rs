@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::http::MOST_CONNECTIONS;
 use crate::http::{Client, Protocol};
 
-use super::Terms;
+use crate::provider::Terms;
 
 /// How many requests go at once over one connection of HTTP/2: as many as servers are to allow at least
 /// (RFC 9113, 6.5.2). Over HTTP/1.1 there are as many as connections.
@@ -16,7 +16,7 @@ const STREAMS: usize = 100;
 
 /// The road to a server. It is narrow until a reply tells that it need not be.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(in crate::provider) struct Lanes {
     free: Semaphore,
     /// How many there are, where the user said.
     fixed: Option<usize>,
@@ -27,7 +27,7 @@ pub(super) struct Lanes {
 impl Lanes {
     /// As many as connections to `client`'s server, unless the user said: then there may be as many connections.
     #[cfg(any(feature = "provider-1password", feature = "provider-gcp", feature = "provider-vault"))]
-    pub(super) fn new(terms: &Terms, client: &Client) -> Self {
+    pub(in crate::provider) fn new(terms: &Terms, client: &Client) -> Self {
         let lanes = Self::of(terms.concurrency, client.connections());
         lanes.open(client);
         lanes
@@ -35,12 +35,12 @@ impl Lanes {
 
     /// The same before there is a client, which [`Self::open`] is told of then.
     #[cfg(feature = "provider-aws")]
-    pub(super) fn ahead(terms: &Terms) -> Self {
+    pub(in crate::provider) fn ahead(terms: &Terms) -> Self {
         Self::of(terms.concurrency, MOST_CONNECTIONS)
     }
 
     /// Lets a client have as many connections as the user said.
-    pub(super) fn open(&self, client: &Client) {
+    pub(in crate::provider) fn open(&self, client: &Client) {
         if let Some(fixed) = self.fixed {
             client.allow(fixed);
         }
@@ -52,13 +52,13 @@ impl Lanes {
     }
 
     /// A turn to ask. Held until there is an answer.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(in crate::provider) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, so there always is one.
         self.free.acquire().await.ok()
     }
 
     /// What a reply tells of the road: how it was spoken, and how many connections there may be by now.
-    pub(super) fn heed(&self, client: &Client, protocol: Protocol) {
+    pub(in crate::provider) fn heed(&self, client: &Client, protocol: Protocol) {
         self.learn(protocol);
         self.widen(client.connections());
     }
@@ -71,7 +71,7 @@ impl Lanes {
     }
 
     /// Widens the road to so many connections, unless the user said how wide it is. It does not become narrower.
-    pub(super) fn widen(&self, width: usize) {
+    pub(in crate::provider) fn widen(&self, width: usize) {
         let before = self.width.fetch_max(width, Ordering::Relaxed);
         if self.fixed.is_none() {
             self.free.add_permits(width.saturating_sub(before));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::patience::seconds;
 
-use super::{Ask, Failure, FailureKind};
+use crate::provider::{Ask, Failure, FailureKind};
 
 /// So long before its end something is got again, or a quarter of its life where that is shorter: an asking that begins with it
 /// ends with it.
@@ -25,15 +25,15 @@ const REST: Duration = Duration::from_secs(1);
 
 /// What was got.
 #[derive(Clone, Debug)]
-pub(super) struct Got<T> {
-    pub(super) value: T,
+pub(in crate::provider) struct Got<T> {
+    pub(in crate::provider) value: T,
     /// When it ends; nothing where it does not, or nobody says.
-    pub(super) ends: Option<Instant>,
+    pub(in crate::provider) ends: Option<Instant>,
 }
 
 /// What is held of it, if anything.
 #[derive(Debug)]
-pub(super) struct Held<T> {
+pub(in crate::provider) struct Held<T> {
     kept: Mutex<Option<Kept<T>>>,
     /// Held by who gets it; the last failure.
     turn: tokio::sync::Mutex<Option<Failed>>,
@@ -67,7 +67,11 @@ impl<T> Default for Held<T> {
 
 impl<T: Clone> Held<T> {
     /// What is held, or what `obtain` gets. That is given what is to be refreshed, and still serves.
-    pub(super) async fn get<F>(&self, ask: &Ask, obtain: impl FnOnce(Option<T>) -> F) -> Result<T, Failure>
+    pub(in crate::provider) async fn get<F>(
+        &self,
+        ask: &Ask,
+        obtain: impl FnOnce(Option<T>) -> F,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<Got<T>, Failure>>,
     {
@@ -111,7 +115,7 @@ impl<T: Clone> Held<T> {
         not(feature = "provider-vault"),
         expect(dead_code, reason = "Vault looks at its token without getting one")
     )]
-    pub(super) fn now(&self, now: Instant) -> Option<T> {
+    pub(in crate::provider) fn now(&self, now: Instant) -> Option<T> {
         match self.look(now) {
             Look::Fresh(value) | Look::Due(value) => Some(value),
             Look::Over => None,
@@ -123,12 +127,12 @@ impl<T: Clone> Held<T> {
         not(feature = "provider-vault"),
         expect(dead_code, reason = "a token of Vault's may be used up before its end")
     )]
-    pub(super) fn forget(&self) {
+    pub(in crate::provider) fn forget(&self) {
         *self.kept() = None;
     }
 
     /// Forgets it where it was got a while ago: it is not accepted, and another one may be. Who comes next gets it anew.
-    pub(super) fn doubt(&self, now: Instant) {
+    pub(in crate::provider) fn doubt(&self, now: Instant) {
         self.kept().take_if(|kept| now.saturating_duration_since(kept.since) >= DOUBT);
     }
 

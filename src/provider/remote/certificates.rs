@@ -4,14 +4,14 @@ use std::path::Path;
 
 use crate::tls::holds_certificate;
 
-use super::Failure;
-use super::local_file::{self, Reader, Unreadable};
+use crate::provider::Failure;
+use crate::provider::local_file::{self, Reader, Unreadable};
 
 /// A list of certificates is some hundred KiB.
-pub(super) const LIMIT: u64 = 4 << 20;
+pub(in crate::provider) const LIMIT: u64 = 4 << 20;
 
 /// The PEM texts of a file, or of the files of a directory that hold certificates, each with its name.
-pub(super) fn read(path: &Path, reader: Reader<'_>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+pub(in crate::provider) fn read(path: &Path, reader: Reader<'_>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let name = path.display().to_string();
     match reader.try_credential(path, LIMIT) {
         Ok(text) => Ok(vec![(name, text.expose().to_vec())]),

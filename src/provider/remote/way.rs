@@ -8,31 +8,32 @@ use crate::http::{Bodies, Proxies};
 use crate::size::Size;
 use crate::tls::Roots;
 
-use super::local_file::{Reader, path_of};
-use super::{Failure, Surroundings, certificates};
+use super::certificates;
+use crate::provider::local_file::{Reader, path_of};
+use crate::provider::{Failure, Surroundings};
 
 /// What the environment says of it, whoever the server is.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(in crate::provider) struct Way {
     system_roots: Option<PathBuf>,
     /// What stands between.
-    pub(super) proxies: Proxies,
+    pub(in crate::provider) proxies: Proxies,
     /// How large a reply may be that holds a document.
     #[cfg_attr(
         not(any(feature = "provider-vault", feature = "provider-1password", feature = "provider-gcp")),
         expect(dead_code, reason = "AWS's wire has it from the terms")
     )]
-    pub(super) largest_reply: Size,
+    pub(in crate::provider) largest_reply: Size,
     /// In turn with which other replies large ones are read.
     #[cfg_attr(
         not(any(feature = "provider-vault", feature = "provider-1password", feature = "provider-gcp")),
         expect(dead_code, reason = "AWS's wire has it from the terms")
     )]
-    pub(super) bodies: Bodies,
+    pub(in crate::provider) bodies: Bodies,
 }
 
 impl Way {
-    pub(super) fn of(surroundings: &dyn Surroundings) -> Self {
+    pub(in crate::provider) fn of(surroundings: &dyn Surroundings) -> Self {
         Self {
             system_roots: surroundings.given("SSL_CERT_FILE").map(|value| path_of(&value)),
             proxies: Proxies::of(|name| surroundings.given_text(name)),
@@ -42,7 +43,11 @@ impl Way {
     }
 
     /// The certificates that are named, and no others; else the system's.
-    pub(super) fn roots(&self, named: Option<&Path>, reader: Reader<'_>) -> Result<Roots, Failure> {
+    pub(in crate::provider) fn roots(
+        &self,
+        named: Option<&Path>,
+        reader: Reader<'_>,
+    ) -> Result<Roots, Failure> {
         match named {
             Some(path) => Ok(Roots::Only(certificates::read(&reader.locate(path)?, reader)?)),
             None => Ok(Roots::System(self.system_roots.clone())),

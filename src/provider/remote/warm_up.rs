@@ -7,7 +7,7 @@ use futures_util::future::{Either, join, select};
 
 /// Runs `first` alone until a connection `stands`, and then `rest` beside it: a cold pool would open a connection
 /// for each. When `first` ends before and is `hopeless`, `rest` is not begun.
-pub(super) async fn warm_up<T, U>(
+pub(in crate::provider) async fn warm_up<T, U>(
     first: impl Future<Output = T>,
     stands: impl Future<Output = ()>,
     rest: impl Future<Output = U>,
