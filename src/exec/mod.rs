@@ -12,6 +12,8 @@ pub mod memory;
 pub mod memory_file;
 pub mod program;
 
+pub use look::Needed;
+
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -21,10 +23,16 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigHandler, Signal};
 
 /// Why CMD did not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Nowhere to be found: exit code 127.
     NotFound,
+    /// Found, and what it needs to run is not there: 127 too, as of every shell.
+    Needs(Needed),
+    /// A program for another kind of machine: exit code 126.
+    OtherMachine(String),
+    /// Neither a program nor a script with a `#!` line: exit code 126.
+    NoProgram,
     /// Found, but not to be run: exit code 126.
     NotExecutable(Errno),
     /// The kernel took neither arguments nor environment: exit code 125.
@@ -49,7 +57,12 @@ pub fn replace(
     for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
         match nix::unistd::execve(&candidate, arguments, environment) {
             Ok(never) => return Ok(never),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {
+                refused = look::needed(&candidate).map_or(refused, Refused::Needs);
+            }
+            Err(Errno::ENOEXEC) => {
+                return Err(look::other_machine(&candidate).map_or(Refused::NoProgram, Refused::OtherMachine));
+            }
             // Another directory may have one that can be executed.
             Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
             Err(Errno::E2BIG) => return Err(Refused::TooBig),
@@ -67,7 +80,7 @@ pub fn look_for(arguments: &[CString], path: Option<&OsStr>) -> Result<(), Refus
         match look::executable(&candidate) {
             Ok(()) => return Ok(()),
             Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
-            Err(_) => {}
+            Err(_) => refused = look::needed(&candidate).map_or(refused, Refused::Needs),
         }
     }
     Err(refused)

@@ -6,6 +6,7 @@
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
 use super::{Absence, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use crate::hint::said;
 
 /// The keys of `[providers.env]`: none.
 pub const SETTINGS: &[Setting] = &[];
@@ -47,7 +48,7 @@ impl Variables<'_> {
             return Outcome::Failed(Failure {
                 kind: FailureKind::Misconfigured,
                 cause: "a variable has no versions".into(),
-                hint: Some("remove `version`".into()),
+                hint: said("remove `version`"),
             });
         }
         match self.surroundings.variable(&document.path) {

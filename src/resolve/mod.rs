@@ -18,6 +18,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 
 use crate::delivery::{Delivery, Origin};
+use crate::hint::Hint;
 use crate::plan::order::Order;
 use crate::plan::{Batch, Declaration, Ending, Plan, Source, Use};
 use crate::provider::{DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
@@ -93,7 +94,7 @@ pub struct Failed {
     /// Lower case, no full stop.
     pub cause: String,
     /// What to type next.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 /// The classes of failure that a user acts on differently.
@@ -238,7 +239,7 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
     match template::render(text, &present, &absent) {
         Ok(value) => Verdict::Present { value, version: None, lease },
         Err(error) => {
-            let hint = error.fault.hint();
+            let hint = error.fault.hint().map(Hint::Said);
             Verdict::Failed(Failed { hint, ..failed(declaration, Class::Template, error.to_string()) })
         }
     }

@@ -4,6 +4,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::hint::said;
 use crate::provider::{Closing, DocumentRef, End, Failure, FailureKind, Fetch, Outcome, Provider};
 
 /// A provider, and until when it may take.
@@ -40,7 +41,7 @@ impl Punctual<'_> {
         Failure {
             kind: FailureKind::Unreachable,
             cause: format!("the backend did not answer within {} s", self.seconds),
-            hint: Some("give it longer with `--timeout 120s`".to_owned()),
+            hint: said("give it longer with `--timeout 120s`"),
         }
     }
 }

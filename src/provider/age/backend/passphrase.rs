@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use age::secrecy::SecretString;
 
+use crate::hint::said;
 use crate::provider::local_file::quoted;
 use crate::provider::{Failure, FailureKind};
 use crate::reading::read_credential;
@@ -59,7 +60,7 @@ fn missing(subject: &str) -> Failure {
     Failure {
         kind: FailureKind::Misconfigured,
         cause: format!("{subject} is encrypted with a passphrase, and no `passphrase_file` is set"),
-        hint: Some("set `passphrase_file = \"/run/secrets/passphrase\"` under `[providers.age]`".into()),
+        hint: said("set `passphrase_file = \"/run/secrets/passphrase\"` under `[providers.age]`"),
     }
 }
 

@@ -15,6 +15,7 @@ use futures_util::future::{join_all, select};
 use serde::Deserialize;
 use tokio::sync::{OnceCell, SetOnce};
 
+use crate::hint::{Hint, said};
 use crate::http::{self, Client, Content, Reply, retry_after};
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::percent::encoded;
@@ -148,7 +149,7 @@ impl Connect {
         let list = self.list(&format!("/v1/vaults/{vault}/items"), &format!("title eq \"{title}\"")).await?;
         if list.is_empty() && !self.opened().await?.contains(vault) {
             let cause = format!("the token does not open the vault `{vault}`");
-            let hint = Some("give the token access to the vault, or make another".to_owned());
+            let hint = said("give the token access to the vault, or make another");
             return Err(Outcome::Failed(Failure { kind: FailureKind::Denied, cause, hint }));
         }
         one(&list, title, "item", "the vault has no item of that title")
@@ -176,9 +177,7 @@ impl Connect {
                     kind: FailureKind::Denied,
                     cause: "the token opens no vault at all, or what answers is not a Connect server"
                         .to_owned(),
-                    hint: Some(
-                        "give the token access to a vault: `op connect token create … --vault`".to_owned(),
-                    ),
+                    hint: said("give the token access to a vault: `op connect token create … --vault`"),
                 }));
             }
             Found::Ok(list.into_iter().map(|listed| listed.id).collect())
@@ -361,7 +360,7 @@ fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
                 Some(trouble) => format!("{server} for {waited} s: {trouble}"),
             };
             let hint = matches!(last, Some(Trouble::Foreign(_))).then(|| {
-                "is the address right, also its path, and does the proxy before Connect have a route for it?".to_owned()
+                "is the address right, also its path, and does the proxy before Connect have a route for it?".into()
             });
             let status = match last {
                 Some(Trouble::Status(status)) => Some(*status),
@@ -377,17 +376,14 @@ fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) -> Failure {
                 http::Error::Compressed => FailureKind::Malformed,
                 _ => FailureKind::Unreachable,
             };
-            Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(str::to_owned) }
+            Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(Hint::from) }
         }
         GaveUp::Final(trouble @ (Trouble::Status(status) | Trouble::Foreign(status))) => {
             let (kind, hint) = match status {
                 401 => {
-                    (FailureKind::Denied, Some(format!("is the token from {source} one of this server's?")))
+                    (FailureKind::Denied, said(format!("is the token from {source} one of this server's?")))
                 }
-                403 => (
-                    FailureKind::Denied,
-                    Some("give the token access to the vault, or make another".to_owned()),
-                ),
+                403 => (FailureKind::Denied, said("give the token access to the vault, or make another")),
                 400 => (FailureKind::Misconfigured, None),
                 _ => (FailureKind::Malformed, None),
             };

@@ -13,6 +13,7 @@ use vaultrs::api::auth::oidc::requests::JWTLoginRequest;
 use vaultrs::api::auth::userpass::requests::LoginRequest as UserPassLoginRequest;
 use vaultrs::api::sys::requests::UnwrapRequest;
 
+use crate::hint::said;
 use crate::http::Reply;
 use crate::provider::local_file::Places;
 use crate::provider::{Failure, FailureKind};
@@ -92,9 +93,7 @@ async fn unwrap(session: &Session<'_>, wrapping: &Piece, places: &Places) -> Res
         None => Err(Failure {
             kind: FailureKind::Malformed,
             cause: format!("what is wrapped in {wrapping} is no secret id"),
-            hint: Some(
-                "wrap it so: `vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id`".to_owned(),
-            ),
+            hint: said("wrap it so: `vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id`"),
         }),
     }
 }
@@ -111,7 +110,7 @@ pub(super) async fn unwrap_token(
     auth.map(Token::of).ok_or_else(|| Failure {
         kind: FailureKind::Malformed,
         cause: format!("what is wrapped in {wrapping} is no token"),
-        hint: Some("wrap it so: `vault token create -policy=POLICY -wrap-ttl=10m`".to_owned()),
+        hint: said("wrap it so: `vault token create -policy=POLICY -wrap-ttl=10m`"),
     })
 }
 
@@ -124,7 +123,7 @@ async fn unwrapped(
 ) -> Result<Reply, Failure> {
     let unwrapping = session.with_token(&wrapping.read(places)?)?;
     let answer = unwrapping.call(UnwrapRequest { token: None }).await;
-    let anew = || Some("have it wrapped anew; if kz did not use it up, somebody else did".to_owned());
+    let anew = || said("have it wrapped anew; if kz did not use it up, somebody else did");
     let reply = answer.map_err(|failure| Failure {
         cause: format!("the wrapped {what} in {wrapping}: {}", failure.cause),
         hint: match failure.kind {
@@ -152,7 +151,7 @@ fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
         return Err(Failure {
             kind: FailureKind::Denied,
             cause: format!("the login at `auth/{mount}` demands a second factor, which kz cannot give"),
-            hint: Some("log in by a method for machines: `approle`, `kubernetes`, `jwt`, `cert`".to_owned()),
+            hint: said("log in by a method for machines: `approle`, `kubernetes`, `jwt`, `cert`"),
         });
     }
     let auth = auth.filter(|auth| !auth.client_token.is_empty()).ok_or_else(|| Failure {
@@ -188,7 +187,7 @@ fn explain(failure: Failure, login: &Login) -> Failure {
         FailureKind::Misconfigured if failure.hint.is_none() => FailureKind::Denied,
         kind => kind,
     };
-    let named = failure.hint.map(|hint| hint.replace("MOUNT", &login.mount));
+    let named = failure.hint.map(|hint| hint.map(|text| text.replace("MOUNT", &login.mount)));
     let hint = named.or_else(|| {
         let what = match &login.method {
             Method::AppRole { secret_id: None, .. } => "the role id",
@@ -200,7 +199,8 @@ fn explain(failure: Failure, login: &Login) -> Failure {
         };
         let check = format!("check {what}, and `mount` and `namespace`");
         let is_bare = failure.cause.starts_with("permission denied");
-        (kind == FailureKind::Denied).then(|| if is_bare { check + unsaid(&login.method) } else { check })
+        let check = if is_bare { check + unsaid(&login.method) } else { check };
+        (kind == FailureKind::Denied).then(|| check.into())
     });
     Failure { kind, cause: format!("login at `auth/{}`: {}", login.mount, failure.cause), hint }
 }

@@ -33,6 +33,7 @@ mod session;
 mod tests;
 mod token;
 mod trouble;
+mod unversioned;
 mod variables;
 mod versioned;
 mod warning;
@@ -44,6 +45,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
+use crate::hint::said;
 use crate::http::Address;
 
 use crate::provider::local_file::Places;
@@ -165,7 +167,7 @@ impl Vault {
                     return Err(Failure {
                         kind: FailureKind::Misconfigured,
                         cause: "a login by certificate needs one".to_owned(),
-                        hint: Some("name it: `client_cert` and `client_key`".to_owned()),
+                        hint: said("name it: `client_cert` and `client_key`"),
                     });
                 }
                 self.say(nodes, &format!("with a login at auth/{}", login.mount));
