@@ -118,12 +118,17 @@ fn exporter_as(context: &str, remark: &str, name: &str, known: Known<'_>) -> Rem
 
 /// The command that makes the configuration, and what makes an object of it.
 fn configured(name: &str, known: Known<'_>) -> Remedy {
-    let object = "kubectl create configmap kz --from-file=.keyzero.toml";
-    let holds = format!("with `{name}` in it, and where it is; then `{object}`");
-    match known.host.look(".keyzero.toml") {
-        Found::Nothing => Remedy::shell("kz init").remark(holds),
-        _ => Remedy::said(format!("`{object}`, with `{name}` in it, and where it is")),
+    const FILE: &str = ".keyzero.toml";
+    let object = "then `kubectl create configmap kz --from-file=.keyzero.toml`";
+    if known.host.look(FILE) == Found::Nothing {
+        return Remedy::shell("kz init").remark(format!("with `{name}` in it, and where it is; {object}"));
     }
+    let written = known.host.text(FILE).and_then(|text| known.kz.configuration(&text).secrets);
+    if written.is_some_and(|secrets| secrets.iter().any(|secret| secret == name)) {
+        return Remedy::none();
+    }
+    let line = format!("{name} = {{ provider = \"…\", ref = \"…\" }}");
+    Remedy::configuration(FILE, "secrets", line).remark(format!("where it is; {object}"))
 }
 
 /// Where a secret will lie when exports write no file for each secret yet, unless the unit reads what they write already.

@@ -173,7 +173,7 @@ impl Trouble {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => Some(
-                "`ca_cert` or AWS_CA_BUNDLE has to name the certificate that signs the service\'s, which what kz trusts now does not"
+                "`ca_cert` or AWS_CA_BUNDLE has to name the certificate that signs the service's: none that kz trusts now does"
                     .to_owned(),
             ),
             Self::Connection(error) => error.hint().map(str::to_owned),

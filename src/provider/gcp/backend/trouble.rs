@@ -187,7 +187,7 @@ impl Trouble {
         };
         let hint = match self {
             Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => Some(
-                "`ca_cert` or SSL_CERT_FILE has to name the certificate that signs the service\'s, which what kz trusts now does not",
+                "`ca_cert` or SSL_CERT_FILE has to name the certificate that signs the service's: none that kz trusts now does",
             ),
             Self::Connection(error) => error.hint(),
             _ => None,

@@ -135,7 +135,7 @@ impl Trouble {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => {
-                "`ca_cert` or VAULT_CACERT has to name the certificate that signs the server's, which what kz trusts now does not"
+                "`ca_cert` or VAULT_CACERT has to name the certificate that signs the server's: none that kz trusts now does"
             }
             Self::Connection(http::Error::Certificate(http::CertificateFault::OtherName)) => {
                 "write the name of the certificate into `address`, or as `tls_server_name`"
