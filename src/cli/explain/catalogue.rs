@@ -461,12 +461,12 @@ catalogue! {
         "Deliver the largest secrets as files: `kz export --format files`.";
     NotFound = 512,
         "the command was not found",
-        "kz looks in PATH, without a shell. A script whose `#!` line names a missing interpreter is reported so too.",
-        "Check the name, or give the whole path. Exit code 127, as of a shell.";
+        "kz looks in PATH, without a shell. A script whose `#!` line names an interpreter that is not there, also with a carriage return at its end, and a program whose loader is not there, have this code too, and the error says which.",
+        "Check the name, or give the whole path; end the lines of a script as Unix does; use an image that has what the program needs. Exit code 127, as of a shell.";
     NotExecutable = 513,
         "the command cannot be executed",
         "It is not marked executable, is a directory, or is built for another architecture.",
-        "`chmod +x` it; a script needs a `#!` line. Exit code 126, as of a shell.";
+        "`chmod +x` it; a script needs a `#!` line; take the image for this machine. Exit code 126, as of a shell.";
     KernelRefuses = 514,
         "the kernel does not take this environment",
         "Arguments and environment are larger than this kernel takes.",
