@@ -3,6 +3,7 @@
 
 pub mod calendar;
 pub mod delivery;
+pub mod hint;
 pub mod json;
 mod literal;
 pub mod log;

@@ -16,6 +16,9 @@ use generated::Given;
 /// What stands for a text that is not repeated.
 pub(crate) const HIDDEN: &str = "***";
 
+/// What begins a quotation: as it is typed, and as word processors and chats make it of that.
+pub(crate) const QUOTES: [char; 5] = ['"', '\'', '\u{201c}', '\u{201e}', '\u{2018}'];
+
 /// A text that somebody gave, as a message may repeat it.
 pub(crate) fn shown(text: &str) -> &str {
     if may_be_credential(text) { HIDDEN } else { text }

@@ -41,7 +41,7 @@ use explain::Code;
 pub use explain::{findings_page, page as errors_page};
 use failure::Failure;
 use invocation::Invocation;
-use report::{Home, Manner, Style, report};
+use report::{Manner, Style, here, report};
 use status::Readiness;
 use suspects::Suspects;
 
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let format = format(&typed);
     let style = style(&typed);
-    let manner = || Manner { style, format, suspects: Suspects::of(&typed), home: Home::here() };
+    let manner = || Manner { style, format, suspects: Suspects::of(&typed), home: here() };
     let evaluated = Evaluated::of(&typed, || command_word(&typed));
     end_on_panics(style, format, evaluated);
     let arguments = match Arguments::try_parse_from(&typed) {

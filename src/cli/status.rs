@@ -15,7 +15,7 @@ use super::class;
 use super::explain::Code;
 use super::failure::Failure;
 use super::invocation::Invocation;
-use super::report::Home;
+use super::report::here;
 use super::stdout;
 
 /// One line of the answer.
@@ -81,7 +81,7 @@ fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
             state,
             cause: cause.map(said),
             code: failed.map(|failed| class::code(failed.kind)),
-            hint: failed.and_then(|failed| failed.hint.as_deref()).map(|hint| said(Home::here().say(hint))),
+            hint: failed.and_then(|failed| failed.hint.as_ref()).map(|hint| said(hint.say(here()))),
         }
     };
     plan.steps.iter().map(|step| row(step.declaration)).collect()

@@ -97,7 +97,7 @@ impl Reader<'_> {
                     Ok(()) => Some(Value::Text(address.trim_end_matches('/').to_owned())),
                     Err(message) => {
                         let message = format!("`{}` {message}", setting.name);
-                        problems.add(node.place(), Mistake::WrongForm, message);
+                        problems.add_with_hint(node.place(), Mistake::WrongForm, message, ADDRESS_ALONE);
                         None
                     }
                 }
@@ -273,7 +273,8 @@ fn addresses(name: &str, node: Node<'_>, problems: &mut Problems) -> Option<Valu
         match check_address(text) {
             Ok(()) => Some(text.trim_end_matches('/').to_owned()),
             Err(message) => {
-                problems.add(place, Mistake::WrongForm, format!("`{name}` {message}"));
+                let message = format!("`{name}` {message}");
+                problems.add_with_hint(place, Mistake::WrongForm, message, ADDRESS_ALONE);
                 None
             }
         }
@@ -289,8 +290,11 @@ fn check_socket(path: &str) -> Result<(), &'static str> {
     Err("takes `unix://` with the path of a socket from `/` on, such as `unix:///run/agent.sock`")
 }
 
+/// What to write where an address is more, or something else.
+const ADDRESS_ALONE: &str = "write the address alone, as in `https://vault.internal:8200`";
+
 fn check_address(address: &str) -> Result<(), &'static str> {
-    if address.starts_with(['"', '\'']) {
+    if address.starts_with(literal::QUOTES) {
         return Err("takes an address without quotation marks of its own");
     }
     let Some(rest) = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")) else {

@@ -340,8 +340,8 @@ catalogue! {
         "Remove the variable, and name the certificate that signs the server's: `ca_cert`, or `VAULT_CACERT`.";
     OwnAddress = 419,
         "an address that is the container's own",
-        "In a container `localhost` and 127.0.0.1 are the container itself, where nothing but kz runs: the connection is refused.",
-        "Name the service that is the server, or the host by `host.docker.internal` with `extra_hosts`.";
+        "In a container `localhost` and 127.0.0.1 are the container itself, and in a pod the pod, where nothing but kz runs while its init container does: the connection is refused.",
+        "Name the service that is the server, or the host by `host.docker.internal` with `extra_hosts`; in a pod the server's Service, `vault.vault.svc`.";
     NoScheme = 420,
         "an address without `https://`",
         "kz takes no address of which it does not know whether it is encrypted: it ends with exit code 1 (KZ105).",
@@ -385,8 +385,8 @@ catalogue! {
         "Remove that line, or project a token and name it by `token_file`.";
     RootRefused = 509,
         "root, which the pod itself refuses",
-        "`runAsNonRoot: true` keeps the kubelet from starting a container as uid 0.",
-        "Run as another uid; an emptyDir is open to every uid.";
+        "`runAsNonRoot: true` keeps the kubelet from starting a container as uid 0, whether `runAsUser` says so or the image, whose entrypoint would become another user only later.",
+        "Run as another uid, of the vendor's image as the one that its entrypoint becomes; an emptyDir is open to every uid.";
     UnknownMedium = 510,
         "a medium that the kubelet does not know",
         "The API server takes any word, and the kubelet knows `Memory`, with a capital, and `HugePages`. Of another one it mounts nothing, and the pod waits for ever.",
@@ -403,6 +403,14 @@ catalogue! {
         "kz at a path where its image has none",
         "kz's image has one program, `/usr/local/bin/kz`, and that on PATH. Mounted as a volume the image keeps its directories.",
         "Write `kz` in kz's own image, and `MOUNT/usr/local/bin/kz` where the image is mounted at MOUNT.";
+    OtherNamespace = 514,
+        "an object of another namespace",
+        "ConfigMaps and Secrets are read in the pod's own namespace, and nowhere else. The kubelet waits for one of that name there, and starts nothing.",
+        "Give both the same `namespace`.";
+    NoSuchKey = 515,
+        "a key that the object does not have",
+        "Keys are compared exactly, with their case. Of a key that is not there, and not `optional`, the kubelet makes no variable and starts no container.",
+        "Correct the key, or add it to the object.";
 }
 
 #[cfg(test)]

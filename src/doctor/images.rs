@@ -258,6 +258,21 @@ pub(super) fn reads_as_root(unit: &Unit) -> bool {
     unit.user == User::Image && known.is_some_and(|(_, server)| begins(unit.command.as_ref(), server))
 }
 
+/// The uid that a unit's image becomes after it has started as root, which its `USER` says whatever it runs: the kubelet
+/// looks at that alone.
+pub(super) fn starts_as_root(unit: &Unit) -> Option<u32> {
+    let image = unit.image.as_ref().filter(|_| !unit.is_built && unit.user == User::Image)?;
+    let name = repository(image)?;
+    let drops = |vendor: &&Vendor| vendor.name == name && matches!(vendor.how, How::Drops(_));
+    let of_library = || {
+        let is_alpine = image.known().is_some_and(|image| image.contains("alpine"));
+        // docker-library/postgres: useradd --uid=999, of alpine adduser -u 70; mysql and mariadb: useradd --uid 999
+        let uid = if is_alpine { 70 } else { 999 };
+        READ_AS_ROOT.iter().any(|(known, _)| *known == name).then_some(uid)
+    };
+    VENDORS.iter().find(drops).map(|vendor| vendor.uid).or_else(of_library)
+}
+
 /// The uid that a unit's image reads files as, unless the unit says.
 pub(super) fn uid(unit: &Unit) -> Option<u32> {
     if is_kz(unit) {

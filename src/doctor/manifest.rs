@@ -8,6 +8,10 @@ use super::yaml::Mark;
 /// What is a pod's and not one of its containers'.
 #[derive(Debug, Default)]
 pub(super) struct Pod {
+    /// It has the network of its node.
+    pub(super) shares_network: bool,
+    /// The file's `ConfigMap`s and Secrets.
+    pub(super) objects: Vec<Object>,
     /// Whether its containers are started again when they have ended well.
     pub(super) restarts: bool,
     /// Where it says that the service account's token is not mounted.
@@ -20,6 +24,57 @@ pub(super) struct Pod {
     pub(super) configurations: Vec<Mapped>,
     /// The entries of the file's `ConfigMap`s, each with the map's name.
     pub(super) entries: Vec<(String, Variable)>,
+}
+
+/// A `ConfigMap` or a Secret of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    /// `ConfigMap` or `Secret`.
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    /// Where its namespace is another than the pod's for certain.
+    pub(super) elsewhere: Option<Elsewhere>,
+    pub(super) keys: Vec<String>,
+}
+
+/// Two namespaces.
+#[derive(Clone, Debug)]
+pub(super) struct Elsewhere {
+    /// The pod's.
+    pub(super) own: String,
+    /// The object's, and where that is written.
+    pub(super) its: String,
+    pub(super) mark: Mark,
+}
+
+/// What a container wants of an object.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) kind: &'static str,
+    /// The object's.
+    pub(super) name: String,
+    /// One key, or all.
+    pub(super) key: Option<String>,
+    /// The variable that it becomes.
+    pub(super) variable: Option<String>,
+    pub(super) mark: Mark,
+}
+
+impl Pod {
+    /// The object that the kubelet finds, of those in the file.
+    pub(super) fn object(&self, kind: &str, name: &str) -> Option<&Object> {
+        let named = || self.objects.iter().filter(|object| object.kind == kind && object.name == name);
+        named().find(|object| object.elsewhere.is_none())
+    }
+
+    /// The namespace of the file's object of this name, where there is none in the pod's.
+    pub(super) fn elsewhere(&self, kind: &str, name: &str) -> Option<&Elsewhere> {
+        if self.object(kind, name).is_some() {
+            return None;
+        }
+        let mut named = self.objects.iter().filter(|object| object.kind == kind && object.name == name);
+        named.next()?.elsewhere.as_ref()
+    }
 }
 
 /// A configuration in a `ConfigMap`.
@@ -41,6 +96,8 @@ pub(super) struct Container {
     pub(super) takes_more: bool,
     /// The `ConfigMap`s of which every entry becomes a variable.
     pub(super) maps: Vec<String>,
+    /// What its variables are taken from.
+    pub(super) wanted: Vec<Wanted>,
     /// It says when it counts as started.
     pub(super) has_startup_probe: bool,
 }

@@ -192,8 +192,6 @@ pub fn examine(text: &str, known: Known<'_>) -> Result<Examination, Unreadable> 
         .flat_map(|root| compose::unseen(root, known))
         .collect();
     unseen.extend(pod::unseen(&documents.roots));
-    let is_looked_at = unseen.is_empty()
-        || pod::is_kustomization(&documents.roots)
-        || scenes.iter().any(|scene| !scene.units.is_empty());
+    let is_looked_at = scenes.iter().any(|scene| !scene.units.is_empty());
     Ok(Examination { findings: found.in_order(), unseen, is_looked_at })
 }

@@ -1,6 +1,6 @@
 //! A Compose project or a pod as the rules see it: what runs, what it mounts, and what it waits for.
 
-pub(super) use super::manifest::{Container, FileKey, Mapped, Pod, Variable};
+pub(super) use super::manifest::{Container, Elsewhere, FileKey, Mapped, Pod, Variable, Wanted};
 use super::program::{Action, Export, Line, Program, Run};
 use super::text::{Dialect, Text, below, join};
 pub(super) use super::volume::{Kind, Volume};

@@ -13,6 +13,7 @@ use crate::secret::Secret;
 
 use super::environment::{self, Environment, Recipe};
 pub use super::environment::{Inherit, Unfit};
+pub use super::look::Needed;
 use super::{inherited, look};
 
 /// What CMD is to get, and what not. No `Debug`: it holds values.
@@ -39,10 +40,16 @@ pub struct Child {
 }
 
 /// Why CMD did not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Nowhere to be found: exit code 127.
     NotFound,
+    /// Found, and what it needs to run is not there: 127 too, as of every shell.
+    Needs(Needed),
+    /// A program for another kind of machine: exit code 126.
+    OtherMachine(String),
+    /// Neither a program nor a script with a `#!` line: exit code 126.
+    NoProgram,
     /// Found, but not to be run: exit code 126.
     NotExecutable(Errno),
     /// The kernel took neither arguments nor environment: exit code 125.
@@ -86,7 +93,13 @@ impl Child {
         for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
             match nix::unistd::execve(&candidate, arguments, &self.environment.strings) {
                 Ok(never) => return Ok(never),
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {
+                    refused = look::needed(&candidate).map_or(refused, Refused::Needs);
+                }
+                Err(Errno::ENOEXEC) => {
+                    let other = look::other_machine(&candidate);
+                    return Err(other.map_or(Refused::NoProgram, Refused::OtherMachine));
+                }
                 // Another directory may have one that can be executed.
                 Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
                 Err(Errno::E2BIG) => return Err(Refused::TooBig),
@@ -112,7 +125,7 @@ impl Words {
             match look::executable(&candidate) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
-                Err(_) => {}
+                Err(_) => refused = look::needed(&candidate).map_or(refused, Refused::Needs),
             }
         }
         Err(refused)

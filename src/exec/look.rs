@@ -23,6 +23,59 @@ const PT_INTERP: u32 = 3;
 /// The longest name of a file.
 const PATH_MAX: u64 = 4096;
 
+/// What a file needs to run, and is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// What its `#!` line names, or what loads it.
+    pub name: String,
+    /// Whether it is a script that names it.
+    pub is_script: bool,
+}
+
+/// What this file, which is there, needs and the system lacks.
+pub(super) fn needed(file: &CStr) -> Option<Needed> {
+    let (opened, head) = beginning(file)?;
+    let named = interpreter(&head);
+    let is_script = named.is_some();
+    let name = named.or_else(|| loader(&opened, &head))?;
+    stat(name.as_c_str()).is_err().then(|| Needed { name: name.to_string_lossy().into_owned(), is_script })
+}
+
+/// For which other kind of machine this program is, if it is one.
+pub(super) fn other_machine(file: &CStr) -> Option<String> {
+    let (_, head) = beginning(file)?;
+    let number = if head.get(5) == Some(&2) {
+        u64::from(u16::from_be_bytes([*head.get(18)?, *head.get(19)?]))
+    } else {
+        number(&head, 18, 2)?
+    };
+    if !head.starts_with(b"\x7fELF") || Some(number) == machine() {
+        return None;
+    }
+    let known = MACHINES.iter().find(|(known, _)| *known == number);
+    Some(known.map_or_else(|| format!("machine {number} of elf(5)"), |(_, name)| (*name).to_owned()))
+}
+
+/// Machines as ELF counts them, and as images are called that are for them.
+const MACHINES: &[(u64, &str)] = &[
+    (3, "386"),
+    (21, "ppc64le"),
+    (22, "s390x"),
+    (40, "arm"),
+    (62, "amd64"),
+    (183, "arm64"),
+    (243, "riscv64"),
+];
+
+/// A file, and as much of it as the kernel looks at; nothing where it cannot be read.
+fn beginning(file: &CStr) -> Option<(File, Vec<u8>)> {
+    let opened = open(file, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK, Mode::empty()).ok()?;
+    let opened = File::from(opened);
+    let mut head = Vec::with_capacity(HEAD);
+    (&opened).take(HEAD as u64).read_to_end(&mut head).ok()?;
+    Some((opened, head))
+}
+
 /// Fails as execve would, as far as can be told.
 pub(super) fn executable(file: &CStr) -> Result<(), Errno> {
     at_depth(file, 0)
@@ -36,14 +89,7 @@ fn at_depth(file: &CStr, depth: usize) -> Result<(), Errno> {
     // Tells of a file system without execution too.
     access(file, AccessFlags::X_OK)?;
     // One that may be executed and not read is the kernel's to judge.
-    let Ok(opened) = open(file, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK, Mode::empty()) else {
-        return Ok(());
-    };
-    let opened = File::from(opened);
-    let mut head = Vec::with_capacity(HEAD);
-    if (&opened).take(HEAD as u64).read_to_end(&mut head).is_err() {
-        return Ok(());
-    }
+    let Some((opened, head)) = beginning(file) else { return Ok(()) };
     match interpreter(&head).or_else(|| loader(&opened, &head)) {
         Some(needed) if depth < DEEPEST => at_depth(&needed, depth + 1),
         _ => Ok(()),
@@ -142,6 +188,45 @@ mod tests {
         assert_eq!(judged(Path::new("/dev/null")), Err(Errno::EACCES));
         assert_eq!(judged(&directory.path().join("none")), Err(Errno::ENOENT));
         assert_eq!(judged(&plain.path().join("none")), Err(Errno::ENOTDIR));
+    }
+
+    fn path(path: &Path) -> CString {
+        CString::new(path.as_os_str().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_a_script_needs_is_told_to_the_byte() {
+        for (content, wanted) in [
+            (&b"#!/bin/sh\r\n"[..], Some("/bin/sh\r")),
+            (b"#! /no/such/interpreter -x\n", Some("/no/such/interpreter")),
+            (b"#!/bin/sh\n", None),
+            (b"echo\n", None),
+            (b"", None),
+        ] {
+            let found = needed(&path(file(content, 0o755).path()));
+            assert_eq!(found.as_ref().map(|needed| needed.name.as_str()), wanted);
+            assert!(found.is_none_or(|needed| needed.is_script));
+        }
+        assert_eq!(needed(c"/no/such/file"), None);
+    }
+
+    #[test]
+    fn a_program_of_another_machine_is_told_by_its_head() {
+        let elf = |order: u8, machine: [u8; 2]| {
+            let mut head = b"\x7fELF\x02".to_vec();
+            head.push(order);
+            head.resize(18, 0);
+            head.extend(machine);
+            other_machine(&path(file(&head, 0o755).path()))
+        };
+        assert_eq!(elf(1, [0xf3, 0]).as_deref(), Some("riscv64"));
+        assert_eq!(elf(2, [0, 22]).as_deref(), Some("s390x"));
+        assert_eq!(elf(1, [7, 1]).as_deref(), Some("machine 263 of elf(5)"));
+        let own = u16::try_from(machine().unwrap()).unwrap().to_le_bytes();
+        assert_eq!(elf(1, own), None);
+        for cut in [&b"\x7fELF"[..], b"echo", b""] {
+            assert_eq!(other_machine(&path(file(cut, 0o755).path())), None);
+        }
     }
 
     #[test]

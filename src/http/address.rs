@@ -45,7 +45,7 @@ impl Address {
         if let Some(path) = text.strip_prefix("unix://") {
             return Self::of_socket(path);
         }
-        if text.starts_with(['"', '\'']) {
+        if text.starts_with(literal::QUOTES) {
             return Err(Invalid::Quoted);
         }
         if !(text.starts_with("https://") || text.starts_with("http://")) {

@@ -100,6 +100,17 @@ pub enum Unbuilt {
     ServerName,
 }
 
+impl Unbuilt {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Trust(untrusted) => untrusted.hint(),
+            Self::Proxy(_) => "write the proxy as `http://proxy:3128`",
+            Self::ServerName => "write the name alone, as in `tls_server_name = \"vault.internal\"`",
+        }
+    }
+}
+
 /// How a request may be sent, as an extension of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sending {

@@ -127,9 +127,10 @@ impl Discreet {
     fn outcome(&self, outcome: Outcome) -> Outcome {
         let words = |text: String| self.suspects.hide(&text);
         match outcome {
-            Outcome::AbsentBecause(Absence { cause, hint }) => {
-                Outcome::AbsentBecause(Absence { cause: words(cause), hint: hint.map(words) })
-            }
+            Outcome::AbsentBecause(Absence { cause, hint }) => Outcome::AbsentBecause(Absence {
+                cause: words(cause),
+                hint: hint.map(|hint| hint.map(words)),
+            }),
             Outcome::Failed(failure) => Outcome::Failed(self.suspects.failure(failure)),
             said @ (Outcome::Found(_) | Outcome::Blank(_) | Outcome::Absent | Outcome::Readable) => said,
         }
@@ -203,7 +204,7 @@ impl Suspects {
             }
         }
         let Failure { kind, cause, hint } = self.with_its_name(failure);
-        Failure { kind, cause: self.hide(&cause), hint: hint.map(|hint| self.hide(&hint)) }
+        Failure { kind, cause: self.hide(&cause), hint: hint.map(|hint| hint.map(|text| self.hide(&text))) }
     }
 
     /// A failure whose cause begins with a path says which variable or setting names it, since that is to be set right.
@@ -216,8 +217,7 @@ impl Suspects {
             written.text.expose_text().is_some_and(|text| self.base.join(text) == Path::new(path))
         };
         let Some(Written { place, .. }) = self.paths.iter().find(names_it) else { return failure };
-        let missing =
-            || format!("correct {place}, or bring the file there: a container sees what is mounted");
+        let missing = || local_file::bring(place).into();
         Failure {
             kind: failure.kind,
             cause: format!("`{path}`, which {place} names, {rest}"),
@@ -293,7 +293,7 @@ mod tests {
             let failure = Failure {
                 kind: FailureKind::Malformed,
                 cause: format!("the region {} is none", self.0),
-                hint: Some(format!("is {} right?", self.0)),
+                hint: Some(format!("is {} right?", self.0).into()),
             };
             Box::pin(std::future::ready(vec![Outcome::Failed(failure); documents.len()]))
         }
@@ -302,7 +302,9 @@ mod tests {
     fn said(settings: &Settings, fixture: &Fixture, text: &'static str) -> (String, String) {
         let provider = Discreet::new(Box::new(Talkative(text)), Suspects::of(settings, fixture));
         match fetch(&provider, &["x"]).remove(0) {
-            Outcome::Failed(failure) => (failure.cause, failure.hint.unwrap_or_default()),
+            Outcome::Failed(failure) => {
+                (failure.cause, failure.hint.map(|hint| hint.to_string()).unwrap_or_default())
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -372,9 +374,9 @@ mod tests {
                 Failure { hint: None, ..Failure::misconfigured(format!("`{path}` does not exist"), "") };
             let said = Suspects::of(&settings, &Fixture::new()).failure(failure);
             assert_eq!(said.cause, format!("`{path}`, which `ca_cert` names, does not exist"));
-            assert!(
-                said.hint.is_some_and(|hint| hint.starts_with("correct `ca_cert`, or bring the file there"))
-            );
+            assert!(said.hint.is_some_and(|hint| {
+                hint.to_string().starts_with("correct `ca_cert`, or bring the file there")
+            }));
         }
         let others = failed(&Fixture::new(), &Settings::default(), "`/x.age` does not exist".to_owned());
         assert_eq!(others, "`/x.age` does not exist");

@@ -11,6 +11,7 @@ use super::shape::shape_of;
 use super::{
     Absence, Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings,
 };
+use crate::hint::said;
 use crate::secret::Secret;
 
 /// The keys of `[providers.env]`: none.
@@ -53,7 +54,7 @@ impl Variables {
             return Outcome::Failed(Failure {
                 kind: FailureKind::Misconfigured,
                 cause: "a variable has no versions".into(),
-                hint: Some("remove `version`".into()),
+                hint: said("remove `version`"),
             });
         }
         match self.0.get(OsStr::new(&document.path)) {

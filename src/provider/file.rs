@@ -6,6 +6,7 @@ use super::local_file::{self, Places};
 use super::settings::{RefForm, Setting, Settings};
 use super::shape::shape_of;
 use super::{Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings};
+use crate::hint::said;
 
 /// The keys of `[providers.file]`: none.
 pub const SETTINGS: &[Setting] = &[];
@@ -42,7 +43,7 @@ impl Files {
             return Outcome::Failed(Failure {
                 kind: FailureKind::Misconfigured,
                 cause: "a file has no versions".into(),
-                hint: Some("remove `version`".into()),
+                hint: said("remove `version`"),
             });
         }
         let path = match self.places.locate(&document.path) {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{Absence, Ask, Failure, FailureKind, Outcome, Surroundings};
+use crate::hint::{Hint, Reading, said};
 use crate::literal;
 use crate::log::typed;
 pub(super) use crate::reading::{Unreadable, may_be_credential, quoted, read};
@@ -43,7 +44,7 @@ impl Places {
             (Ok(_), None) => Err(Failure {
                 kind: FailureKind::Misconfigured,
                 cause: format!("{} starts from `HOME`, which is not set", quoted(written)),
-                hint: Some("write the path from `/`".into()),
+                hint: said("write the path from `/`"),
             }),
         }
     }
@@ -116,21 +117,23 @@ impl Unreadable {
         }
     }
 
-    pub(super) fn hint(&self, path: &Path) -> Option<String> {
+    pub(super) fn hint(&self, path: &Path) -> Option<Hint> {
         match self {
-            Self::Denied { owner: Some(owner), uid } if owner.uid != *uid => Some(format!(
-                "run kz with `user: \"{}\"`, or as root with `cap_add: [DAC_READ_SEARCH]`",
-                owner.uid
-            )),
-            Self::Denied { owner: Some(_), .. } => Some(format!("`chmod u+r {}`", typed::path(path))),
-            Self::Denied { .. } => Some("run kz as root with `cap_add: [DAC_READ_SEARCH]`".into()),
-            Self::Directory => {
-                Some("Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`".into())
+            Self::Denied { owner: Some(owner), uid } if owner.uid != *uid => {
+                Some(Reading::AsOwner(owner.uid).into())
             }
-            Self::Utf16 => Some("write it again as UTF-8: `iconv -f UTF-16 -t UTF-8`".into()),
+            Self::Denied { owner: Some(_), .. } => Some(Reading::OwnFile(typed::path(path)).into()),
+            Self::Denied { .. } => Some(Reading::AsRoot.into()),
+            Self::Directory => Some(Reading::NotADirectory.into()),
+            Self::Utf16 => said("write it again as UTF-8: `iconv -f UTF-16 -t UTF-8`"),
             _ => None,
         }
     }
+}
+
+/// What to do about a file that `place` names and that is not there.
+pub(super) fn bring(place: &str) -> String {
+    format!("correct {place}, or bring the file there: a container sees what is mounted")
 }
 
 /// What is said of a credential in the place of its file's path, until `discreet` says which place that is.
@@ -150,7 +153,7 @@ fn absence(path: &Path) -> Absence {
     let hint = format!(
         "correct the ref, or bring the file to {place}: a container sees what is mounted there; write `optional = true` only where it may be missing"
     );
-    Absence { cause: format!("{place} does not exist"), hint: Some(hint) }
+    Absence { cause: format!("{place} does not exist"), hint: said(hint) }
 }
 
 /// [`check_path`] of what stands before `#field`.
@@ -183,7 +186,7 @@ mod tests {
             failure.cause,
             "`/run/secrets/key` may not be read by uid 65532: it belongs to uid 1000 with mode 0600"
         );
-        assert!(failure.hint.unwrap().contains("user: \"1000\""));
+        assert!(failure.hint.unwrap().to_string().contains("user: \"1000\""));
     }
 
     #[test]

@@ -40,6 +40,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use crate::hint::{Hint, said};
 use crate::log::Log;
 use crate::secret::Secret;
 use crate::size::Size;
@@ -181,19 +182,19 @@ pub struct Failure {
     /// The cause: lower case, no full stop.
     pub cause: String,
     /// What to type next, when there is something.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 impl Failure {
     /// kz was not told enough, or what cannot be.
-    fn misconfigured(cause: impl Into<String>, hint: impl Into<String>) -> Self {
+    fn misconfigured(cause: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self { kind: FailureKind::Misconfigured, cause: cause.into(), hint: Some(hint.into()) }
     }
 
     /// What holds the document has more bytes than kz takes.
     fn too_large(cause: impl Into<String>) -> Self {
-        let hint = "if it is to be so large, raise `max_document_size` in `[resolve]`".to_owned();
-        Self { kind: FailureKind::TooLarge, cause: cause.into(), hint: Some(hint) }
+        let hint = "if it is to be so large, raise `max_document_size` in `[resolve]`";
+        Self { kind: FailureKind::TooLarge, cause: cause.into(), hint: said(hint) }
     }
 }
 
@@ -203,7 +204,7 @@ pub struct Absence {
     /// The cause: lower case, no full stop.
     pub cause: String,
     /// What to type next, when there is something.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 /// What became of one document.

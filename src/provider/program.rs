@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use nix::errno::Errno;
 
+use crate::hint::{Hint, Starting};
 use crate::secret::Secret;
 use crate::signals::{Group, guarded};
 
@@ -57,28 +58,26 @@ pub(super) enum Unended {
 }
 
 /// Why a program that is there did not start, in words, and what to do about it.
-pub(super) fn not_started(errno: Errno) -> (String, Option<&'static str>) {
-    let (cause, hint) = match errno {
-        Errno::EAGAIN => (
-            "the limit of processes is reached",
-            "raise it: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose",
-        ),
+pub(super) fn not_started(errno: Errno) -> (String, Option<Hint>) {
+    let (cause, hint): (_, Hint) = match errno {
+        Errno::EAGAIN => ("the limit of processes is reached", Starting::Processes.into()),
         Errno::ENOMEM => (
             "there is no memory for another process",
-            "raise the container's limit of memory, or what the system may promise (`vm.overcommit_memory`)",
+            "raise the container's limit of memory, or what the system may promise (`vm.overcommit_memory`)".into(),
         ),
         Errno::ENOENT => (
             "what is to run it is not there: the interpreter that its first line names, or its loader",
             "a carriage return at the end of a `#!` line is taken for a part of the name; a program that was linked for another C \
-             library needs that one's loader",
+             library needs that one's loader"
+                .into(),
         ),
         Errno::ENOEXEC => (
             "the system does not know its format: it is made for another architecture, or is a script without a `#!` line",
-            "`file` and `uname -m` tell which",
+            "`file` and `uname -m` tell which".into(),
         ),
         Errno::EACCES => (
             "it may not be executed",
-            "look at its mode, at its interpreter's, and whether its file system is mounted with `noexec`",
+            "look at its mode, at its interpreter's, and whether its file system is mounted with `noexec`".into(),
         ),
         other => return (other.desc().to_lowercase(), None),
     };

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use thiserror::Error;
 
+use crate::hint::{Hint, Owning, Writing};
 use crate::log::typed;
 
 use super::audience::Audience;
@@ -234,81 +235,65 @@ pub(super) fn process(holder: Option<u32>) -> String {
 
 impl Error {
     /// What to do next, in one line that holds something to type.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::DirectoryMissing { path } => format!(
                 "is the volume mounted? kz does not create the output directory: mount a volume there, or `mkdir -p {}`",
                 typed::path(path)
-            ),
-            Self::NotADirectory { .. } => "correct the path: only a directory can have something below it".to_owned(),
+            )
+            .into(),
+            Self::NotADirectory { .. } => "correct the path: only a directory can have something below it".into(),
             Self::LinkNotFollowed { path } => {
-                standard_output(path).unwrap_or_else(|| "give `--output` the path without links".to_owned())
+                standard_output(path).unwrap_or("give `--output` the path without links").into()
             }
             Self::TargetIsDirectory { path } => format!(
                 "add a file name, such as `--output {}`, or write one file per secret with `--format files`",
                 typed::path(&path.join(".env"))
-            ),
+            )
+            .into(),
             Self::TargetKind { path, .. } => standard_output(path)
-                .unwrap_or_else(|| "name a file in a mounted directory; `--output -` is stdout".to_owned()),
-            Self::Exists { path } => format!("move it away: `mv {0} {0}.old`", typed::path(path)),
-            Self::Reserved { .. } => "choose another file name, such as `.env`".to_owned(),
-            Self::MountPoint { path } => format!(
-                "mount a directory instead and write into it: `-v secrets:/secrets`, `--output /secrets/{}`",
-                path.file_name().unwrap_or_default().display()
-            ),
-            Self::ReadOnly { .. } => {
-                "mount a volume there that is writable for kz; only its readers need `:ro`".to_owned()
+                .unwrap_or("name a file in a mounted directory; `--output -` is stdout")
+                .into(),
+            Self::Exists { path } => format!("move it away: `mv {0} {0}.old`", typed::path(path)).into(),
+            Self::Reserved { .. } => "choose another file name, such as `.env`".into(),
+            Self::MountPoint { path } => {
+                Writing::Directory(path.file_name().unwrap_or_default().display().to_string()).into()
             }
-            Self::NoSpace { .. } => "make room, or give the tmpfs more with `size=`; the old output is as it was".to_owned(),
-            Self::Denied { uid, owner, .. } => format!(
-                "run kz as `user: \"{owner}\"`, or make the directory writable for uid {uid}; on SELinux hosts bind mounts need `:z`"
-            ),
-            Self::OwnerDenied { .. } => {
-                "`--owner` needs root with `cap_add: [CHOWN]`; without it run kz as the reader: `user: \"UID:GID\"`".to_owned()
-            }
-            Self::OwnerUnmapped { .. } => UNMAPPED.to_owned(),
-            Self::NoLinks { .. } => NO_LINKS.to_owned(),
-            Self::NotKept { .. } => "this file system does not keep modes or owners: use a named volume or a tmpfs; a single file can be asked for as it shows it, with `--mode` and `--owner`".to_owned(),
-            Self::Locked { .. } => "wait for the other export to end, or give more time with `--timeout 120s`".to_owned(),
-            Self::ForeignState { theirs, .. } => {
-                format!("run kz as `user: \"{theirs}\"`, or use a directory of its own for each exporter")
-            }
+            Self::ReadOnly { .. } => Writing::Writable.into(),
+            Self::NoSpace { .. } => Writing::Room.into(),
+            Self::Denied { uid, owner, .. } => Owning::Allowed { owner: *owner, uid: *uid }.into(),
+            Self::OwnerDenied { .. } => Owning::GiveAway.into(),
+            Self::OwnerUnmapped { .. } => UNMAPPED.into(),
+            Self::NoLinks { .. } => Writing::HasLinks.into(),
+            Self::NotKept { .. } => Writing::KeepsModes.into(),
+            Self::Locked { .. } => "wait for the other export to end, or give more time with `--timeout 120s`".into(),
+            Self::ForeignState { theirs, .. } => Owning::OneExporter(*theirs).into(),
             Self::StateKind { path, .. } | Self::NameTaken { path, .. } => {
-                format!("look at it and remove it: `rm -r {}`, or use another directory", typed::path(path))
+                format!("look at it and remove it: `rm -r {}`, or use another directory", typed::path(path)).into()
             }
-            Self::Conflict { .. } => "give each secret a `file =` of its own".to_owned(),
-            Self::Sticky { uid, .. } => {
-                format!("mount it as kz's own directory: `uid={uid},mode=0755` in the options of the tmpfs")
-            }
-            Self::CannotRead { reader, .. } => {
-                format!("`--owner {reader}` gives the files to that uid, or run kz as `user: \"{reader}\"`")
-            }
-            Self::ShutOut { .. } => {
-                "`--dir-mode 0755` lets everybody pass: who reads a file is for the file's own mode to say".to_owned()
-            }
-            Self::Interference { .. } => "let only kz write to the volume: mount it `:ro` everywhere else".to_owned(),
-            Self::System { errno: Errno::EFBIG, .. } => {
-                "raise the limit of file sizes, `ulimit -f`, or `ulimits: fsize` of the container; the old output is as it was".to_owned()
-            }
-            Self::System { errno: Errno::EMFILE | Errno::ENFILE, .. } => {
-                "raise the limit of open files: `ulimits: { nofile: 1024 }` in Compose, or `ulimit -n 1024`".to_owned()
-            }
+            Self::Conflict { .. } => "give each secret a `file =` of its own".into(),
+            Self::Sticky { uid, .. } => Owning::OwnDirectory(*uid).into(),
+            Self::CannotRead { reader, .. } => Owning::Reader(*reader).into(),
+            Self::ShutOut { .. } => SHUT_OUT.into(),
+            Self::Interference { .. } => Writing::OneWriter.into(),
+            Self::System { errno: Errno::EFBIG, .. } => Writing::FileSizes.into(),
+            Self::System { errno: Errno::EMFILE | Errno::ENFILE, .. } => Writing::OpenFiles.into(),
             Self::System { .. } => return None,
         })
     }
 }
 
 const UNMAPPED: &str = "`cat /proc/self/uid_map /proc/self/gid_map` shows which ids there are: the first column and so many as the third says; name one of them, or give the engine's user more of them in /etc/subuid and /etc/subgid";
-const NO_LINKS: &str =
-    "use a named volume or a tmpfs, or write a single file there: `--format env --output DIR/.env`";
+const SHUT_OUT: &str =
+    "`--dir-mode 0755` lets everybody pass: who reads a file is for the file's own mode to say";
 
 /// A device that stands for stdout cannot be replaced by a file, but there is a way to say it.
-fn standard_output(path: &std::path::Path) -> Option<String> {
+fn standard_output(path: &std::path::Path) -> Option<&'static str> {
     let path = path.to_str()?;
     let is_stdout = ["/dev/stdout", "/dev/fd", "/proc/self", "/proc/thread-self"]
         .iter()
         .any(|name| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    is_stdout.then(|| "for stdout say `--output -`".to_owned())
+    is_stdout.then_some("for stdout say `--output -`")
 }
 
 impl Error {
@@ -334,14 +319,15 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hint::said;
 
     #[test]
     fn standard_output_has_its_own_hint() {
         for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
             let error = Error::TargetKind { path: path.into(), kind: "a symbolic link" };
-            assert_eq!(error.hint().as_deref(), Some("for stdout say `--output -`"));
+            assert_eq!(error.hint(), said("for stdout say `--output -`"));
         }
         let device = Error::TargetKind { path: "/dev/fdx".into(), kind: "a device" };
-        assert!(device.hint().is_some_and(|hint| hint.starts_with("name a file")));
+        assert!(device.hint().is_some_and(|hint| hint.to_string().starts_with("name a file")));
     }
 }

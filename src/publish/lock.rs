@@ -283,7 +283,7 @@ mod tests {
         target.give_away(".kz");
         let error = lock_state(&target.open(), now(), &Deferred::begin()).unwrap_err();
         assert_eq!(error, Error::ForeignState { path: target.path(".kz"), theirs: 4242, ours: 0 });
-        assert!(error.hint().unwrap().contains("4242"));
+        assert!(error.hint().unwrap().to_string().contains("4242"));
     }
 
     #[test]

@@ -281,7 +281,7 @@ mod tests {
             error.to_string(),
             "uid 999 could not read `/secrets/A`: it will have mode 0400, owner 65532:65532"
         );
-        assert!(error.hint().unwrap().contains("`--owner 999`"));
+        assert!(error.hint().unwrap().to_string().contains("`--owner 999`"));
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
             check_links(Path::new("/s"), &stat, protected)
         };
         let error = check(0o041_777, us + 1, true).unwrap_err();
-        assert!(error.hint().unwrap().contains(&format!("uid={us},mode=0755")), "{error:?}");
+        assert!(error.hint().unwrap().to_string().contains(&format!("uid={us},mode=0755")), "{error:?}");
         for (mode, uid, protected) in [
             (0o041_777, us + 1, false),
             (0o041_777, us, true),

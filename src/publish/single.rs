@@ -247,7 +247,7 @@ mod tests {
         for name in ["directory", "directory/", "directory/.", ".."] {
             let error = publish(&target, name, "x").unwrap_err();
             assert!(matches!(error, Error::TargetIsDirectory { .. }), "{name}: {error:?}");
-            assert!(error.hint().unwrap().contains("--format files"));
+            assert!(error.hint().unwrap().to_string().contains("--format files"));
         }
         assert_eq!(target.snapshot(), before);
     }
@@ -275,7 +275,7 @@ mod tests {
         let target = Target::new();
         let error = publish(&target, "secrets/tls/.env", "x").unwrap_err();
         assert_eq!(error, Error::DirectoryMissing { path: target.path("secrets") });
-        assert!(error.hint().unwrap().contains("is the volume mounted?"));
+        assert!(error.hint().unwrap().to_string().contains("is the volume mounted?"));
         assert!(target.names().is_empty());
     }
 

@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
 /// What to write instead, where a field is not found so.
 pub(super) fn hint(fields: Option<&Fields<'_>>, field: &FieldPath, error: &FieldError) -> Option<String> {
     if let FieldError::Malformed { what: KEY_VALUE, .. } = error {
-        return Some("a field is read of JSON, TOML and `KEY=value` lines, not of YAML: deliver the whole document, without a field, or keep it in one of these".to_owned());
+        return Some("write each line as `KEY='value'`, or keep the document as JSON or TOML: no field is read of YAML; without a field the whole document is delivered".to_owned());
     }
     let meant =
         field.joined().into_iter().find(|joined| fields.is_some_and(|fields| fields.get(joined).is_ok()))?;

@@ -142,7 +142,7 @@ mod tests {
         let (result, asked) = ask(&[declare("kv/db/url", WhenAbsent::Fail)]);
         let failed = result.unwrap_err().remove(0);
         assert_eq!(failed.cause, "`kv/db` is not there, but `kv/db/url` is a document with `other`, `value`");
-        assert_eq!(failed.hint.unwrap(), "write `kv/db/url#other`, with the field that you mean");
+        assert_eq!(failed.hint.unwrap().to_string(), "write `kv/db/url#other`, with the field that you mean");
         assert_eq!(asked, ["kv/db", "kv/db/url"]);
     }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::delivery::{Delivery, Origin};
+use crate::hint::{Hint, said};
 use crate::patience::seconds;
 use crate::plan::order::Order;
 use crate::plan::{Batch, Declaration, Ending, Plan, Source, Use};
@@ -94,7 +95,7 @@ pub struct Failed {
     /// Lower case, no full stop.
     pub cause: String,
     /// What to type next.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 /// The classes of failure that a user acts on differently.
@@ -211,7 +212,7 @@ async fn fetch(provider: &dyn Provider, documents: &[DocumentRef], ask: &Ask) ->
         let failure = Failure {
             kind: FailureKind::Unreachable,
             cause: format!("the backend did not answer within {} s", seconds(ask.patience.given())),
-            hint: Some("give it longer with `--timeout 120s`".to_owned()),
+            hint: said("give it longer with `--timeout 120s`"),
         };
         vec![Outcome::Failed(failure); documents.len()]
     })
@@ -255,7 +256,7 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
     match template::render(text, &present, &absent) {
         Ok(value) => Verdict::Present { value, version: None, lease },
         Err(error) => {
-            let hint = error.fault.hint();
+            let hint = error.fault.hint().map(Hint::Said);
             Verdict::Failed(Failed { hint, ..failed(declaration, Class::Template, error.to_string()) })
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::hint::{Hint, said};
 use crate::plan::field::FieldPath;
 use crate::plan::{Declaration, Ending, Reference, Source, WhenAbsent};
 use crate::provider::{Document, FailureKind, Lease, Outcome};
@@ -53,7 +54,7 @@ impl Verdict {
             Self::Omitted { cause } => Self::Omitted { cause: words(&cause) },
             Self::Failed(failed) => Self::Failed(Failed {
                 cause: words(&failed.cause),
-                hint: failed.hint.as_deref().map(&words),
+                hint: failed.hint.map(|hint| hint.map(|text| words(&text))),
                 ..failed
             }),
             said @ (Self::Present { .. } | Self::Readable | Self::Blocked(_)) => said,
@@ -90,7 +91,7 @@ impl<'a> Judge<'a> {
         absent_because(
             declaration,
             cause,
-            Some(&format!("write `{written}#{field}`, with the field that you mean")),
+            said(format!("write `{written}#{field}`, with the field that you mean")),
         )
     }
 
@@ -105,7 +106,7 @@ impl<'a> Judge<'a> {
             Some(Outcome::Blank(_)) => return absent(declaration, "it is set to nothing".to_owned()),
             Some(Outcome::Absent) => return self.absent(declaration, reference),
             Some(Outcome::AbsentBecause(absence)) => {
-                return absent_because(declaration, absence.cause.clone(), absence.hint.as_deref());
+                return absent_because(declaration, absence.cause.clone(), absence.hint.clone());
             }
             Some(Outcome::Readable) => return Verdict::Readable,
             Some(Outcome::Failed(failure)) => {
@@ -125,9 +126,10 @@ impl<'a> Judge<'a> {
                     let hint = field::hint(fields, path, &error);
                     let cause = error.to_string();
                     if matches!(error, FieldError::Missing { .. } | FieldError::Null(_)) {
-                        return absent_because(declaration, cause, hint.as_deref());
+                        return absent_because(declaration, cause, hint.map(Hint::Said));
                     }
                     let kind = Class::Provider(FailureKind::Malformed);
+                    let hint = hint.map(Hint::Said);
                     return Verdict::Failed(Failed { hint, ..failed(declaration, kind, cause) });
                 }
             },
@@ -167,17 +169,16 @@ fn absent(declaration: &Declaration, cause: String) -> Verdict {
         WhenAbsent::Omit => Verdict::Omitted { cause },
         WhenAbsent::Fail => {
             let mut failed = failed(declaration, Class::Absent, cause);
-            failed.hint =
-                Some("correct the ref, or write `optional = true` when it may be missing".to_owned());
+            failed.hint = said("correct the ref, or write `optional = true` when it may be missing");
             Verdict::Failed(failed)
         }
     }
 }
 
-fn absent_because(declaration: &Declaration, cause: String, hint: Option<&str>) -> Verdict {
+fn absent_because(declaration: &Declaration, cause: String, hint: Option<Hint>) -> Verdict {
     let mut verdict = absent(declaration, cause);
     if let (Verdict::Failed(failed), Some(hint)) = (&mut verdict, hint) {
-        failed.hint = Some(hint.to_owned());
+        failed.hint = Some(hint);
     }
     verdict
 }

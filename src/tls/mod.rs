@@ -72,6 +72,24 @@ pub enum Untrusted {
     Mismatch,
 }
 
+impl Untrusted {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "let kz's user read it",
+            Self::NoCertificate(_) | Self::BadCertificate(_) | Self::NoClientCertificate => {
+                "name a PEM file with the certificate, not with its key: `openssl x509 -noout -subject -in FILE` reads it"
+            }
+            Self::NoKey => {
+                "name the PEM file of the key, without a passphrase: `openssl pkey -noout -in FILE` reads it"
+            }
+            Self::Mismatch => {
+                "`openssl x509 -noout -pubkey -in CERTIFICATE` and `openssl pkey -pubout -in KEY` print the same of a pair"
+            }
+        }
+    }
+}
+
 /// The TLS of a client, which offers no protocol above it yet.
 pub fn client(roots: &Roots, identity: Option<&Identity>) -> Result<ClientConfig, Untrusted> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -208,13 +208,15 @@ impl Stack {
         let root = &mut self.documents[index];
         let context = || format!("{:?}: {} {place} {of:?}: {text}", self.names, finding.code);
         match place {
+            // It may stand in another document, such as a ConfigMap.
             "here" => {
-                let is_done = if text.starts_with("- ") {
-                    let items = tree::one(text);
-                    replace_item(root, finding.mark, &items)
-                } else {
-                    replace_entry(root, finding.mark, tree::one(text))
-                };
+                let is_done = self.documents.iter_mut().any(|root| {
+                    if text.starts_with("- ") {
+                        replace_item(root, finding.mark, &tree::one(text))
+                    } else {
+                        replace_entry(root, finding.mark, tree::one(text))
+                    }
+                });
                 assert!(is_done, "{}", context());
             }
             "unit" => {
@@ -258,14 +260,20 @@ impl Stack {
         }
     }
 
-    fn configure(&self, place: &str, line: &str) {
+    fn configure(&mut self, place: &str, line: &str) {
         let (file, section) = place.split_once(' ').expect("a file and a section");
-        let old = std::fs::read_to_string(self.sandbox.path(file)).unwrap_or_default();
-        let new = match old.split_once(&format!("{section}\n")) {
+        let added = |old: &str| match old.split_once(&format!("{section}\n")) {
             Some((before, after)) => format!("{before}{section}\n{line}\n{after}"),
             None => format!("{old}\n{section}\n{line}\n"),
         };
-        self.sandbox.file(file, new);
+        // In a pod it is a ConfigMap's.
+        let mut held = self.documents.iter_mut().filter_map(|root| root.get("data")?.get(file));
+        if let Some(held) = held.next() {
+            *held = Node::scalar(&added(held.text().unwrap_or_default()));
+            return;
+        }
+        let old = std::fs::read_to_string(self.sandbox.path(file)).unwrap_or_default();
+        self.sandbox.file(file, added(&old));
     }
 
     fn shell(&self, command: &str) {

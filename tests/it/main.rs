@@ -51,6 +51,8 @@ mod gate;
 /// Google Cloud Secret Manager.
 mod gcp;
 /// Signals, descriptors and limits that kz is started with.
+/// Where the words of engines may stand.
+mod hints;
 mod inherited;
 /// The starter file works, in each situation.
 mod init;
@@ -134,3 +136,5 @@ mod vault;
 mod waits;
 /// Round trips, counted.
 mod waves;
+/// Situations, what is said in them, and the hint, followed.
+mod words;

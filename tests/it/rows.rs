@@ -13,7 +13,7 @@ use imports::Tree;
 /// The top modules, lowest row first.
 const ROWS: &[&[&str]] = &[
     &[
-        "calendar", "delivery", "json", "literal", "log", "patience", "percent", "random", "reading",
+        "calendar", "delivery", "hint", "json", "literal", "log", "patience", "percent", "random", "reading",
         "scope", "secret", "signals", "size", "tls", "waiting",
     ],
     &["doctor", "exec", "http", "output", "provider", "publish"],

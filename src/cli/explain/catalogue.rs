@@ -69,7 +69,7 @@ catalogue! {
     EventLoop = 118,
         "kz cannot wait for backends",
         "To wait for several replies at once takes a few descriptors (epoll, eventfd, a pair of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it.",
-        "Raise the limit, as in Compose's `ulimits: { nofile: 1024 }` or `ulimit -n 1024`, or run kz under the engine's own seccomp profile.";
+        "Raise the limit, as in Compose's `ulimits: { nofile: 1024 }` or `ulimit -n 1024`, or run kz under the engine's own seccomp profile; in a pod the limit is the node's, and the profile `seccompProfile: { type: RuntimeDefault }`.";
     TooLarge = 119,
         "what holds the document is too large",
         "A file, a server's reply or a program's output has more bytes than kz takes: 64 MiB, unless `max_document_size` in `[resolve]` says otherwise. kz reads no further than that, so that a mistake or a hostile server does not fill the memory.",
@@ -98,7 +98,7 @@ catalogue! {
     UnknownOwner = 204,
         "an owner's name is not known",
         "Names are looked up in the passwd and group files of the image that kz runs in, which does not know the vendor's users.",
-        "Write numbers: `--owner 999:999`. `docker run --rm VENDOR-IMAGE id` tells which.";
+        "Write numbers: `--owner 999:999`. `docker run --rm VENDOR-IMAGE id`, or `kubectl exec POD -c CONTAINER -- id`, tells which.";
     NoCommand = 205,
         "`kz run --` has nothing to become",
         "Compose drops the image's CMD when a service sets `entrypoint:`; Kubernetes does so with `command:`.",
@@ -110,7 +110,7 @@ catalogue! {
     Process = 207,
         "kz cannot look at its own process",
         "The working directory was removed, or the system lacks what every process has.",
-        "Start kz in a directory that exists: `cd /app`, or `working_dir: /app`.";
+        "Start kz in a directory that exists: `cd /app`, or `working_dir: /app` (`workingDir:` in a pod).";
     NoSuchError = 208,
         "there is no error of this code",
         "Codes are `KZ` and three digits, as they stand in brackets behind an error.",
@@ -123,15 +123,15 @@ catalogue! {
     ConfigNotFound = 210,
         "there is no configuration",
         "`.keyzero.toml` is looked for in the working directory and above it, as far as the repository's root, the home directory or a mount boundary.",
-        "Mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE`. `kz init` writes a new one.";
+        "Mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or in a pod the ConfigMap of `kubectl create configmap kz --from-file=.keyzero.toml` at `/app`; or name it: `kz --config FILE`. `kz init` writes a new one.";
     ConfigMissing = 211,
         "the named configuration does not exist",
         "`--config` or KEYZERO_CONFIG names a file that is not there.",
-        "Correct the path. In a container it is the path inside: check `volumes:`.";
+        "Correct the path. In a container it is the path inside: check `volumes:`, in a pod `volumeMounts:` and the keys of the ConfigMap.";
     ConfigDirectory = 212,
         "the configuration is a directory",
-        "Docker makes an empty directory where the source of a bind mount is missing.",
-        "Create the file on the host, remove the directory that Docker made, then `docker compose up --force-recreate`.";
+        "Docker makes an empty directory where the source of a bind mount is missing, and the kubelet one for a `subPath` that names nothing in its volume.",
+        "With Docker create the file on the host, remove the directory that Docker made, then `docker compose up --force-recreate`. In a pod look at the keys of the ConfigMap or Secret and at its `items`: `kubectl get configmap kz -o yaml`.";
     ConfigNotRegular = 213,
         "the configuration is not a regular file",
         "A device, pipe or socket stands in its place.",
@@ -151,7 +151,7 @@ catalogue! {
     ConfigWritable = 217,
         "any user may write the configuration",
         "A configuration is code: it says to whom kz sends its credentials. One that every user may write or exchange is not trusted, unless its mount is read-only.",
-        "`chmod o-w` the file or directory that the message names, or mount it with `:ro`.";
+        "`chmod o-w` the file or directory that the message names, or mount it read-only: `:ro`, in a pod `readOnly: true`.";
     ConfigStranger = 218,
         "another user's configuration",
         "It was found above the working directory, and belongs neither to the user that kz runs as nor to root.",
@@ -313,7 +313,7 @@ catalogue! {
     DirectoryMissing = 403,
         "the output directory does not exist",
         "kz does not create it: in a container a missing directory is a volume that is not mounted, and a new one would vanish with the container.",
-        "Mount a volume there (`-v secrets:/secrets`), or `mkdir -p` it.";
+        "Mount a volume there (`-v secrets:/secrets`, in a pod an `emptyDir`), or `mkdir -p` it.";
     NotADirectory = 404,
         "something on the way to the output is no directory",
         "A file stands where a directory of the path should be.",
@@ -337,31 +337,31 @@ catalogue! {
     MountPoint = 409,
         "the output file is a mount point",
         "A file that is itself mounted cannot be replaced in one step: readers would see half of it.",
-        "Mount a directory and write into it: `-v secrets:/secrets`, `--output /secrets/.env`.";
+        "Mount a directory and write into it: `-v secrets:/secrets`, or a pod's volume without `subPath`, and `--output /secrets/.env`.";
     ReadOnly = 410,
         "the file system is read-only",
-        "The volume is mounted `:ro` for kz, or the container's root is read-only and no volume is there.",
-        "Mount a volume that kz may write; only its readers need `:ro`.";
+        "The volume is mounted read-only for kz, or is a pod's ConfigMap, Secret or image, which all are; or the container's root is read-only and no volume is there.",
+        "Mount a volume that kz may write, in a pod an `emptyDir`; only its readers need `:ro`, or `readOnly: true`.";
     NoSpace = 411,
         "no space left",
         "The disk, the tmpfs or a quota is full. The old output is as it was.",
-        "Make room, or give the tmpfs more with `size=`.";
+        "Make room, or give the tmpfs more with `size=`; in a pod raise the `sizeLimit` of the emptyDir.";
     OutputDenied = 412,
         "the output directory cannot be written",
-        "It belongs to another user. An empty named volume takes owner and mode of what the image has at that path; over a path that the image lacks it is root's, 0755.",
-        "Run kz as the directory's owner (`user: \"UID\"`), or make the directory writable for kz; SELinux hosts need `:z` on bind mounts.";
+        "It belongs to another user. An empty named volume takes owner and mode of what the image has at that path; over a path that the image lacks it is root's, 0755. In a pod an `emptyDir` is open to every uid, and other volumes often are root's.",
+        "Run kz as the directory's owner (`user: \"UID\"`), or make the directory writable for kz; SELinux hosts need `:z` on bind mounts. In a pod mount an `emptyDir`, or let the pod's `fsGroup` or `runAsUser` write there.";
     OwnerDenied = 413,
         "a file cannot be given away",
         "Only a process with CAP_CHOWN may change an owner.",
-        "`user: \"0:0\"` with `cap_add: [CHOWN]`, or run kz as the reader: `user: \"999:999\"`.";
+        "`user: \"0:0\"` with `cap_add: [CHOWN]`, or run kz as the reader: `user: \"999:999\"`. In a pod: `runAsUser: 0` with `capabilities: { add: [CHOWN] }`, or the reader's `runAsUser`.";
     NotKept = 414,
         "the file system does not keep modes or owners",
         "It took them without an error and shows others, so that somebody else might read the secrets. Nothing was written.",
-        "Use a named volume or a tmpfs. A single file (`--format env`, `json`, `shell`) can be asked for as the file system shows it, with `--mode` and `--owner`.";
+        "Use a named volume or a tmpfs, in a pod an `emptyDir`. A single file (`--format env`, `json`, `shell`) can be asked for as the file system shows it, with `--mode` and `--owner`.";
     Locked = 415,
         "another export holds the lock",
         "Two exports into one place take turns; this one waited until its deadline.",
-        "Wait for the other to end, or give more time with `--timeout 120s`. `docker compose ps` shows a second exporter.";
+        "Wait for the other to end, or give more time with `--timeout 120s`. `docker compose ps`, or `kubectl get pods`, shows a second exporter.";
     ForeignState = 416,
         "another user's export was here",
         "`.kz/` holds kz's own state and belongs to one user: exports into one directory run as one user.",
@@ -385,11 +385,11 @@ catalogue! {
     CannotRead = 421,
         "the reader could not read it",
         "The user that `--for` names could not read what would be written. A 0400 file has one reader beside root: its owner.",
-        "`--owner UID` gives the files to that user; or run kz as it: `user: \"UID\"`.";
+        "`--owner UID` gives the files to that user; or run kz as it: `user: \"UID\"`, in a pod `runAsUser: UID`.";
     Interference = 422,
         "somebody else changes the output",
         "Names changed while they were being published, so kz cannot say what is there now.",
-        "Let only kz write to the volume: mount it `:ro` everywhere else.";
+        "Let only kz write to the volume: mount it `:ro` everywhere else, in a pod with `readOnly: true`.";
     System = 423,
         "the system refuses",
         "An error of the operating system that has no words of its own here; the message names the step, the path and the cause.",
@@ -405,7 +405,7 @@ catalogue! {
     NoLinks = 426,
         "a file system without symbolic links",
         "A set of files (`--format files`, `[[outputs]]`) is exchanged at once by one symbolic link. vfat, and some network file systems and shared directories of virtual machines, have none. Nothing was written.",
-        "Use a named volume or a tmpfs. A single file (`--format env`, `json`, `shell`) needs no link.";
+        "Use a named volume or a tmpfs, in a pod an `emptyDir`. A single file (`--format env`, `json`, `shell`) needs no link.";
     OwnerUnmapped = 427,
         "an owner that does not exist here",
         "A rootless engine, and one with `userns-remap`, gives its containers some of the host's ids only. An id without a counterpart on the host can own no file, whatever capabilities kz has.",
@@ -414,7 +414,7 @@ catalogue! {
     EnvFileMissing = 501,
         "the env file does not exist",
         "`--env-file` names what an exporter writes, and it is not there, or not yet.",
-        "If an exporter writes it later, wait: `--wait 60s`. `docker compose logs secrets-init` shows what became of it.";
+        "If an exporter writes it later, wait: `--wait 60s`. `docker compose logs secrets-init`, or `kubectl logs POD -c secrets-init`, shows what became of it.";
     EnvFileUnreadable = 502,
         "the env file cannot be read",
         "A 0400 file has one reader beside root: its owner.",
@@ -457,12 +457,12 @@ catalogue! {
         "Deliver the largest secrets as files: `kz export --format files`.";
     NotFound = 512,
         "the command was not found",
-        "kz looks in PATH, without a shell. A script whose `#!` line names a missing interpreter is reported so too.",
-        "Check the name, or give the whole path. Exit code 127, as of a shell.";
+        "kz looks in PATH, without a shell. A script whose `#!` line names an interpreter that is not there, also with a carriage return at its end, and a program whose loader is not there, have this code too, and the error says which.",
+        "Check the name, or give the whole path; end the lines of a script as Unix does; use an image that has what the program needs. Exit code 127, as of a shell.";
     NotExecutable = 513,
         "the command cannot be executed",
         "It is not marked executable, is a directory, or is built for another architecture.",
-        "`chmod +x` it; a script needs a `#!` line. Exit code 126, as of a shell.";
+        "`chmod +x` it; a script needs a `#!` line; take the image for this machine. Exit code 126, as of a shell.";
     KernelRefuses = 514,
         "the kernel does not take this environment",
         "Arguments and environment are larger than this kernel takes.",
@@ -470,7 +470,7 @@ catalogue! {
     MemoryFile = 515,
         "a value cannot be an open file",
         "`deliver = \"fd\"` puts a value into a sealed memory file that the command inherits. The system refused one: too many open files, too little memory, or a filter that forbids memfd_create(2).",
-        "Raise the limit (`ulimits: nofile`, `mem_limit`), or leave `deliver` out: the value is a variable then.";
+        "Raise the limit (`ulimits: nofile`, `mem_limit`; in a pod `resources.limits.memory`), or leave `deliver` out: the value is a variable then.";
 }
 
 impl Code {
@@ -488,6 +488,38 @@ impl Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What an engine has and a pod lacks, and what says that a pod is spoken of.
+    #[test]
+    fn what_speaks_of_an_engine_speaks_of_pods_too() {
+        let of_engines = [
+            "user: \"",
+            "cap_add",
+            "`-v ",
+            "`:ro`",
+            "tmpfs",
+            "docker ",
+            "Docker ",
+            "ulimit",
+            "working_dir",
+            "bind mount",
+            "`volumes:`",
+            "named volume",
+        ];
+        let of_pods = ["pod", "kubectl", "kubelet", "Kubernetes", "manifest"];
+        // About files of Compose by themselves, about hosts, and about images.
+        let by_itself = [Code::OwnerUnmapped, Code::CannotInstall];
+        let mut spoken = 0;
+        for explanation in CATALOGUE.iter().filter(|explanation| !by_itself.contains(&explanation.code)) {
+            let text = [explanation.cause, explanation.remedy].concat();
+            if of_engines.iter().any(|word| text.contains(word)) {
+                spoken += 1;
+                let id = explanation.code.id();
+                assert!(of_pods.iter().any(|word| text.contains(word)), "{id}: {text}");
+            }
+        }
+        assert!(spoken > 12, "{spoken}");
+    }
 
     #[test]
     fn the_catalogue_is_sorted_and_has_each_code_once() {

@@ -5,6 +5,7 @@ use crate::config::locate;
 use crate::config::problem::{self, Mistake, Problem};
 use crate::config::source::Source;
 use crate::config::trust;
+use crate::hint::{Hint, Reading};
 use crate::log::typed;
 
 use super::super::explain::Code;
@@ -90,16 +91,18 @@ fn locate_words(error: &locate::Error) -> Words {
     }
 }
 
-fn not_found_hint(meant: Option<&str>) -> String {
+fn not_found_hint(meant: Option<&str>) -> Hint {
     match meant {
-        Some(name) if matches!(name.rsplit('.').next(), Some("yaml" | "yml")) => {
-            format!("`{name}` is here, and kz reads TOML: `kz init` writes a `{}` to begin with", locate::FILE_NAME)
-        }
-        Some(name) => format!(
-            "`{name}` is here: `mv {name} {}`, or name it: `kz --config {name} …`",
+        Some(name) if matches!(name.rsplit('.').next(), Some("yaml" | "yml")) => format!(
+            "`{name}` is here, and kz reads TOML: `kz init` writes a `{}` to begin with",
             locate::FILE_NAME
-        ),
-        None => "`kz init` writes one; in a container mount it, as in `-v ./keyzero.toml:/app/.keyzero.toml:ro`, or name it: `kz --config FILE …`".to_owned(),
+        )
+        .into(),
+        Some(name) => {
+            format!("`{name}` is here: `mv {name} {}`, or name it: `kz --config {name} …`", locate::FILE_NAME)
+                .into()
+        }
+        None => Reading::Configuration.into(),
     }
 }
 
@@ -112,15 +115,12 @@ fn file_words(error: &trust::Error) -> Words {
             typed::path(path)
         )),
         trust::Error::Missing(_) => words.hint("correct the path after `--config` or in KEYZERO_CONFIG"),
-        trust::Error::Directory(path) => words.hint(format!(
-            "Docker makes a directory when the source of a bind mount is missing: create the file on the host, then `docker compose up --force-recreate`; here `{}` is to be a file",
-            path.display()
-        )),
+        trust::Error::Directory(path) => words.hint(Reading::ConfigDirectory(path.display().to_string())),
         trust::Error::Writable { what, .. } => {
             words.hint(format!("`chmod o-w {}`, or mount it read-only", typed::path(what)))
         }
         trust::Error::Read { path, source } => {
-            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", typed::path(path)))
+            words.cause(system(source)).hint(Reading::ByAnybody(typed::path(path)))
         }
         trust::Error::NotRegular(_) | trust::Error::TooLarge { .. } | trust::Error::NotText { .. } => {
             words.hint("name a TOML file: `kz --config FILE …`")

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::hint::Hint;
 use crate::literal;
 use crate::resolve::{Class, Failed, Failures};
 
@@ -21,8 +22,9 @@ pub(super) fn resolve_words(Failures(failures): &Failures) -> Words {
     let words = by_cause(failures).iter().fold(Words::error(Code::Unresolved, message), |words, group| {
         words.coded_cause(class::code(group[0].kind), group_line(group))
     });
-    let hints = failures.iter().filter_map(|failed| Some(said(failed, failed.hint.as_deref()?)));
-    let hints: BTreeSet<String> = hints.collect();
+    let hints =
+        failures.iter().filter_map(|failed| Some(failed.hint.clone()?.map(|text| said(failed, &text))));
+    let hints: BTreeSet<Hint> = hints.collect();
     hints.into_iter().fold(words, Words::hint)
 }
 
@@ -31,12 +33,12 @@ pub(super) fn resolve_words(Failures(failures): &Failures) -> Words {
 const APART: usize = 3;
 
 /// What failures have to have in common to be told together: provider, class, cause and hint.
-type Reason<'a> = (&'a str, &'static str, &'a str, Option<&'a str>);
+type Reason<'a> = (&'a str, &'static str, &'a str, Option<&'a Hint>);
 
 /// What is absent is so each by itself, whatever the words.
 fn reason(failed: &Failed) -> Option<Reason<'_>> {
     let (provider, _) = failed.origin.as_ref().filter(|_| matches!(failed.kind, Class::Provider(_)))?;
-    Some((provider, class::name(failed.kind), &failed.cause, failed.hint.as_deref()))
+    Some((provider, class::name(failed.kind), &failed.cause, failed.hint.as_ref()))
 }
 
 /// The failures in their order, those together that have their reason in common, where they are many.

@@ -6,7 +6,6 @@
 mod config;
 mod export;
 mod failures;
-mod pod;
 mod run;
 mod template;
 mod words;
@@ -17,7 +16,8 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 
-use crate::config::problem;
+use crate::config::{problem, variables};
+use crate::hint::{Home, Starting};
 use crate::log::Format;
 use crate::{exec, session};
 
@@ -28,7 +28,6 @@ use super::suspects::Suspects;
 use config::config_words;
 use export::{export_words, publish_words};
 use failures::resolve_words;
-pub(super) use pod::Home;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
 use words::Words;
 
@@ -39,6 +38,11 @@ pub(super) enum Style {
     Plain,
     /// Those of `docker run`.
     Run,
+}
+
+/// Where this process runs: the one place that decides it.
+pub(super) fn here() -> Home {
+    if variables::is_in_pod() { Home::Pod } else { Home::Elsewhere }
 }
 
 /// How an error is said.
@@ -115,7 +119,7 @@ fn words(failure: &Failure) -> Words {
             .hint("raise the memory or descriptor limit of the container, or leave `deliver = \"fd\"` out"),
         Failure::Unfit(error) => Words::error(unfit_code(error), error.to_string())
             .hint("deliver it as a file: `kz export --format files`, or leave it out with `--only`"),
-        Failure::Exec(program, refused) => exec_words(program, *refused),
+        Failure::Exec(program, refused) => exec_words(program, refused),
         Failure::Examine(path, unread) => examine_words(path, unread),
         Failure::Overwrites(path) => {
             let message = format!("`{}` is there already, and `kz init` overwrites nothing", path.display());
@@ -128,7 +132,7 @@ fn words(failure: &Failure) -> Words {
         }
         Failure::Process(error) => Words::error(Code::Process, "cannot tell the working directory")
             .cause(system(error))
-            .hint("start kz in a directory that exists: `cd /app`, or `working_dir: /app`"),
+            .hint(Starting::Directory),
     }
 }
 
@@ -141,7 +145,7 @@ fn session_words(error: &session::Error) -> Words {
         session::Error::Unresolved(failures) => resolve_words(failures),
         session::Error::EventLoop(error) => Words::error(Code::EventLoop, "cannot wait for backends")
             .cause(system(error))
-            .hint("raise the limit of open files, `ulimits: { nofile: 1024 }`, or use the engine's own seccomp profile"),
+            .hint(Starting::EventLoop),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::config::problem;
 use crate::exec;
+use crate::hint::Starting;
 use crate::log::typed;
 use crate::output::dotenv::DecodeErrors;
 
@@ -12,9 +13,7 @@ use super::system;
 use super::words::Words;
 
 pub(super) fn no_command_words() -> Words {
-    Words::error(Code::NoCommand, "`kz run --` has no command to become").hint(
-        "Compose drops the image's CMD when `entrypoint:` is set: write the command as `command:` too, or after `--`",
-    )
+    Words::error(Code::NoCommand, "`kz run --` has no command to become").hint(Starting::Command)
 }
 
 pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
@@ -33,10 +32,8 @@ pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
             "if an exporter writes it later, wait: `kz run --env-file {} --wait 60s -- …`",
             typed::path(path)
         )),
-        Error::Missing { .. } => words.hint("look at the exporter's log: `docker compose logs secrets-init`"),
-        Error::Read { source, .. } => words
-            .cause(system(source))
-            .hint("a 0400 file has one reader: export it with `--owner` this service's uid"),
+        Error::Missing { .. } => words.hint(Starting::ExporterLog),
+        Error::Read { source, .. } => words.cause(system(source)).hint(Starting::OneReader),
         Error::Stranger { owner, .. } => {
             words.hint(format!("if that exporter is trusted, add `--from-uid {owner}`"))
         }
@@ -72,23 +69,58 @@ pub(super) fn unfit_code(error: &exec::child::Unfit) -> Code {
     }
 }
 
-pub(super) fn exec_words(program: &str, refused: exec::child::Refused) -> Words {
+pub(super) fn exec_words(program: &str, refused: &exec::child::Refused) -> Words {
+    let shown = typed::path(Path::new(program));
+    let cannot = || Words::error(Code::NotExecutable, format!("`{program}` cannot be executed"));
     match refused {
         exec::child::Refused::NotFound => Words::error(Code::NotFound, format!("`{program}` was not found"))
             .hint(if program.contains('/') {
-                "check the path; a script whose `#!` line names a missing interpreter is reported so too"
+                "check the path, which starts where kz does: `kz run` sees what is in this container"
             } else {
                 "check the name, or give the whole path: kz looks in PATH only, without a shell"
             }),
-        exec::child::Refused::NotExecutable(errno) => {
-            Words::error(Code::NotExecutable, format!("`{program}` cannot be executed"))
-                .cause(errno.desc().to_lowercase())
-                .hint(format!("`chmod +x {}`; a script needs a `#!` line", typed::path(Path::new(program))))
-        }
+        exec::child::Refused::Needs(needed) => needed_words(program, needed),
+        exec::child::Refused::OtherMachine(other) => cannot()
+            .cause(format!("it is a program for {other}, and this machine is {}", this_machine()))
+            .hint(Starting::OtherMachine(other.clone())),
+        exec::child::Refused::NoProgram => cannot()
+            .cause("it is neither a program nor a script that names its shell")
+            .hint(format!("write `#!/bin/sh` as its first line, or name the shell: `kz run -- sh {shown}`")),
+        exec::child::Refused::NotExecutable(errno) => cannot()
+            .cause(errno.desc().to_lowercase())
+            .hint(format!("`chmod +x {shown}`; nothing is executed on a volume that is mounted `noexec`")),
         exec::child::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";
             Words::error(Code::KernelRefuses, message)
                 .hint("deliver large secrets as files: `kz export --format files`")
         }
+    }
+}
+
+/// Of a file that is there, and whose interpreter or loader is not.
+fn needed_words(program: &str, needed: &exec::child::Needed) -> Words {
+    let exec::child::Needed { name, is_script } = needed;
+    let shown = typed::path(Path::new(program));
+    let words = |what: &str, name: &str| {
+        Words::error(Code::NotFound, format!("`{program}` needs {what} `{name}`, which is not there"))
+    };
+    match (is_script, name.strip_suffix('\r')) {
+        (true, Some(name)) => words("what its `#!` line names,", name)
+            .cause("the line ends in a carriage return, which belongs to the name")
+            .hint(format!("write the script with the ends of lines of Unix: `sed -i 's/\\r$//' {shown}`")),
+        (true, None) => words("what its `#!` line names,", name)
+            .hint(format!("correct that line, or use an image that has `{name}`")),
+        (false, _) => words("its loader", name).hint(
+            "use the build for this image's C library (`musl` on Alpine, `glibc` elsewhere), or a static one",
+        ),
+    }
+}
+
+/// This machine, as images are called that are for it.
+fn this_machine() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
 }

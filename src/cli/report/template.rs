@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::config::{problem, trust};
 use crate::export::error::BadTemplate;
+use crate::hint::Reading;
 use crate::log::typed;
 use crate::resolve::template::TemplateError;
 
@@ -44,11 +45,9 @@ fn file_words(words: Words, error: &trust::Error) -> Words {
             words.hint(format!("`chmod o-w {}`, or mount it read-only", typed::path(what)))
         }
         trust::Error::Read { path, source } => {
-            words.cause(system(source)).hint(format!("let kz's user read it: `chmod a+r {}`", typed::path(path)))
+            words.cause(system(source)).hint(Reading::ByAnybody(typed::path(path)))
         }
-        trust::Error::Directory(_) => words.hint(
-            "name a text file; Docker makes a directory where the source of a bind mount is missing: remove it, put the file there, then `docker compose up --force-recreate`",
-        ),
+        trust::Error::Directory(_) => words.hint(Reading::NotATextDirectory),
         trust::Error::NotRegular(_)
         | trust::Error::TooLarge { .. }
         | trust::Error::NotText { .. } => {

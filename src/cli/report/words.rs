@@ -2,6 +2,7 @@
 //!
 //! Invariant: each error has a code and something to type; where nothing better is known, that is `kz explain`.
 
+use crate::hint::Hint;
 use crate::json::quoted;
 use crate::log::{self, Format, escape};
 
@@ -21,7 +22,7 @@ struct Message {
     text: String,
     place: Option<Place>,
     causes: Vec<(Option<Code>, String)>,
-    hints: Vec<String>,
+    hints: Vec<Hint>,
     /// Says only that others follow.
     is_headline: bool,
 }
@@ -77,14 +78,14 @@ impl Words {
         self
     }
 
-    pub(super) fn hint(mut self, text: impl Into<String>) -> Self {
-        self.last(|message| message.hints.push(text.into()));
+    pub(super) fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        self.last(|message| message.hints.push(hint.into()));
         self
     }
 
-    pub(super) fn hint_maybe(self, text: Option<impl Into<String>>) -> Self {
-        match text {
-            Some(text) => self.hint(text),
+    pub(super) fn hint_maybe(self, hint: Option<impl Into<Hint>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
             None => self,
         }
     }
@@ -121,7 +122,7 @@ impl Message {
             text: hide(&self.text),
             place: self.place.clone(),
             causes: self.causes.iter().map(|(code, text)| (*code, hide(text))).collect(),
-            hints: self.hints.iter().map(|hint| hide(&manner.home.say(hint))).collect(),
+            hints: self.hints.iter().map(|hint| hide(&hint.say(manner.home)).into()).collect(),
             is_headline: self.is_headline,
         }
     }
@@ -173,7 +174,7 @@ impl Message {
             let code = self.causes.iter().find_map(|(code, _)| *code).unwrap_or(self.code);
             return vec![format!("`kz explain {}` says more", code.id())];
         }
-        self.hints.clone()
+        self.hints.iter().map(Hint::to_string).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Kubernetes manifests as scenes, one for each pod that they describe.
 
+mod objects;
 mod volume;
 
 use super::scene::{
@@ -78,11 +79,6 @@ pub(super) fn unseen<R: AsRef<Node>>(roots: &[R]) -> Vec<String> {
     objects.filter_map(unseen).collect()
 }
 
-/// Whether there is nothing but what Kustomize takes, which runs nothing by itself.
-pub(super) fn is_kustomization<R: AsRef<Node>>(roots: &[R]) -> bool {
-    roots.iter().all(|root| root.as_ref().text_at("kind") == Some("Kustomization"))
-}
-
 /// The object itself, or those of a list.
 fn objects(root: &Node) -> Vec<&Node> {
     match root.get("items") {
@@ -126,7 +122,7 @@ fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Kno
     let mut volumes: Vec<Volume> =
         list(spec, "volumes").into_iter().filter_map(|node| volume::read(node, objects)).collect();
     volumes.extend(list_at(object, &["spec", "volumeClaimTemplates"]).into_iter().filter_map(claim));
-    let pod = pod(spec, kind, objects, configurations);
+    let pod = pod(object, spec, kind, objects, configurations);
     Some(Scene { dialect: POD, units, volumes, secrets: Vec::new(), is_partial: false, pod: Some(pod) })
 }
 
@@ -138,9 +134,11 @@ fn list_at<'a>(node: &'a Node, names: &[&str]) -> Vec<&'a Node> {
     node.at(names).map(Node::items).unwrap_or_default()
 }
 
-fn pod(spec: &Node, kind: &str, objects: &[&Node], configurations: &[Mapped]) -> Pod {
+fn pod(object: &Node, spec: &Node, kind: &str, objects: &[&Node], configurations: &[Mapped]) -> Pod {
     let policy = spec.text_at("restartPolicy").unwrap_or("Always");
     Pod {
+        shares_network: spec.is_true("hostNetwork"),
+        objects: objects::of(object, objects),
         restarts: policy == "Always" && !matches!(kind, "Job" | "CronJob"),
         without_token: without_token(spec, objects),
         group: number(spec, "fsGroup"),
@@ -223,6 +221,7 @@ fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
                 .filter_map(|from| from.at(&["configMapRef", "name"])?.text().map(str::to_owned))
                 .collect(),
             has_startup_probe: node.get("startupProbe").is_some(),
+            wanted: objects::wanted_by(node),
         },
     })
 }

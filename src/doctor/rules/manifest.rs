@@ -7,7 +7,7 @@ use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
-use super::super::scene::{Pod, Scene, Source, Stage, Unit, User};
+use super::super::scene::{Elsewhere, Pod, Scene, Source, Stage, Unit, User, Wanted};
 use super::super::text::{below, join, normal};
 use super::configuration;
 
@@ -24,6 +24,11 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             found.add(Code::RootRefused, mark, &unit.title, what, Remedy::here("runAsUser: 65532"));
         }
     }
+    for unit in &scene.units {
+        root_of_image(unit, found);
+        objects(pod, unit, found);
+    }
+    mounted_objects(scene, pod, found);
     for delivery in scene.deliveries() {
         let consumers = scene.consumers(&delivery);
         exports_as_container(pod, delivery.unit, !consumers.is_empty(), found);
@@ -36,6 +41,67 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         kz_elsewhere(scene, unit, found);
     }
     no_token(scene, pod, known, found);
+}
+
+/// An image that starts as root, which the pod itself refuses.
+fn root_of_image(unit: &Unit, found: &mut Findings) {
+    let Some(uid) = images::starts_as_root(unit).filter(|_| unit.refuses_root) else { return };
+    let what = "`runAsNonRoot: true`, and its image starts as root: the kubelet does not start it (`CreateContainerConfigError: container has runAsNonRoot and image will run as root`)";
+    let remedy = Remedy::unit(format!("securityContext: {{ runAsUser: {uid}, runAsNonRoot: true }}"))
+        .remark("whom its entrypoint would become");
+    found.add(Code::RootRefused, unit.mark, &unit.title, what, remedy);
+}
+
+/// What variables are taken from, of the objects in the file.
+fn objects(pod: &Pod, unit: &Unit, found: &mut Findings) {
+    for wanted in &unit.container.wanted {
+        let Wanted { kind, name, mark, .. } = wanted;
+        if let Some(elsewhere) = pod.elsewhere(kind, name) {
+            other_namespace(kind, name, elsewhere, &unit.title, found);
+            continue;
+        }
+        let (Some(object), Some(key)) = (pod.object(kind, name), &wanted.key) else { continue };
+        if object.keys.is_empty() || object.keys.contains(key) {
+            continue;
+        }
+        let what = format!(
+            "the {kind} `{name}` has no key `{key}`: the kubelet does not start the container (`CreateContainerConfigError: couldn't find key {key} in {kind}`)"
+        );
+        let near = object.keys.iter().find(|known| known.eq_ignore_ascii_case(key));
+        let only = object.keys.first().filter(|_| object.keys.len() == 1);
+        let remedy = match (near.or(only), &wanted.variable) {
+            (Some(meant), Some(variable)) => {
+                let reference = if *kind == "Secret" { "secretKeyRef" } else { "configMapKeyRef" };
+                Remedy::here(format!(
+                    "- {{ name: {variable}, valueFrom: {{ {reference}: {{ name: {name}, key: {meant} }} }} }}"
+                ))
+            }
+            _ => Remedy::said(format!("name one of its keys: `{}`", object.keys.join("`, `"))),
+        };
+        found.add(Code::NoSuchKey, *mark, &unit.title, what, remedy);
+    }
+}
+
+/// Volumes made of an object of another namespace.
+fn mounted_objects(scene: &Scene, pod: &Pod, found: &mut Findings) {
+    for volume in &scene.volumes {
+        let object = volume.contents.as_ref().and_then(|contents| contents.object.as_ref());
+        let Some((key, name)) = object else { continue };
+        let kind = if *key == "secret" { "Secret" } else { "ConfigMap" };
+        let mounts = |unit: &&Unit| unit.mount_of(&Source::Named(volume.name.clone())).is_some();
+        if let (Some(elsewhere), Some(unit)) = (pod.elsewhere(kind, name), scene.units.iter().find(mounts)) {
+            other_namespace(kind, name, elsewhere, &unit.title, found);
+        }
+    }
+}
+
+fn other_namespace(kind: &str, name: &str, elsewhere: &Elsewhere, title: &str, found: &mut Findings) {
+    let Elsewhere { own, its, mark } = elsewhere;
+    let what = format!(
+        "the {kind} `{name}` is in the namespace `{its}`, and the pod in `{own}`: a pod reads objects of its own namespace alone, and is not started"
+    );
+    let remedy = Remedy::here(format!("namespace: {own}"));
+    found.add(Code::OtherNamespace, *mark, title, what, remedy);
 }
 
 fn exports_as_container(pod: &Pod, unit: &Unit, has_readers: bool, found: &mut Findings) {

@@ -70,6 +70,12 @@ struct Strangers {
 }
 
 fn strangers(scene: &Scene, delivery: &Delivery<'_>, known: Known<'_>) -> Strangers {
+    let readers: Vec<&Unit> = scene.consumers(delivery).into_iter().map(|(reader, _)| reader).collect();
+    among(scene, delivery, &readers, known)
+}
+
+/// The same, where these are the readers.
+fn among(scene: &Scene, delivery: &Delivery<'_>, readers: &[&Unit], known: Known<'_>) -> Strangers {
     let (unit, export) = (delivery.unit, delivery.export);
     let makes_links = export.form == Form::Files && delivery.inside.is_empty();
     let writer = unit.uid().filter(|writer| *writer != 0 && makes_links);
@@ -80,7 +86,7 @@ fn strangers(scene: &Scene, delivery: &Delivery<'_>, known: Known<'_>) -> Strang
     let is_refused = export.bits() & 0o044 != 0;
     let mut found = Strangers { is_hindered: true, is_refused, ..Strangers::default() };
     let gives = access::gives_owners(scene, delivery, known);
-    for (reader, _) in scene.consumers(delivery) {
+    for reader in readers {
         let is_let = gives || access::lets_read(scene, delivery, reader);
         match reads_as(reader) {
             Some(uid) if uid == writer => {}
@@ -192,6 +198,28 @@ fn to_memory(volume: &Volume, (remedy, unknown): (Remedy, Vec<String>)) -> Remed
         )),
     };
     here.then(remedy)
+}
+
+/// What defines the volume of this name that an export is to write into, and lets those read who mount it.
+pub(super) fn defined(scene: &Scene, delivery: &Delivery<'_>, name: &str, known: Known<'_>) -> Remedy {
+    let source = Source::Named(name.to_owned());
+    let mounts = |unit: &&Unit| unit.name != delivery.unit.name && unit.mount_of(&source).is_some();
+    let mut readers: Vec<&Unit> = scene.units.iter().filter(mounts).collect();
+    readers.extend(scene.consumers(delivery).into_iter().map(|(reader, _)| reader));
+    let strangers = among(scene, delivery, &readers, known);
+    let ways = one_uid(scene, delivery, &strangers);
+    match (ways, scene.volume(name)) {
+        (Some(ways), Some(volume)) if volume.kind == (Kind::Scratch { in_memory: true }) => ways,
+        (None, Some(volume)) if volume.kind == (Kind::Scratch { in_memory: true }) => to_disk(volume),
+        (_, Some(_)) => Remedy::none(),
+        (Some(ways), None) => {
+            let made = Volume::new(name.to_owned(), delivery.unit.mark, Kind::Scratch { in_memory: true });
+            to_memory(&Volume { says_nothing: true, ..made }, (ways, strangers.unknown))
+        }
+        (None, None) => {
+            to_disk(&Volume::new(name.to_owned(), delivery.unit.mark, Kind::Scratch { in_memory: false }))
+        }
+    }
 }
 
 fn on_disk(scene: &Scene, delivery: &Delivery<'_>, volume: &Volume, known: Known<'_>, found: &mut Findings) {

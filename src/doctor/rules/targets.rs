@@ -9,19 +9,19 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Kind, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, host_words, join, normal};
 use super::super::{Found, Known};
-use super::mounting;
+use super::{mounting, scratch};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let deliveries = scene.deliveries();
     for delivery in &deliveries {
         match delivery.mount {
-            None => no_mount(scene, delivery, found),
+            None => no_mount(scene, delivery, known, found),
             Some(mount) => {
-                lost(scene, delivery, mount, found);
+                lost(scene, delivery, mount, known, found);
                 nobody_reads(scene, delivery, mount, found);
                 form(scene, delivery, mount, known, found);
-                sticky(scene, delivery, mount, found);
+                sticky(scene, delivery, mount, known, found);
                 if let Some((Kind::Brought(words), name)) =
                     scene.volume_of(mount).map(|volume| (volume.kind, &volume.name))
                 {
@@ -90,7 +90,7 @@ fn source_of(source: &Source, name: &str) -> String {
 }
 
 /// A volume of its own at `target`, for the exporter and for those who mount what it writes now.
-fn own_volume(scene: &Scene, delivery: &Delivery<'_>, target: &str) -> Remedy {
+fn own_volume(scene: &Scene, delivery: &Delivery<'_>, target: &str, known: Known<'_>) -> Remedy {
     let unit = delivery.unit;
     let name = mounting::volume_name(scene, delivery);
     let readers = scene.consumers(delivery).into_iter().fold(Remedy::none(), |all, (reader, mount)| {
@@ -98,7 +98,11 @@ fn own_volume(scene: &Scene, delivery: &Delivery<'_>, target: &str) -> Remedy {
     });
     // A new volume is closed to all but root where the image has no such directory.
     let is_open = images::KZ_WRITABLE.contains(&target) || unit.uid() == Some(0) || !images::is_kz(unit);
-    if is_open || scene.dialect == Dialect::Pod {
+    if scene.dialect == Dialect::Pod {
+        let mount = Remedy::unit(format!("volumeMounts:\n  - {{ name: {name}, mountPath: {target} }}"));
+        return mount.then(scratch::defined(scene, delivery, &name, known)).then(readers);
+    }
+    if is_open {
         return mounting::mounted(scene, &name, target, "").then(readers);
     }
     let rest = below(&delivery.path, target).unwrap_or_default();
@@ -106,7 +110,7 @@ fn own_volume(scene: &Scene, delivery: &Delivery<'_>, target: &str) -> Remedy {
     mounting::mounted(scene, &name, "/secrets", "").then(output).then(readers)
 }
 
-fn no_mount(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
+fn no_mount(scene: &Scene, delivery: &Delivery<'_>, known: Known<'_>, found: &mut Findings) {
     let Delivery { unit, path, .. } = delivery;
     if unit.is_partial || path.starts_with("/dev/") || path.starts_with("/proc/") {
         return;
@@ -115,11 +119,12 @@ fn no_mount(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
         "nothing is mounted at `{path}`: it is written into the container itself, where nobody else reads it, and is gone with it"
     );
     let directory = delivery.directory();
-    found.add(Code::NoMount, unit.command_mark(), &unit.title, what, own_volume(scene, delivery, directory));
+    let remedy = own_volume(scene, delivery, directory, known);
+    found.add(Code::NoMount, unit.command_mark(), &unit.title, what, remedy);
 }
 
 /// Volumes that do not keep what is written, or keep it where it should not be.
-fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
+fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_>, found: &mut Findings) {
     let unit = delivery.unit;
     let target = &mount.target;
     match (&mount.source, scene.volume_of(mount).map(|volume| (volume, volume.kind))) {
@@ -127,12 +132,12 @@ fn lost(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findi
             let what = format!(
                 "`{target}` is memory of this container alone: nobody else sees what is written, and it is gone when kz exits"
             );
-            let remedy = Remedy::without(target).then(own_volume(scene, delivery, target));
+            let remedy = Remedy::without(target).then(own_volume(scene, delivery, target, known));
             found.add(Code::OwnTmpfs, mount.mark, &unit.title, what, remedy);
         }
         (Source::Anonymous, _) => {
             let what = format!("`{target}` is a volume without a name, which no other service can mount");
-            let remedy = Remedy::without(target).then(own_volume(scene, delivery, target));
+            let remedy = Remedy::without(target).then(own_volume(scene, delivery, target, known));
             found.add(Code::Anonymous, mount.mark, &unit.title, what, remedy);
         }
         (_, Some((volume, Kind::Memory { .. }))) if !is_held(scene, delivery) => {
@@ -251,7 +256,7 @@ fn others_write(scene: &Scene, delivery: &Delivery<'_>) -> bool {
 }
 
 /// Links in a sticky directory are followed by their owner only.
-fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Findings) {
+fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_>, found: &mut Findings) {
     let is_sticky = match (&mount.source, scene.volume_of(mount).map(|volume| volume.kind)) {
         (Source::Bind(path), _) => ["/tmp", "/var/tmp", "/dev/shm"].contains(&path.as_str()),
         (_, Some(Kind::Memory { has_mode })) => !has_mode && is_held(scene, delivery),
@@ -269,7 +274,7 @@ fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &mut Fin
             "`{}` has mode 1777: under `fs.protected_symlinks=1` uid {reader} cannot follow the links that uid {writer} makes there",
             mount.target
         );
-        let remedy = Remedy::without(&mount.target).then(own_volume(scene, delivery, &mount.target));
+        let remedy = Remedy::without(&mount.target).then(own_volume(scene, delivery, &mount.target, known));
         found.add(Code::StickyTarget, mount.mark, &unit.title, what, remedy);
     }
 }

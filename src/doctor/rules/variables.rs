@@ -6,7 +6,7 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images::{self, FileForm};
 use super::super::remedy::Remedy;
-use super::super::scene::{Scene, Unit, Variable};
+use super::super::scene::{Scene, Stage, Unit, Variable};
 use super::super::text::{Dialect, Text};
 use super::{configuration, credentials, mounting};
 
@@ -19,13 +19,18 @@ const OWN: &[&str] = &["VAULT_", "BAO_", "KEYZERO_", "OP_", "AWS_"];
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in &scene.units {
+        let of_maps = scene.pod.iter().flat_map(|pod| &pod.entries);
+        let of_maps = of_maps.filter(|(map, _)| unit.container.maps.contains(map)).map(|(_, entry)| entry);
+        for entry in of_maps.filter(|_| configuration::needs_one(unit)) {
+            address(scene, unit, entry, Origin::Map, found);
+        }
         for variable in &unit.variables {
             if quoted(scene, unit, variable, found) {
                 continue;
             }
             if configuration::needs_one(unit) {
                 refused(scene, unit, variable, known, found);
-                address(scene, unit, variable, found);
+                address(scene, unit, variable, Origin::Own, found);
             } else if !unit.is_kz() {
                 beside_file(unit, variable, known, found);
                 nobody_asks(unit, variable, found);
@@ -97,7 +102,37 @@ fn refused(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, fo
 }
 
 /// An address that leads nowhere.
-fn address(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings) {
+/// Where a variable of a unit stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// With the unit itself.
+    Own,
+    /// In a `ConfigMap` of the same file, whose entries become variables.
+    Map,
+}
+
+/// What gives a variable another value.
+fn corrected(scene: &Scene, name: &str, value: &str, origin: Origin) -> Remedy {
+    match origin {
+        Origin::Own => Remedy::here(mounting::variable_line(scene.dialect, name, value)),
+        Origin::Map => Remedy::here(format!("{name}: {value}")),
+    }
+}
+
+/// Whether nothing else is at a unit's own address when it runs.
+fn is_alone(scene: &Scene, unit: &Unit) -> bool {
+    match &scene.pod {
+        None => !unit.service.shares_network && !unit.is_partial,
+        // The containers of a pod share one network: of those that run beside an init container, only sidecars are up.
+        Some(pod) => {
+            let is_sidecar = |other: &Unit| matches!(other.stage, Stage::Sidecar(..));
+            let is_first = matches!(unit.stage, Stage::Init(_));
+            is_first && !pod.shares_network && !scene.units.iter().any(is_sidecar)
+        }
+    }
+}
+
+fn address(scene: &Scene, unit: &Unit, variable: &Variable, origin: Origin, found: &mut Findings) {
     let Variable { name, value, mark } = variable;
     let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.trim().is_empty()) else {
         return;
@@ -112,18 +147,13 @@ fn address(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings
         if !value.contains("://") {
             let what =
                 format!("`{name}` does not begin with `https://` or `http://`: kz ends with exit code 1");
-            let remedy =
-                Remedy::here(mounting::variable_line(scene.dialect, name, &format!("https://{value}")))
-                    .remark("`http://` where the way to it is safe by other means");
+            let remedy = corrected(scene, name, &format!("https://{value}"), origin)
+                .remark("`http://` where the way to it is safe by other means");
             found.add(Code::NoScheme, *mark, &unit.title, what, remedy);
         }
         return;
     };
-    // In a pod another container of it may be there.
-    let is_own = scene.dialect == Dialect::Compose
-        && images::is_kz(unit)
-        && !unit.service.shares_network
-        && !unit.is_partial;
+    let is_own = images::is_kz(unit) && is_alone(scene, unit);
     let rest = &value[scheme.len()..];
     let end = rest.find('/').unwrap_or(rest.len());
     let (host, port) = match rest[..end].rsplit_once(':') {
@@ -136,14 +166,11 @@ fn address(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings
         let port = if port.is_empty() { String::new() } else { format!(":{port}") };
         let what =
             format!("`{host}` is this container itself, where no server runs: the connection is refused");
-        let named = |host: &str| {
-            Remedy::here(mounting::variable_line(
-                scene.dialect,
-                name,
-                &format!("{scheme}{host}{port}{}", &rest[end..]),
-            ))
-        };
+        let named =
+            |host: &str| corrected(scene, name, &format!("{scheme}{host}{port}{}", &rest[end..]), origin);
         let remedy = match server {
+            _ if scene.dialect == Dialect::Pod => named("vault.vault.svc")
+                .remark("the Service of the server, and its namespace: SERVICE.NAMESPACE.svc"),
             Some(server) => named(&server.name),
             None => named("host.docker.internal")
                 .then(Remedy::unit("extra_hosts: [\"host.docker.internal:host-gateway\"]"))

@@ -8,7 +8,7 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, host_words, join, normal};
 use super::super::{Found, Known};
-use super::{configuration, mounting};
+use super::{configuration, mounting, scratch};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -56,12 +56,21 @@ fn undefined(scene: &Scene, unit: &Unit, mount: &Mount, known: Known<'_>, found:
             format!(
                 "the API server refuses the pod: it has no volume `{name}` (`volumeMounts[].name: Not found: \"{name}\"`)"
             ),
-            near(scene, mount, name).unwrap_or_else(|| {
-                Remedy::top(format!("volumes:\n  - {{ name: {name}, emptyDir: {{ medium: Memory }} }}"))
-            }),
+            near(scene, mount, name).unwrap_or_else(|| in_pod(scene, unit, name, known)),
         ),
     };
     found.add(code, mount.mark, &unit.title, what, remedy);
+}
+
+/// What defines a volume of a pod: one in which those who mount it can read what is written there.
+fn in_pod(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let source = Source::Named(name.to_owned());
+    let deliveries = scene.deliveries();
+    match deliveries.iter().find(|delivery| delivery.shared() == Some(&source)) {
+        Some(delivery) if delivery.unit.name == unit.name => scratch::defined(scene, delivery, name, known),
+        Some(delivery) => scratch::defined(scene, delivery, name, known).elsewhere(&delivery.unit.name),
+        None => Remedy::top(format!("volumes:\n  - {{ name: {name}, emptyDir: {{ medium: Memory }} }}")),
+    }
 }
 
 /// What defines a volume, or says that no volume is meant: a name that is a file's or has a slash is a path without its

@@ -43,7 +43,7 @@ pub(super) enum Invalid {
     #[error("ends in `?attribute=otp` or `?ssh-format=openssh`, where it has a `?`")]
     Attribute,
     #[error(
-        "cannot contain {0:?}: write the id instead of the name (names in refs have letters, digits, `_`, `.`, `-` and spaces)"
+        "cannot contain {0:?}: write the id instead of the name, as `op vault list` and `op item list` show it (names in refs have letters, digits, `_`, `.`, `-` and spaces)"
     )]
     Character(char),
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::hint::said;
 use crate::patience::seconds;
 
 use crate::provider::{Ask, Failure, FailureKind};
@@ -218,7 +219,7 @@ fn waited(time: Duration) -> Failure {
     Failure {
         kind: FailureKind::Unreachable,
         cause: format!("kz had no identity within {} s", seconds(time)),
-        hint: Some("give it longer with `--timeout 120s`".to_owned()),
+        hint: said("give it longer with `--timeout 120s`"),
     }
 }
 

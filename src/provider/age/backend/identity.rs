@@ -141,9 +141,9 @@ fn ssh(text: &str, subject: &str, passphrase: &Passphrase<'_>) -> Result<Key, Fa
 /// The passphrase of an SSH key, which can also be taken off it.
 fn protected(subject: &str, passphrase: &Passphrase<'_>) -> Result<SecretString, Failure> {
     passphrase.for_subject(subject).map_err(|failure| Failure {
-        hint: failure
-            .hint
-            .map(|hint| format!("{hint}, or take it off a copy: `ssh-keygen -p -N '' -f COPY`")),
+        hint: failure.hint.map(|hint| {
+            hint.map(|text| format!("{text}, or take it off a copy: `ssh-keygen -p -N '' -f COPY`"))
+        }),
         ..failure
     })
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::identity::{self, Key};
 use super::passphrase::{self, Passphrase};
 use super::sealed::{Refusal, Sealed};
+use crate::hint::said;
 use crate::provider::age::settings::IDENTITY_VARIABLE;
 use crate::provider::local_file::{self, Reader, Unreadable, path_of, quoted};
 use crate::provider::settings::Settings;
@@ -89,7 +90,7 @@ impl<'a> Keyring<'a> {
         let failure = refusal.failure(subject);
         match refusal {
             Refusal::NoMatch => Failure {
-                hint: Some(format!(
+                hint: said(format!(
                     "kz tried {tried} from {}: `age-keygen -y FILE` prints the recipient to encrypt to",
                     self.source.words()
                 )),
@@ -119,10 +120,12 @@ impl<'a> Keyring<'a> {
             if local_file::may_be_credential(path) {
                 return local_file::no_path(&format!("`{named_by}`"));
             }
-            Failure {
-                cause: format!("`{}`, which `{named_by}` names, {unreadable}", path.display()),
-                ..unreadable.failure(path)
+            let mut failure = unreadable.failure(path);
+            if matches!(unreadable, Unreadable::Absent) {
+                failure.hint = said(local_file::bring(&format!("`{named_by}`")));
             }
+            failure.cause = format!("`{}`, which `{named_by}` names, {unreadable}", path.display());
+            failure
         })?;
         identity::parse(&content, &quoted(path), &self.passphrase)
     }
@@ -143,7 +146,7 @@ fn none_found() -> Failure {
             "there is no age identity: `identity_file` is not set, neither are `{FILE_VARIABLE}` and \
              `{IDENTITY_VARIABLE}`, and `{MOUNTED}` does not exist"
         ),
-        hint: Some(format!("`age-keygen -o age-identity` makes one; mount it at `{MOUNTED}`")),
+        hint: said(format!("`age-keygen -o age-identity` makes one; mount it at `{MOUNTED}`")),
     }
 }
 

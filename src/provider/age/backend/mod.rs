@@ -10,6 +10,7 @@ mod keyring;
 mod passphrase;
 mod sealed;
 
+use crate::hint::said;
 use crate::provider::local_file::{Places, quoted};
 use crate::provider::settings::Settings;
 use crate::provider::shape::shape_of;
@@ -56,7 +57,7 @@ impl Age {
             return Err(Failure {
                 kind: FailureKind::Misconfigured,
                 cause: "an age file has no versions".into(),
-                hint: Some("remove `version`".into()),
+                hint: said("remove `version`"),
             });
         }
         let path = self.places.locate(&document.path)?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::SecretString;
 
+use crate::hint::said;
 use crate::provider::local_file::{Reader, quoted};
 use crate::provider::{Failure, FailureKind};
 
@@ -56,7 +57,7 @@ fn missing(subject: &str) -> Failure {
     Failure {
         kind: FailureKind::Misconfigured,
         cause: format!("{subject} is encrypted with a passphrase, and no `passphrase_file` is set"),
-        hint: Some("set `passphrase_file = \"/run/secrets/passphrase\"` under `[providers.age]`".into()),
+        hint: said("set `passphrase_file = \"/run/secrets/passphrase\"` under `[providers.age]`"),
     }
 }
 

@@ -123,7 +123,7 @@ fn the_wrong_identity_is_denied_with_what_was_tried() {
     let failure = case.failure("a.age");
     assert_eq!(failure.kind, FailureKind::Denied);
     assert!(failure.cause.ends_with("/a.age` is not encrypted to the given identities"), "{failure:?}");
-    assert!(failure.hint.unwrap().contains("kz tried 1 from `"));
+    assert!(failure.hint.unwrap().to_string().contains("kz tried 1 from `"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use aws_config::profile::{self, ProfileSet};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
+use crate::hint::said;
 use crate::literal::shown;
 use crate::provider::local_file::{self, Reader, Unreadable, quoted};
 use crate::provider::settings::Settings;
@@ -71,7 +72,7 @@ fn text(content: &Secret, path: &Path) -> Result<String, Failure> {
     content.expose_text().map(str::to_owned).ok_or_else(|| Failure {
         kind: FailureKind::Malformed,
         cause: format!("{} is no file of profiles: it is not text", quoted(path)),
-        hint: Some("write it as UTF-8".to_owned()),
+        hint: said("write it as UTF-8"),
     })
 }
 
@@ -128,9 +129,8 @@ impl Profiles {
             return Err(Failure {
                 kind: FailureKind::Malformed,
                 cause: format!("{name} cannot be read as a file of profiles"),
-                hint: Some(
-                    "it has lines `[profile NAME]` (`[NAME]` in a file of credentials) and `key = value`"
-                        .to_owned(),
+                hint: said(
+                    "it has lines `[profile NAME]` (`[NAME]` in a file of credentials) and `key = value`",
                 ),
             });
         };

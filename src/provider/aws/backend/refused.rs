@@ -4,6 +4,7 @@
 
 use aws_credential_types::Credentials;
 
+use crate::hint::{Hint, said};
 use crate::http;
 use crate::patience::{Attempt, GaveUp, seconds};
 use crate::provider::{Failure, FailureKind};
@@ -108,17 +109,15 @@ pub(super) fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) ->
     Failure { kind, cause: format!("no AWS identity from {name}: {words}"), hint }
 }
 
-fn hint(name: &str, source: Source, refusal: Refusal) -> Option<String> {
+fn hint(name: &str, source: Source, refusal: Refusal) -> Option<Hint> {
     let trouble = Trouble::Service(refusal);
     match (source, trouble.class()) {
         (Source::Container, _) => {
             let hint = "is that the address of this container's credentials, and their token \
                         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE?";
-            Some(hint.to_owned())
+            said(hint)
         }
-        (_, Class::Denied) => {
-            Some("the role's trust policy has to name kz's identity, and its external id".to_owned())
-        }
+        (_, Class::Denied) => said("the role's trust policy has to name kz's identity, and its external id"),
         _ => Trouble::failure(&GaveUp::Final(trouble), name).hint,
     }
 }

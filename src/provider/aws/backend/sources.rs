@@ -18,6 +18,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 
 use nix::errno::Errno;
 
+use crate::hint::Hint;
 use crate::literal::shown;
 use crate::patience::{Attempt, GaveUp};
 use crate::provider::aws::name::is_region;
@@ -171,10 +172,10 @@ impl Chain<'_> {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
         let ended = program::run(command, b"", Limits { time, ..PROGRAM }).await;
-        let failed = |kind, words: &str, hint: Option<&str>| Failure {
+        let failed = |kind, words: &str, hint: Option<Hint>| Failure {
             kind,
             cause: format!("no AWS identity from {name}: {words}"),
-            hint: hint.map(str::to_owned),
+            hint,
         };
         let words = match ended {
             Err(Unended::Hangs) => "its `credential_process` does not end",
@@ -203,7 +204,7 @@ impl Chain<'_> {
             FailureKind::Misconfigured
         };
         let by_hand = "run it by hand: what it says may hold keys, so kz does not repeat it";
-        Err(failed(kind, words, Some(by_hand)))
+        Err(failed(kind, words, Some(by_hand.into())))
     }
 
     /// Whoever has signed in to the portal, by `aws sso login`.

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::hint::{Hint, said};
 use crate::http;
 use crate::log::typed;
 use crate::patience::{Concern, GaveUp, seconds};
@@ -124,7 +125,7 @@ impl Trouble {
                     Some(trouble) => format!("{subject} for {waited} s: {trouble}"),
                 };
                 let kind = FailureKind::at_the_deadline(last.as_ref().and_then(Self::status));
-                Failure { kind, cause, hint: last.as_ref().and_then(Self::hint) }
+                Failure { kind, cause, hint: last.as_ref().and_then(Self::hint).map(Hint::from) }
             }
         }
     }
@@ -143,7 +144,7 @@ impl Trouble {
         let Self::Service(Refusal { deleted: true, .. }) = self else { return None };
         Some(Absence {
             cause: "it is scheduled for deletion".to_owned(),
-            hint: Some(format!(
+            hint: said(format!(
                 "bring it back: `aws secretsmanager restore-secret --secret-id {}`",
                 typed::word(id)
             )),
@@ -166,13 +167,13 @@ impl Trouble {
             }
             _ => (FailureKind::Malformed, self.to_string()),
         };
-        Failure { kind, cause, hint: self.hint() }
+        Failure { kind, cause, hint: self.hint().map(Hint::from) }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => Some(
-                "`ca_cert` or AWS_CA_BUNDLE has to name the certificate that signs the service\'s, which what kz trusts now does not"
+                "`ca_cert` or AWS_CA_BUNDLE has to name the certificate that signs the service's: none that kz trusts now does"
                     .to_owned(),
             ),
             Self::Connection(error) => error.hint().map(str::to_owned),

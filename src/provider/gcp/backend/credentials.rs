@@ -11,6 +11,7 @@ use ::http::Uri;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::hint::said;
 use crate::http::Address;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
@@ -136,10 +137,9 @@ pub(super) fn read(text: &Secret, name: &str) -> Result<Credentials, Failure> {
     let file: File = object.and_then(Result::ok).ok_or_else(|| Failure {
         kind: FailureKind::Malformed,
         cause: format!("{name} is not a credentials file of Google's: no JSON of the right form"),
-        hint: Some(
+        hint: said(
             "`gcloud iam service-accounts keys create` and `gcloud iam workload-identity-pools \
-                    create-cred-config` write one"
-                .to_owned(),
+                    create-cred-config` write one",
         ),
     })?;
     Reader { name }.credentials(file)

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::hint::{Hint, said};
 use crate::http::{self, Reply};
 use crate::patience::{GaveUp, seconds};
 use crate::percent::encoded;
@@ -195,7 +196,7 @@ impl Asker<'_> {
                 "no Google identity from {}: {place} holds no token as the file describes it",
                 self.name
             ),
-            hint: Some("look at `credential_source.format` in the file".to_owned()),
+            hint: said("look at `credential_source.format` in the file"),
         })
     }
 
@@ -227,7 +228,7 @@ impl Asker<'_> {
             GaveUp::Final(trouble) => {
                 let Failure { kind, cause, hint } = trouble.last_word(server);
                 let (words, own) = explained(step, trouble, server).unwrap_or((cause, None));
-                (kind, words, own.map(str::to_owned).or(hint))
+                (kind, words, own.map(Hint::from).or(hint))
             }
         };
         Failure { kind, cause: format!("no Google identity from {}: {words}", self.name), hint }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::hint::{Hint, said};
 use crate::http::{self, Reply};
 use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::gcp::resource::Resource;
@@ -130,7 +131,7 @@ impl Trouble {
             GaveUp::Final(trouble) => trouble.absence(resource).unwrap_or_else(|| {
                 let hint = trouble.hint(resource);
                 let failure = trouble.last_word(server);
-                Outcome::Failed(Failure { hint: hint.or(failure.hint), ..failure })
+                Outcome::Failed(Failure { hint: hint.map(Hint::from).or(failure.hint), ..failure })
             }),
             GaveUp::Unasked(unasked) => Outcome::Failed(Failure {
                 kind: FailureKind::Unreachable,
@@ -167,7 +168,7 @@ impl Trouble {
             (Class::Absent, _) => return Some(Outcome::Absent),
             _ => return None,
         };
-        Some(Outcome::AbsentBecause(Absence { cause, hint: Some(hint) }))
+        Some(Outcome::AbsentBecause(Absence { cause, hint: said(hint) }))
     }
 
     /// The failure of whoever asked `server`, once for all.
@@ -186,12 +187,12 @@ impl Trouble {
         };
         let hint = match self {
             Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => Some(
-                "`ca_cert` or SSL_CERT_FILE has to name the certificate that signs the service\'s, which what kz trusts now does not",
+                "`ca_cert` or SSL_CERT_FILE has to name the certificate that signs the service's: none that kz trusts now does",
             ),
             Self::Connection(error) => error.hint(),
             _ => None,
         };
-        Failure { kind, cause, hint: hint.map(str::to_owned) }
+        Failure { kind, cause, hint: hint.map(Hint::from) }
     }
 
     /// What to do that a secret can be read.

@@ -99,8 +99,7 @@ pub(super) fn open(
 ) -> Result<Client, Failure> {
     let settings =
         http::Settings { address, roots, identity: None, server_name: None, proxies, largest_reply, bodies };
-    Client::new(&settings)
-        .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.gcp-sm]`"))
+    Client::new(&settings).map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), unbuilt.hint()))
 }
 
 /// What stands between, as messages say it.

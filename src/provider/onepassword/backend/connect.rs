@@ -14,6 +14,7 @@ use futures_util::future::{join_all, select};
 use serde::Deserialize;
 use tokio::sync::{OnceCell, SetOnce};
 
+use crate::hint::said;
 use crate::http::{self, Client, Content, Reply, retry_after};
 use crate::log::Log;
 use crate::patience::{Attempt, Concern};
@@ -151,7 +152,7 @@ impl Asking<'_> {
         let list = self.list(&format!("/v1/vaults/{vault}/items"), &format!("title eq \"{title}\"")).await?;
         if list.is_empty() && !self.opened().await?.contains(vault) {
             let cause = format!("the token does not open the vault `{vault}`");
-            let hint = Some("give the token access to the vault, or make another".to_owned());
+            let hint = said("give the token access to the vault, or make another");
             return Err(Outcome::Failed(Failure { kind: FailureKind::Denied, cause, hint }));
         }
         one(&list, title, "item", "the vault has no item of that title")
@@ -179,9 +180,7 @@ impl Asking<'_> {
                     kind: FailureKind::Denied,
                     cause: "the token opens no vault at all, or what answers is not a Connect server"
                         .to_owned(),
-                    hint: Some(
-                        "give the token access to a vault: `op connect token create … --vault`".to_owned(),
-                    ),
+                    hint: said("give the token access to a vault: `op connect token create … --vault`"),
                 }));
             }
             Found::Ok(list.into_iter().map(|listed| listed.id).collect())

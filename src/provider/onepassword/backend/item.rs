@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use crate::hint::said;
 use crate::provider::onepassword::reference::{Part, Reference};
 use crate::provider::{Absence, Failure, FailureKind};
 
@@ -182,7 +183,7 @@ impl Item {
         Failure {
             kind: FailureKind::Misconfigured,
             cause: format!("the item has several of that name: {}", places.join(", ")),
-            hint: Some("write the section, or the field's id: `op://VAULT/ITEM/SECTION/FIELD`".to_owned()),
+            hint: said("write the section, or the field's id: `op://VAULT/ITEM/SECTION/FIELD`"),
         }
     }
 }
@@ -214,7 +215,7 @@ fn text<'a>(field: &'a Field, reference: &Reference<'_>) -> Meant<'a> {
 pub(super) fn never_filled(field: &str) -> Absence {
     Absence {
         cause: format!("the field `{field}` was never filled in: it is empty"),
-        hint: Some("fill it in, in 1Password".to_owned()),
+        hint: said("fill it in, in 1Password"),
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::hint::said;
 use crate::log::Log;
 use crate::patience::{Attempt, Concern, GaveUp, seconds};
 use crate::provider::onepassword::reference::{Part, Reference};
@@ -325,11 +326,10 @@ fn outcome(given_up: &GaveUp<Complaint>) -> Outcome {
         None => complaint.to_string(),
     };
     let hint = match complaint {
-        Complaint::Token => Some("make a new token for the service account"),
+        Complaint::Token => said("make a new token for the service account"),
         Complaint::NotRun(errno) => program::not_started(errno).1,
         _ => None,
     };
-    let hint = hint.map(str::to_owned);
     Outcome::Failed(Failure { kind, cause, hint })
 }
 

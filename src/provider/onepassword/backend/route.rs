@@ -128,7 +128,7 @@ impl Routes {
             largest_reply: self.way.largest_reply,
             bodies: self.way.bodies.clone(),
         })
-        .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), "correct `[providers.1password]`"))?;
+        .map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), unbuilt.hint()))?;
         let token = self.connect.read(reader)?;
         Connect::new(client, &token, &self.connect.source(), terms)
     }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::hint::{Hint, said};
 use crate::http;
 use crate::patience::{GaveUp, seconds};
 use crate::provider::{Failure, FailureKind};
@@ -54,7 +55,7 @@ pub(super) fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) ->
                 Some(trouble) => format!("{server} for {waited} s: {trouble}"),
             };
             let hint = matches!(last, Some(Trouble::Foreign(_))).then(|| {
-                "is the address right, also its path, and does the proxy before Connect have a route for it?".to_owned()
+                "is the address right, also its path, and does the proxy before Connect have a route for it?".into()
             });
             let status = match last {
                 Some(Trouble::Status(status)) => Some(*status),
@@ -70,17 +71,14 @@ pub(super) fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) ->
                 http::Error::Compressed => FailureKind::Malformed,
                 _ => FailureKind::Unreachable,
             };
-            Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(str::to_owned) }
+            Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(Hint::from) }
         }
         GaveUp::Final(trouble @ (Trouble::Status(status) | Trouble::Foreign(status))) => {
             let (kind, hint) = match status {
                 401 => {
-                    (FailureKind::Denied, Some(format!("is the token from {source} one of this server's?")))
+                    (FailureKind::Denied, said(format!("is the token from {source} one of this server's?")))
                 }
-                403 => (
-                    FailureKind::Denied,
-                    Some("give the token access to the vault, or make another".to_owned()),
-                ),
+                403 => (FailureKind::Denied, said("give the token access to the vault, or make another")),
                 400 => (FailureKind::Misconfigured, None),
                 _ => (FailureKind::Malformed, None),
             };

@@ -13,6 +13,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest as _, Sha256};
 
 use crate::calendar;
+use crate::hint::said;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
@@ -47,9 +48,7 @@ impl Signer {
                 kind: FailureKind::Misconfigured,
                 cause: "there is no AWS identity to log in with: looked for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                     .to_owned(),
-                hint: Some(
-                    "this version reads the variables only, not the container's or instance's credentials".to_owned(),
-                ),
+                hint: said("this version reads the variables only, not the container's or instance's credentials"),
             });
         };
         let (region, host) = match &self.region {

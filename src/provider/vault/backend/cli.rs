@@ -29,16 +29,17 @@ impl Cli {
     pub(super) fn in_its_name(&self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Failed(failure) => Outcome::Failed(self.hinted(failure)),
-            Outcome::AbsentBecause(Absence { cause, hint }) => {
-                Outcome::AbsentBecause(Absence { cause, hint: hint.map(|hint| self.named(hint)) })
-            }
+            Outcome::AbsentBecause(Absence { cause, hint }) => Outcome::AbsentBecause(Absence {
+                cause,
+                hint: hint.map(|hint| hint.map(|text| self.named(text))),
+            }),
             other => other,
         }
     }
 
     /// The same failure likewise.
     pub(super) fn hinted(&self, Failure { kind, cause, hint }: Failure) -> Failure {
-        Failure { kind, cause, hint: hint.map(|hint| self.named(hint)) }
+        Failure { kind, cause, hint: hint.map(|hint| hint.map(|text| self.named(text))) }
     }
 
     fn named(&self, hint: String) -> String {
@@ -64,11 +65,11 @@ mod tests {
     #[test]
     fn hints_name_the_program_that_the_environment_speaks_of() {
         let gone = || {
-            let hint = Some("`vault kv undelete -mount=vault -versions=1 app` brings it back".to_owned());
+            let hint = Some("`vault kv undelete -mount=vault -versions=1 app` brings it back".into());
             Outcome::AbsentBecause(Absence { cause: "gone".to_owned(), hint })
         };
         let hint = |cli: &Cli| match cli.in_its_name(gone()) {
-            Outcome::AbsentBecause(Absence { hint, .. }) => hint.unwrap(),
+            Outcome::AbsentBecause(Absence { hint, .. }) => hint.unwrap().to_string(),
             other => panic!("{other:?}"),
         };
         let vault = Cli::of(&Fixture::new().with_variable("VAULT_ADDR", "x"));
@@ -76,7 +77,7 @@ mod tests {
         let bao = Cli::of(&Fixture::new().with_variable("VAULT_ADDR", "x").with_variable("BAO_TOKEN", "y"));
         assert_eq!(hint(&bao), "`bao kv undelete -mount=vault -versions=1 app` brings it back");
         let failure = bao.hinted(Failure::misconfigured("c", "unlock it: `vault namespace unlock`"));
-        assert_eq!(failure.hint.unwrap(), "unlock it: `bao namespace unlock`");
+        assert_eq!(failure.hint.unwrap().to_string(), "unlock it: `bao namespace unlock`");
     }
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
         ] {
             let cli = Cli::of(&Fixture::new().with_variable("VAULT_ADDR", "x").with_variable("PATH", &path));
             let failure = cli.hinted(Failure::misconfigured("c", "`vault token lookup`"));
-            assert_eq!(failure.hint.unwrap(), format!("`{named} token lookup`"), "{path}");
+            assert_eq!(failure.hint.unwrap().to_string(), format!("`{named} token lookup`"), "{path}");
         }
     }
 }

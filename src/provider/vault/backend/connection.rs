@@ -12,7 +12,7 @@ use crate::provider::remote::certificates;
 use crate::provider::remote::way::Way;
 use crate::provider::settings::Settings;
 use crate::provider::vault::environment::Given;
-use crate::provider::{Failure, FailureKind, Surroundings};
+use crate::provider::{Failure, Surroundings};
 use crate::secret::Secret;
 use crate::tls::{Identity, Roots};
 
@@ -117,11 +117,7 @@ impl Connection {
             largest_reply: self.way.largest_reply,
             bodies: self.way.bodies.clone(),
         };
-        Client::new(&settings).map_err(|unbuilt| Failure {
-            kind: FailureKind::Misconfigured,
-            cause: unbuilt.to_string(),
-            hint: None,
-        })
+        Client::new(&settings).map_err(|unbuilt| Failure::misconfigured(unbuilt.to_string(), unbuilt.hint()))
     }
 
     /// Refuses what a variable asks for that would have kz ask another server, or one that it cannot tell from another.

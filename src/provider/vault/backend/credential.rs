@@ -8,12 +8,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::hint::said;
 use crate::provider::local_file::Reader;
 use crate::provider::settings::Settings;
 use crate::provider::{Failure, FailureKind};
 
 use super::caller_identity::Signer;
-use super::piece::Piece;
+use super::piece::{Piece, SERVICE_ACCOUNT};
 use super::variables::Variables;
 use crate::provider::vault::settings::{TOKEN_VARIABLE, login_mount};
 
@@ -21,8 +22,6 @@ use crate::provider::vault::settings::{TOKEN_VARIABLE, login_mount};
 const MOUNTED_TOKEN: &str = "/run/secrets/vault-token";
 /// Where `vault login` leaves one.
 const LOGIN_TOKEN: &str = "~/.vault-token";
-/// Where Kubernetes mounts the pod's own.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// How kz proves who it is.
 #[derive(Clone, Debug)]
@@ -177,7 +176,7 @@ impl Choice<'_> {
                     self.variables.address_variable()
                 )
             } + &self.variables.hidden(&[TOKEN_VARIABLE]),
-            hint: Some(format!(
+            hint: said(format!(
                 "mount a token as `{MOUNTED_TOKEN}`, or write `auth = {{ method = \"…\" }}` in this provider's section"
             )),
         })
@@ -259,6 +258,6 @@ fn missing(what: &str, places: &str, variables: &Variables) -> Failure {
     Failure {
         kind: FailureKind::Misconfigured,
         cause: format!("this `auth` has no {}{elsewhere}", what.trim_start_matches("a ")),
-        hint: Some(format!("give it {what}: {places}")),
+        hint: said(format!("give it {what}: {places}")),
     }
 }

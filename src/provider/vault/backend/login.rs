@@ -11,6 +11,7 @@ use vaultrs::api::auth::aws::requests::IamLoginRequest;
 use vaultrs::api::auth::oidc::requests::JWTLoginRequest;
 use vaultrs::api::auth::userpass::requests::LoginRequest as UserPassLoginRequest;
 
+use crate::hint::said;
 use crate::http::Reply;
 use crate::provider::local_file::Reader;
 use crate::provider::{Failure, FailureKind};
@@ -89,7 +90,7 @@ fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
         return Err(Failure {
             kind: FailureKind::Denied,
             cause: format!("the login at `auth/{mount}` demands a second factor, which kz cannot give"),
-            hint: Some("log in by a method for machines: `approle`, `kubernetes`, `jwt`, `cert`".to_owned()),
+            hint: said("log in by a method for machines: `approle`, `kubernetes`, `jwt`, `cert`"),
         });
     }
     let auth = auth.filter(|auth| !auth.client_token.is_empty()).ok_or_else(|| Failure {
@@ -125,7 +126,7 @@ fn explain(failure: Failure, login: &Login) -> Failure {
         FailureKind::Misconfigured if failure.hint.is_none() => FailureKind::Denied,
         kind => kind,
     };
-    let named = failure.hint.map(|hint| hint.replace("MOUNT", &login.mount));
+    let named = failure.hint.map(|hint| hint.map(|text| text.replace("MOUNT", &login.mount)));
     let hint = named.or_else(|| {
         let what = match &login.method {
             Method::AppRole { secret_id: None, .. } => "the role id",
@@ -137,7 +138,8 @@ fn explain(failure: Failure, login: &Login) -> Failure {
         };
         let check = format!("check {what}, and `mount` and `namespace`");
         let is_bare = failure.cause.starts_with("permission denied");
-        (kind == FailureKind::Denied).then(|| if is_bare { check + unsaid(&login.method) } else { check })
+        let check = if is_bare { check + unsaid(&login.method) } else { check };
+        (kind == FailureKind::Denied).then(|| check.into())
     });
     Failure { kind, cause: format!("login at `auth/{}`: {}", login.mount, failure.cause), hint }
 }

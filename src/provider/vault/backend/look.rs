@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use crate::hint::said;
 use crate::http::Reply;
 
 use crate::provider::vault::cli_form::is_of_kv;
@@ -76,7 +77,7 @@ pub(super) async fn instead_of_making(
         Ok(Some(false)) => Outcome::Failed(Failure {
             kind: FailureKind::Denied,
             cause: "the token's policy does not let it be made".to_owned(),
-            hint: Some(let_policy("update", path, "")),
+            hint: said(let_policy("update", path, "")),
         }),
         Ok(None) => Outcome::Failed(untold()),
         Err(failure) => Outcome::Failed(failure),
@@ -151,9 +152,8 @@ fn untold() -> Failure {
     Failure {
         kind: FailureKind::Denied,
         cause: "the token may not ask what it may read, and a read would make a credential".to_owned(),
-        hint: Some(
-            "let its policy `update` the path `sys/capabilities-self`, as Vault's `default` policy does"
-                .to_owned(),
+        hint: said(
+            "let its policy `update` the path `sys/capabilities-self`, as Vault's `default` policy does",
         ),
     }
 }

@@ -35,6 +35,7 @@ mod session;
 mod tests;
 mod token;
 mod trouble;
+mod unversioned;
 mod variables;
 mod versioned;
 mod warning;

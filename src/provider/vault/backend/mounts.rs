@@ -23,6 +23,8 @@ use super::session::{Session, Unanswered};
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
     known: Mutex<BTreeSet<String>>,
+    /// Whether a mount is of version 1, as it was told of what stands before `data/` in a path.
+    unversioned: Mutex<BTreeMap<String, bool>>,
     /// The engines that were told, by mount.
     engines: Mutex<BTreeMap<String, Engine>>,
     /// Held while the server is asked for the mount of a path that certainly lies in version 2.
@@ -72,6 +74,13 @@ struct Config {
 }
 
 impl Description {
+    /// Whether it is KV version 1 and mounted there. What was mounted in old times is called `generic`.
+    fn is_first_version_at(&self, mount: &str) -> bool {
+        let version = self.options.as_ref().and_then(|options| options.version.as_deref());
+        let is_kv = matches!(self.engine.as_deref(), Some("kv" | "generic"));
+        is_kv && version.is_none_or(|version| version == "1") && self.path.trim_matches('/') == mount
+    }
+
     fn engine(self) -> Option<Engine> {
         let logs_in = self.config.is_some_and(|config| config.token_type.is_some());
         self.engine.map(if logs_in { Engine::Login } else { Engine::Named })
@@ -120,6 +129,23 @@ impl Mounts {
             Mount::Versioned(longer) => Some(longer),
             Mount::Other | Mount::Unknown => None,
         }
+    }
+
+    /// The path of version 1 that is meant by one with version 2's `data/`, where the server says that its mount is of
+    /// version 1. Asked once for each mount.
+    pub(super) async fn without_data(&self, session: &Session<'_>, path: &str) -> Option<String> {
+        let (mount, rest) = path.split_once("/data/").filter(|(mount, _)| !self.known().contains(*mount))?;
+        let _one = self.asking.lock().await;
+        let told = || self.unversioned.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = told().get(mount).copied();
+        let is_first = if let Some(known) = known {
+            known
+        } else {
+            let is_first = describe(session, path).await.is_some_and(|told| told.is_first_version_at(mount));
+            told().insert(mount.to_owned(), is_first);
+            is_first
+        };
+        is_first.then(|| format!("{mount}/{rest}"))
     }
 
     /// The engine that a path lies in, which is asked once for each mount.

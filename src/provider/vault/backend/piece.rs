@@ -5,14 +5,18 @@
 //! piece is in a message but where it comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::hint::said;
 use crate::provider::local_file::{Reader, quoted};
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
 /// Tokens of identity providers reach some kilobytes.
 const LIMIT: u64 = 256 << 10;
+
+/// Where the kubelet puts the token of a pod's service account.
+pub(super) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Where a piece is.
 #[derive(Clone, Debug)]
@@ -39,7 +43,9 @@ impl Piece {
     /// The piece itself.
     pub(super) fn read(&self, reader: Reader<'_>) -> Result<Secret, Failure> {
         let raw = match self {
-            Self::File(path) => reader.credential(path, LIMIT)?,
+            Self::File(path) => {
+                reader.credential(path, LIMIT).map_err(|failure| without_account(path, failure))?
+            }
             Self::Variable(_, value) => value.clone(),
             Self::Written(text) => Secret::new(text.clone().into_bytes()),
         };
@@ -57,7 +63,7 @@ impl Piece {
         Err(Failure {
             kind: FailureKind::Misconfigured,
             cause: format!("the credential in {self} {fault}"),
-            hint: Some("it takes the credential alone, on one line".to_owned()),
+            hint: said("it takes the credential alone, on one line"),
         })
     }
 }
@@ -65,6 +71,17 @@ impl Piece {
 /// A piece that was checked to be text when it was read.
 pub(super) fn in_text(secret: &Secret) -> String {
     secret.expose_text().unwrap_or_default().to_owned()
+}
+
+/// The failure of the token that the kubelet puts into each pod, and into nothing else.
+fn without_account(path: &Path, failure: Failure) -> Failure {
+    let is_missing = path == Path::new(SERVICE_ACCOUNT) && failure.kind == FailureKind::Misconfigured;
+    let hint = is_missing.then(|| {
+        "a pod has it unless it or its service account says `automountServiceAccountToken: false`; name another token's file with \
+         `token_file = \"…\"` in `auth`"
+            .into()
+    });
+    Failure { hint: failure.hint.or(hint), ..failure }
 }
 
 #[cfg(test)]

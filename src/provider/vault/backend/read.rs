@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ::http::{StatusCode, header};
 
+use crate::hint::{Hint, said};
 use crate::http::Reply;
 use crate::log::typed;
 use crate::provider::vault::cli_form::{candidates, is_of_kv, lacks_data_segment};
@@ -21,6 +22,7 @@ use super::mounts::{self, Mount, Mounts};
 use super::not_found::{NotFound, no_namespace};
 use super::reply::{Body, Known};
 use super::session::{Session, Unanswered};
+use super::unversioned;
 use super::versioned::{Metadata, Versioned, versioned};
 
 /// Reads one document. A path that lacks version 2's `data/` is corrected once.
@@ -35,6 +37,10 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
     }
     let path = mounts.correct(&document.path);
     let meant = match get(session, document, &path).await {
+        Ok(reply) if says_nothing(&reply) && is_of_kv(&path) => {
+            let outcome = outcome(session, &reply, document, &path);
+            return unversioned::absent(session, mounts, &path, outcome).await;
+        }
         Ok(reply) if !wants_data_segment(&reply) => return outcome(session, &reply, document, &path),
         Ok(_) => match mounts.meant(session, &path).await {
             None => return one_by_one(session, mounts, document, &path).await,
@@ -47,6 +53,10 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
                 Mount::Other => return Outcome::Failed(explain(failure, &path, None)),
                 Mount::Unknown => return Outcome::Failed(explain(failure, &path, guess(&path))),
             }
+        }
+        Err(Unanswered { failure, known: Some(Known::Denied), .. }) => {
+            let failure = explain(failure, &path, None);
+            return Outcome::Failed(unversioned::denied(session, mounts, &path, failure).await);
         }
         Err(unanswered) => return Outcome::Failed(explain(unanswered.failure, &path, None)),
     };
@@ -118,6 +128,11 @@ async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentR
     damaged.or(absent).or(denied).unwrap_or_else(|| lacks_segment(path))
 }
 
+/// Whether it says that nothing is there, as both versions of KV do in the same words.
+fn says_nothing(reply: &Reply) -> bool {
+    reply.status == StatusCode::NOT_FOUND && matches!(NotFound::of(reply.body.expose()), NotFound::Nothing)
+}
+
 fn wants_data_segment(reply: &Reply) -> bool {
     reply.status == StatusCode::NOT_FOUND && NotFound::of(reply.body.expose()).wants_data_segment()
 }
@@ -137,7 +152,7 @@ fn guess(path: &str) -> Option<String> {
 fn explain(mut failure: Failure, path: &str, guess: Option<String>) -> Failure {
     if failure.kind == FailureKind::Denied && failure.hint.is_none() {
         // Vault answers a mount that it has not as it answers one that is closed, and so do others with ended tokens.
-        failure.hint = Some(let_policy("read", path, &guess.unwrap_or_default()));
+        failure.hint = said(let_policy("read", path, &guess.unwrap_or_default()));
     }
     failure
 }
@@ -172,7 +187,7 @@ pub(super) fn misconfigured(cause: &str, hint: &str) -> Outcome {
     Outcome::Failed(Failure {
         kind: FailureKind::Misconfigured,
         cause: cause.to_owned(),
-        hint: Some(hint.to_owned()),
+        hint: said(hint.to_owned()),
     })
 }
 
@@ -240,7 +255,7 @@ fn absent(document: &DocumentRef, path: &str) -> Outcome {
     let (mount, rest) = (typed::word(mount), typed::word(rest));
     Outcome::AbsentBecause(Absence {
         cause: format!("no version {version} of it is there: it was never written, or is no longer kept"),
-        hint: Some(format!("`vault kv metadata get -mount={mount} {rest}` lists the versions")),
+        hint: said(format!("`vault kv metadata get -mount={mount} {rest}` lists the versions")),
     })
 }
 
@@ -265,7 +280,7 @@ fn gone(metadata: &Metadata, path: &str) -> Outcome {
         });
         (format!("version {number} was deleted{when}"), undelete)
     };
-    Outcome::AbsentBecause(Absence { cause, hint })
+    Outcome::AbsentBecause(Absence { cause, hint: hint.map(Hint::from) })
 }
 
 fn found(

@@ -33,6 +33,8 @@ const fn failing(phrases: &'static [&'static str], words: &'static str, hint: &'
 
 const NO_ROLE: &str = "the server has no such role";
 const ROLES: &str = "is `role` spelt right? `vault list auth/MOUNT/role` names the roles";
+const NEW_SECRET_ID: &str = "a secret id ends after a time or a number of logins, as its role says: `vault write -f auth/MOUNT/role/ROLE/secret-id` \
+     makes a new one, and `vault read auth/MOUNT/role/ROLE/role-id` tells the role id";
 const UNCONFIGURED: &str = "the login method is mounted and was never configured";
 const CONFIGURE: &str = "an administrator configures it: `vault write auth/MOUNT/config …`";
 const COMPARE: &str = "compare the token's claims with the role: `vault read auth/MOUNT/role/ROLE`";
@@ -57,6 +59,17 @@ const TABLE: &[Refusal] = &[
         &["missing secret_id"],
         "this role wants a secret id beside the role id",
         "give kz one: `secret_id_file = \"…\"` in `auth`, or VAULT_SECRET_ID_FILE",
+    ),
+    denied(
+        &["invalid role or secret id"],
+        "the server does not accept this role id with this secret id",
+        NEW_SECRET_ID,
+    ),
+    denied(&["invalid secret id"], "the secret id is wrong, or has ended", NEW_SECRET_ID),
+    denied(
+        &["invalid role id"],
+        "the server has no such role id",
+        "`vault read auth/MOUNT/role/ROLE/role-id` tells the id of a role",
     ),
     not_set_up(&["could not load configuration"], UNCONFIGURED, CONFIGURE),
     not_set_up(&["could not load backend configuration"], UNCONFIGURED, CONFIGURE),
@@ -188,6 +201,11 @@ const TABLE: &[Refusal] = &[
         "an administrator makes one that may: `exportable=true`",
     ),
     not_set_up(&["not allowed by this role"], "the role does not allow a name in `request`", ALLOWED),
+    not_set_up(
+        &["notafter", "beyond the expiration"],
+        "the certificate would be valid for longer than its issuer",
+        "ask for less: `ttl = \"24h\"` in `request`; an administrator renews the issuer",
+    ),
     not_set_up(&["not on allowed list"], ROLE_REFUSES, ALLOWED),
     not_set_up(&["common_name field is required"], LACKS, PARAMETERS),
     not_set_up(&["\"missing ip\""], LACKS, PARAMETERS),

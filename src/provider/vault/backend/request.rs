@@ -5,6 +5,7 @@
 
 use ::http::StatusCode;
 
+use crate::hint::said;
 use crate::http::Reply;
 use crate::log::typed;
 use crate::provider::vault::cli_form::refuses_parameters;
@@ -104,19 +105,20 @@ fn explain(Unanswered { mut failure, known, .. }: Unanswered, path: &str) -> Fai
     match (failure.kind, known) {
         (_, Some(Known::NotReadable)) => no_parameters(path),
         (FailureKind::Denied, _) if failure.hint.is_none() => {
-            failure.hint = Some(let_policy("update", path, ""));
+            failure.hint = said(let_policy("update", path, ""));
             failure
         }
         (FailureKind::Misconfigured, known) => {
             let hint = failure.hint.filter(|_| known.is_some()).unwrap_or_else(|| {
-                "a name or a value in `request` is not as the engine or the role wants it: `vault path-help PATH` tells the names"
-                    .to_owned()
+                "a name or a value in `request` is not as the engine or the role wants it: `vault path-help PATH` tells the names".into()
             });
             let mount = path.split('/').next().unwrap_or_default();
             let role = path.rsplit('/').next().unwrap_or_default();
             let named = [("MOUNT", mount), ("ROLE", role), ("PATH", path)];
-            let hint = named.iter().fold(hint, |hint, (word, name)| hint.replace(word, &typed::word(name)));
-            Failure { hint: Some(hint), ..failure }
+            let fill = |text: String| {
+                named.iter().fold(text, |text, (word, name)| text.replace(word, &typed::word(name)))
+            };
+            Failure { hint: Some(hint.map(fill)), ..failure }
         }
         _ => failure,
     }

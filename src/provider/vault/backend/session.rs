@@ -50,8 +50,8 @@ pub(super) struct Session<'a> {
     vault: Arc<OnceLock<()>>,
     /// What is told of each request and reply that concerns tokens and leases.
     custody: Arc<Custody>,
-    /// Whether a sealed server was ever given keys.
-    initialized: Arc<OnceCell<bool>>,
+    /// Whether a sealed server was ever given keys, as it told first, and when the waiting was over.
+    initialized: Arc<[OnceCell<bool>; 2]>,
     /// Paths whose reads are known to make nothing.
     harmless: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -225,7 +225,10 @@ impl<'a> Session<'a> {
                 Ok(reply) if reply.status == 504 && self.sending_of(&endpoint) == Sending::Once => {
                     Attempt::Final(Trouble::Undecided(Box::new(Trouble::Status(reply.status, None))))
                 }
-                Ok(reply) => self.judge(reply),
+                Ok(reply) => {
+                    let known = self.complaint(&reply).await;
+                    self.judge(reply, known)
+                }
                 Err(trouble) => {
                     let concern = trouble.concern();
                     Attempt::failed(trouble, concern, None)
@@ -279,12 +282,12 @@ impl<'a> Session<'a> {
         exchange.map_or_else(|| Err(other()), |Exchange(result)| result)
     }
 
-    fn judge(&self, reply: Reply) -> Attempt<Reply, Trouble> {
+    fn judge(&self, reply: Reply, known: Option<Known>) -> Attempt<Reply, Trouble> {
         self.lanes.heed(self.nodes.preferred(), reply.protocol);
         if reply.status.is_success() || reply.status == ::http::StatusCode::NOT_FOUND {
             return Attempt::Done(reply);
         }
-        let (known, after) = (known(&reply, self.bearer), retry_after(&reply.headers));
+        let after = retry_after(&reply.headers);
         let trouble = match after.filter(|pause| known.is_none() && !pause.is_zero()) {
             Some(pause) => Trouble::Paused(reply.status, pause),
             None => Trouble::Status(reply.status, known),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 
+use crate::hint::Hint;
 use crate::http::{self, Address};
 use crate::patience::{Concern, GaveUp, seconds};
 use crate::provider::{Failure, FailureKind};
@@ -92,9 +93,9 @@ impl Trouble {
                     Some(Self::Connection(http::Error::Closed))
                         if !address.is_https() && address.socket().is_none() =>
                     {
-                        http::Error::NotHttp.hint().map(str::to_owned)
+                        http::Error::NotHttp.hint().map(Hint::from)
                     }
-                    last => last.as_ref().and_then(Self::hint),
+                    last => last.as_ref().and_then(Self::hint).map(Hint::from),
                 };
                 let kind = last.as_ref().map_or(FailureKind::Unreachable, Self::kind_at_the_deadline);
                 Failure { kind, cause, hint }
@@ -128,13 +129,13 @@ impl Trouble {
             | Self::Undecided(_) => (FailureKind::Unreachable, format!("{server}: {self}")),
             Self::Status(status, known) => (kind_of(*status, *known), self.to_string()),
         };
-        Failure { kind, cause, hint: self.hint() }
+        Failure { kind, cause, hint: self.hint().map(Hint::from) }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Connection(http::Error::Certificate(fault)) if fault.is_of_trust() => {
-                "`ca_cert` or VAULT_CACERT has to name the certificate that signs the server's, which what kz trusts now does not"
+                "`ca_cert` or VAULT_CACERT has to name the certificate that signs the server's: none that kz trusts now does"
             }
             Self::Connection(http::Error::Certificate(http::CertificateFault::OtherName)) => {
                 "write the name of the certificate into `address`, or as `tls_server_name`"
@@ -182,18 +183,17 @@ impl Trouble {
             Self::Status(_, Some(Known::InvalidToken)) => {
                 "give kz a token that this server knows and that has not expired"
             }
-            Self::Elsewhere(_) => {
-                "name the cluster's servers, that one too: `addresses = [\"https://…:8200\", …]`; kz sends its token nowhere else"
-            }
-            Self::Undecided(_) => {
-                "kz asks no second time for what may make a credential: run it again, and see whether the engine made one \
-                 that nobody has"
-            }
+            Self::Elsewhere(_) => ELSEWHERE,
+            Self::Undecided(_) => UNDECIDED,
             _ => return None,
         };
         Some(hint.to_owned())
     }
 }
+
+const ELSEWHERE: &str = "name the cluster's servers, that one too: `addresses = [\"https://…:8200\", …]`; kz sends its token nowhere else";
+const UNDECIDED: &str = "kz asks no second time for what may make a credential: run it again, and see whether the engine made one that \
+     nobody has";
 
 /// As in ` for 60 s`; nothing of what did not last.
 fn lasting(waited: Duration) -> String {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 use vaultrs::api::sys::requests::UnwrapRequest;
 
+use crate::hint::said;
 use crate::http::Reply;
 use crate::provider::local_file::Reader;
 use crate::provider::{Failure, FailureKind};
@@ -61,9 +62,7 @@ pub(super) async fn secret_id(
         None => Err(Failure {
             kind: FailureKind::Malformed,
             cause: format!("what is wrapped in {piece} is no secret id"),
-            hint: Some(
-                "wrap it so: `vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id`".to_owned(),
-            ),
+            hint: said("wrap it so: `vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id`"),
         }),
     }
 }
@@ -82,9 +81,7 @@ pub(super) async fn token(
             cause: format!(
                 "the token that was wrapped in {piece} has ended, and kz has used the wrapping one up"
             ),
-            hint: Some(
-                "have another one wrapped: `vault token create -policy=POLICY -wrap-ttl=10m`".to_owned(),
-            ),
+            hint: said("have another one wrapped: `vault token create -policy=POLICY -wrap-ttl=10m`"),
         });
     }
     let reply = unwrapped(session, &wrapping, piece, "token").await?;
@@ -93,7 +90,7 @@ pub(super) async fn token(
     let token = auth.map(Token::of).ok_or_else(|| Failure {
         kind: FailureKind::Malformed,
         cause: format!("what is wrapped in {piece} is no token"),
-        hint: Some("wrap it so: `vault token create -policy=POLICY -wrap-ttl=10m`".to_owned()),
+        hint: said("wrap it so: `vault token create -policy=POLICY -wrap-ttl=10m`"),
     })?;
     opened.keep(wrapping, token.value.clone());
     Ok(token)
@@ -108,7 +105,7 @@ async fn unwrapped(
 ) -> Result<Reply, Failure> {
     let unwrapping = session.with_token(wrapping)?;
     let answer = unwrapping.call(UnwrapRequest { token: None }).await;
-    let anew = || Some("have it wrapped anew; if kz did not use it up, somebody else did".to_owned());
+    let anew = || said("have it wrapped anew; if kz did not use it up, somebody else did");
     let reply = answer.map_err(|failure| Failure {
         cause: format!("the wrapped {what} in {piece}: {}", failure.cause),
         hint: match failure.kind {

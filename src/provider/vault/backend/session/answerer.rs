@@ -1,6 +1,7 @@
 //! Who it is that answers: a Vault or somebody else, and one that was ever given keys.
 //!
-//! Invariant: the server is asked for that without a token, and once: every server of the family tells whether it is sealed.
+//! Invariant: the server is asked for that without a token, and not again and again: every server of the family tells whether
+//! it is sealed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use crate::provider::vault::backend::not_found::NotFound;
 use crate::provider::vault::backend::reply::Known;
 use crate::provider::vault::backend::trouble::Trouble;
 
-use super::Session;
+use super::{Session, known};
 
-/// What a question about the server itself may take, when the time for everything else is over.
+/// What a question about the server itself may take, also when the time for everything else is over.
 const LAST_QUESTION: Duration = Duration::from_secs(1);
 
 /// What a server tells of its seal.
@@ -34,20 +35,36 @@ fn yes() -> bool {
 }
 
 impl Session<'_> {
-    /// A server that was never given keys says that it is sealed: only its status tells the two apart, and is asked
-    /// once, when the waiting is over.
+    /// What the server complains of, if it does. One that was never given keys says that it is sealed: only its status
+    /// tells the two apart, and is asked once, so that the waiting is for what is the matter.
+    pub(super) async fn complaint(&self, reply: &Reply) -> Option<Known> {
+        if reply.status.is_success() {
+            return None;
+        }
+        match known(reply, self.bearer) {
+            Some(Known::Sealed) => {
+                let initialized = self.initialized[0].get_or_init(|| self.is_initialized());
+                Some(if *initialized.await { Known::Sealed } else { Known::Uninitialized })
+            }
+            known => known,
+        }
+    }
+
+    /// A server may have been given keys while kz waited: when the waiting is over, it is asked once more.
     pub(super) async fn look_closer(&self, given_up: GaveUp<Trouble>) -> GaveUp<Trouble> {
         match given_up {
-            GaveUp::Deadline { last: Some(Trouble::Status(status, Some(Known::Sealed))), waited } => {
-                let asked = || self.ask.patience.once(LAST_QUESTION, self.seal());
-                let initialized = self
-                    .initialized
-                    .get_or_init(|| async { asked().await.flatten().is_none_or(|seal| seal.initialized) });
-                let known = if *initialized.await { Known::Sealed } else { Known::Uninitialized };
-                GaveUp::Deadline { last: Some(Trouble::Status(status, Some(known))), waited }
+            GaveUp::Deadline { last: Some(Trouble::Status(status, Some(Known::Uninitialized))), waited }
+                if *self.initialized[1].get_or_init(|| self.is_initialized()).await =>
+            {
+                GaveUp::Deadline { last: Some(Trouble::Status(status, Some(Known::Sealed))), waited }
             }
             other => other,
         }
+    }
+
+    async fn is_initialized(&self) -> bool {
+        let asked = self.ask.patience.once(LAST_QUESTION, self.seal()).await;
+        asked.flatten().is_none_or(|seal| seal.initialized)
     }
 
     /// Whether a reply is a 404 of somebody who is no Vault.

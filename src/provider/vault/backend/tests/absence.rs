@@ -49,7 +49,7 @@ fn somebody_elses_404_is_waited_for_and_told() {
                 always.port
             )
         );
-        assert!(failure.hint.unwrap().contains("route for it"));
+        assert!(failure.hint.unwrap().to_string().contains("route for it"));
     }
 }
 
@@ -108,7 +108,13 @@ fn the_mount_of_a_path_is_asked_for_once_and_serves_its_other_paths() {
         &paths,
     );
     let denied = failure(found.pop().unwrap());
-    assert!(denied.hint.unwrap().starts_with("let the token's policy read `team/kv/data/none`; `vault"));
+    assert!(
+        denied
+            .hint
+            .unwrap()
+            .to_string()
+            .starts_with("let the token's policy read `team/kv/data/none`; `vault")
+    );
     assert!(found.iter().all(|outcome| matches!(outcome, Outcome::Found(_))));
     assert_eq!(
         server.lines(),
@@ -124,9 +130,9 @@ fn the_mount_of_a_path_is_asked_for_once_and_serves_its_other_paths() {
 
 #[test]
 fn a_denied_path_that_is_no_version_2s_is_the_one_to_allow() {
-    for (path, requests) in [("database/creds/x", 2), ("team/kv/data/none", 1)] {
+    for (path, requests) in [("database/creds/x", 2), ("team/kv/data/none", 2)] {
         let server = Server::plain(of_several_segments);
-        let hint = failure(outcome(&server, path)).hint.unwrap();
+        let hint = failure(outcome(&server, path)).hint.unwrap().to_string();
         assert!(hint.starts_with(&format!("let the token's policy read `{path}`; `vault")), "{hint}");
         assert_eq!(server.seen().len(), requests, "{path}");
     }
@@ -173,7 +179,7 @@ fn a_version_that_is_not_there_is_told_as_one() {
         };
         assert_eq!(absence.cause, "no version 99 of it is there: it was never written, or is no longer kept");
         let hint = "`vault kv metadata get -mount=team/kv 'app db'` lists the versions";
-        assert_eq!(absence.hint.unwrap(), hint);
+        assert_eq!(absence.hint.unwrap().to_string(), hint);
     }
     // Elsewhere there are no versions to list.
     assert!(matches!(of_version(&server(404, r#"{"errors":[]}"#), "kv1/app", "99"), Outcome::Absent));

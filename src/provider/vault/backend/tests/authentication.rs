@@ -165,7 +165,7 @@ fn a_wrapped_secret_id_is_unwrapped_with_its_own_token() {
     let failure = refused(&fresh(&spent), &auth("approle", &pieces));
     assert_eq!(failure.kind, FailureKind::Denied);
     assert!(failure.cause.ends_with("the wrapping token is used up, expired, or none (status 400)"));
-    assert!(failure.hint.unwrap().contains("somebody else did"));
+    assert!(failure.hint.unwrap().to_string().contains("somebody else did"));
 }
 
 /// A method, what stands beside it, and the path and the body of its login.
@@ -305,7 +305,7 @@ fn a_refused_login_is_made_once_and_names_its_mount() {
         (
             400,
             r#"{"errors":["invalid role or secret ID"]}"#,
-            "login at `auth/approle`: the server does not accept this credential (status 400)",
+            "login at `auth/approle`: the server does not accept this role id with this secret id (status 400)",
         ),
         (
             403,

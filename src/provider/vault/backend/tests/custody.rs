@@ -185,7 +185,7 @@ fn a_token_that_is_used_up_by_the_reads_lends_nothing() {
     let (outcomes, _) = of_uses(r#","num_uses":2"#, &paths);
     assert!(matches!(outcomes[0], Outcome::Found(_)));
     let told = failure(outcomes.into_iter().nth(1).unwrap());
-    assert!(told.cause.contains("used up") && told.hint.unwrap().contains("token_num_uses"));
+    assert!(told.cause.contains("used up") && told.hint.unwrap().to_string().contains("token_num_uses"));
     // Too few for the documents: none is asked for.
     let (outcomes, requests) = of_uses(r#","num_uses":1"#, &paths);
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Failed(_))));

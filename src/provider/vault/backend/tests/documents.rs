@@ -11,7 +11,7 @@ pub(super) fn server(status: u16, body: impl Into<String>) -> Server {
 
 fn absence(outcome: Outcome) -> (String, Option<String>) {
     match outcome {
-        Outcome::AbsentBecause(absence) => (absence.cause, absence.hint),
+        Outcome::AbsentBecause(absence) => (absence.cause, absence.hint.map(|hint| hint.to_string())),
         other => panic!("{other:?}"),
     }
 }
@@ -88,7 +88,7 @@ fn an_address_with_the_apis_own_path_or_the_browsers_is_refused_before_anything_
         );
         assert_eq!(failure.cause, format!("the address of Vault has a path too many: `{told}`"));
         let begin = if path.starts_with("/a") { "/a" } else { "" };
-        assert!(failure.hint.unwrap().ends_with(&format!("`{}{begin}`", server.address())));
+        assert!(failure.hint.unwrap().to_string().ends_with(&format!("`{}{begin}`", server.address())));
     }
     assert!(server.seen().is_empty());
 }
@@ -211,7 +211,7 @@ fn a_denied_read_is_asked_once_and_says_which_path_to_allow() {
     let denied = failure(outcome(&server, "secret/app/db"));
     assert_eq!((denied.kind, denied.cause.as_str()), (FailureKind::Denied, "permission denied (status 403)"));
     assert_eq!(
-        denied.hint.unwrap(),
+        denied.hint.unwrap().to_string(),
         "let the token's policy read `secret/app/db`; if its mount is KV version 2, write `data/` after the whole mount, as in `secret/data/app/db`; `vault token lookup` tells whether the token is still valid"
     );
     assert_eq!(server.lines(), ["GET /v1/secret/app/db", "GET /v1/sys/internal/ui/mounts/secret/app/db"]);

@@ -46,12 +46,12 @@ fn a_login_is_refused_in_the_words_of_its_own_method() {
         assert_eq!(failure.kind, kind, "{said}");
         assert!(failure.cause.contains(words), "{said}: {}", failure.cause);
         assert!(failure.cause.starts_with(&format!("login at `auth/{method}`: ")), "{}", failure.cause);
-        assert!(failure.hint.is_some_and(|hint| !hint.contains("MOUNT")), "{said}");
+        assert!(failure.hint.is_some_and(|hint| !hint.to_string().contains("MOUNT")), "{said}");
     }
     let role = refused_login("kubernetes", 400, r#"invalid role name "app""#);
-    assert!(role.hint.unwrap().contains("`vault list auth/kubernetes/role`"));
+    assert!(role.hint.unwrap().to_string().contains("`vault list auth/kubernetes/role`"));
     let bare = refused_login("jwt", 403, "permission denied");
-    assert!(bare.hint.unwrap().contains("where none is mounted"));
+    assert!(bare.hint.unwrap().to_string().contains("where none is mounted"));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_agent_is_asked_without_a_token_and_one_that_adds_none_is_told() {
         let failure = refused(&fresh(&server), &none);
         assert_eq!(failure.kind, FailureKind::Denied);
         assert!(failure.cause.starts_with("the server wants a token, and nothing on the way adds one"));
-        assert!(failure.hint.unwrap().contains("use_auto_auth_token"));
+        assert!(failure.hint.unwrap().to_string().contains("use_auto_auth_token"));
         assert_eq!(server.seen().len(), 1);
     }
 }

@@ -121,7 +121,7 @@ fn said(situation: Situation, target: &str, status: u16, body: &str) -> String {
     let told = format!(
         "    {class}: {}\n    hint: {}\n",
         failure.cause,
-        failure.hint.unwrap_or_else(|| "-".to_owned())
+        failure.hint.map_or_else(|| "-".to_owned(), |hint| hint.to_string())
     );
     let address = server.address().replace("http://", "");
     // Where the piece lies is the test's.

@@ -221,7 +221,7 @@ fn what_is_no_vault_is_told_at_once() {
     let address = format!("http://localhost:{}", server.port);
     let fixture = with_token(&server).with_variable("VAULT_ADDR", address);
     let failure = failure(outcomes(&fixture, &Settings::default(), &["kv/a"]).remove(0));
-    assert_eq!(failure.hint.as_deref(), Some("is the address to begin with `https://`?"));
+    assert_eq!(failure.hint, crate::hint::said("is the address to begin with `https://`?"));
     let huge = Server::plain(|_| Answer::Endless("HTTP/1.1 200 OK\r\n\r\n"));
     let failure = super::failure(outcome(&huge, "kv/a"));
     assert_eq!(failure.kind, FailureKind::TooLarge);
@@ -255,9 +255,11 @@ fn a_server_that_was_never_given_keys_is_told_from_one_that_is_sealed() {
                 "{}",
                 failure.cause
             );
-            assert!(failure.hint.is_none_or(|told| told.contains(hint)), "{words}");
+            assert!(failure.hint.is_none_or(|told| told.to_string().contains(hint)), "{words}");
         }
+        // Where it was never given keys, once more when the waiting is over: it may have been meanwhile.
+        let times = if hint == "operator init" { 2 } else { 1 };
         let asked = server.lines().iter().filter(|line| line.ends_with("seal-status")).count();
-        assert_eq!(asked, 1, "{words}");
+        assert_eq!(asked, times, "{words}");
     }
 }

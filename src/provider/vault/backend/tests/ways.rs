@@ -77,7 +77,7 @@ fn what_is_not_read_or_refused_is_called_by_its_own_name() {
     let looks = fixture().with_variable("BAO_ADDR", "http://vault.test").with_variable("BAO_SRV_LOOKUP", "1");
     let looks = refused(&looks, &Settings::default());
     assert_eq!(looks.cause, "BAO_SRV_LOOKUP is set, and kz looks for no SRV records");
-    assert_eq!(looks.hint.unwrap(), "unset it, and write the port too: `http://vault.test:8200`");
+    assert_eq!(looks.hint.unwrap().to_string(), "unset it, and write the port too: `http://vault.test:8200`");
     let server = named("one");
     for (variable, value) in
         [("VAULT_SRV_LOOKUP", "true"), ("BAO_SKIP_VERIFY", "false"), ("BAO_SRV_LOOKUP", "0")]
@@ -106,7 +106,7 @@ fn certificates_and_keys_may_stand_in_variables_themselves() {
     let authority = format!("localhost:{}", server.port);
     let words = "the server refused the TLS connection: it asks for a client certificate";
     assert_eq!((without.kind, without.cause), (FailureKind::Unreachable, format!("{authority}: {words}")));
-    assert!(without.hint.unwrap().contains("`client_cert` and `client_key`"));
+    assert!(without.hint.unwrap().to_string().contains("`client_cert` and `client_key`"));
     let none = fixture("VAULT_CACERT_BYTES").with_variable("BAO_CACERT_BYTES", "no PEM");
     assert_eq!(refused(&none, &Settings::default()).cause, "`BAO_CACERT_BYTES` holds no certificate in PEM");
 }
@@ -221,7 +221,7 @@ fn what_may_make_a_credential_is_not_asked_for_twice_when_its_answer_is_lost() {
         let lost = failure(found.remove(1));
         assert_eq!(lost.kind, FailureKind::Unreachable, "{number}");
         assert!(lost.cause.ends_with("whether a credential was made is not known"), "{}", lost.cause);
-        assert!(lost.hint.unwrap().starts_with("kz asks no second time"));
+        assert!(lost.hint.unwrap().to_string().starts_with("kz asks no second time"));
         let reads = server.lines().iter().filter(|line| line.ends_with("eng/creds/app")).count();
         assert_eq!(reads, 2, "{number}: one read, and one question what is mounted there");
         // A document of KV version 1 looks like it, and is asked for again when that is known.
