@@ -113,8 +113,8 @@ catalogue! {
         "Remove the one that holds the value, and change the credential if it was one.";
     NobodyAsks = 117,
         "a password that nobody is asked for",
-        "`POSTGRES_HOST_AUTH_METHOD: trust` lets everybody in who reaches the port, whatever the password is.",
-        "Remove the variable, and with it the cluster that was made so: it keeps `trust` in its `pg_hba.conf`.";
+        "`POSTGRES_HOST_AUTH_METHOD: trust` lets everybody in who reaches the port, whatever the password is. `MYSQL_ALLOW_EMPTY_PASSWORD` and `MARIADB_ALLOW_EMPTY_ROOT_PASSWORD` make a root without one, and RabbitMQ's image lets `guest` in from everywhere until another user is made.",
+        "Remove the variable, and let kz bring a password. What was made so keeps it (`trust` in a `pg_hba.conf`, the user `guest`): make it anew, or correct it there.";
     QuotedPath = 118,
         "quotes that belong to the value",
         "In a list of `NAME=value` everything behind `=` is the value, quotes too, so that no file and no address is called so.",
@@ -127,6 +127,14 @@ catalogue! {
         "an export that is told nothing to write",
         "`kz export` without `--format` writes what `[[outputs]]` of the configuration say, and there are none. kz ends with exit code 2 (KZ202).",
         "Write `--format`, or `[[outputs]]` into the configuration.";
+    NotSubstituted = 121,
+        "what only a shell reads, and no shell does",
+        "Only a shell puts the content of a file in the place of `$(cat FILE)`. Compose starts none for a list, for a string, for the value of a variable, or for a healthcheck of `CMD`: the text itself is the password, which everybody knows who knows the file.",
+        "Let a shell start the program: `[\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/NAME)\\\"\"]`, `CMD-SHELL` in a healthcheck; or use the variable that names the file. Change the password that has been set.";
+    ProgramNotMounted = 122,
+        "kz is started from where nothing is mounted",
+        "`kz install` copies the program into a volume. A service that begins with that copy and does not mount the volume has no such program, and the engine does not start it.",
+        "Mount the volume where the program is named, read-only.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",
@@ -208,6 +216,10 @@ catalogue! {
         "two exports to the same place",
         "An export replaces the whole set, or the whole file. The later one removes what the earlier one has written.",
         "Put all secrets into one export, or give each a volume or a directory of its own.";
+    ForeignEnvFile = 221,
+        "an env file of another uid",
+        "Variables can make programs load code, so `kz run --env-file` takes a file of root or of the uid that it runs as, and of nobody else, whoever may read it: it ends with exit code 125 (KZ504).",
+        "Give the file to who reads it, by `--owner` or by the exporter's `user:`, or add `--from-uid UID` where the exporter is trusted.";
 
     NoDependency = 301,
         "a reader that does not wait for the export",
@@ -350,6 +362,14 @@ catalogue! {
         "an environment that the configuration does not have",
         "`KEYZERO_ENV` and `--env` name a section `[NAME.secrets]`, which may be empty and has to be there. kz ends with exit code 2 (KZ219).",
         "Correct the name, or add the section.";
+    NoNetwork = 422,
+        "a server to be asked, and no network",
+        "`network_mode: none` gives the container no interface but its own loopback. kz waits for the server until its deadline and ends with exit code 1.",
+        "Leave `network_mode: none` out, or give it to exports whose secrets are all in files.";
+    CredentialInConfig = 423,
+        "a credential in an inline config",
+        "What stands below `content:` of `configs:` is part of this file, which everybody reads who may see the repository, and Compose copies it into the container.",
+        "Let kz write the file by `--format template`, and change the credential: it has been seen.";
 
     ExportAsContainer = 501,
         "an export in `containers`",

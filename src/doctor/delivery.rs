@@ -2,7 +2,7 @@
 //! writes, and who reads that.
 
 use super::images;
-use super::program::{Action, Export, Form, Program};
+use super::program::{Action, Export, Form, Program, file_name};
 use super::scene::{Mount, Scene, Source, Unit, User};
 use super::text::{below, join, normal};
 
@@ -10,6 +10,12 @@ impl Unit {
     /// Whether it runs kz, or at least kz's image.
     pub(super) fn is_kz(&self) -> bool {
         matches!(self.program, Program::Kz(..) | Program::Misread(..)) || images::is_kz(self)
+    }
+
+    /// The program that it starts, where that is kz at a path.
+    pub(super) fn begins_with_kz(&self) -> Option<String> {
+        let first = self.argv().first()?.known()?;
+        (first.starts_with('/') && file_name(first) == "kz").then(|| normal(first))
     }
 
     /// The uid that it runs as, where that is certain.
@@ -76,6 +82,14 @@ impl Delivery<'_> {
         below(&shown, &written).map(str::to_owned)
     }
 
+    /// Whether a unit's first program lies in what it mounts of this.
+    pub(super) fn begins(&self, unit: &Unit) -> bool {
+        let mount = self.shared().and_then(|source| unit.mount_of(source));
+        unit.begins_with_kz()
+            .zip(mount)
+            .is_some_and(|(program, mount)| below(&program, &mount.target).is_some())
+    }
+
     /// What others could mount too.
     pub(super) fn shared(&self) -> Option<&Source> {
         self.mount
@@ -91,8 +105,27 @@ impl Scene {
         self.units.iter().filter_map(delivery).collect()
     }
 
+    /// Every `kz install`, as what it writes: into a directory it is the file `kz`.
+    pub(super) fn installs(&self) -> Vec<Delivery<'_>> {
+        let install = |unit| {
+            let Some(Action::Install(export)) = Unit::line(unit).map(|line| &line.action) else {
+                return None;
+            };
+            let mut delivery = Self::written(unit, export)?;
+            if delivery.inside.is_empty() {
+                delivery.path = join(&delivery.path, "kz");
+                "kz".clone_into(&mut delivery.inside);
+            }
+            Some(delivery)
+        };
+        self.units.iter().filter_map(install).collect()
+    }
+
     fn delivery(unit: &Unit) -> Option<Delivery<'_>> {
-        let export = unit.export()?;
+        Self::written(unit, unit.export()?)
+    }
+
+    fn written<'a>(unit: &'a Unit, export: &'a Export) -> Option<Delivery<'a>> {
         let path = unit.path(export.output.as_deref()?)?;
         let (mount, inside) = match unit.mount_over(&path) {
             Some((mount, rest)) => (Some(mount), rest.to_owned()),
@@ -105,8 +138,12 @@ impl Scene {
     pub(super) fn consumers<'a>(&'a self, delivery: &Delivery<'_>) -> Vec<(&'a Unit, &'a Mount)> {
         let Some(source) = delivery.shared() else { return Vec::new() };
         let writes = |unit: &Unit| unit.export().is_some() || matches!(unit.program, Program::Misread(..));
-        let is_other =
-            |unit: &Unit| matches!(unit.line().map(|line| &line.action), Some(Action::Other | Action::Look));
+        let is_other = |unit: &Unit| {
+            matches!(
+                unit.line().map(|line| &line.action),
+                Some(Action::Other | Action::Look | Action::Install(_))
+            )
+        };
         self.units
             .iter()
             .filter(|unit| unit.name != delivery.unit.name && !writes(unit) && !is_other(unit))

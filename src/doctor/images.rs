@@ -142,7 +142,16 @@ static HABITS: &[Habits] = &[
         start: Some(("docker-entrypoint.sh", "apache2-foreground")),
     },
     // docker-library/redis and valkey-io/valkey-container: their entrypoints read no variable of this kind
-    Habits { names: &["redis", "valkey/valkey"], files: Files::None(&["REDIS_", "VALKEY_"]), start: None },
+    Habits {
+        names: &["redis"],
+        files: Files::None(&["REDIS_"]),
+        start: Some(("docker-entrypoint.sh", "redis-server")),
+    },
+    Habits {
+        names: &["valkey/valkey"],
+        files: Files::None(&["VALKEY_", "REDIS_"]),
+        start: Some(("docker-entrypoint.sh", "valkey-server")),
+    },
     // docker-library/rabbitmq, pull request 467: since 3.9 no variable of the image's own, and none of these
     Habits {
         names: &["rabbitmq"],
@@ -159,7 +168,7 @@ static HABITS: &[Habits] = &[
     Habits {
         names: &["quay.io/keycloak/keycloak", "keycloak/keycloak"],
         files: Files::None(&["KC_DB_PASSWORD", "KC_DB_USERNAME", "KC_BOOTSTRAP_ADMIN_", "KEYCLOAK_ADMIN"]),
-        start: None,
+        start: Some(("/opt/keycloak/bin/kc.sh", "")),
     },
 ];
 
@@ -198,6 +207,16 @@ pub(super) fn is_vault(unit: &Unit) -> bool {
     unit.image.as_ref().and_then(repository).is_some_and(|name| images.contains(&name))
 }
 
+/// Whether it is a `WordPress`, which reads its files as www-data whenever a page is asked for.
+pub(super) fn is_wordpress(unit: &Unit) -> bool {
+    habits(unit).is_some_and(|habits| habits.names == ["wordpress"])
+}
+
+/// Whether it is a `RabbitMQ` of docker-library's.
+pub(super) fn is_rabbitmq(unit: &Unit) -> bool {
+    habits(unit).is_some_and(|habits| habits.names == ["rabbitmq"])
+}
+
 /// The variable that a unit's image reads from a file and that is most like `name`.
 pub(super) fn nearest(unit: &Unit, name: &str) -> Option<&'static str> {
     let Files::Reads { names, .. } = habits(unit)?.files else { return None };
@@ -205,10 +224,14 @@ pub(super) fn nearest(unit: &Unit, name: &str) -> Option<&'static str> {
     distances.filter(|(distance, _)| *distance <= 3).min().map(|(_, known)| known)
 }
 
-/// What an image's own entrypoint and command are called.
-pub(super) fn start(unit: &Unit) -> (&'static str, &'static str) {
-    let known = habits(unit).and_then(|habits| habits.start).filter(|(_, command)| !command.is_empty());
-    known.unwrap_or(("docker-entrypoint.sh", "…"))
+/// What an image's own entrypoint and command are called; an image may have no command.
+pub(super) fn start(unit: &Unit) -> Option<(&'static str, &'static str)> {
+    habits(unit).and_then(|habits| habits.start)
+}
+
+/// Whether its server takes from variables what it takes from no file.
+pub(super) fn takes_variables(unit: &Unit) -> bool {
+    habits(unit).is_some_and(|habits| !matches!(habits.names, ["redis" | "valkey/valkey", ..]))
 }
 
 fn habits(unit: &Unit) -> Option<&'static Habits> {

@@ -76,6 +76,8 @@ pub struct Configuration {
     pub environments: Vec<String>,
     /// The built-in providers that it asks.
     pub providers: Vec<String>,
+    /// Those of them that are asked over a network.
+    pub far: Vec<String>,
     /// The files that kz reads for it.
     pub files: Vec<Needed>,
     /// It gives an owner or a mode to a secret.
@@ -129,6 +131,17 @@ pub trait Host {
     fn look(&self, path: &str) -> Found;
     /// The text of such a file, when it is a small one.
     fn text(&self, path: &str) -> Option<String>;
+    /// Whose it is, and who may do what with it.
+    fn owned(&self, path: &str) -> Option<Owned>;
+}
+
+/// Whose a file or a directory of the host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// The uid of its owner.
+    pub uid: u32,
+    /// Its permission bits.
+    pub mode: u32,
 }
 
 /// What there is under a name.
@@ -192,6 +205,6 @@ pub fn examine(text: &str, known: Known<'_>) -> Result<Examination, Unreadable> 
         .flat_map(|root| compose::unseen(root, known))
         .collect();
     unseen.extend(pod::unseen(&documents.roots));
-    let is_looked_at = scenes.iter().any(|scene| !scene.units.is_empty());
+    let is_looked_at = scenes.iter().any(|scene| scene.units.iter().any(scene::Unit::says_something));
     Ok(Examination { findings: found.in_order(), unseen, is_looked_at })
 }

@@ -23,6 +23,8 @@ pub enum Action {
     Export(Export),
     /// `kz run`.
     Run(Run),
+    /// `kz install`, as what it writes.
+    Install(Export),
     /// What needs a configuration and writes nothing.
     Look,
     /// What needs none.
@@ -72,6 +74,8 @@ pub struct Run {
     pub waits: bool,
     /// Whether there is a command to become.
     pub has_command: bool,
+    /// `--from-uid`.
+    pub from_uid: Option<u32>,
 }
 
 /// Why kz does not understand a command line.

@@ -14,6 +14,8 @@ pub(super) struct Scene {
     pub(super) volumes: Vec<Volume>,
     /// What Compose's top level defines as `secrets:`.
     pub(super) secrets: Vec<GivenSecret>,
+    /// What stands in `configs:` itself, by the name of each.
+    pub(super) inline: Vec<(String, Text)>,
     /// Something comes from elsewhere (`include`, another Compose file), so that nothing is known to be absent.
     pub(super) is_partial: bool,
     /// Of a pod.
@@ -65,13 +67,22 @@ pub(super) struct Service {
     pub(super) ports: Option<Mark>,
     /// It names a network of another kind than its own.
     pub(super) shares_network: bool,
-    /// The words of the command by which the engine asks whether it is well.
-    pub(super) healthcheck: Vec<Text>,
+    /// Where it says that it has none.
+    pub(super) offline: Option<Mark>,
+    pub(super) healthcheck: Healthcheck,
     /// Where it says that it is started again when it has ended well, and how.
     pub(super) restarts: Option<(String, Mark)>,
     pub(super) profiles: Vec<String>,
     /// Where an owner or a mode is given to a secret, and the secret.
     pub(super) owned_secrets: Vec<(String, Mark)>,
+}
+
+/// The command by which the engine asks whether a service is well.
+#[derive(Debug, Default)]
+pub(super) struct Healthcheck {
+    pub(super) words: Vec<Text>,
+    /// A shell reads its one word.
+    pub(super) is_shells: bool,
 }
 
 /// When a unit starts.
@@ -187,6 +198,13 @@ impl Mount {
 }
 
 impl Unit {
+    /// Whether the file says anything of it that is looked at.
+    pub(super) fn says_something(&self) -> bool {
+        let is_started = self.image.is_some() || self.is_built || !self.argv().is_empty();
+        let has_own = !self.variables.is_empty() || !self.mounts.is_empty();
+        is_started || has_own || !self.service.env_files.is_empty()
+    }
+
     /// The whole command line, as far as the file says it.
     pub(super) fn argv(&self) -> Vec<&Text> {
         [&self.entrypoint, &self.command].into_iter().flatten().flat_map(|words| &words.words).collect()

@@ -171,7 +171,7 @@ pub fn merge(target: &mut Node, patch: Node) {
 }
 
 fn lay(key: &str, old: &mut Node, new: Node) {
-    let is_words = ["command", "entrypoint", "args", "profiles"].contains(&key);
+    let is_words = ["command", "entrypoint", "args", "profiles", "test"].contains(&key);
     match (&mut old.value, new.value) {
         (_, Value::List(items)) if is_words => {
             let rest = rest(old, &items);
@@ -236,9 +236,10 @@ fn words(node: &mut Node) -> Vec<String> {
 
 /// The words of a unit's kz, to be changed.
 fn line(unit: &mut Node) -> &mut Node {
+    let is_one = |word: &String| word == "export" || word == "run";
     let key = ["command", "args", "entrypoint"]
         .into_iter()
-        .find(|key| unit.get(key).is_some_and(|node| words(node).iter().any(|word| word == "export")))
+        .find(|key| unit.get(key).is_some_and(|node| words(node).iter().any(is_one)))
         .unwrap_or_else(|| panic!("no export: {unit}"));
     unit.get(key).expect("it")
 }
@@ -256,7 +257,9 @@ pub fn options(unit: &mut Node, text: &str) {
     let mut line = words(node);
     let given: Vec<&str> = text.split_whitespace().collect();
     given.iter().filter(|word| word.starts_with("--")).for_each(|option| without(&mut line, option));
-    line.extend(given.iter().map(|word| (*word).to_owned()));
+    // Behind `--` they would be the command's.
+    let end = line.iter().position(|word| word == "--").unwrap_or(line.len());
+    line.splice(end..end, given.iter().map(|word| (*word).to_owned()));
     node.value = Value::List(line.iter().map(|word| Node::scalar(word)).collect());
 }
 

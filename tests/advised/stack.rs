@@ -24,21 +24,38 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
         &[("unit", None, "command: [sh, -c, './migrate && exec kz run -- ./server']")],
     ),
     ("credential-in-command", "D402", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
-    ("credential-in-string", "D402", &[("unit", None, "command: [./server, --token-file, /secrets/TOKEN]")]),
     (
-        "dollar-arguments",
-        "D313",
+        "credential-in-two-words",
+        "D402",
+        &[("unit", None, "command: [./server, --db-password-file, /secrets/DB]")],
+    ),
+    ("credential-in-script", "D402", &[("unit", None, "command: [sh, -c, 'exec ./server']")]),
+    (
+        "credential-in-healthcheck",
+        "D402",
         &[(
             "unit",
             None,
-            "entrypoint: [sh, -c, 'set -a; . /secrets/.env && exec docker-entrypoint.sh \"$$@\"', --]",
+            "healthcheck: { test: [CMD-SHELL, 'MYSQL_PWD=\"$$(cat /run/secrets/root)\" mysqladmin ping -uroot'] }",
         )],
     ),
+    ("credential-before-command", "D402", &[("unit", None, "entrypoint: [./server]")]),
     (
-        "dollar-variable",
-        "D313",
-        &[("unit", None, "command: [sh, -c, 'exec ./server --password-file $$SECRET']")],
+        "inline-config",
+        "D423",
+        &[("out", Some("cache"), "configs: redis"), ("out-of-top", None, "configs: redis")],
     ),
+    (
+        "inline-config-of-keys",
+        "D423",
+        &[("out", Some("app"), "configs: settings"), ("out-of-top", None, "configs: settings")],
+    ),
+    (
+        "inline-config-of-json",
+        "D423",
+        &[("out", Some("app"), "configs: settings"), ("out-of-top", None, "configs: settings")],
+    ),
+    ("credential-in-string", "D402", &[("unit", None, "command: [./server, --token-file, /secrets/TOKEN]")]),
     ("list-of-manifests", "D402", &[("unit", None, "args: [--api-key-file=/keys/api]")]),
     (
         "misread-option",
@@ -83,6 +100,7 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
             ("unit", Some("secrets-init"), "volumes: [ './run:/out' ]"),
             ("out", Some("db"), "volumes: ./present.env:/out/.env:ro"),
             ("unit", Some("db"), "volumes: [ './run:/out:ro' ]"),
+            ("shell", None, "mkdir -p run && chown 999 run"),
         ],
     ),
     (
@@ -141,6 +159,10 @@ impl Stack {
             let mode = std::fs::Permissions::from_mode(0o755);
             std::fs::set_permissions(sandbox.path(&format!("bin/{name}")), mode).expect("a mode");
         }
+        // Nobody asks a test for a password.
+        sandbox.file("bin/sudo", "#!/bin/sh\nexec \"$@\"\n");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(sandbox.path("bin/sudo"), mode).expect("a mode");
         let name = |file: &&Path| file.file_stem().expect("a name").to_string_lossy().into_owned();
         Self { sandbox, names: files.iter().map(name).collect(), documents, asked: 0 }
     }

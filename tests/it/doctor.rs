@@ -2,6 +2,7 @@
 //! that are right: those in `tests/doctor/clean/`, the examples, the README's, and what `kz init` suggests.
 
 mod advice;
+mod alone;
 mod pairs;
 
 use std::collections::BTreeSet;

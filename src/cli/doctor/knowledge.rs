@@ -1,12 +1,13 @@
 //! What the examination has to know from elsewhere: kz's own command line and judgements, and the files beside.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use toml::de::{DeTable, DeValue};
 
-use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Run};
+use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Owned, Run};
 use crate::literal;
 use crate::provider::registry;
 
@@ -57,8 +58,10 @@ fn line(arguments: &Arguments) -> Line {
             env_file: run.env_file.as_ref().map(text),
             waits: run.wait.is_some(),
             has_command: !run.command.is_empty(),
+            from_uid: run.from_uid,
         }),
         Command::Validate | Command::Status(_) | Command::Plan(_) => Action::Look,
+        Command::Install(install) => Action::Install(self::install(install)),
         _ => Action::Other,
     };
     let environment = arguments.common.environment.clone();
@@ -81,6 +84,21 @@ fn export(export: &deliver::Export) -> Export {
         by_name: export.format == Some(deliver::Format::Files) && export.template.is_empty(),
         by_outputs: export.format.is_none() && export.template.is_empty(),
         plain_format: plain_format(export),
+    }
+}
+
+/// `kz install` is an export of one file that everybody may run.
+fn install(install: &deliver::Install) -> Export {
+    Export {
+        form: Form::Single,
+        output: Some(install.destination.to_string_lossy().into_owned()),
+        owner: None,
+        mode: Some(0o555),
+        reader: None,
+        only: Vec::new(),
+        by_name: false,
+        by_outputs: false,
+        plain_format: None,
     }
 }
 
@@ -182,6 +200,11 @@ impl Host for Beside<'_> {
 
     fn text(&self, path: &str) -> Option<String> {
         read::text(&self.0.join(path)).ok()
+    }
+
+    fn owned(&self, path: &str) -> Option<Owned> {
+        let metadata = self.0.join(path).metadata().ok()?;
+        Some(Owned { uid: metadata.uid(), mode: metadata.mode() & 0o7777 })
     }
 }
 

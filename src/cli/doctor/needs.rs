@@ -59,6 +59,9 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
     for provider in used {
         let section = providers.and_then(|providers| table_at(providers, provider));
         found.providers.push(kind(provider, providers).to_owned());
+        if is_far(kind(provider, providers)) && !section.is_some_and(names_socket) {
+            found.far.push(kind(provider, providers).to_owned());
+        }
         let mut files = Vec::new();
         if let Some(section) = section {
             settings(section, &mut files);
@@ -98,6 +101,22 @@ fn kind<'a>(name: &'a str, providers: Option<&'a DeTable<'_>>) -> &'a str {
     let section = providers.and_then(|providers| table_at(providers, name));
     let written = section.and_then(|section| text_at(section, "type")).unwrap_or(name);
     registry::find(written).map_or(written, |provider| provider.name)
+}
+
+/// Whether a provider is another machine, or a process that is reached like one.
+fn is_far(kind: &str) -> bool {
+    registry::find(kind).is_some() && !["age", "file", "env"].contains(&kind)
+}
+
+/// Whether a section names a socket of this machine.
+fn names_socket(section: &DeTable<'_>) -> bool {
+    section.iter().any(|(_, value)| match value.get_ref() {
+        DeValue::String(text) => text.starts_with("unix:"),
+        DeValue::Array(items) => {
+            items.iter().any(|item| item.get_ref().as_str().is_some_and(|text| text.starts_with("unix:")))
+        }
+        _ => false,
+    })
 }
 
 /// Whether another environment has the secret too, which may then lie elsewhere.
@@ -202,6 +221,9 @@ mod tests {
         assert_eq!(of(text).delivered, 3);
         assert_eq!(of(text).environments, ["staging"]);
         assert_eq!(of(text).providers, ["age", "file", "vault"]);
+        assert_eq!(of(text).far, ["vault"]);
+        let socket = text.replace("ca_cert = \"ca.pem\"", "address = \"unix:///run/agent.sock\"");
+        assert_eq!(of(&socket).far, Vec::<String>::new());
     }
 
     #[test]

@@ -7,8 +7,8 @@ mod unseen;
 
 use super::program;
 use super::scene::{
-    Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Kind, Scene, Service,
-    Stage, Unit, User, Variable, Volume,
+    Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Healthcheck, Kind, Scene,
+    Service, Stage, Unit, User, Variable, Volume,
 };
 use super::text::{Dialect, Text, normal};
 use super::yaml::{Key, Mark, Node};
@@ -48,6 +48,7 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         units: units.unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
         secrets: secrets.map(|secrets| secrets.entries().map(given_secret).collect()).unwrap_or_default(),
+        inline: root.get("configs").map(inline).unwrap_or_default(),
         is_partial,
         pod: None,
     }
@@ -60,6 +61,15 @@ fn volume((key, node): (&Key, &Node)) -> Volume {
 /// What of it is not looked at, in words.
 pub(super) fn unseen(root: &Node, known: Known<'_>) -> Vec<String> {
     unseen::of(root, known)
+}
+
+/// What `configs:` says itself.
+fn inline(configs: &Node) -> Vec<(String, Text)> {
+    let content = |(name, node): (&Key, &Node)| {
+        let (key, content) = node.entry("content")?;
+        Some((name.text.clone(), Text::new(content.text()?, key.mark, COMPOSE)))
+    };
+    configs.entries().filter_map(content).collect()
 }
 
 fn given_secret((key, node): (&Key, &Node)) -> GivenSecret {
@@ -117,6 +127,10 @@ fn service(node: &Node, secrets: Option<&Node>) -> Service {
         build_arguments: node.at(&["build", "args"]).map(variables).unwrap_or_default(),
         ports: ports.map(|(key, _)| key.mark),
         shares_network: node.get("network_mode").is_some(),
+        offline: node
+            .entry("network_mode")
+            .filter(|(_, mode)| mode.text() == Some("none"))
+            .map(|(key, _)| key.mark),
         healthcheck: node.at(&["healthcheck", "test"]).map(healthcheck).unwrap_or_default(),
         restarts: restarts(node),
         profiles: profiles.iter().filter_map(|node| node.text()).map(str::to_owned).collect(),
@@ -167,10 +181,11 @@ fn variables(node: &Node) -> Vec<Variable> {
 }
 
 /// A string for a shell, or a list whose first word says what the others are.
-fn healthcheck(node: &Node) -> Vec<Text> {
+fn healthcheck(node: &Node) -> Healthcheck {
     let words = node.items();
+    let is_shells = !node.is_list() || words.first().and_then(|word| word.text()) == Some("CMD-SHELL");
     let commands = if node.is_list() { words.get(1..).unwrap_or_default() } else { &words };
-    commands.iter().filter_map(|node| Text::of(node, COMPOSE)).collect()
+    Healthcheck { words: commands.iter().filter_map(|node| Text::of(node, COMPOSE)).collect(), is_shells }
 }
 
 fn env_files(node: &Node) -> Vec<EnvFile> {

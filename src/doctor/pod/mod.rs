@@ -123,7 +123,15 @@ fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Kno
         list(spec, "volumes").into_iter().filter_map(|node| volume::read(node, objects)).collect();
     volumes.extend(list_at(object, &["spec", "volumeClaimTemplates"]).into_iter().filter_map(claim));
     let pod = pod(object, spec, kind, objects, configurations);
-    Some(Scene { dialect: POD, units, volumes, secrets: Vec::new(), is_partial: false, pod: Some(pod) })
+    Some(Scene {
+        dialect: POD,
+        units,
+        volumes,
+        secrets: Vec::new(),
+        inline: Vec::new(),
+        is_partial: false,
+        pod: Some(pod),
+    })
 }
 
 fn list<'a>(node: &'a Node, name: &str) -> Vec<&'a Node> {

@@ -11,7 +11,7 @@ use super::super::{Configuration, Found, Known};
 use super::mounting;
 
 /// What kz looks for.
-const FILE_NAME: &str = ".keyzero.toml";
+pub(super) const FILE_NAME: &str = ".keyzero.toml";
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -123,9 +123,11 @@ pub(super) fn mounted_here(preferred: &str, path: &str, known: Known<'_>) -> Rem
 /// The configuration that lies beside the file, of the names that it is likely to have, or else the one that `kz init`
 /// makes.
 fn source_beside(preferred: &str, known: Known<'_>) -> (Remedy, String) {
-    let is_file = |name: &&str| known.host.look(name) == Found::File;
-    if let Some(name) = [preferred, FILE_NAME, "keyzero.toml"].into_iter().find(is_file) {
-        return (Remedy::none(), name.to_owned());
+    if known.host.look(preferred) == Found::File {
+        return (Remedy::none(), preferred.to_owned());
+    }
+    if let Some(name) = beside(known) {
+        return (Remedy::none(), name);
     }
     let made = match known.host.look(FILE_NAME) {
         Found::Directory => Remedy::shell(format!("rmdir {FILE_NAME} && kz init"))
@@ -133,6 +135,12 @@ fn source_beside(preferred: &str, known: Known<'_>) -> (Remedy, String) {
         _ => Remedy::shell("kz init").remark(format!("writes {FILE_NAME}, for you to fill in")),
     };
     (made, FILE_NAME.to_owned())
+}
+
+/// The configuration that lies beside the file under a name that it is likely to have.
+pub(super) fn beside(known: Known<'_>) -> Option<String> {
+    let is_file = |name: &&str| known.host.look(name) == Found::File;
+    [FILE_NAME, "keyzero.toml"].into_iter().find(is_file).map(str::to_owned)
 }
 
 fn is_beside(path: &str) -> bool {

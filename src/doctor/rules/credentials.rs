@@ -8,13 +8,16 @@ use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit, Variable};
 use super::super::text::{Dialect, Text};
-use super::{configuration, delivering, mounting};
+use super::{delivering, own, shells};
 
 /// How the names of variables end that hold a credential.
 const NAMES: &[&str] = &[
     "PASSWORD",
     "PASSWD",
     "PASSPHRASE",
+    "PASS",
+    "PWD",
+    "REDISCLI_AUTH",
     "SECRET",
     "TOKEN",
     "API_KEY",
@@ -25,12 +28,6 @@ const NAMES: &[&str] = &[
     "PRIVATE_KEY",
     "ENCRYPTION_KEY",
 ];
-
-/// How options are named that take one, without dashes.
-const OPTIONS: &[&str] = &["requirepass", "masterauth", "token", "api-key", "secret-key"];
-
-/// Those that do so only behind `=`: for psql and others the bare option asks for it.
-const OPTIONS_BEFORE_VALUE: &[&str] = &["password", "passwd"];
 
 /// What stands for a value that is still to be written.
 const PLACEHOLDERS: &[&str] =
@@ -45,7 +42,6 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         for argument in &unit.service.build_arguments {
             build_argument(scene, unit, argument, known, found);
         }
-        command_line(unit, known, found);
     }
 }
 
@@ -56,12 +52,12 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
     // In pods such variables often hold the name of a Secret.
     let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
     let judged_by = if may_be_name { "" } else { name.as_str() };
-    let is_one =
-        |value: &str| is_credential(judged_by, value, known) || (proves(name, known) && !is_harmless(value));
+    let is_one = |value: &str| {
+        is_credential(judged_by, value, known) || (own::proves(name, known) && !is_harmless(value))
+    };
     if literal.is_some_and(is_one) {
-        let is_kzs = unit.is_kz() && known.credential_variables.contains(&name.as_str());
-        let remedy = if is_kzs {
-            own_from_file(scene, unit, name)
+        let remedy = if own::is_of(unit, name, known) {
+            own::in_place(scene, unit, name, known)
         } else {
             delivering::in_place(scene, unit, name, known)
         };
@@ -69,85 +65,11 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
             "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
         );
         found.add(Code::LiteralCredential, *mark, &unit.title, what, remedy);
-    } else if literal.is_none() && dialect == Dialect::Compose && unit.is_kz() && is_own(name, known) {
+    } else if literal.is_none() && dialect == Dialect::Compose && unit.is_kz() && own::is_one(name, known) {
         let what = format!(
             "`docker inspect` shows `{name}` of this container to everybody who may ask the engine, and it is a credential that opens all others"
         );
-        found.add(Code::OwnCredential, *mark, &unit.title, what, own_from_file(scene, unit, name));
-    }
-}
-
-/// Whether what a variable of kz's own holds proves who it is, whatever it looks like: a secret id is a UUID. A name does not.
-fn proves(name: &str, known: Known<'_>) -> bool {
-    is_own(name, known) && !["ROLE_ID", "USERNAME"].iter().any(|end| name.ends_with(end))
-}
-
-/// Whether a variable holds a credential of kz's own. A key's id is none.
-fn is_own(name: &str, known: Known<'_>) -> bool {
-    known.credential_variables.contains(&name) && !name.ends_with("KEY_ID")
-}
-
-/// The lines that give kz its own credential as a file.
-fn own_from_file(scene: &Scene, unit: &Unit, name: &str) -> Remedy {
-    let has_file_form = ["VAULT_", "BAO_", "KEYZERO_"].iter().any(|prefix| name.starts_with(prefix))
-        && !name.ends_with("_BYTES");
-    let secret = name.to_ascii_lowercase().replace('_', "-");
-    match (scene.dialect, has_file_form) {
-        (Dialect::Compose, true) => Remedy::here(format!("{name}_FILE: /run/secrets/{secret}"))
-            .then(mounting::given_secret(scene, &secret))
-            .then(written(scene, unit, &secret)),
-        (Dialect::Compose, false) => {
-            let out = Remedy::without(format!("`{name}`"));
-            match setting(name) {
-                Some((file, setting, section)) => out
-                    .then(mounting::given_secret(scene, file))
-                    .then(written(scene, unit, file))
-                    .then(Remedy::configuration(
-                        &configuration::name_on_host(unit),
-                        section,
-                        format!("{setting} = \"/run/secrets/{file}\""),
-                    )),
-                None => out
-                    .then(mounting::given_secret(scene, &secret))
-                    .then(written(scene, unit, &secret))
-                    .remark(format!("and name /run/secrets/{secret} in the provider's section")),
-            }
-        }
-        (Dialect::Pod, true) => {
-            const VOLUME: &str = "kz-credential";
-            let variable =
-                mounting::variable_line(Dialect::Pod, &format!("{name}_FILE"), &format!("/run/kz/{secret}"));
-            let volume = format!("volumes:\n  - {{ name: {VOLUME}, secret: {{ secretName: {VOLUME} }} }}");
-            let defined = if scene.volume(VOLUME).is_some() { Remedy::none() } else { Remedy::top(volume) };
-            let mount =
-                format!("volumeMounts:\n  - {{ name: {VOLUME}, mountPath: /run/kz, readOnly: true }}");
-            Remedy::here(variable)
-                .then(Remedy::unit(mount))
-                .remark(format!("of a Secret with the key `{secret}`"))
-                .then(defined)
-        }
-        (Dialect::Pod, false) => Remedy::here(format!(
-            "- {{ name: {name}, valueFrom: {{ secretKeyRef: {{ name: …, key: … }} }} }}"
-        )),
-    }
-}
-
-/// The command that makes the file of a secret which Compose does not have yet.
-fn written(scene: &Scene, unit: &Unit, secret: &str) -> Remedy {
-    let is_defined = scene.secrets.iter().any(|given| given.name == secret);
-    if is_defined { Remedy::none() } else { mounting::file_written(secret, unit) }
-}
-
-/// Where kz reads a credential from a file that has no variable of its own: the file, the setting, the section.
-fn setting(name: &str) -> Option<(&'static str, &'static str, &'static str)> {
-    match name {
-        "OP_CONNECT_TOKEN" => Some(("connect_token", "token_file", "providers.1password")),
-        "OP_SERVICE_ACCOUNT_TOKEN" => {
-            Some(("service_account_token", "service_account_token_file", "providers.1password"))
-        }
-        _ if name.ends_with("_CLIENT_KEY_BYTES") => Some(("client_key", "client_key", "providers.vault")),
-        _ if name.starts_with("AWS_") => Some(("aws_credentials", "credentials_file", "providers.aws-sm")),
-        _ => None,
+        found.add(Code::OwnCredential, *mark, &unit.title, what, own::in_place(scene, unit, name, known));
     }
 }
 
@@ -173,38 +95,6 @@ fn build_argument(scene: &Scene, unit: &Unit, argument: &Variable, known: Known<
     }
 }
 
-fn command_line(unit: &Unit, known: Known<'_>, found: &mut Findings) {
-    let words = unit.argv();
-    let follows = |index: usize| words.get(index + 1).and_then(|word| word.known());
-    let spoken = words.iter().enumerate().find_map(|(index, word)| {
-        let text = word.known()?;
-        let given = match option(text) {
-            Some((name, None)) if OPTIONS.contains(&name) => {
-                follows(index).filter(|value| !value.starts_with('-'))
-            }
-            Some((name, value)) if OPTIONS.contains(&name) || OPTIONS_BEFORE_VALUE.contains(&name) => value,
-            _ => None,
-        };
-        let is_option = given.is_some_and(|value| !is_harmless(value) && !value.contains('$'));
-        (is_option || known.kz.is_credential(text)).then_some(word.mark)
-    });
-    if let Some(mark) = spoken {
-        let what = "its command line holds a credential, which everybody reads who reads this file or lists the processes (`docker top`, `ps`)";
-        let remedy =
-            Remedy::said("let it read a file (`--password-file /secrets/…`), or its environment by `kz run`");
-        found.add(Code::CredentialInCommand, mark, &unit.title, what, remedy);
-    }
-}
-
-/// `--name` or `--name=value`.
-fn option(word: &str) -> Option<(&str, Option<&str>)> {
-    let bare = word.strip_prefix("--")?;
-    Some(match bare.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
-        None => (bare, None),
-    })
-}
-
 /// Whether a variable of this name with this value holds one.
 pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
     let is_placeholder = || is_harmless(value) || value.contains("://");
@@ -219,16 +109,23 @@ pub(super) fn is_named_so(name: &str) -> bool {
 
 /// `DB_PASSWORD`, `PASSWORD` and `PGPASSWORD` are named so; short ends need a word of their own.
 fn is_word_end(rest: &str, end: &str) -> bool {
-    rest.is_empty() || rest.ends_with(['_', '-', '.']) || end.starts_with("PASS")
+    let is_own_word = rest.ends_with(['_', '-', '.']);
+    match end {
+        // Alone it is the directory.
+        "PWD" => is_own_word && rest != "OLD_",
+        "PASS" => is_own_word,
+        _ => rest.is_empty() || is_own_word || end.starts_with("PASS"),
+    }
 }
 
 /// What is no value: nothing, a switch, a path, where something is, or a word that stands for what is to be written.
-fn is_harmless(value: &str) -> bool {
+pub(super) fn is_harmless(value: &str) -> bool {
     // In a list of `NAME=value` quotes are part of the value, which is not what its writer meant.
     let bare = value.trim().trim_matches(['"', '\'']);
     let lower = bare.to_ascii_lowercase();
     NOTHING.contains(&lower.as_str())
         || is_path(bare)
+        || shells::substituted(bare).is_some()
         || PLACEHOLDERS.iter().any(|start| lower.starts_with(start))
 }
 
@@ -284,12 +181,28 @@ mod tests {
 
     #[test]
     fn names_tell_what_holds_a_credential() {
-        for name in ["POSTGRES_PASSWORD", "PGPASSWORD", "api_key", "CLIENT_SECRET", "JWT_TOKEN"] {
+        for name in [
+            "POSTGRES_PASSWORD",
+            "PGPASSWORD",
+            "api_key",
+            "CLIENT_SECRET",
+            "JWT_TOKEN",
+            "RABBITMQ_DEFAULT_PASS",
+            "MYSQL_PWD",
+        ] {
             assert!(is_named_so(name), "{name}");
         }
-        for name in
-            ["POSTGRES_PASSWORD_FILE", "PASSWORD_MIN_LENGTH", "MONKEY", "CSRFTOKEN_X", "SORT_KEY", "TOKENS"]
-        {
+        for name in [
+            "POSTGRES_PASSWORD_FILE",
+            "PASSWORD_MIN_LENGTH",
+            "MONKEY",
+            "CSRFTOKEN_X",
+            "SORT_KEY",
+            "TOKENS",
+            "PWD",
+            "BYPASS",
+            "COMPASS",
+        ] {
             assert!(!is_named_so(name), "{name}");
         }
     }
@@ -319,12 +232,5 @@ mod tests {
         for value in ["hunter2", "postgres", "12345678", "a/b+c==", "nonesuch", "%41%/x y", "x.pem y"] {
             assert!(!is_harmless(value), "{value}");
         }
-    }
-
-    #[test]
-    fn an_option_is_parted_from_its_value() {
-        assert_eq!(option("--token=x"), Some(("token", Some("x"))));
-        assert_eq!(option("--token"), Some(("token", None)));
-        assert_eq!(option("-t"), None);
     }
 }

@@ -2,13 +2,15 @@
 
 use super::super::delivery::Delivery;
 use super::super::images::{self, FileForm};
+use super::super::program::Form;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
 use super::super::text::{Dialect, below, join};
 use super::super::{Found, Known};
+use super::exporters::Written;
 use super::forms::{self, Wanted};
 use super::reads::{self, Read, Way as Reading};
-use super::{configuration, mounting};
+use super::{configuration, documents, exporters, mounting};
 
 /// What brings a secret to a unit, in the place of the variable that holds it today.
 pub(super) fn in_place(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
@@ -52,9 +54,17 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
     let (variable, remark) = match images::file_form(unit, name) {
         FileForm::Known(variable) => (variable, None),
         FileForm::Unknown => {
+            if let Some(rest) = by_document(scene, unit, name, known) {
+                return Way { variable: None, remark: None, rest };
+            }
             (format!("{name}_FILE"), Some("if the image knows it; else `kz run` in front of its command"))
         }
         FileForm::None => {
+            if let Some(rest) =
+                by_document(scene, unit, name, known).filter(|_| images::takes_variables(unit))
+            {
+                return Way { variable: None, remark: None, rest };
+            }
             let words = "a template of its configuration brings it, or `kz run` in front of its command";
             return Way { variable: None, remark: Some(words), rest: Remedy::none() };
         }
@@ -81,7 +91,10 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
             let target = delivery.mount.map_or(delivery.directory(), |mount| &mount.target);
             (delivery, delivery.path.clone(), mounting::mount_for(scene, delivery, unit, target))
         }
-        (None, None) => return in_file(format!("/secrets/{name}"), Remedy::none()),
+        (None, None) => {
+            let rest = exporters::made(scene, unit, name, (Written::Files, "/secrets"), known);
+            return in_file(format!("/secrets/{name}"), rest);
+        }
     };
     let added = configuration::secret_added(scene, delivery.unit, name, known);
     in_file(join(&directory, name), mounting.then(also_exported(delivery, name)).then(added))
@@ -129,6 +142,52 @@ fn configured(name: &str, known: Known<'_>) -> Remedy {
     }
     let line = format!("{name} = {{ provider = \"…\", ref = \"…\" }}");
     Remedy::configuration(FILE, "secrets", line).remark(format!("where it is; {object}"))
+}
+
+/// The document that the unit's shell is to read, where its image wants variables: one that is written already, or one more.
+/// Nothing where the unit mounts a file for each secret, which says how it takes them, and where nobody knows its shell.
+fn by_document(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Option<Remedy> {
+    const FILE: &str = "env.sh";
+    if scene.dialect != Dialect::Compose || unit.is_kz() {
+        return None;
+    }
+    let deliveries = scene.deliveries();
+    let is_mounted =
+        |delivery: &Delivery<'_>| delivery.shared().is_some_and(|source| unit.mount_of(source).is_some());
+    if deliveries.iter().any(|delivery| delivery.export.by_name && is_mounted(delivery)) {
+        return None;
+    }
+    let Some(delivery) = deliveries.iter().find(|delivery| is_mounted(delivery)).or(deliveries.first())
+    else {
+        let read = documents::read_by_shell(scene, unit, &format!("/secrets/{FILE}"), true)?;
+        let made = exporters::made(scene, unit, name, (Written::Shell(FILE), "/secrets"), known);
+        return (made != Remedy::none()).then(|| made.then(read));
+    };
+    let format = delivery.export.plain_format;
+    let is_read_already =
+        || in_another_form(scene, unit, name, std::slice::from_ref(delivery), known).0.is_none();
+    let is_read = !delivery.export.by_name && is_read_already();
+    if is_read || delivery.mount.is_none() {
+        return None;
+    }
+    let target = delivery.mount.map_or("/secrets", |mount| mount.target.as_str());
+    let mount = delivery.shared().and_then(|source| unit.mount_of(source));
+    let target = mount.map_or(target, |mount| &mount.target);
+    let added = configuration::secret_added(scene, delivery.unit, name, known);
+    let is_document = delivery.export.form != Form::Files && matches!(format, Some("env" | "shell"));
+    let (rest, exports, agreed) = if is_document {
+        (delivery.inside.clone(), format == Some("shell"), also_exported(delivery, name))
+    } else {
+        let rest = FILE.to_owned();
+        let wanted = Wanted::of(&Reading::Script, &rest);
+        (rest, true, forms::agreed(scene, delivery, &wanted, None, known))
+    };
+    let read = documents::read_by_shell(scene, unit, &join(target, &rest), exports)?;
+    let mounting = match mount {
+        Some(_) => Remedy::none(),
+        None => mounting::mount_for(scene, delivery, unit, target),
+    };
+    Some(read.then(mounting).then(agreed).then(added))
 }
 
 /// Where a secret will lie when exports write no file for each secret yet, unless the unit reads what they write already.

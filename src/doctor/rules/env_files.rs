@@ -9,7 +9,7 @@ use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Scene, Unit, Variable};
 use super::super::text::{Dialect, Text, normal};
-use super::{credentials, delivering, mounting};
+use super::{credentials, delivering, mounting, own};
 
 /// What Compose fills in from.
 const FILLED_FROM: &str = ".env";
@@ -20,7 +20,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         return of_maps(scene, known, found);
     }
     let filled_from = known.host.text(FILLED_FROM).unwrap_or_default();
-    let filled = credentials_in(&filled_from, known);
+    let filled = credentials_in(&filled_from, None, known);
     for unit in &scene.units {
         for file in &unit.service.env_files {
             env_file(scene, unit, file, known, found);
@@ -39,29 +39,33 @@ fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in &scene.units {
         for (map, entry) in pod.entries.iter().filter(|(map, _)| unit.container.maps.contains(map)) {
             let value = entry.value.as_ref().and_then(Text::known);
-            if value.is_some_and(|value| credentials::is_credential(&entry.name, value, known)) {
+            if value.is_some_and(|value| holds_one(Some(unit), &entry.name, value, known)) {
                 let name = &entry.name;
                 let what = format!(
                     "`{name}` of the ConfigMap `{map}` holds a credential, which everybody reads who reads this file or may read ConfigMaps"
                 );
-                let remedy =
-                    Remedy::without(format!("`{name}`")).then(delivering::brought(scene, unit, name, known));
+                let remedy = Remedy::without(format!("`{name}`")).then(brought(scene, unit, name, known));
                 found.add(Code::CredentialInEnvFile, entry.mark, &unit.title, what, remedy);
             }
         }
     }
 }
 
+/// Whether it is a credential; what proves who kz is looks like nothing: a secret id is a UUID.
+fn holds_one(unit: Option<&Unit>, name: &str, value: &str, known: Known<'_>) -> bool {
+    let proves = unit.is_some_and(|unit| own::is_of(unit, name, known)) && own::proves(name, known);
+    credentials::is_credential(name, value, known) || (proves && !credentials::is_harmless(value))
+}
+
 /// The names of those variables of an env file that hold a credential.
-fn credentials_in(text: &str, known: Known<'_>) -> Vec<String> {
+fn credentials_in(text: &str, unit: Option<&Unit>, known: Known<'_>) -> Vec<String> {
     let line = |line: &str| {
         let line = line.trim().strip_prefix("export ").unwrap_or(line.trim());
         let (name, value) = line.split_once('=')?;
         let name = name.trim();
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         let value = value.trim().trim_matches(['"', '\'']);
-        (is_name && !value.contains('$') && credentials::is_credential(name, value, known))
-            .then(|| name.to_owned())
+        (is_name && !value.contains('$') && holds_one(unit, name, value, known)).then(|| name.to_owned())
     };
     let mut names: Vec<String> = text.lines().filter_map(line).collect();
     names.dedup();
@@ -73,7 +77,7 @@ fn env_file(scene: &Scene, unit: &Unit, file: &EnvFile, known: Known<'_>, found:
         return;
     };
     let Some(text) = known.host.text(&path) else { return };
-    let names = credentials_in(&text, known);
+    let names = credentials_in(&text, Some(unit), known);
     if names.is_empty() {
         return;
     }
@@ -84,9 +88,18 @@ fn env_file(scene: &Scene, unit: &Unit, file: &EnvFile, known: Known<'_>, found:
         listed.join(", ")
     );
     let remedy = names.iter().fold(Remedy::none(), |all, name| {
-        all.then(taken_out(&path, name)).then(delivering::brought(scene, unit, name, known))
+        all.then(taken_out(&path, name)).then(brought(scene, unit, name, known))
     });
     found.add(Code::CredentialInEnvFile, file.mark, &unit.title, what, remedy);
+}
+
+/// What brings it otherwise: by kz, unless it is what kz itself needs before it can bring anything.
+fn brought(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    if own::is_of(unit, name, known) {
+        own::brought(scene, unit, name, known)
+    } else {
+        delivering::brought(scene, unit, name, known)
+    }
 }
 
 /// The command that takes a variable out of an env file.
@@ -116,7 +129,7 @@ fn is_filled_in(
     found: &mut Findings,
 ) {
     // kz's own credentials have a finding of their own.
-    if unit.is_kz() && known.credential_variables.contains(&variable.name.as_str()) {
+    if own::is_of(unit, &variable.name, known) {
         return;
     }
     let what = format!(

@@ -52,6 +52,47 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             volume_for_file(scene, unit, mount, remedy, found);
         }
     }
+    let mut told: Vec<&str> = Vec::new();
+    for unit in scene.units.iter().filter(|unit| !unit.is_partial) {
+        let is_kzs = configuration::needs_one(unit);
+        let read: Vec<File> = if is_kzs { files(scene, unit, known) } else { Vec::new() };
+        for mount in unit.mounts.iter().filter(|mount| read.iter().all(|file| file.path != mount.target)) {
+            // One file that is missing is one mistake, whoever is given it.
+            if let Source::Given(Some(name)) = &mount.source
+                && !told.contains(&name.as_str())
+                && given(scene, unit, (mount, name), known, found)
+            {
+                told.push(name);
+            }
+        }
+    }
+}
+
+/// A secret of Compose's whose file is not on the host, whoever reads it: whether it is told.
+fn given(
+    scene: &Scene,
+    unit: &Unit,
+    (mount, name): (&Mount, &str),
+    known: Known<'_>,
+    found: &mut Findings,
+) -> bool {
+    let file =
+        scene.secrets.iter().find(|secret| secret.name == name).and_then(|secret| secret.file.as_ref());
+    let Some(path) = file.filter(|path| !path.starts_with(['/', '~'])) else { return false };
+    let written = mounting::file_written(path, unit);
+    let (state, remedy) = match known.host.look(path) {
+        Found::File => return false,
+        Found::Nothing => ("is not beside this file", written),
+        Found::Directory => (
+            "is a directory, perhaps one that Docker made because the file was missing",
+            removed(path).then(written),
+        ),
+    };
+    let what = format!(
+        "`{path}` {state}: it is the file of the secret `{name}`, and `up` ends (`bind source path does not exist`), or Docker makes a directory of that name"
+    );
+    found.add(Code::NeededNotThere, mount.mark, &unit.title, what, remedy);
+    true
 }
 
 /// What the configuration and the variables name.
@@ -84,20 +125,34 @@ pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
         }
     }
     for variable in &unit.variables {
-        let is_own = variable
-            .name
-            .strip_suffix("_FILE")
-            .is_some_and(|stem| known.credential_variables.contains(&stem) || stem == "KEYZERO_AGE_IDENTITY");
         let value = variable.value.as_ref().and_then(Text::known).filter(|value| value.starts_with('/'));
+        let Some((value, content)) = value.zip(named_by(&variable.name, known)) else { continue };
         // What is below /run/secrets and not given by Compose is told of its variable.
-        let is_given = |value: &str| scene.dialect == Dialect::Compose && below(value, SECRETS).is_some();
-        if let Some(value) = value.filter(|value| is_own && !is_given(value)) {
-            let content =
-                if variable.name.contains("IDENTITY") { Content::Identity } else { Content::Credential };
+        let is_told = scene.dialect == Dialect::Compose
+            && variable.name.ends_with("_FILE")
+            && below(value, SECRETS).is_some()
+            && unit.mount_over(&normal(value)).is_none();
+        if !is_told {
             add(File { path: normal(value), relative: None, content });
         }
     }
     files
+}
+
+/// What the file is that a variable of kz's own names.
+fn named_by(variable: &str, known: Known<'_>) -> Option<Content> {
+    let of_file = variable.strip_suffix("_FILE").filter(|stem| known.credential_variables.contains(stem));
+    if of_file.is_some() {
+        return Some(if variable.contains("IDENTITY") { Content::Identity } else { Content::Credential });
+    }
+    let of_vault = variable.strip_prefix("VAULT_").or_else(|| variable.strip_prefix("BAO_"));
+    match of_vault.unwrap_or(variable) {
+        "CACERT" | "CLIENT_CERT" if of_vault.is_some() => Some(Content::Certificate),
+        "CLIENT_KEY" | "JWT_FILE" | "TOKEN_PATH" if of_vault.is_some() => Some(Content::Credential),
+        "AWS_CA_BUNDLE" => Some(Content::Certificate),
+        "AWS_WEB_IDENTITY_TOKEN_FILE" | "GOOGLE_APPLICATION_CREDENTIALS" => Some(Content::Credential),
+        _ => None,
+    }
 }
 
 pub(super) fn words(content: Content) -> &'static str {
@@ -234,6 +289,8 @@ fn mounted(
     let made = made(scene, &path, file.content, unit, known);
     let (state, remedy) = match state {
         Found::File => return,
+        // Certificates may be a directory of them.
+        Found::Directory if file.content == Content::Certificate => return,
         Found::Nothing => ("is not beside this file", made),
         Found::Directory => (
             "is a directory, perhaps one that Docker made because the file was missing",

@@ -50,7 +50,10 @@ pub(super) fn mount_for(scene: &Scene, delivery: &Delivery<'_>, unit: &Unit, tar
         .chain(others.map(|other| other.unit.name.clone()))
         .filter(|writer| !waits(writer))
         .collect();
-    let waiting = writers.iter().fold(Remedy::none(), |all, writer| all.then(order::waiting(writer)));
+    let waiting =
+        writers.iter().filter_map(|writer| scene.unit(writer)).fold(Remedy::none(), |all, writer| {
+            all.then(order::waiting(&writer.name)).then(order::profiles_of(writer, unit))
+        });
     Remedy::unit(format!("{key}:\n  {}", mount_item(scene, delivery, target))).then(defined).then(waiting)
 }
 

@@ -8,7 +8,7 @@ use super::super::catalogue::Code;
 use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::remedy::Remedy;
-use super::super::scene::{Condition, Depend, Scene, Unit};
+use super::super::scene::{Condition, Depend, Mount, Scene, Unit};
 use super::super::text::Dialect;
 
 /// All rules of this kind.
@@ -18,21 +18,31 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
     }
     unknown(scene, found);
     circles(scene, found);
-    for delivery in scene.deliveries() {
-        let waiters = waiters(scene, &delivery.unit.name);
-        for (reader, _) in scene.consumers(&delivery) {
-            let waits_by_itself = reader.run().is_some_and(|run| run.waits);
-            // Whoever the exporter waits for, to hold a volume in memory, cannot wait for it.
-            let comes_first = delivery.unit.service.depends.iter().any(|depend| depend.name == reader.name);
-            let waits = waiters.contains(reader.name.as_str());
-            if !waits_by_itself && !reader.is_partial && (waits || !comes_first) {
-                reader_waits(&delivery, reader, waits, found);
-            }
-        }
-        never_healthy(scene, &delivery, found);
-        restarted(&delivery, found);
-        other_profile(scene, &delivery, found);
+    for delivery in scene.installs() {
+        let readers: Vec<_> =
+            scene.consumers(&delivery).into_iter().filter(|(unit, _)| delivery.begins(unit)).collect();
+        waited(scene, &delivery, &readers, found);
     }
+    for delivery in scene.deliveries() {
+        waited(scene, &delivery, &scene.consumers(&delivery), found);
+    }
+}
+
+/// Who reads what is written, and whether he waits for it.
+fn waited(scene: &Scene, delivery: &Delivery<'_>, readers: &[(&Unit, &Mount)], found: &mut Findings) {
+    let waiters = waiters(scene, &delivery.unit.name);
+    for (reader, _) in readers {
+        let waits_by_itself = reader.run().is_some_and(|run| run.waits) && delivery.unit.export().is_some();
+        // Whoever the exporter waits for, to hold a volume in memory, cannot wait for it.
+        let comes_first = delivery.unit.service.depends.iter().any(|depend| depend.name == reader.name);
+        let waits = waiters.contains(reader.name.as_str());
+        if !waits_by_itself && !reader.is_partial && (waits || !comes_first) {
+            reader_waits(delivery, reader, waits, found);
+        }
+    }
+    never_healthy(scene, delivery, found);
+    restarted(delivery, found);
+    other_profile(scene, delivery, found);
 }
 
 /// The names of all units that start only when `name` has ended well.
@@ -161,15 +171,23 @@ fn other_profile(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
             ),
         };
         let mark = depend.filter(|depend| depend.is_required).map_or(unit.mark, |depend| depend.mark);
-        let remedy = if own.is_empty() {
-            Remedy::without_of(name, "profiles")
-        } else {
-            let all: Vec<String> =
-                profiles.iter().chain(own.iter().filter(|own| !profiles.contains(own))).cloned().collect();
-            Remedy::in_unit(name, format!("profiles: [{}]", all.join(", ")))
-        };
+        let remedy = profiles_of(delivery.unit, unit);
         found.add(Code::OtherProfile, mark, &unit.title, what, remedy);
     }
+}
+
+/// What makes an exporter come along with who reads from it: all profiles of both, or none.
+pub(super) fn profiles_of(exporter: &Unit, reader: &Unit) -> Remedy {
+    let (profiles, own) = (&exporter.service.profiles, &reader.service.profiles);
+    if profiles.is_empty() || (!own.is_empty() && own.iter().all(|profile| profiles.contains(profile))) {
+        return Remedy::none();
+    }
+    if own.is_empty() {
+        return Remedy::without_of(&exporter.name, "profiles");
+    }
+    let added = own.iter().filter(|own| !profiles.contains(own));
+    let all: Vec<&str> = profiles.iter().chain(added).map(String::as_str).collect();
+    Remedy::in_unit(&exporter.name, format!("profiles: [{}]", all.join(", ")))
 }
 
 fn unknown(scene: &Scene, found: &mut Findings) {

@@ -2,15 +2,16 @@
 //!
 //! Only certain uids count: those that stand in the file, and those of images that `images` knows.
 
-use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::images;
 use super::super::program::uid;
 use super::super::remedy::Remedy;
-use super::super::scene::{Kind, Scene, Unit, User};
+use super::super::scene::{Kind, Scene, Source, Unit, User};
+use super::super::text::join;
 use super::super::yaml::Mark;
+use super::super::{Found, Known, Owned};
 use super::access::{as_root, gives_owners, group, lets_read, run_as};
 use super::{mounting, order, scratch};
 
@@ -19,8 +20,14 @@ const OTHERS_READ: u32 = 0o044;
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    for delivery in scene.installs() {
+        closed_directory(scene, &delivery, found);
+        closed_on_host(&delivery, known, found);
+    }
     for delivery in scene.deliveries() {
         closed_directory(scene, &delivery, found);
+        closed_on_host(&delivery, known, found);
+        foreign(scene, &delivery, found);
         if !can_give_away(scene, &delivery, found) {
             continue;
         }
@@ -149,11 +156,75 @@ fn closed_directory(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings
             "kz's image has no `{}`, so the engine makes it for root, mode 0755, and uid {uid} cannot write there: kz ends with exit code 4 (`permission denied`)",
             mount.target
         );
+        if delivery.unit.export().is_none() {
+            let remedy = Remedy::unit("user: \"0:0\"\ncap_drop: [ALL]").remark("it writes one file and ends");
+            return found.add(Code::ClosedDirectory, mount.mark, &unit.title, what, remedy);
+        }
         let source = mounting::source_words(delivery);
         let inside = if delivery.inside.is_empty() { String::new() } else { format!("/{}", delivery.inside) };
         let remedy = Remedy::here(format!("- {source}:/secrets"))
             .remark("which the image has, open to every uid")
             .then(Remedy::options(format!("--output /secrets{inside}")));
         found.add(Code::ClosedDirectory, mount.mark, &unit.title, what, remedy);
+    }
+}
+
+/// A directory of the host that the exporter's uid cannot write; the engine makes one that is missing for root.
+fn closed_on_host(delivery: &Delivery<'_>, known: Known<'_>, found: &mut Findings) {
+    let unit = delivery.unit;
+    let Some(mount) = delivery.mount else { return };
+    let Source::Bind(path) = &mount.source else { return };
+    let Some(uid) = unit.uid().filter(|_| !path.starts_with(['/', '~'])) else { return };
+    // Root writes anywhere, but for what it has been denied.
+    if uid == 0 && unit.capabilities.has("DAC_OVERRIDE") {
+        return;
+    }
+    let state = match (known.host.look(path), known.host.owned(path)) {
+        (Found::Nothing, _) if uid == 0 => return,
+        (Found::Nothing, _) => {
+            format!("there is no `{path}` beside this file, and the engine makes it for root")
+        }
+        (Found::Directory, Some(owned)) if !may_write(owned, uid) => {
+            format!("`{path}` belongs to uid {} and has mode {:04o}", owned.uid, owned.mode)
+        }
+        _ => return,
+    };
+    let what = format!(
+        "{state}, so that uid {uid} cannot write there: kz ends with exit code 4 (`permission denied`)"
+    );
+    let word = mounting::shell_word(path);
+    let remedy =
+        Remedy::shell(format!("mkdir -p {word} && sudo chown {uid} {word} && sudo chmod u+rwx {word}"));
+    found.add(Code::ClosedDirectory, mount.mark, &unit.title, what, remedy);
+}
+
+/// Whether a uid may write there, or may be in the group that may.
+fn may_write(owned: Owned, uid: u32) -> bool {
+    let bits = if owned.uid == uid { owned.mode >> 6 } else { owned.mode | owned.mode >> 3 };
+    bits & 0o3 == 0o3
+}
+
+/// An env file that `kz run` does not believe: it is of neither root nor the uid that kz runs as, whoever may read it.
+fn foreign(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
+    let Some(owner) = owner(delivery).filter(|owner| *owner != 0) else { return };
+    for (reader, mount) in scene.consumers(delivery) {
+        let Some((run, path)) =
+            reader.run().and_then(|run| Some((run, reader.path(run.env_file.as_deref()?)?)))
+        else {
+            continue;
+        };
+        let reads = join(&mount.target, &delivery.inside) == path && mount.part.is_none();
+        let Some(uid) = reader.uid().filter(|uid| *uid != owner && run.from_uid != Some(owner)) else {
+            continue;
+        };
+        // That it cannot be read is told of who writes it.
+        let is_readable = uid == 0 || lets_read(scene, delivery, reader);
+        if reads && is_readable {
+            let what = format!(
+                "`{path}` belongs to uid {owner}, and `kz run` as uid {uid} takes an env file of its own uid or of root only: it ends with exit code 125 (KZ504)"
+            );
+            let remedy = Remedy::options(format!("--from-uid {owner}")).remark("before `--`");
+            found.add(Code::ForeignEnvFile, reader.command_mark(), &reader.title, what, remedy);
+        }
     }
 }

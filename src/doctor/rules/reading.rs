@@ -6,14 +6,11 @@ use super::super::finding::Findings;
 use super::super::program::{self, Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Mount, Scene, Source, Unit};
-use super::super::text::{Dialect, below, join, normal};
+use super::super::text::{below, join, normal};
 use super::super::{Configuration, Found, Known};
 use super::forms::{self, Wanted};
 use super::reads::{Read, Way};
-use super::{configuration, mounting, reads};
-
-/// Where Compose mounts secrets.
-const SECRETS: &str = "/run/secrets";
+use super::{configuration, documents, mounting, reads, unmounted};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -27,7 +24,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         }
         for read in reads::of(unit) {
             match unit.mount_over(&read.path) {
-                None => not_mounted(scene, unit, &read, &deliveries, known, found),
+                None => unmounted::examine(scene, unit, &read, &deliveries, known, found),
                 Some((mount, rest)) => {
                     other_file(scene, (unit, &read), (mount, rest), &deliveries, known, found);
                 }
@@ -84,18 +81,16 @@ fn let_container_read(
     let delivery = deliveries.iter().find(writes);
     let mounted = delivery.and_then(|delivery| unit.mount_of(delivery.shared()?).zip(Some(delivery)));
     let is_of_host = !path.starts_with('/');
+    // What an export writes under another name is the document that is meant.
+    let format = delivery.and_then(|delivery| delivery.export.plain_format);
+    let is_document = matches!(format, Some("env" | "shell"));
     let place = match (mounted, delivery) {
-        (Some((mount, delivery)), _) if is_of_host => join(&mount.target, &delivery.inside),
-        (None, Some(delivery)) if is_of_host => delivery.path.clone(),
+        (Some((mount, delivery)), _) if is_of_host || is_document => join(&mount.target, &delivery.inside),
+        (None, Some(delivery)) if is_of_host || is_document => delivery.path.clone(),
         _ => path.to_owned(),
     };
-    let (start, command) = super::super::images::start(unit);
-    let entrypoint =
-        format!("entrypoint: [\"sh\", \"-c\", \"set -a; . {place} && exec {start} \\\"$$@\\\"\", \"--\"]");
-    let remedy = Remedy::unit(entrypoint)
-        .remark(format!("{start}: the image's own"))
-        .then(Remedy::unit(format!("command: [\"{command}\"]")))
-        .remark("the image's own, which Compose drops when entrypoint is set");
+    let remedy = documents::read_by_shell(scene, unit, &place, format == Some("shell"))
+        .unwrap_or_else(|| Remedy::said(format!("let it read `{place}` itself")));
     let Some(delivery) = delivery else { return remedy };
     let written = match delivery.export.form {
         Form::Files => {
@@ -132,94 +127,6 @@ fn host_path(delivery: &Delivery<'_>) -> Option<String> {
     }
 }
 
-fn not_mounted(
-    scene: &Scene,
-    unit: &Unit,
-    read: &Read,
-    deliveries: &[Delivery<'_>],
-    known: Known<'_>,
-    found: &mut Findings,
-) {
-    let Read { path, mark, way } = read;
-    let wrote = deliveries.iter().find(|delivery| {
-        let directory = delivery.directory();
-        delivery.unit.name != unit.name && directory != "/" && below(path, directory).is_some()
-    });
-    let words = way.words(path);
-    if let Some(delivery) = wrote {
-        let elsewhere = delivery.shared().and_then(|source| unit.mount_of(source));
-        let target = delivery.mount.map_or(delivery.directory(), |mount| &mount.target);
-        let remedy = mounting::mount_for(scene, delivery, unit, target);
-        let remedy = remedy.then(also_written(scene, (unit, read), target, delivery, known));
-        let writer = &delivery.unit.name;
-        let (code, what) = match elsewhere {
-            Some(mount) => {
-                let what = format!("{words}, but what `{writer}` writes is mounted at `{}`", mount.target);
-                (Code::MountedElsewhere, what)
-            }
-            None => {
-                (way.code(), format!("{words}, and nothing is mounted there: the file is in `{writer}` only"))
-            }
-        };
-        found.add(code, *mark, &unit.title, what, remedy);
-    } else if let (Way::Variable(name), Some((delivery, place))) = (way, own_copy(unit, read, deliveries)) {
-        let writer = &delivery.unit.name;
-        let what =
-            format!("{words}, where nothing is mounted: what `{writer}` writes for it is at `{place}`");
-        let remedy = Remedy::here(mounting::variable_line(scene.dialect, name, &place));
-        found.add(Code::MountedElsewhere, *mark, &unit.title, what, remedy);
-    } else if let Some(name) =
-        below(path, SECRETS).filter(|name| scene.dialect == Dialect::Compose && !name.is_empty())
-    {
-        let what =
-            format!("{words}, and the service is not given the secret `{name}`: there is no such file");
-        found.add(Code::SecretNotGiven, *mark, &unit.title, what, mounting::given_secret(scene, name));
-    } else if *way == Way::EnvFile && super::super::images::is_kz(unit) {
-        let what = format!("{words}, and nothing is mounted there");
-        let directory = path.rsplit_once('/').map_or("/secrets", |(directory, _)| directory);
-        let remedy = mounting::mounted(scene, "secrets", directory, ":ro");
-        found.add(way.code(), *mark, &unit.title, what, remedy);
-    }
-}
-
-/// What makes an export write what is read once its volume is mounted there, if it does not yet.
-fn also_written(
-    scene: &Scene,
-    (unit, read): (&Unit, &Read),
-    target: &str,
-    delivery: &Delivery<'_>,
-    known: Known<'_>,
-) -> Remedy {
-    let Some(rest) = below(&read.path, target).filter(|rest| !rest.is_empty()) else { return Remedy::none() };
-    match forms::mismatch(scene, read, rest, delivery, known) {
-        Some(Code::OtherFile) if read.way != Way::Healthcheck => {
-            forms::agreed(scene, delivery, &Wanted::of(&read.way, rest), Some((unit, read)), known)
-        }
-        Some(Code::NotExported) => Remedy::options_of(&delivery.unit.name, also(delivery, rest)),
-        _ => Remedy::none(),
-    }
-}
-
-/// The export whose set a unit mounts, and where in there the file lies that a `NAME_FILE` variable means. Only a path
-/// that ends in NAME is certainly none of the image's own.
-fn own_copy<'a, 'b>(
-    unit: &Unit,
-    read: &Read,
-    deliveries: &'a [Delivery<'b>],
-) -> Option<(&'a Delivery<'b>, String)> {
-    let Way::Variable(variable) = &read.way else { return None };
-    let name = program::file_name(&read.path);
-    if variable.strip_suffix("_FILE") != Some(name) {
-        return None;
-    }
-    deliveries.iter().find_map(|delivery| {
-        let is_set = delivery.export.form == Form::Files && delivery.unit.name != unit.name;
-        let mount = delivery.shared().filter(|_| is_set).and_then(|source| unit.mount_of(source))?;
-        let directory = join(&mount.target, &delivery.inside);
-        mount.part.is_none().then(|| (delivery, join(&directory, name)))
-    })
-}
-
 /// The file is below a mount, but it is not what the one exporter that writes there writes.
 fn other_file(
     scene: &Scene,
@@ -245,7 +152,7 @@ fn other_file(
         return;
     }
     let Some(code) = forms::mismatch(scene, read, rest, delivery, known) else {
-        return kept_to_itself(unit, read, delivery, found);
+        return kept_to_itself(scene, unit, read, delivery, found);
     };
     let content = match delivery.export.form {
         Form::Lines | Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
@@ -271,16 +178,10 @@ fn other_file(
     };
     let remedy = match (&read.way, code) {
         (Way::Healthcheck, Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
-        (_, Code::NotExported) => Remedy::options_of(writer, also(delivery, rest)),
+        (_, Code::NotExported) => Remedy::options_of(writer, unmounted::also(delivery, rest)),
         (way, _) => forms::agreed(scene, delivery, &Wanted::of(way, rest), Some((unit, read)), known),
     };
     found.add(code, read.mark, &unit.title, what, remedy);
-}
-
-/// The option that exports one more secret, whose file lies there below the mount.
-fn also(delivery: &Delivery<'_>, rest: &str) -> String {
-    let name = below(rest, &delivery.inside).filter(|_| !delivery.inside.is_empty()).unwrap_or(rest);
-    format!("--only {},{name}", delivery.export.only.join(","))
 }
 
 /// What is read is the file of no secret that the configuration has.
@@ -316,7 +217,7 @@ fn unknown_secret(
 
 /// Lines without `export` make variables of the shell alone, which is silent about it. A script that uses variables itself
 /// may be content with that.
-fn kept_to_itself(unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut Findings) {
+fn kept_to_itself(scene: &Scene, unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut Findings) {
     let Program::Script(script) = &unit.program else { return };
     let says = |word: &str| script.value.contains(word);
     let hands_on = says("export") || says("set -a") || says("allexport") || says("kz run");
@@ -328,9 +229,28 @@ fn kept_to_itself(unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut
     let what = format!(
         "its script reads `{path}`, whose lines have no `export`: what it starts then sees none of the variables"
     );
-    let remedy =
-        Remedy::options_of(&delivery.unit.name, "--format shell").remark(format!("or: set -a; . {path}"));
+    // `source` is a word of bash's, which the `sh` of Debian does not have.
+    let script = format!("set -a; {}", sourced_by_all(&script.raw));
+    let remedy = documents::script_written(scene, unit, &script)
+        .unwrap_or_else(|| Remedy::options_of(&delivery.unit.name, "--format shell"));
     found.add(Code::KeptToItself, *mark, &unit.title, what, remedy);
+}
+
+/// A script in which `.` stands wherever a command is `source`.
+fn sourced_by_all(script: &str) -> String {
+    let ends_command = |before: &str| {
+        let before = before.trim_end();
+        before.is_empty() || before.ends_with([';', '&', '|', '{', '(', '\n']) || before.ends_with("then")
+    };
+    let mut written = String::with_capacity(script.len());
+    let mut rest = script;
+    while let Some(at) = rest.find("source ") {
+        let (before, behind) = rest.split_at(at);
+        written.push_str(before);
+        written.push_str(if ends_command(&written) { ". " } else { "source " });
+        rest = &behind["source ".len()..];
+    }
+    written + rest
 }
 
 /// The file that is meant: that of the secret of this name, or one in another case, or with a letter or two that differ.
@@ -341,4 +261,16 @@ fn nearest(found: &Configuration, name: &str) -> Option<String> {
     let distance = |secret: &str| strsim::damerau_levenshtein(&secret.to_lowercase(), &name.to_lowercase());
     let files = found.file_names.iter().map(|(_, file)| (distance(file), file));
     files.filter(|(distance, _)| *distance <= 2).min().map(|(_, file)| file.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_is_a_dot_where_it_is_a_command_and_stays_where_it_is_a_word() {
+        let corrected = sourced_by_all("source /s/.env && echo source of; { source /b; }");
+        assert_eq!(corrected, ". /s/.env && echo source of; { . /b; }");
+        assert_eq!(sourced_by_all("./resource x"), "./resource x");
+    }
 }

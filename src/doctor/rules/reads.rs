@@ -75,6 +75,7 @@ pub(super) fn of(unit: &Unit) -> Vec<Read> {
     let checked = unit
         .service
         .healthcheck
+        .words
         .iter()
         .flat_map(|text| paths(text).into_iter().map(|path| (path, text.mark)));
     reads.extend(checked.map(|(path, mark)| Read { path, mark, way: Way::Healthcheck }));

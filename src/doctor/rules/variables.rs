@@ -33,7 +33,6 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
                 address(scene, unit, variable, Origin::Own, found);
             } else if !unit.is_kz() {
                 beside_file(unit, variable, known, found);
-                nobody_asks(unit, variable, found);
             }
         }
     }
@@ -67,20 +66,6 @@ fn beside_file(unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut F
             "`{name}` and `{file}` are both set: the image's entrypoint refuses that, and it ends at once"
         );
         found.add(Code::BesideFile, *mark, &unit.title, what, Remedy::without(format!("`{name}`")));
-    }
-}
-
-/// A server that asks nobody for the password that it is given.
-fn nobody_asks(unit: &Unit, variable: &Variable, found: &mut Findings) {
-    let says_trust = variable.value.as_ref().and_then(Text::known) == Some("trust");
-    let is_known = matches!(images::file_form(unit, "POSTGRES_PASSWORD"), FileForm::Known(_));
-    let has_password =
-        ["POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE"].iter().any(|name| unit.variable(name).is_some());
-    if variable.name == "POSTGRES_HOST_AUTH_METHOD" && says_trust && is_known && has_password {
-        let what = "it asks nobody for the password that it is given: whoever reaches its port is in";
-        let remedy = Remedy::without("`POSTGRES_HOST_AUTH_METHOD`")
-            .remark("a cluster that was made so keeps it: make it anew, or correct its pg_hba.conf");
-        found.add(Code::NobodyAsks, variable.mark, &unit.title, what, remedy);
     }
 }
 

@@ -132,7 +132,8 @@ fn empty_arguments(unit: &Unit, found: &mut Findings) {
     if !hands_on || unit.command.is_some() || arguments > 0 {
         return;
     }
-    let (_, command) = images::start(unit);
+    let known = images::start(unit).filter(|(_, command)| !command.is_empty());
+    let command = known.map_or("…", |(_, command)| command);
     let what = "its script hands on `\"$@\"`, and nothing is there: Compose drops the image's CMD when `entrypoint:` is set, so that the script ends, or starts nothing";
     let remedy = Remedy::unit(format!("command: [\"{command}\"]")).remark("the image's own CMD");
     found.add(Code::EmptyArguments, entrypoint.mark, &unit.title, what, remedy);

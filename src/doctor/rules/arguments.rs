@@ -1,0 +1,181 @@
+//! D4, first part, on command lines: credentials as arguments of programs, and before them as `NAME=value`, in commands,
+//! entrypoints, scripts and healthchecks.
+//!
+//! Invariant: nothing of a value is told, not even its length.
+
+use super::super::Known;
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::program::{SHELLS, file_name};
+use super::super::remedy::Remedy;
+use super::super::scene::{Scene, Unit};
+use super::super::text::Text;
+use super::super::words;
+use super::super::yaml::Mark;
+use super::credentials;
+
+/// How options are named that take one, without dashes.
+const OPTIONS: &[&str] = &["requirepass", "masterauth", "token", "api-key", "secret-key"];
+
+/// How others end that do.
+const ENDS: &[&str] =
+    &["password", "passwd", "passphrase", "api-key", "apikey", "secret-key", "auth-token", "access-token"];
+
+/// How options begin that end so and ask for something else.
+const NOT: &[&str] =
+    &["no", "ask", "prompt", "require", "generate", "reset", "show", "use", "allow", "with", "force"];
+
+/// Programs that ask for the password behind a bare `--password`: what follows is another argument.
+const ASKING: &[&str] = &[
+    "psql",
+    "pg_dump",
+    "pg_dumpall",
+    "pg_restore",
+    "pg_isready",
+    "createdb",
+    "dropdb",
+    "createuser",
+    "vacuumdb",
+    "mysql",
+    "mysqladmin",
+    "mysqldump",
+    "mariadb",
+    "mariadb-admin",
+    "mariadb-dump",
+];
+
+/// Those among them that take it at once behind `-p`.
+const TAKING: &[&str] = &["mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-admin", "mariadb-dump"];
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    for unit in &scene.units {
+        let check = &unit.service.healthcheck;
+        let checked: Vec<&Text> = check.words.iter().collect();
+        let of_check = match (checked.as_slice(), check.is_shells) {
+            ([script], true) => in_script(&script.value, known).then_some(script.mark),
+            (words, _) => in_words(words, known),
+        };
+        if let Some(mark) = in_words(&unit.argv(), known) {
+            tell(unit, "its command line", mark, found);
+        } else if let Some(mark) = of_check {
+            tell(unit, "its healthcheck", mark, found);
+        }
+    }
+}
+
+fn tell(unit: &Unit, whose: &str, mark: Mark, found: &mut Findings) {
+    let what = format!(
+        "{whose} holds a credential, which everybody reads who reads this file or lists the processes (`docker top`, `ps`)"
+    );
+    let remedy =
+        Remedy::said("let it read a file (`--password-file /secrets/…`), or its environment by `kz run`");
+    found.add(Code::CredentialInCommand, mark, &unit.title, what, remedy);
+}
+
+/// Where in the words of a command line one stands.
+fn in_words(words: &[&Text], known: Known<'_>) -> Option<Mark> {
+    // What is filled in later is left empty, which is no credential.
+    let texts: Vec<&str> = words.iter().map(|word| word.known().unwrap_or_default()).collect();
+    let script = texts.windows(3).position(|three| {
+        SHELLS.contains(&file_name(three[0])) && three[1].starts_with('-') && three[1].contains('c')
+    });
+    if let Some(at) = script.map(|at| at + 2).filter(|at| in_script(texts[*at], known)) {
+        return Some(words[at].mark);
+    }
+    at(&texts, known).map(|at| words[at].mark)
+}
+
+fn in_script(script: &str, known: Known<'_>) -> bool {
+    words::commands(script).unwrap_or_default().iter().any(|command| {
+        let texts: Vec<&str> = command.iter().map(String::as_str).collect();
+        at(&texts, known).is_some()
+    })
+}
+
+/// Which of these words gives one.
+fn at(words: &[&str], known: Known<'_>) -> Option<usize> {
+    let is_before = |word: &&&str| assigned(word).is_some() || ["exec", "env", "export"].contains(*word);
+    let program = words.iter().find(|word| !is_before(word)).map_or("", |word| file_name(word));
+    let follows = |index: usize| words.get(index + 1).copied().filter(|value| !value.starts_with('-'));
+    words.iter().enumerate().position(|(index, word)| {
+        let given = match option(word) {
+            Some((name, None)) if takes_one(name) => {
+                let asks = ASKING.contains(&program) && ["password", "passwd"].contains(&name);
+                follows(index).filter(|_| !asks)
+            }
+            Some((name, value)) if takes_one(name) => value,
+            _ => assigned(word)
+                .filter(|(name, _)| credentials::is_named_so(name))
+                .map(|(_, value)| value)
+                .or_else(|| word.strip_prefix("-p").filter(|_| TAKING.contains(&program)))
+                .or_else(|| follows(index).filter(|_| program == "redis-cli" && *word == "-a")),
+        };
+        given.is_some_and(is_value) || known.kz.is_credential(word)
+    })
+}
+
+/// Whether it is the value itself, and says not where that is.
+fn is_value(text: &str) -> bool {
+    let elsewhere = ["@", "env:", "stdin", "prompt"].iter().any(|begin| text.starts_with(begin));
+    !credentials::is_harmless(text) && !text.contains(['$', '`']) && !elsewhere
+}
+
+/// Whether an option of this name takes a credential.
+fn takes_one(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let ends = || {
+        ENDS.iter()
+            .any(|end| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('-')))
+    };
+    let is_other = || name.split('-').next().is_some_and(|first| NOT.contains(&first));
+    OPTIONS.contains(&name.as_str()) || (ends() && !is_other())
+}
+
+/// `NAME=value`.
+fn assigned(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then_some((name, value))
+}
+
+/// `--name` or `--name=value`.
+fn option(word: &str) -> Option<(&str, Option<&str>)> {
+    let bare = word.strip_prefix("--")?;
+    Some(match bare.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (bare, None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_parted_from_its_value() {
+        assert_eq!(option("--token=x"), Some(("token", Some("x"))));
+        assert_eq!(option("--token"), Some(("token", None)));
+        assert_eq!(option("-t"), None);
+    }
+
+    #[test]
+    fn options_that_take_a_credential_are_told_by_their_end() {
+        for name in
+            ["password", "db-password", "DB_PASSWORD", "spring.datasource.password", "api-key", "token"]
+        {
+            assert!(takes_one(name), "{name}");
+        }
+        for name in ["no-password", "password-file", "require-password", "csrf-token", "tls-secret", "key"] {
+            assert!(!takes_one(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_says_where_a_value_is_is_none() {
+        for text in ["$PASSWORD", "@/secrets/x", "env:PASSWORD", "stdin", "/secrets/x", "`cat x`", ""] {
+            assert!(!is_value(text), "{text}");
+        }
+        assert!(is_value("hunter2"));
+    }
+}

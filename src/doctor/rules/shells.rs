@@ -1,0 +1,278 @@
+//! D1, fifth part, and D3, third: what only a shell reads. `$(cat FILE)` where none is, and a `$` that Compose takes before
+//! the container's shell sees it, in commands, entrypoints, healthchecks and variables.
+
+use super::super::catalogue::Code;
+use super::super::finding::Findings;
+use super::super::images::{self, FileForm};
+use super::super::program::{SHELLS, file_name};
+use super::super::remedy::Remedy;
+use super::super::scene::{Scene, Unit, Variable};
+use super::super::text::{Dialect, Text};
+use super::documents::list;
+use super::{documents, mounting};
+
+/// All rules of this kind.
+pub(super) fn examine(scene: &Scene, found: &mut Findings) {
+    if scene.dialect != Dialect::Compose {
+        return;
+    }
+    for unit in &scene.units {
+        command(scene, unit, found);
+        healthcheck(unit, found);
+        // A script of its own may do with a variable what it likes.
+        let evaluates = unit.argv().iter().any(|word| word.value.contains("eval"));
+        for variable in unit.variables.iter().filter(|_| !evaluates) {
+            value(scene, unit, variable, found);
+        }
+    }
+}
+
+/// The file whose content a shell would put in the place of a part of this text.
+pub(super) fn substituted(text: &str) -> Option<&str> {
+    let ways = [("$(cat ", ')'), ("$(<", ')'), ("`cat ", '`')];
+    let (begin, end) = ways.into_iter().find(|(begin, _)| text.contains(begin))?;
+    let rest = text[text.find(begin)? + begin.len()..].trim_start();
+    let path = rest.split(end).next()?.trim().trim_matches(['"', '\'']);
+    (path.starts_with('/') && !path.contains(char::is_whitespace)).then_some(path)
+}
+
+/// Where in a command line the script of a shell stands, whatever starts the shell.
+fn script(words: &[&Text]) -> Option<usize> {
+    let is_shell = |word: &Text| word.known().is_some_and(|known| SHELLS.contains(&file_name(known)));
+    let takes_script = |word: &Text| {
+        word.value.starts_with('-') && !word.value.starts_with("--") && word.value.contains('c')
+    };
+    let pairs = words.windows(3);
+    pairs.enumerate().find(|(_, three)| is_shell(three[0]) && takes_script(three[1])).map(|(at, _)| at + 2)
+}
+
+fn command(scene: &Scene, unit: &Unit, found: &mut Findings) {
+    let words = unit.argv();
+    if let Some(at) = script(&words) {
+        let text = words[at];
+        let corrected = |raw: &str| documents::word_written(scene, unit, at, raw);
+        return dollars(unit, text, corrected, found);
+    }
+    // The first word may be given to the image's own shell.
+    let Some(rest) = words.get(1..).filter(|rest| !rest.is_empty()) else { return };
+    let joined: Vec<&str> = rest.iter().map(|word| word.value.as_str()).collect();
+    if let Some(path) = substituted(&joined.join(" ")) {
+        let what = format!(
+            "no shell reads its command, so that the text `$(cat {path})` itself is the argument, and no content of a file"
+        );
+        let remedy = by_shell(unit).unwrap_or_else(said);
+        return found.add(Code::NotSubstituted, unit.command_mark(), &unit.title, what, remedy);
+    }
+    let own = rest.iter().find_map(|word| set(unit, &word.raw).map(|name| (name, word.mark)));
+    if let Some((name, mark)) = own {
+        let what = format!("{}; and no shell reads its command", filled_in(name));
+        found.add(Code::Dollar, mark, &unit.title, what, by_shell(unit).unwrap_or_else(said));
+    }
+}
+
+fn said() -> Remedy {
+    Remedy::said("let a shell start it: [\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/…)\\\"\"]")
+}
+
+/// The command line as a shell's script, where the image's own entrypoint starts it.
+fn by_shell(unit: &Unit) -> Option<Remedy> {
+    let words = &unit.command.as_ref().filter(|_| unit.entrypoint.is_none() && !unit.is_kz())?.words;
+    let mut written: Vec<String> = Vec::new();
+    let mut words = words.iter().map(|word| word.raw.as_str());
+    while let Some(word) = words.next() {
+        let mut whole = word.to_owned();
+        // A string falls into words where a shell would see one.
+        while whole.contains("$(") && !whole.contains(')') {
+            whole = format!("{whole} {}", words.next()?);
+        }
+        let is_a_shells = whole.contains('$') || whole.contains('`');
+        written.push(if is_a_shells { format!("\"{}\"", doubled(&whole)) } else { argument(&whole) });
+    }
+    let start = images::start(unit).map(|(start, _)| format!("{start} ")).unwrap_or_default();
+    let script = format!("exec {start}{}", written.join(" "));
+    Some(
+        Remedy::unit(format!("command: {}", list(&["sh", "-c", &script])))
+            .remark("`$$` is a `$` for the shell"),
+    )
+}
+
+/// An argument as a shell's script has it.
+fn argument(word: &str) -> String {
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "._/-=:,@%+".contains(c));
+    if is_plain && !word.is_empty() { word.to_owned() } else { mounting::shell_word(word) }
+}
+
+fn healthcheck(unit: &Unit, found: &mut Findings) {
+    let check = &unit.service.healthcheck;
+    let words: Vec<&Text> = check.words.iter().collect();
+    let Some(first) = words.first() else { return };
+    let test = |words: &[&str]| Remedy::unit(format!("healthcheck:\n  test: {}", list(words)));
+    if check.is_shells {
+        return dollars(unit, first, |raw| Some(test(&["CMD-SHELL", raw])), found);
+    }
+    if let Some(at) = script(&words) {
+        let corrected = |raw: &str| {
+            let line =
+                words.iter().enumerate().map(|(index, word)| if index == at { raw } else { &word.raw });
+            Some(test(&std::iter::once("CMD").chain(line).collect::<Vec<_>>()))
+        };
+        return dollars(unit, words[at], corrected, found);
+    }
+    let Some((word, path)) = words.iter().find_map(|word| Some((word, substituted(&word.value)?))) else {
+        return;
+    };
+    let what = format!(
+        "no shell reads its healthcheck, so that the text `$(cat {path})` itself is the argument: `CMD` starts a program, `CMD-SHELL` a shell"
+    );
+    let written: Vec<String> = words
+        .iter()
+        .map(|word| {
+            let is_a_shells = word.raw.contains('$') || word.raw.contains('`');
+            if is_a_shells { format!("\"{}\"", doubled(&word.raw)) } else { argument(&word.raw) }
+        })
+        .collect();
+    let remedy = test(&["CMD-SHELL", &written.join(" ")]);
+    found.add(Code::NotSubstituted, word.mark, &unit.title, what, remedy);
+}
+
+/// A variable that is told to be what a shell would make of it.
+fn value(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings) {
+    let Variable { name, value: Some(text), mark } = variable else { return };
+    let Some(path) = substituted(&text.value) else { return };
+    let what =
+        format!("no shell reads a variable's value, so that the text `$(cat {path})` itself is `{name}`");
+    let remedy = match images::file_form(unit, name) {
+        FileForm::Known(other) => Remedy::here(mounting::variable_line(scene.dialect, &other, path)),
+        FileForm::Unknown => {
+            Remedy::here(mounting::variable_line(scene.dialect, &format!("{name}_FILE"), path))
+                .remark("if the image knows it; else `kz run` in front of its command")
+        }
+        FileForm::None => Remedy::without(format!("`{name}`"))
+            .remark("a template of its configuration brings it, or `kz run` in front of its command"),
+    };
+    found.add(Code::NotSubstituted, *mark, &unit.title, what, remedy);
+}
+
+/// The variable of a unit's own, with a value that the file says, that Compose fills in from elsewhere.
+fn set<'a>(unit: &Unit, raw: &'a str) -> Option<&'a str> {
+    dollar_words(raw).into_iter().map(bare).find(|name| is_set(unit, name))
+}
+
+/// A value that comes from the host anyway is the same in both places.
+fn is_set(unit: &Unit, name: &str) -> bool {
+    unit.variable(name).and_then(|variable| variable.value.as_ref()).is_some_and(|value| !value.is_open)
+}
+
+fn bare(word: &str) -> &str {
+    word.trim_matches(['$', '{'])
+}
+
+fn filled_in(name: &str) -> String {
+    format!(
+        "Compose fills in `${name}` from the host's environment before the container has one (`The {name} variable is not set. Defaulting to a blank string.`)"
+    )
+}
+
+/// What Compose fills in, or refuses, though the shell in the container is meant to read it.
+fn dollars(unit: &Unit, text: &Text, corrected: impl Fn(&str) -> Option<Remedy>, found: &mut Findings) {
+    let is_wrong = |word: &&str| {
+        let name = bare(word);
+        !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || is_set(unit, name)
+    };
+    let Some(dollar) = dollar_words(&text.raw).into_iter().find(is_wrong) else { return };
+    let what = if is_set(unit, bare(dollar)) {
+        filled_in(bare(dollar))
+    } else {
+        format!(
+            "Compose reads `{dollar}` itself, and Compose 1 refuses the file (`Invalid interpolation format for … in service \"{}\"`)",
+            unit.name
+        )
+    };
+    let mut raw = text.raw.clone();
+    for wrong in dollar_words(&text.raw).into_iter().filter(is_wrong) {
+        raw = single_replaced(&raw, wrong);
+    }
+    let remedy = corrected(&raw).unwrap_or_else(|| Remedy::said(format!("${dollar}")));
+    let remedy = remedy.remark("`$$` is a `$` for the shell");
+    found.add(Code::Dollar, text.mark, &unit.title, what, remedy);
+}
+
+/// The text with `$$` for every `$` that is alone.
+fn doubled(raw: &str) -> String {
+    let mut written = String::with_capacity(raw.len() + 2);
+    let mut characters = raw.chars().peekable();
+    while let Some(character) = characters.next() {
+        written.push(character);
+        if character == '$' {
+            characters.next_if_eq(&'$');
+            written.push('$');
+        }
+    }
+    written
+}
+
+/// The text with another `$` before each `word`, which begins with one that is alone.
+fn single_replaced(raw: &str, word: &str) -> String {
+    let mut written = String::with_capacity(raw.len() + 2);
+    let mut rest = raw;
+    while let Some(at) = rest.find('$') {
+        let (before, behind) = rest.split_at(at);
+        written.push_str(before);
+        let length = if behind.starts_with("$$") { 2 } else { 1 };
+        let is_it = length == 1 && dollar_words(behind).first() == Some(&word) && behind.starts_with(word);
+        written.push_str(if is_it { "$$" } else { &behind[..length] });
+        rest = &behind[length..];
+    }
+    written + rest
+}
+
+/// The single `$` of a text, each with what belongs to it: a name (after `{` too), or one character that no variable
+/// begins with. Braces around anything else are not listed.
+fn dollar_words(raw: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(dollar) = raw[at..].find('$').map(|offset| at + offset) {
+        let rest = &raw[dollar + 1..];
+        let open = usize::from(rest.starts_with('{'));
+        let name =
+            rest[open..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len() - open);
+        at = dollar + 1;
+        if rest.starts_with('$') {
+            at += 1;
+        } else if name > 0 && !rest[open..].starts_with(|c: char| c.is_ascii_digit()) {
+            words.push(&raw[dollar..dollar + 1 + open + name]);
+        } else if open == 0 && rest.starts_with(['(', '@', '*', '#', '?', '!', '-'])
+            || rest.starts_with(|c: char| c.is_ascii_digit())
+        {
+            words.push(&raw[dollar..dollar + 2]);
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_dollars_are_found_with_what_belongs_to_them() {
+        assert_eq!(dollar_words("a $$B $C ${D:-x} $$$E"), ["$C", "${D", "$E"]);
+        assert_eq!(dollar_words("$@ $$@ $(x) $1 é$ 5$"), ["$@", "$(", "$1"]);
+    }
+
+    #[test]
+    fn only_what_is_meant_for_the_shell_is_doubled() {
+        assert_eq!(single_replaced("$(a) ${X} $X $$X $XY", "$X"), "$(a) ${X} $$X $$X $XY");
+        assert_eq!(doubled("$(a) $$b é$"), "$$(a) $$b é$$");
+    }
+
+    #[test]
+    fn the_content_of_a_file_is_what_a_shell_puts_in() {
+        assert_eq!(substituted("--requirepass $(cat /s/a)"), Some("/s/a"));
+        assert_eq!(substituted("x`cat '/s/b'`y"), Some("/s/b"));
+        assert_eq!(substituted("$(< /s/c)"), Some("/s/c"));
+        for other in ["$(hostname)", "cat /s/a", "$(cat $F)", "$(cat a)"] {
+            assert_eq!(substituted(other), None, "{other}");
+        }
+    }
+}
