@@ -30,7 +30,11 @@ fuzz_target!(|identity: &[u8]| MACHINE.with(|machine| {
     match fetch(&*age::build(&Settings::default(), &surroundings), "document") {
         Outcome::Found(found) => assert_eq!(found.content.expose(), b"canary"),
         Outcome::Failed(failure) => {
-            let words = format!("{} {}", failure.cause, failure.hint.map(|hint| hint.to_string()).unwrap_or_default());
+            let words = format!(
+                "{} {}",
+                failure.cause,
+                failure.hint.map(|hint| hint.to_string()).unwrap_or_default()
+            );
             assert!(!telling(identity).any(|word| words.contains(word)), "{words}");
         }
         Outcome::Absent | Outcome::AbsentBecause(_) | Outcome::Blank(_) | Outcome::Readable => {

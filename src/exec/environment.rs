@@ -21,7 +21,7 @@ pub enum Inherit {
 }
 
 /// How to make an environment. No `Debug`: it holds values.
-pub(super) struct Recipe<'a> {
+pub struct Recipe<'a> {
     /// kz's own.
     pub inherited: &'a [(OsString, OsString)],
     /// How much of it.
@@ -37,7 +37,7 @@ pub(super) struct Recipe<'a> {
 }
 
 /// `NAME=value` strings, and which credentials were left out. No `Debug`: it holds values.
-pub(super) struct Environment {
+pub struct Environment {
     /// In the inherited order, secrets last.
     pub strings: Vec<CString>,
     /// Names of variables that were there and were removed.
@@ -73,7 +73,7 @@ pub enum Unfit {
 }
 
 /// Makes the environment.
-pub(super) fn build(recipe: &Recipe<'_>) -> Result<Environment, Unfit> {
+pub fn build(recipe: &Recipe<'_>) -> Result<Environment, Unfit> {
     let mut strings = Vec::new();
     let mut removed = Vec::new();
     for (name, value) in recipe.inherited {
@@ -105,7 +105,7 @@ fn join(name: &[u8], value: &[u8]) -> Option<CString> {
 }
 
 /// Refuses what execve would refuse with E2BIG, naming the largest secrets. `stack_limit` is in bytes.
-pub(super) fn check_size(
+pub fn check_size(
     arguments: &[CString],
     environment: &Environment,
     secrets: &[(String, Secret)],

@@ -6,7 +6,7 @@
 
 pub mod child;
 pub mod env_file;
-mod environment;
+pub mod environment;
 pub mod inherited;
 mod look;
 pub mod memory;

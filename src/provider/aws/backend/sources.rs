@@ -177,8 +177,12 @@ impl Chain<'_> {
             cause: format!("no AWS identity from {name}: {words}"),
             hint,
         };
+        let by_hand = Hint::from("run it by hand: what it says may hold keys, so kz does not repeat it");
         let words = match ended {
-            Err(Unended::Hangs) => "its `credential_process` does not end",
+            Err(Unended::Hangs) => {
+                let words = "its `credential_process` does not end";
+                return Err(failed(FailureKind::Unreachable, words, Some(by_hand)));
+            }
             // What was not started says nothing by hand either.
             Err(Unended::NotStarted(Errno::ENOENT)) => {
                 let words = "its `credential_process` needs a shell, and there is none, as in kz's image";
@@ -198,13 +202,7 @@ impl Chain<'_> {
                 None => "what its `credential_process` printed is no credentials",
             },
         };
-        let kind = if words.ends_with("does not end") {
-            FailureKind::Unreachable
-        } else {
-            FailureKind::Misconfigured
-        };
-        let by_hand = "run it by hand: what it says may hold keys, so kz does not repeat it";
-        Err(failed(kind, words, Some(by_hand.into())))
+        Err(failed(FailureKind::Misconfigured, words, Some(by_hand)))
     }
 
     /// Whoever has signed in to the portal, by `aws sso login`.

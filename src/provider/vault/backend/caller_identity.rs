@@ -4,21 +4,26 @@
 //! <https://developer.hashicorp.com/vault/api-docs/auth/aws#login>. Pure but for the credentials, which are the
 //! `AWS_*` variables: the other sources of the SDKs' chain are not read in this version.
 
-use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    SessionTokenMode, SignableBody, SignableRequest, SigningInstructions, SigningSettings, sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Map, Value, json};
 
-use crate::calendar;
 use crate::hint::said;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
 /// The question.
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+/// What ties the signature to one Vault.
+const SERVER_ID: &str = "x-vault-aws-iam-server-id";
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 /// Whose identity, and for which endpoint it is signed.
@@ -55,66 +60,45 @@ impl Signer {
             None => ("us-east-1", "sts.amazonaws.com".to_owned()),
             Some(region) => (region.as_str(), format!("sts.{region}.amazonaws.com")),
         };
-        let time = timestamp(now);
-        let mut headers = vec![
-            ("content-type", CONTENT_TYPE.to_owned()),
-            ("host", host.clone()),
-            ("x-amz-date", time.clone()),
-        ];
-        if let Some(token) = &self.session_token {
-            headers.push(("x-amz-security-token", token.expose_text().unwrap_or_default().to_owned()));
-        }
-        if let Some(id) = &self.server_id {
-            headers.push(("x-vault-aws-iam-server-id", id.clone()));
-        }
-        let signed: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
-        let signed = signed.join(";");
-        let canonical: Vec<String> =
-            headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
-        let canonical = canonical.concat();
-        let request = format!("POST\n/\n\n{canonical}\n{signed}\n{}", hash(BODY.as_bytes()));
-        let scope = format!("{}/{region}/sts/aws4_request", &time[..8]);
-        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hash(request.as_bytes()));
-        let key = [&time[..8], region, "sts", "aws4_request"]
-            .iter()
-            .fold([b"AWS4", secret_key.expose()].concat(), |key, part| authenticate(&key, part.as_bytes()));
-        let signature = hexadecimal(&authenticate(&key, text.as_bytes()));
-        headers.push((
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"),
-        ));
-        let headers: serde_json::Map<String, serde_json::Value> =
-            headers.into_iter().map(|(name, value)| (name.to_owned(), serde_json::json!([value]))).collect();
+        let text = |secret: &Secret| secret.expose_text().unwrap_or_default().to_owned();
+        let token = self.session_token.as_ref().map(text);
+        let identity = Credentials::new(access_key, text(secret_key), token, None, "environment").into();
+        let mut headers = vec![("content-type", CONTENT_TYPE)];
+        headers.extend(self.server_id.as_deref().map(|id| (SERVER_ID, id)));
+        let url = format!("https://{host}/");
+        let signed = signed(&url, &headers, region, &identity, now).ok_or_else(|| {
+            Failure::misconfigured(
+                "the question to AWS cannot be made of `region` and `server_id`",
+                "regions are written as `eu-central-1`; a server's id is one line of visible characters",
+            )
+        })?;
+        headers.push(("host", &host));
+        headers.extend(signed.headers());
+        let headers: Map<String, Value> =
+            headers.into_iter().map(|(name, value)| (name.to_owned(), json!([value]))).collect();
         Ok(Signed {
-            url: STANDARD.encode(format!("https://{host}/")),
+            url: STANDARD.encode(url),
             body: STANDARD.encode(BODY),
-            headers: STANDARD.encode(serde_json::Value::Object(headers).to_string()),
+            headers: STANDARD.encode(Value::Object(headers).to_string()),
         })
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// HMAC takes a key of any length.
-fn authenticate(key: &[u8], text: &[u8]) -> Vec<u8> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
-    mac.update(text);
-    mac.finalize().into_bytes().to_vec()
-}
-
-/// `20260102T030405Z`, in UTC.
-fn timestamp(time: SystemTime) -> String {
-    let [year, month, day, hour, minute, second] = calendar::fields(time);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+/// The headers that sign the question; nothing where it cannot be one.
+fn signed(
+    url: &str,
+    headers: &[(&str, &str)],
+    region: &str,
+    identity: &Identity,
+    now: SystemTime,
+) -> Option<SigningInstructions> {
+    let mut settings = SigningSettings::default();
+    settings.session_token_mode = SessionTokenMode::Include;
+    let parameters = v4::SigningParams::builder().identity(identity).region(region).name("sts").time(now);
+    let parameters = parameters.settings(settings).build().ok()?.into();
+    let body = SignableBody::Bytes(BODY.as_bytes());
+    let request = SignableRequest::new("POST", url, headers.iter().copied(), body).ok()?;
+    Some(sign(request, &parameters).ok()?.into_parts().0)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::endpoint::PostLogin;
 use super::not_found::{NotFound, no_namespace};
 use super::piece::{Piece, in_text};
 use super::reply::{Body, Known};
-use super::session::Session;
+use super::session::{Session, Unanswered};
 use super::token::Token;
 use super::wrapping::{self, Opened};
 
@@ -46,22 +46,22 @@ pub(super) async fn login(
                 }
             };
             let members = [("role_id", Some(role_id.as_str())), ("secret_id", secret_id.as_deref())];
-            session.call(PostLogin { mount: &mount, members: &members }).await
+            session.read(PostLogin { mount: &mount, members: &members }).await
         }
         Method::Jwt { role, jwt } => {
             let (jwt, role) = (text(jwt)?, role.clone());
-            session.call(JWTLoginRequest { mount, jwt, role }).await
+            session.read(JWTLoginRequest { mount, jwt, role }).await
         }
         Method::Certificate { role } => {
             let members = [("name", role.as_deref())];
-            session.call(PostLogin { mount: &mount, members: &members }).await
+            session.read(PostLogin { mount: &mount, members: &members }).await
         }
         Method::Aws { role, signer } => {
             let caller_identity::Signed { url, body, headers } = signer.sign(SystemTime::now())?;
             let role = role.clone();
             let iam_http_request_method = "POST".to_owned();
             session
-                .call(IamLoginRequest {
+                .read(IamLoginRequest {
                     mount,
                     role,
                     iam_http_request_method,
@@ -73,10 +73,10 @@ pub(super) async fn login(
         }
         Method::UserPass { username, password } => {
             let (username, password) = (username.clone(), text(password)?);
-            session.call(UserPassLoginRequest { mount, username, password }).await
+            session.read(UserPassLoginRequest { mount, username, password }).await
         }
     };
-    token(&answer.map_err(|failure| explain(failure, login))?, login)
+    token(&answer.map_err(|unanswered| explain(unanswered, login))?, login)
 }
 
 fn token(reply: &Reply, login: &Login) -> Result<Token, Failure> {
@@ -120,7 +120,10 @@ fn nowhere(reply: &Reply, login: &Login) -> Failure {
 }
 
 /// A login's failure says that it is one: its cause lies in the credential, not in the document.
-fn explain(failure: Failure, login: &Login) -> Failure {
+fn explain(Unanswered { failure, known, .. }: Unanswered, login: &Login) -> Failure {
+    // Where it says no reason, or only that it denies.
+    let is_bare =
+        failure.kind == FailureKind::Denied && matches!(known, None | Some(Known::Bare | Known::Denied));
     let kind = match failure.kind {
         // A 400 that says nothing of its reason is how Vault refuses most credentials.
         FailureKind::Misconfigured if failure.hint.is_none() => FailureKind::Denied,
@@ -137,7 +140,6 @@ fn explain(failure: Failure, login: &Login) -> Failure {
             Method::UserPass { .. } => "the user and the password",
         };
         let check = format!("check {what}, and `mount` and `namespace`");
-        let is_bare = failure.cause.starts_with("permission denied");
         let check = if is_bare { check + unsaid(&login.method) } else { check };
         (kind == FailureKind::Denied).then(|| check.into())
     });
