@@ -119,7 +119,7 @@ impl Own {
     }
 
     /// Whether it has ended.
-    fn is_over(&self, now: Instant) -> bool {
+    pub(super) fn is_over(&self, now: Instant) -> bool {
         self.end.is_some_and(|end| end <= now)
     }
 

@@ -149,6 +149,7 @@ impl GivingBack<'_> {
             (held.own.clone(), held.leases.clone())
         };
         let mut left = Left::default();
+        self.end_former().await;
         let own = own.filter(|own| own.token.revocable && self.tokens == Tokens::Revoke);
         if let Some(own) = own {
             match self.end_token(&own).await {
@@ -161,6 +162,22 @@ impl GivingBack<'_> {
             left.leases = self.end_leases(leases).await;
         }
         left
+    }
+
+    /// Ends those of kz's own tokens that it uses no more, where they are seen as such. They end by themselves otherwise.
+    async fn end_former(&self) {
+        let former = std::mem::take(&mut self.custody.held().former);
+        if self.tokens != Tokens::Revoke || self.session.is_cached() {
+            return;
+        }
+        let now = self.ask.now();
+        let lives = |own: &&Own| own.token.revocable && !own.is_over(now);
+        join_all(former.iter().filter(lives).map(|own| async move {
+            let there = self.session.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
+            let is_seen = look(&there).await.is_ok_and(|looked| looked.is(&own.token));
+            if is_seen { insist(|| there.exchange_once(RevokeTokenSelfRequest {})).await.ok() } else { None }
+        }))
+        .await;
     }
 
     async fn end_token(&self, own: &Own) -> Result<Ended, Why> {

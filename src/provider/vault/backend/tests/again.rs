@@ -1,10 +1,11 @@
 //! A provider that is asked again, hours later: what its token came by, and what of it is used a second time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::authentication::path;
 use super::*;
-use crate::provider::{Ask, DocumentRef, Provider};
+use crate::provider::{Ask, DocumentRef, End, Provider};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -100,4 +101,40 @@ fn a_token_that_the_server_no_longer_knows_is_got_anew_and_not_at_each_asking() 
         clock.spend(Duration::from_secs(seconds));
         assert_eq!(ask(&*provider, &clock, &server).1, [0, logins], "{seconds}");
     }
+}
+
+/// The tokens that are ended at the end, so long after the second was got, which was shortly before the end of the first.
+fn ended(later: Duration) -> Vec<String> {
+    let clock = Virtual::of_replies();
+    let logins = AtomicUsize::new(0);
+    let server = Server::plain(move |seen| match seen.line.as_str() {
+        "POST /v1/auth/approle/login" => {
+            let number = logins.fetch_add(1, Ordering::SeqCst);
+            let auth = format!(r#"{{"client_token":"{CANARY}-{number}","lease_duration":3600}}"#);
+            Answer::json(200, format!(r#"{{"auth":{auth}}}"#))
+        }
+        "GET /v1/auth/token/lookup-self" => {
+            let token = seen.header("x-vault-token").unwrap_or_default();
+            Answer::json(200, answer(&format!(r#"{{"id":"{token}","ttl":60}}"#)))
+        }
+        _ => generous(seen),
+    });
+    let fixture = surroundings(&server, &clock).with_variable("VAULT_ROLE_ID", "r");
+    let fixture = fixture.with_variable("VAULT_SECRET_ID", "s");
+    let provider = build(&Settings::default(), &fixture);
+    for time in [Duration::from_mins(59), later] {
+        assert!(matches!(ask(&*provider, &clock, &server).0, Outcome::Found(_)));
+        clock.spend(time);
+    }
+    let last = Ask { patience: clock.patience_from_now(60), ..Ask::default() };
+    crate::http::testing::run(provider.close(End::NotDelivered, &last));
+    let revoked = server.seen().into_iter().filter(|seen| seen.line.ends_with("revoke-self"));
+    revoked.filter_map(|seen| seen.header("x-vault-token").map(str::to_owned)).collect()
+}
+
+#[test]
+fn tokens_that_kz_uses_no_more_are_ended_with_the_last_as_long_as_they_live() {
+    let [first, second] = [0, 1].map(|number| format!("{CANARY}-{number}"));
+    assert_eq!(ended(Duration::from_secs(10)), [first, second.clone()]);
+    assert_eq!(ended(Duration::from_mins(10)), [second]);
 }
