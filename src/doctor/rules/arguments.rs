@@ -77,13 +77,18 @@ fn tell(unit: &Unit, whose: &str, mark: Mark, found: &mut Findings) {
 fn in_words(words: &[&Text], known: Known<'_>) -> Option<Mark> {
     // What is filled in later is left empty, which is no credential.
     let texts: Vec<&str> = words.iter().map(|word| word.known().unwrap_or_default()).collect();
-    let script = texts.windows(3).position(|three| {
-        SHELLS.contains(&file_name(three[0])) && three[1].starts_with('-') && three[1].contains('c')
-    });
-    if let Some(at) = script.map(|at| at + 2).filter(|at| in_script(texts[*at], known)) {
+    if let Some(at) = script(&texts).filter(|at| in_script(texts[*at], known)) {
         return Some(words[at].mark);
     }
     at(&texts, known).map(|at| words[at].mark)
+}
+
+/// Which of these words a shell takes as a script.
+fn script(words: &[&str]) -> Option<usize> {
+    let is_shell = |three: &[&str]| {
+        SHELLS.contains(&file_name(three[0])) && three[1].starts_with('-') && three[1].contains('c')
+    };
+    words.windows(3).position(is_shell).map(|at| at + 2)
 }
 
 fn in_script(script: &str, known: Known<'_>) -> bool {
@@ -95,24 +100,92 @@ fn in_script(script: &str, known: Known<'_>) -> bool {
 
 /// Which of these words gives one.
 fn at(words: &[&str], known: Known<'_>) -> Option<usize> {
+    let given = given(words).into_iter().map(|(index, _)| index);
+    let alone = words.iter().position(|word| known.kz.is_credential(word));
+    given.chain(alone).min()
+}
+
+/// The credentials that these words give, each with the word that says so.
+fn given<'a>(words: &[&'a str]) -> Vec<(usize, &'a str)> {
     let is_before = |word: &&&str| assigned(word).is_some() || ["exec", "env", "export"].contains(*word);
     let program = words.iter().find(|word| !is_before(word)).map_or("", |word| file_name(word));
-    let follows = |index: usize| words.get(index + 1).copied().filter(|value| !value.starts_with('-'));
-    words.iter().enumerate().position(|(index, word)| {
-        let given = match option(word) {
+    let next = |index: usize| words.get(index + 1).copied();
+    let follows = |index: usize| next(index).filter(|value| !value.starts_with('-'));
+    let of = |(index, word): (usize, &&'a str)| {
+        let value = match option(word) {
             Some((name, None)) if takes_one(name) => {
                 let asks = ASKING.contains(&program) && ["password", "passwd"].contains(&name);
                 follows(index).filter(|_| !asks)
             }
             Some((name, value)) if takes_one(name) => value,
+            Some(("header", None)) => next(index).and_then(of_header),
+            Some(("user", None)) => next(index).and_then(of_user).filter(|_| program == "curl"),
             _ => assigned(word)
                 .filter(|(name, _)| credentials::is_named_so(name))
                 .map(|(_, value)| value)
                 .or_else(|| word.strip_prefix("-p").filter(|_| TAKING.contains(&program)))
-                .or_else(|| follows(index).filter(|_| program == "redis-cli" && *word == "-a")),
+                .or_else(|| follows(index).filter(|_| program == "redis-cli" && *word == "-a"))
+                .or_else(|| next(index).filter(|_| *word == "-H").and_then(of_header))
+                .or_else(|| next(index).filter(|_| program == "curl" && *word == "-u").and_then(of_user)),
         };
-        given.is_some_and(is_value) || known.kz.is_credential(word)
-    })
+        value.filter(|value| is_value(value)).map(|value| (index, value))
+    };
+    words.iter().enumerate().filter_map(of).collect()
+}
+
+/// The credential in `Authorization: Bearer X` and its like.
+fn of_header(header: &str) -> Option<&str> {
+    let (name, value) = header.split_once(':')?;
+    let name = name.trim().to_ascii_lowercase();
+    let is_one =
+        ["authorization", "token", "key", "secret", "password"].iter().any(|end| name.ends_with(end));
+    let value = value.trim();
+    let value =
+        ["Bearer ", "Basic ", "Token "].iter().find_map(|scheme| value.strip_prefix(scheme)).unwrap_or(value);
+    is_one.then_some(value)
+}
+
+/// The password in `user:password`.
+fn of_user(user: &str) -> Option<&str> {
+    user.split_once(':').map(|(_, password)| password)
+}
+
+/// A command line without the credentials that it gives: what the file holds of them is not repeated. In a script too.
+pub(super) fn discreet(words: &[&str]) -> Vec<String> {
+    let mut left: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let script = script(words);
+    for (index, value) in given(words).into_iter().filter(|(index, _)| Some(*index) != script) {
+        for word in left.iter_mut().skip(index).take(2) {
+            hide(word, value);
+        }
+    }
+    if let Some(word) = script.and_then(|at| left.get_mut(at)) {
+        for command in words::commands(&word.replace("$$", "$")).unwrap_or_default() {
+            let texts: Vec<&str> = command.iter().map(String::as_str).collect();
+            for (_, value) in given(&texts) {
+                hide(word, value);
+            }
+        }
+    }
+    left
+}
+
+/// Hides a value where it is no part of another word.
+fn hide(word: &mut String, value: &str) {
+    let is_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    let mut from = 0;
+    while let Some(start) = word[from..].find(value).map(|at| from + at) {
+        let end = start + value.len();
+        // `-pX` has no border before it.
+        let is_glued = word[..start].ends_with("-p");
+        let is_part = is_word(word[..start].chars().next_back()) && !is_glued;
+        if is_part || is_word(word[end..].chars().next()) {
+            from = end;
+        } else {
+            word.replace_range(start..end, "***");
+            from = start + 3;
+        }
+    }
 }
 
 /// Whether it is the value itself, and says not where that is.
@@ -157,6 +230,31 @@ mod tests {
         assert_eq!(option("--token=x"), Some(("token", Some("x"))));
         assert_eq!(option("--token"), Some(("token", None)));
         assert_eq!(option("-t"), None);
+    }
+
+    #[test]
+    fn a_command_line_is_repeated_without_the_credentials_that_it_gives() {
+        for (words, left) in [
+            (
+                &["redis-server", "--requirepass", "hunter2"][..],
+                &["redis-server", "--requirepass", "***"][..],
+            ),
+            (&["app", "--token=hunter2", "--db", "hunter2x"], &["app", "--token=***", "--db", "hunter2x"]),
+            (
+                &["sh", "-c", "PGPASSWORD=hunter2 psql -h hunter"],
+                &["sh", "-c", "PGPASSWORD=*** psql -h hunter"],
+            ),
+            (
+                &["sh", "-c", ". /s/e && exec redis-cli -a hunter2 ping"],
+                &["sh", "-c", ". /s/e && exec redis-cli -a *** ping"],
+            ),
+            (&["sh", "-c", "mysql -phunter2 -e 'a b'"], &["sh", "-c", "mysql -p*** -e 'a b'"]),
+            (&["sh", "-c", "curl -H 'X-Api-Key: hunter2' u"], &["sh", "-c", "curl -H 'X-Api-Key: ***' u"]),
+            (&["curl", "-u", "admin:hunter2"], &["curl", "-u", "admin:***"]),
+            (&["sh", "-c", "exec app --token $$TOKEN x"], &["sh", "-c", "exec app --token $$TOKEN x"]),
+        ] {
+            assert_eq!(discreet(words), left, "{words:?}");
+        }
     }
 
     #[test]

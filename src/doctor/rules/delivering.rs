@@ -1,12 +1,12 @@
 //! What brings a secret to a unit that has it by other means today: a file for it, or the file that the unit reads anyway.
 
+use super::super::Known;
 use super::super::delivery::Delivery;
 use super::super::images::{self, FileForm};
 use super::super::program::Form;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
 use super::super::text::{Dialect, below, join};
-use super::super::{Found, Known};
 use super::exporters::Written;
 use super::forms::{self, Wanted};
 use super::reads::{self, Read, Way as Reading};
@@ -75,9 +75,6 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
     let mounted =
         sets.iter().find_map(|delivery| unit.mount_of(delivery.shared()?).map(|mount| (delivery, mount)));
     let (delivery, directory, mounting) = match (mounted, sets.first()) {
-        (None, None) if others.is_empty() && scene.dialect == Dialect::Pod => {
-            return in_file(format!("/secrets/{name}"), exporter(scene, unit, name, known));
-        }
         (None, None) if !others.is_empty() => {
             return match in_another_form(scene, unit, name, &others, known) {
                 (Some(place), rest) => in_file(place, rest),
@@ -98,50 +95,6 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
     };
     let added = configuration::secret_added(scene, delivery.unit, name, known);
     in_file(join(&directory, name), mounting.then(also_exported(delivery, name)).then(added))
-}
-
-/// All that brings a secret into a pod without kz: the volume, the init container, the configuration.
-fn exporter(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
-    let is_taken = ["secrets", "kz"].iter().any(|volume| scene.volume(volume).is_some())
-        || scene.units.iter().any(|unit| unit.name == "secrets-init" || unit.is_kz());
-    if is_taken {
-        return Remedy::none();
-    }
-    // In memory kz's links lead nobody but their owner, and what root makes leads everybody.
-    let is_root = images::reads_as_root(unit) && !unit.refuses_root;
-    let (context, remark) = match unit.uid().or(is_root.then_some(0)) {
-        Some(uid) if uid == images::KZ_UID => (String::new(), ""),
-        Some(uid) => (format!(", securityContext: {{ runAsUser: {uid} }}"), ""),
-        None => (String::new(), ", with the uid of who reads there as its `runAsUser`"),
-    };
-    exporter_as(&context, remark, name, known)
-}
-
-fn exporter_as(context: &str, remark: &str, name: &str, known: Known<'_>) -> Remedy {
-    let container = format!(
-        "initContainers:\n  - {{ name: secrets-init, image: \"kz:dev\", command: [kz, export, --format, files, --output, /secrets]{context}, \
-         volumeMounts: [{{ name: kz, mountPath: /app, readOnly: true }}, {{ name: secrets, mountPath: /secrets }}] }}"
-    );
-    let volumes = "volumes:\n  - { name: secrets, emptyDir: { medium: Memory } }\n  - { name: kz, configMap: { name: kz } }";
-    Remedy::unit("volumeMounts:\n  - { name: secrets, mountPath: /secrets, readOnly: true }")
-        .then(Remedy::top(container).remark(format!("before all others{remark}")))
-        .then(Remedy::top(volumes))
-        .then(configured(name, known))
-}
-
-/// The command that makes the configuration, and what makes an object of it.
-fn configured(name: &str, known: Known<'_>) -> Remedy {
-    const FILE: &str = ".keyzero.toml";
-    let object = "then `kubectl create configmap kz --from-file=.keyzero.toml`";
-    if known.host.look(FILE) == Found::Nothing {
-        return Remedy::shell("kz init").remark(format!("with `{name}` in it, and where it is; {object}"));
-    }
-    let written = known.host.text(FILE).and_then(|text| known.kz.configuration(&text).secrets);
-    if written.is_some_and(|secrets| secrets.iter().any(|secret| secret == name)) {
-        return Remedy::none();
-    }
-    let line = format!("{name} = {{ provider = \"…\", ref = \"…\" }}");
-    Remedy::configuration(FILE, "secrets", line).remark(format!("where it is; {object}"))
 }
 
 /// The document that the unit's shell is to read, where its image wants variables: one that is written already, or one more.

@@ -8,6 +8,7 @@ use super::super::program::Program;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
 use super::super::text::Dialect;
+use super::arguments;
 
 /// The lines by which a unit's shell reads a document, where that can be told. One that `exports` says `export` itself.
 pub(super) fn read_by_shell(scene: &Scene, unit: &Unit, place: &str, exports: bool) -> Option<Remedy> {
@@ -76,8 +77,8 @@ pub(super) fn word_written(scene: &Scene, unit: &Unit, at: usize, script: &str) 
     Some(Remedy::unit(format!("{key}: {}", list(&written))))
 }
 
-/// A command line as YAML and JSON write a list.
+/// A command line as YAML and JSON write a list. Of a credential in it `***` is left, for what the file has there.
 pub(super) fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    let quoted: Vec<String> = arguments::discreet(words).iter().map(|word| quoted(word)).collect();
     format!("[{}]", quoted.join(", "))
 }

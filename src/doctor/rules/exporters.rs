@@ -38,8 +38,11 @@ pub(super) fn made(
 ) -> Remedy {
     // Where kz is, the way to it is what is missing; and another file may bring one.
     let has_kz = scene.units.iter().any(|other| other.is_kz() && other.run().is_none());
-    if scene.dialect != Dialect::Compose || scene.is_partial || has_kz {
+    if scene.is_partial || has_kz {
         return Remedy::none();
+    }
+    if scene.dialect == Dialect::Pod {
+        return in_pod(scene, unit, secret, known);
     }
     let (configured, file, found) = configured(secret, known);
     let mut mounts = vec![format!("{}:/app/.keyzero.toml:ro", host_words(&file))];
@@ -65,6 +68,50 @@ pub(super) fn made(
         .then(Remedy::unit(format!("volumes:\n  - {volume}:{target}:ro")))
         .then(order::waiting(name))
         .remark("then ask `kz doctor` again, before another finding is followed")
+}
+
+/// All that brings a secret into a pod without kz: the volume, the init container, the configuration.
+fn in_pod(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    let is_taken = ["secrets", "kz"].iter().any(|volume| scene.volume(volume).is_some())
+        || scene.units.iter().any(|unit| unit.name == "secrets-init" || unit.is_kz());
+    if is_taken {
+        return Remedy::none();
+    }
+    // In memory kz's links lead nobody but their owner, and what root makes leads everybody.
+    let is_root = images::reads_as_root(unit) && !unit.refuses_root;
+    let (context, remark) = match unit.uid().or(is_root.then_some(0)) {
+        Some(uid) if uid == images::KZ_UID => (String::new(), ""),
+        Some(uid) => (format!(", securityContext: {{ runAsUser: {uid} }}"), ""),
+        None => (String::new(), ", with the uid of who reads there as its `runAsUser`"),
+    };
+    in_pod_as(&context, remark, name, known)
+}
+
+fn in_pod_as(context: &str, remark: &str, name: &str, known: Known<'_>) -> Remedy {
+    let container = format!(
+        "initContainers:\n  - {{ name: secrets-init, image: \"kz:dev\", command: [kz, export, --format, files, --output, /secrets]{context}, \
+         volumeMounts: [{{ name: kz, mountPath: /app, readOnly: true }}, {{ name: secrets, mountPath: /secrets }}] }}"
+    );
+    let volumes = "volumes:\n  - { name: secrets, emptyDir: { medium: Memory } }\n  - { name: kz, configMap: { name: kz } }";
+    Remedy::unit("volumeMounts:\n  - { name: secrets, mountPath: /secrets, readOnly: true }")
+        .then(Remedy::top(container).remark(format!("before all others{remark}")))
+        .then(Remedy::top(volumes))
+        .then(configured_in_pod(name, known))
+}
+
+/// The command that makes the configuration, and what makes an object of it.
+fn configured_in_pod(name: &str, known: Known<'_>) -> Remedy {
+    const FILE: &str = ".keyzero.toml";
+    let object = "then `kubectl create configmap kz --from-file=.keyzero.toml`";
+    if known.host.look(FILE) == Found::Nothing {
+        return Remedy::shell("kz init").remark(format!("with `{name}` in it, and where it is; {object}"));
+    }
+    let written = known.host.text(FILE).and_then(|text| known.kz.configuration(&text).secrets);
+    if written.is_some_and(|secrets| secrets.iter().any(|secret| secret == name)) {
+        return Remedy::none();
+    }
+    let line = format!("{name} = {{ provider = \"…\", ref = \"…\" }}");
+    Remedy::configuration(FILE, "secrets", line).remark(format!("where it is; {object}"))
 }
 
 const ADDRESS: &str = "with what its provider needs besides, such as VAULT_ADDR and VAULT_TOKEN_FILE";

@@ -46,6 +46,8 @@ fn quoted(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings)
     let is_ours = unit.is_kz() && OWN.iter().any(|begin| name.starts_with(begin));
     let Some(bare) = bare.filter(|bare| !bare.is_empty() && (names_file || is_ours)) else { return false };
     let what = format!("the quotes belong to the value of `{name}`, so that nothing is called so");
+    // What is no path may be a credential.
+    let bare = if names_file && !bare.contains('/') { "…" } else { bare };
     let remedy = Remedy::here(mounting::variable_line(scene.dialect, name, bare));
     found.add(Code::QuotedPath, *mark, &unit.title, what, remedy);
     true
