@@ -161,7 +161,8 @@ fn key_length(line: &str) -> usize {
     let shown = match line.split_once('=') {
         Some((key, value)) => {
             let is_key = key.trim_start().chars().all(is_bare) && !value.trim().is_empty();
-            if is_key && !value.starts_with('=') { line.len().min(key.len() + 2) } else { 0 }
+            let blank = usize::from(value.starts_with(' '));
+            if is_key && !value.starts_with('=') { line.len().min(key.len() + 1 + blank) } else { 0 }
         }
         None if line.trim_start().starts_with('[') => {
             let is_header = line.chars().all(|c| is_bare(c) || matches!(c, '[' | ']' | '\t' | '\r'));
@@ -240,6 +241,20 @@ mod tests {
     fn excerpt(text: &str, needle: &str) -> Excerpt {
         let start = text.find(needle).unwrap();
         source(text).excerpt(start..start + needle.len())
+    }
+
+    #[test]
+    fn of_a_text_that_is_no_toml_no_character_of_a_value_is_shown() {
+        for (text, line) in [
+            ("A=hunter2", "A=***"),
+            ("A=x", "A=***"),
+            ("export A=hunter2", "export A=***"),
+            ("A = hunter2", "A = ***"),
+            ("[secrets]", "[secrets]"),
+        ] {
+            let source = Source::new("f".into(), text.to_owned());
+            assert_eq!(source.excerpt(0..1).line, line, "{text}");
+        }
     }
 
     #[test]

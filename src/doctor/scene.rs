@@ -74,7 +74,7 @@ pub(super) struct Service {
     pub(super) restarts: Option<(String, Mark)>,
     pub(super) profiles: Vec<String>,
     /// Where an owner or a mode is given to a secret, and the secret.
-    pub(super) owned_secrets: Vec<(String, Mark)>,
+    pub(super) owned_secrets: Vec<OwnedSecret>,
 }
 
 /// The command by which the engine asks whether a service is well.
@@ -125,6 +125,15 @@ pub(super) struct Mount {
     pub(super) is_read_only: bool,
     /// Where the source's part is named.
     pub(super) part: Option<(String, Mark)>,
+}
+
+/// A secret of Compose's, from a file, to which a service gives an owner or a mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OwnedSecret {
+    pub(super) name: String,
+    /// Where it is to lie, where that is said.
+    pub(super) target: Option<String>,
+    pub(super) mark: Mark,
 }
 
 /// What is mounted.

@@ -1,6 +1,6 @@
 //! What a service mounts: `volumes` in both forms, `tmpfs`, `secrets`, `configs`.
 
-use super::super::scene::{Mount, Source};
+use super::super::scene::{Mount, OwnedSecret, Source};
 use super::super::text::{Text, join, normal};
 use super::super::yaml::{Mark, Node};
 use super::COMPOSE;
@@ -114,13 +114,14 @@ fn given(item: &Node, directory: &str, is_secret: bool) -> Option<Mount> {
 }
 
 /// The secrets from files to which a service gives an owner or a mode, and where the first of these stands.
-pub(super) fn owned_secrets(service: &Node, secrets: Option<&Node>) -> Vec<(String, Mark)> {
+pub(super) fn owned_secrets(service: &Node, secrets: Option<&Node>) -> Vec<OwnedSecret> {
     let items = service.get("secrets").map(Node::items).unwrap_or_default();
     let owned = |item: &Node| {
         let name = item.text_at("source")?;
         secrets?.at(&[name, "file"])?;
         let (key, _) = item.entries().find(|(key, _)| ["uid", "gid", "mode"].contains(&key.text.as_str()))?;
-        Some((name.to_owned(), key.mark))
+        let target = item.text_at("target").map(str::to_owned);
+        Some(OwnedSecret { name: name.to_owned(), target, mark: key.mark })
     };
     items.into_iter().filter_map(owned).collect()
 }

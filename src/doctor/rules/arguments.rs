@@ -12,7 +12,7 @@ use super::super::scene::{Scene, Unit};
 use super::super::text::Text;
 use super::super::words;
 use super::super::yaml::Mark;
-use super::credentials;
+use super::values;
 
 /// How options are named that take one, without dashes.
 const OPTIONS: &[&str] = &["requirepass", "masterauth", "token", "api-key", "secret-key"];
@@ -121,7 +121,7 @@ fn given<'a>(words: &[&'a str]) -> Vec<(usize, &'a str)> {
             Some(("header", None)) => next(index).and_then(of_header),
             Some(("user", None)) => next(index).and_then(of_user).filter(|_| program == "curl"),
             _ => assigned(word)
-                .filter(|(name, _)| credentials::is_named_so(name))
+                .filter(|(name, _)| values::is_named_so(name))
                 .map(|(_, value)| value)
                 .or_else(|| word.strip_prefix("-p").filter(|_| TAKING.contains(&program)))
                 .or_else(|| follows(index).filter(|_| program == "redis-cli" && *word == "-a"))
@@ -191,7 +191,7 @@ fn hide(word: &mut String, value: &str) {
 /// Whether it is the value itself, and says not where that is.
 fn is_value(text: &str) -> bool {
     let elsewhere = ["@", "env:", "stdin", "prompt"].iter().any(|begin| text.starts_with(begin));
-    !credentials::is_harmless(text) && !text.contains(['$', '`']) && !elsewhere
+    !values::is_harmless(text) && !text.contains(['$', '`']) && !elsewhere
 }
 
 /// Whether an option of this name takes a credential.

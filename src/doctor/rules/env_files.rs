@@ -9,7 +9,7 @@ use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Scene, Unit, Variable};
 use super::super::text::{Dialect, Text, normal};
-use super::{credentials, delivering, mounting, own};
+use super::{delivering, mounting, own, values};
 
 /// What Compose fills in from.
 const FILLED_FROM: &str = ".env";
@@ -54,7 +54,7 @@ fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 /// Whether it is a credential; what proves who kz is looks like nothing: a secret id is a UUID.
 fn holds_one(unit: Option<&Unit>, name: &str, value: &str, known: Known<'_>) -> bool {
     let proves = unit.is_some_and(|unit| own::is_of(unit, name, known)) && own::proves(name, known);
-    credentials::is_credential(name, value, known) || (proves && !credentials::is_harmless(value))
+    values::is_credential(name, value, known) || (proves && !values::is_harmless(value))
 }
 
 /// The names of those variables of an env file that hold a credential.

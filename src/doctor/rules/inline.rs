@@ -7,7 +7,7 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::Scene;
-use super::credentials;
+use super::values;
 
 /// The directives of configurations that take a credential without `=` or `:`.
 const DIRECTIVES: &[&str] = &["requirepass", "masterauth"];
@@ -39,7 +39,7 @@ fn credential_in<'a>(line: &'a str, known: Known<'_>) -> Option<&'a str> {
     // What a program fills in, and what is no text: a table, a list, a reference.
     let is_text = !value.contains(['$', '{', '[', '(', '<', '%']) && !value.contains(char::is_whitespace);
     let last = key.rsplit('.').next().unwrap_or(key).replace('-', "_");
-    let is_one = credentials::is_credential(&last, value, known)
-        || (directive.is_some() && !credentials::is_harmless(value));
+    let is_one =
+        values::is_credential(&last, value, known) || (directive.is_some() && !values::is_harmless(value));
     (is_text && is_one && !key.contains(char::is_whitespace)).then_some(key)
 }

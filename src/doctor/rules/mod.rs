@@ -29,6 +29,7 @@ mod scratch;
 mod shells;
 mod targets;
 mod unmounted;
+mod values;
 mod variables;
 mod vendors;
 mod volumes;

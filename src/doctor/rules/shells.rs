@@ -9,6 +9,7 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit, Variable};
 use super::super::text::{Dialect, Text};
 use super::documents::list;
+use super::values::substituted;
 use super::{documents, mounting};
 
 /// All rules of this kind.
@@ -25,15 +26,6 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
             value(scene, unit, variable, found);
         }
     }
-}
-
-/// The file whose content a shell would put in the place of a part of this text.
-pub(super) fn substituted(text: &str) -> Option<&str> {
-    let ways = [("$(cat ", ')'), ("$(<", ')'), ("`cat ", '`')];
-    let (begin, end) = ways.into_iter().find(|(begin, _)| text.contains(begin))?;
-    let rest = text[text.find(begin)? + begin.len()..].trim_start();
-    let path = rest.split(end).next()?.trim().trim_matches(['"', '\'']);
-    (path.starts_with('/') && !path.contains(char::is_whitespace)).then_some(path)
 }
 
 /// Where in a command line the script of a shell stands, whatever starts the shell.

@@ -8,7 +8,7 @@ use super::super::images::{self, FileForm};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Stage, Unit, Variable};
 use super::super::text::{Dialect, Text};
-use super::{configuration, credentials, mounting};
+use super::{configuration, mounting, values};
 
 /// Where Vault's server is, by whichever name.
 const ADDRESSES: &[&str] = &["VAULT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "BAO_AGENT_ADDR"];
@@ -63,7 +63,7 @@ fn beside_file(unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut F
     let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.is_empty()) else { return };
     let has_both = unit.variable(&file).is_some_and(is_set) && images::refuses_both(unit);
     // What is a credential is told of for that reason, with the same to do.
-    if has_both && !credentials::is_credential(name, value, known) {
+    if has_both && !values::is_credential(name, value, known) {
         let what = format!(
             "`{name}` and `{file}` are both set: the image's entrypoint refuses that, and it ends at once"
         );

@@ -8,7 +8,7 @@ use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Source, Unit, Variable};
 use super::super::text::{Dialect, Text, normal};
-use super::{credentials, delivering, mounting};
+use super::{delivering, mounting, values};
 
 /// What follows a word that a path may stand behind, in names of variables whose value is certainly no path.
 const VALUES: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE"];
@@ -40,7 +40,7 @@ fn path_as_value(scene: &Scene, unit: &Unit, variable: &Variable, value: &str, f
     let is_delivered = path.starts_with("/run/secrets/") || is_delivered(scene, unit, &path);
     let form = images::file_form(unit, name);
     let is_value = match form {
-        FileForm::Known(_) => credentials::is_named_so(name),
+        FileForm::Known(_) => values::is_named_so(name),
         _ => VALUES.iter().any(|end| name.to_ascii_uppercase().ends_with(end)),
     };
     if !is_delivered || !is_value {
@@ -115,7 +115,7 @@ fn unread(
 
 /// Whether the variable that an image knows is what was meant: settings of Grafana's end in `_FILE` themselves.
 fn is_meant(known: &str, stem: &str) -> bool {
-    !known.ends_with("__FILE") || credentials::is_named_so(stem)
+    !known.ends_with("__FILE") || values::is_named_so(stem)
 }
 
 /// `sh -c '… exec docker-entrypoint.sh "$@"'`, and nothing that `$@` could be.

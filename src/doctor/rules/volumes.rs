@@ -5,7 +5,7 @@ use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
-use super::super::scene::{Mount, Scene, Source, Unit};
+use super::super::scene::{Mount, OwnedSecret, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, host_words, join, normal};
 use super::super::{Found, Known};
 use super::{configuration, mounting, scratch};
@@ -17,22 +17,26 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             undefined(scene, unit, mount, known, found);
         }
         writable_configuration(unit, found);
-        for (secret, mark) in &unit.service.owned_secrets {
+        for OwnedSecret { name: secret, target, mark } in &unit.service.owned_secrets {
             let what = format!(
                 "Compose mounts the file of `{secret}` as it is on the host, and ignores uid, gid and mode here"
             );
+            let item = match target {
+                Some(target) => format!("{{ source: {secret}, target: {target} }}"),
+                None => secret.clone(),
+            };
             let remedy = Remedy::without_of(&unit.name, &format!("secrets: {secret}"))
-                .then(Remedy::unit(format!("secrets: [{secret}]")))
+                .then(Remedy::unit(format!("secrets: [{item}]")))
                 .remark("and chown and chmod the file on the host, or run as its owner");
             found.add(Code::SecretOwner, *mark, &unit.title, what, remedy);
         }
     }
     for delivery in scene.deliveries() {
         for (unit, mount) in scene.consumers(&delivery) {
-            if !mount.is_read_only {
+            // Who is told to mount the whole volume is told to mount it read-only.
+            if !part(scene, &delivery, unit, mount, found) && !mount.is_read_only {
                 writable(scene, unit, mount, &delivery.unit.name, found);
             }
-            part(scene, &delivery, unit, mount, found);
         }
     }
 }
@@ -119,12 +123,12 @@ fn is_mounted(scene: &Scene, name: &str) -> bool {
         .any(|mount| mount.source == Source::Named(name.to_owned()))
 }
 
-/// A part of a set is mounted, which stays with the set that was there when the container started.
-fn part(scene: &Scene, delivery: &Delivery<'_>, reader: &Unit, mount: &Mount, found: &mut Findings) {
+/// A part of a set is mounted, which stays with the set that was there when the container started. Says whether it is.
+fn part(scene: &Scene, delivery: &Delivery<'_>, reader: &Unit, mount: &Mount, found: &mut Findings) -> bool {
     let Some((part, mark)) = mount.part.as_ref().filter(|_| delivery.export.form == Form::Files) else {
-        return;
+        return false;
     };
-    let Some(inner) = delivery.part_in(mount).filter(|inner| !inner.is_empty()) else { return };
+    let Some(inner) = delivery.part_in(mount).filter(|inner| !inner.is_empty()) else { return false };
     let key = match scene.dialect {
         Dialect::Compose => "subpath",
         Dialect::Pod => "subPath",
@@ -142,6 +146,7 @@ fn part(scene: &Scene, delivery: &Delivery<'_>, reader: &Unit, mount: &Mount, fo
     let remedy = read
         .fold(remedy, |all, variable| all.then(mounting::variable(scene.dialect, &variable.name, &place)));
     found.add(Code::PartOfSet, *mark, &reader.title, what, remedy);
+    true
 }
 
 fn writable(scene: &Scene, unit: &Unit, mount: &Mount, writer: &str, found: &mut Findings) {
@@ -152,7 +157,8 @@ fn writable(scene: &Scene, unit: &Unit, mount: &Mount, writer: &str, found: &mut
         (Dialect::Compose, Source::Bind(path)) => format!("- {}:{}:ro", host_words(path), mount.target),
         (Dialect::Compose, Source::Named(name)) => format!("- {name}:{}:ro", mount.target),
         (Dialect::Pod, Source::Named(name)) => {
-            format!("- {{ name: {name}, mountPath: {}, readOnly: true }}", mount.target)
+            let part = mount.part.as_ref().map(|(part, _)| format!(", subPath: {part}")).unwrap_or_default();
+            format!("- {{ name: {name}, mountPath: {}{part}, readOnly: true }}", mount.target)
         }
         _ => "read_only: true".to_owned(),
     };

@@ -1,0 +1,177 @@
+//! Which values are credentials, by their looks and by the name that they stand under, and which are plainly none.
+//!
+//! Pure. Invariant: whoever is not sure says that it is none; a placeholder and a path are none.
+
+use super::super::Known;
+
+/// How the names of variables end that hold a credential.
+const NAMES: &[&str] = &[
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "PASS",
+    "PWD",
+    "REDISCLI_AUTH",
+    "SECRET",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "SECRET_KEY",
+    "SECRET_KEY_BASE",
+    "SECRET_ACCESS_KEY",
+    "PRIVATE_KEY",
+    "ENCRYPTION_KEY",
+];
+
+/// What stands for a value that is still to be written.
+const PLACEHOLDERS: &[&str] =
+    &["change", "your", "replace", "example", "placeholder", "todo", "xxx", "***", "<", "{{", "…", "..."];
+
+/// Whether a variable of this name with this value holds one.
+pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
+    let is_placeholder = || is_harmless(value) || value.contains("://");
+    known.kz.is_credential(value) || (is_named_so(name) && !is_placeholder())
+}
+
+/// Whether a variable is called as those that hold one.
+pub(super) fn is_named_so(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    NAMES.iter().any(|end| name.strip_suffix(end).is_some_and(|rest| is_word_end(rest, end)))
+}
+
+/// `DB_PASSWORD`, `PASSWORD` and `PGPASSWORD` are named so; short ends need a word of their own.
+fn is_word_end(rest: &str, end: &str) -> bool {
+    let is_own_word = rest.ends_with(['_', '-', '.']);
+    match end {
+        // Alone it is the directory.
+        "PWD" => is_own_word && rest != "OLD_",
+        "PASS" => is_own_word,
+        _ => rest.is_empty() || is_own_word || end.starts_with("PASS"),
+    }
+}
+
+/// What is no value: nothing, a switch, a path, where something is, or a word that stands for what is to be written.
+pub(super) fn is_harmless(value: &str) -> bool {
+    // In a list of `NAME=value` quotes are part of the value, which is not what its writer meant.
+    let bare = value.trim().trim_matches(['"', '\'']);
+    let lower = bare.to_ascii_lowercase();
+    NOTHING.contains(&lower.as_str())
+        || is_path(bare)
+        || substituted(bare).is_some()
+        || PLACEHOLDERS.iter().any(|start| lower.starts_with(start))
+}
+
+/// What says that there is no value, or that another one than a text is meant.
+const NOTHING: &[&str] = &[
+    "",
+    "-",
+    "0",
+    "1",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "none",
+    "null",
+    "nil",
+    "n/a",
+    "unset",
+    "empty",
+    "undefined",
+    "disabled",
+    "enabled",
+    "required",
+    "optional",
+    "auto",
+    "default",
+];
+
+/// How the names of files end that hold a key or a certificate, or another text.
+const ENDS: &[&str] = &[
+    ".pem", ".key", ".crt", ".cer", ".p12", ".pfx", ".jks", ".pub", ".txt", ".json", ".yaml", ".yml",
+    ".toml", ".conf",
+];
+
+/// A path of the container or the host, `%kernel.project_dir%/…`, `file:…`, `C:\…`.
+fn is_path(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let is_named_so = ENDS.iter().any(|end| lower.ends_with(end)) && !value.contains(char::is_whitespace);
+    let has_drive = value.as_bytes().get(1) == Some(&b':') && value[2..].starts_with(['\\', '/']);
+    value.starts_with(['/', '.'])
+        || value.starts_with("~/")
+        || (value.starts_with('%') && value.contains("%/") && !value.contains(char::is_whitespace))
+        || lower.starts_with("file:")
+        || has_drive
+        || is_named_so
+}
+
+/// The file whose content a shell would put in the place of a part of this text.
+pub(super) fn substituted(text: &str) -> Option<&str> {
+    let ways = [("$(cat ", ')'), ("$(<", ')'), ("`cat ", '`')];
+    let (begin, end) = ways.into_iter().find(|(begin, _)| text.contains(begin))?;
+    let rest = text[text.find(begin)? + begin.len()..].trim_start();
+    let path = rest.split(end).next()?.trim().trim_matches(['"', '\'']);
+    (path.starts_with('/') && !path.contains(char::is_whitespace)).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_what_holds_a_credential() {
+        for name in [
+            "POSTGRES_PASSWORD",
+            "PGPASSWORD",
+            "api_key",
+            "CLIENT_SECRET",
+            "JWT_TOKEN",
+            "RABBITMQ_DEFAULT_PASS",
+            "MYSQL_PWD",
+        ] {
+            assert!(is_named_so(name), "{name}");
+        }
+        for name in [
+            "POSTGRES_PASSWORD_FILE",
+            "PASSWORD_MIN_LENGTH",
+            "MONKEY",
+            "CSRFTOKEN_X",
+            "SORT_KEY",
+            "TOKENS",
+            "PWD",
+            "BYPASS",
+            "COMPASS",
+        ] {
+            assert!(!is_named_so(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn switches_paths_and_placeholders_are_no_values() {
+        for value in [
+            "",
+            "yes",
+            "/run/secrets/x",
+            "changeme",
+            "<token>",
+            "your-token",
+            "***",
+            "1",
+            "none",
+            "\"none\"",
+            "N/A",
+            "%kernel.project_dir%/config/jwt/private.pem",
+            "config/jwt/private.pem",
+            "file:keys/a",
+            "~/a",
+            "C:\\a",
+        ] {
+            assert!(is_harmless(value), "{value}");
+        }
+        for value in ["hunter2", "postgres", "12345678", "a/b+c==", "nonesuch", "%41%/x y", "x.pem y"] {
+            assert!(!is_harmless(value), "{value}");
+        }
+    }
+}
