@@ -13,8 +13,8 @@ thread_local!(static MACHINE: Machine = {
     machine
 });
 
-/// What the hints name, as it begins every identity.
-const PREFIX: &str = "AGE-SECRET-KEY-1";
+/// What the hints name, with the quotes around it, as it begins every identity.
+const PREFIX: &str = "`AGE-SECRET-KEY-1`";
 
 /// The words of the identity that no sentence of kz has.
 fn telling(identity: &[u8]) -> impl Iterator<Item = &str> {
