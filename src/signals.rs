@@ -8,6 +8,7 @@
 //! Invariants: a group is ended when its [`Group`] is dropped, and by its guard when kz ends; the guard never
 //! allocates, and holds no descriptor of kz's. Beside `exec`, this module alone has `unsafe`.
 
+mod other;
 mod stops;
 
 use std::io;
@@ -17,9 +18,10 @@ use std::process::Command;
 use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, raise, signal};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
+pub use other::{Other, Unfound};
 pub use stops::{STOPS, Stops, is_asked_to_stop, leave_stops_to_others};
 
 /// By which the guard learns that kz has ended, and anybody else may have it end the group.
@@ -90,6 +92,18 @@ fn guard(kz: Pid, mask: Option<SigSet>) -> io::Result<()> {
 pub fn end_by(signal: Signal) -> ! {
     let _ = raise(signal);
     end(128 + signal as i32)
+}
+
+/// As PID 1, reaps what was left to kz and has ended, but for this child of its own, which somebody waits for. What ends after
+/// that one waits until it is reaped.
+pub fn reap_orphans(own: Option<u32>) {
+    let peek = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    while getpid().as_raw() == 1
+        && let Ok(WaitStatus::Exited(ended, _) | WaitStatus::Signaled(ended, ..)) = waitid(Id::All, peek)
+        && u32::try_from(ended.as_raw()).ok() != own
+    {
+        let _ = waitpid(ended, Some(WaitPidFlag::WNOHANG));
+    }
 }
 
 /// Waits for the end of the program, which becomes the guard's own, or of kz.

@@ -7,7 +7,7 @@ use crate::config::variables::Process;
 use crate::config::{self, Loaded, Request};
 use crate::log::Log;
 use crate::plan::{Plan, Source};
-use crate::provider::{Ask, Purpose, Tokens};
+use crate::provider::{Ask, End, Purpose, Tokens};
 use crate::publish::Turn;
 use crate::resolve::{Resolution, Resolved, Verdicts};
 use crate::session::{Foreseen, Hand, Opening};
@@ -30,6 +30,8 @@ pub(super) struct Invocation<'a> {
     pub log: Log,
     /// When to give up.
     deadline: Instant,
+    /// How long to try, each time.
+    pub timeout: Duration,
     tokens: Tokens,
 }
 
@@ -47,7 +49,7 @@ impl<'a> Invocation<'a> {
         }
         let timeout = common.timeout.or(loaded.config.timeout).unwrap_or(TIMEOUT);
         let tokens = if common.no_revoke { Tokens::Keep } else { Tokens::Revoke };
-        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, tokens })
+        Ok(Self { process, loaded, log, deadline: Instant::now() + timeout, timeout, tokens })
     }
 
     /// How another exporter is waited for.
@@ -77,7 +79,11 @@ impl<'a> Invocation<'a> {
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, Failure>,
     ) -> Result<U, Failure> {
-        let prepare = |resolution| prepare(self.remark(plan, resolution, delivered_in_a_line));
+        let prepare = |resolution| {
+            let secrets = self.remark(plan, resolution, &delivered_in_a_line);
+            self.warn_of_ends(&secrets);
+            prepare(secrets)
+        };
         let ask = Ask::until(self.deadline, self.log);
         self.opening().open(plan)?.deliver(plan, &ask, look, prepare, kind, hand)
     }
@@ -94,13 +100,21 @@ impl<'a> Invocation<'a> {
         self.opening().foresee(plan)
     }
 
-    fn opening(&self) -> Opening<'_> {
+    /// What becomes of what kz was lent and still uses, when it ends.
+    pub(super) fn last(&self) -> End {
+        match self.tokens {
+            Tokens::Revoke => End::NotDelivered,
+            Tokens::Keep => End::Delivered,
+        }
+    }
+
+    pub(super) fn opening(&self) -> Opening<'_> {
         let Self { process, loaded, log, tokens, .. } = self;
         Opening { loaded, process, log: *log, tokens: *tokens }
     }
 
     /// Says what there is to say of values beside that they are there.
-    fn remark(
+    pub(super) fn remark(
         &self,
         plan: &Plan<'_>,
         Resolution { secrets, absent, lines }: Resolution,
@@ -118,7 +132,6 @@ impl<'a> Invocation<'a> {
         {
             self.log.warn(&line);
         }
-        self.warn_of_ends(&secrets);
         secrets
     }
 

@@ -61,7 +61,10 @@ pub fn main() -> ExitCode {
             return not_understood(&error, &manner(), evaluated);
         }
     };
-    match run(&arguments) {
+    let say = |failure: &Failure| {
+        let _ = report(failure, &manner());
+    };
+    match run(&arguments, &say) {
         Ok(code) => code,
         Err(failure) => {
             // What is there of stdout cannot be taken back, and no more of it can be written.
@@ -97,7 +100,7 @@ fn panic_words(location: Option<&std::panic::Location<'_>>) -> String {
     )
 }
 
-fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+fn run(arguments: &Arguments, say: &dyn Fn(&Failure)) -> Result<ExitCode, Failure> {
     if let Some((message, hint)) = arguments.contradiction() {
         return Err(Failure::Usage(message, hint));
     }
@@ -110,6 +113,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let open = || Invocation::open(common, &process, log);
     match &arguments.command {
         Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {})?,
+        Command::Export(command) if command.watch.interval.is_some() => {
+            return export::watch::watch(command, &open, say);
+        }
         Command::Export(command) => export::export(command, &open()?)?,
         Command::Validate => validate::validate(&open()?)?,
         Command::Status(command) => {

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 
 use crate::plan::order::Order;
 use crate::plan::{Declaration, Source};
+use crate::provider::Leases;
 use crate::size::Size;
 
 use super::output;
@@ -48,6 +49,7 @@ struct Document<'a> {
     timeout: Option<Duration>,
     concurrency: Option<usize>,
     max_document_size: Option<Size>,
+    leases: Leases,
     outputs: Vec<output::Written<'a>>,
 }
 
@@ -81,6 +83,7 @@ pub(super) fn check(input: &Input<'_>) -> Result<Config, Vec<Problem>> {
         timeout: document.timeout,
         concurrency: document.concurrency,
         max_document_size: document.max_document_size,
+        leases: document.leases,
     })
 }
 
@@ -148,7 +151,7 @@ fn unknown_section(entry: &Entry<'_>, problems: &mut Problems) {
 fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut Problems) {
     for entry in section
         .node
-        .table("a table with `timeout`, `concurrency` and `max_document_size`", problems)
+        .table("a table with `timeout`, `concurrency`, `max_document_size` and `lease`", problems)
         .unwrap_or_default()
     {
         match entry.key {
@@ -184,6 +187,15 @@ fn read_limits(section: &Entry<'_>, document: &mut Document<'_>, problems: &mut 
                         Mistake::WrongForm,
                         "`max_document_size` takes a size such as \"128MiB\", \"512KiB\" or \"1GiB\"",
                     );
+                }
+            }
+            "lease" => {
+                let word = entry.node.text("lease", problems);
+                let known = || keys::LEASES.iter().map(|(word, _)| *word);
+                let meant = keys::LEASES.iter().find(|(known, _)| Some(*known) == word);
+                document.leases = meant.map(|(_, leases)| *leases).unwrap_or_default();
+                if let (Some(word), None) = (word, meant) {
+                    problems.add_unknown(entry.node.place(), Mistake::WrongForm, "lease", word, known());
                 }
             }
             other => {

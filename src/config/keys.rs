@@ -8,6 +8,7 @@ use crate::output::env::Dialect;
 use crate::output::json;
 use crate::output::shell::Shell;
 use crate::plan::Encoding;
+use crate::provider::Leases;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +102,10 @@ pub(super) const CHANNELS: &[(&str, Channel)] = &[("env", Channel::Environment),
 
 /// What becomes of bytes in JSON.
 pub(super) const JSON_BYTES: &[(&str, json::Bytes)] = &[("base64", json::Bytes::Base64)];
+
+/// What is done with leases.
+pub(super) const LEASES: &[(&str, Leases)] =
+    &[("renew", Leases::Renew), ("reissue", Leases::Reissue), ("exit", Leases::Exit)];
 
 /// A form of an output, and which of its keys it has beside `format`, `mode` and `owner`.
 #[derive(Clone, Copy, Debug)]
@@ -357,6 +362,13 @@ pub(super) const RESOLVE: &[Key] = &[
         Takes::Text(SIZE),
         "\"64MiB\"",
         "how large a file, a server's reply or a program's output may be that holds documents",
+    ),
+    key(
+        "lease",
+        Group::Other,
+        Takes::Word(|| words(LEASES)),
+        "\"renew\"",
+        "for `kz export --watch`: `renew` leases, `reissue` takes others before their end, `exit` ends kz before it",
     ),
 ];
 

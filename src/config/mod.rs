@@ -29,6 +29,7 @@ use toml::de::DeTable;
 
 use crate::literal;
 use crate::plan::Declaration;
+use crate::provider::Leases;
 use crate::size::Size;
 use locate::Found;
 use output::Output;
@@ -67,6 +68,8 @@ pub struct Config {
     pub concurrency: Option<usize>,
     /// `[resolve] max_document_size`.
     pub max_document_size: Option<Size>,
+    /// `[resolve] lease`.
+    pub leases: Leases,
 }
 
 /// A configuration and the files that it was read from.

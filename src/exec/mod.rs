@@ -4,6 +4,7 @@
 //! signal dispositions (`inherited`) and the core-dump protection that kz set for itself are not passed on; beside
 //! `signals`, `unsafe` is in this module alone, with that of its heap (`memory`).
 
+pub mod action;
 pub mod child;
 pub mod env_file;
 pub mod environment;
@@ -41,6 +42,13 @@ pub fn end_on_signals() {
     let signals = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
     for signal in signals.into_iter().filter(|signal| !inherited::is_ignored(*signal)) {
         set_handler(signal, SigHandler::Handler(end));
+    }
+}
+
+/// Undoes that for a signal which somebody is going to hear.
+pub fn take_back(signal: Signal) {
+    if !inherited::is_ignored(signal) {
+        set_handler(signal, SigHandler::SigDfl);
     }
 }
 

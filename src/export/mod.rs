@@ -21,7 +21,7 @@ use crate::config::output::{Content as Written, Output};
 use crate::delivery::Attributes;
 use crate::plan::Declaration;
 use crate::publish::readers::{self, Reader, check_entry, check_file_reader};
-use crate::publish::{self, Change, Turn};
+use crate::publish::{self, Change, Former, Turn};
 use crate::resolve::Resolved;
 use content::Content;
 pub use error::Error;
@@ -140,9 +140,22 @@ impl<'a> Export<'a> {
 
     /// Writes these values, after whoever else writes there.
     pub fn write(&self, secrets: &[Resolved], turn: Turn) -> Result<Done, Error> {
+        self.replace(secrets, turn, &mut Former::default())
+    }
+
+    /// The same, where sets that were replaced stay for a while.
+    pub fn replace(&self, secrets: &[Resolved], turn: Turn, former: &mut Former) -> Result<Done, Error> {
         match &self.form {
             Form::File(content) => self.write_file(content, secrets, turn),
-            Form::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn),
+            Form::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn, former),
+        }
+    }
+
+    /// Removes what was written.
+    pub fn wipe(&self, turn: Turn) -> Result<(), publish::Error> {
+        match &self.form {
+            Form::File(_) => publish::wipe_file(self.path, turn),
+            Form::Set(_) => publish::wipe_set(self.path, turn),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::output::Output;
 use crate::delivery::Attributes;
 use crate::publish::readers::{self, Reader, check_set_entry, check_set_reader};
-use crate::publish::{self, File, Turn};
+use crate::publish::{self, File, Former, Turn};
 use crate::resolve::Resolved;
 
 use super::error::{Error, Instead};
@@ -71,6 +71,7 @@ impl<'a> Set<'a> {
         secrets: &[Resolved],
         directory_mode: u32,
         turn: Turn,
+        former: &mut Former,
     ) -> Result<Done, Error> {
         let (delivered, files): (Vec<(String, Attributes)>, Vec<File>) = self
             .pieces(secrets)?
@@ -85,7 +86,7 @@ impl<'a> Set<'a> {
         }
         let barred = owned.iter().find_map(|owned| check_set_entry(path, directory_mode, *owned).err());
         let (group, root) = (readers::group(path), readers::root_follows(path));
-        let change = publish::publish_set(path, &files, directory_mode, turn)?;
+        let change = publish::replace_set(path, &files, directory_mode, turn, former)?;
         let files = (!self.is_plain).then_some(files.len());
         Ok(Done { change, secrets: secrets.len(), files, delivered, group, root, barred })
     }

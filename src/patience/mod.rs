@@ -191,6 +191,11 @@ impl Patience {
         Self(Arc::new(Shared { begun, deadline, clock, chance, log, waiting, servers }))
     }
 
+    /// A number from 0 to 1, chosen anew at each call.
+    pub fn chance(&self) -> f64 {
+        (self.0.chance)()
+    }
+
     /// Attempts until one is done or final, or the deadline comes. `subject` is whom it waits for, as in
     /// `vault.internal:8200`: several that wait for the same say so once, and while nobody gets anything from it one
     /// of them tries for all.

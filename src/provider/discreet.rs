@@ -7,6 +7,7 @@
 //! instead.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::local_file::{self, NO_PATH};
 use super::settings::Settings;
@@ -105,10 +106,10 @@ impl Provider for Discreet {
 }
 
 impl Lender for Discreet {
-    fn renew<'a>(&'a self, lease: &'a Lease, ask: &'a Ask) -> Renewal<'a> {
+    fn renew<'a>(&'a self, lease: &'a Lease, wanted: Duration, ask: &'a Ask) -> Renewal<'a> {
         Box::pin(async move {
             let lender = self.inner.lender().ok_or(Unrenewed::Fixed)?;
-            lender.renew(lease, ask).await.map_err(|unrenewed| match unrenewed {
+            lender.renew(lease, wanted, ask).await.map_err(|unrenewed| match unrenewed {
                 Unrenewed::Failed(failure) => Unrenewed::Failed(self.suspects.failure(failure)),
                 said @ (Unrenewed::Over | Unrenewed::Fixed) => said,
             })

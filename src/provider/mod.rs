@@ -45,7 +45,7 @@ use crate::log::Log;
 use crate::secret::Secret;
 use crate::size::Size;
 pub use ask::{Ask, Purpose};
-pub use lender::{Lender, Renewal, Unrenewed};
+pub use lender::{Leases, Lender, Renewal, Unrenewed};
 pub use request::Request;
 pub use shared::Shared;
 

@@ -43,6 +43,12 @@ pub(super) fn current(directory: &Directory) -> Result<Option<OsString>, Error> 
     }
 }
 
+/// None is current any more.
+pub(super) fn forget_current(directory: &Directory) -> Result<(), Error> {
+    let name = OsStr::new(DATA);
+    directory.remove(name).map_err(directory.failed("remove", name))
+}
+
 /// A generation that is being written. Dropped before [`Draft::publish`], it vanishes.
 pub(super) struct Draft<'a> {
     parent: &'a Directory,
@@ -196,6 +202,12 @@ impl<'a> Debris<'a> {
             }
         }
         Ok(debris)
+    }
+
+    /// Leaves those generations alone that somebody may still be reading in.
+    pub(super) fn spare(&mut self, stays: impl Fn(&OsStr) -> bool) {
+        self.generations.retain(|name| !stays(name));
+        self.was_public &= !self.generations.is_empty();
     }
 
     /// Removes what can be removed; the rest stays for the next export, or for somebody who reads of it.

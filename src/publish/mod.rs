@@ -20,6 +20,7 @@ mod audience;
 mod content;
 mod directory;
 mod error;
+mod former;
 mod fresh;
 mod generation;
 mod links;
@@ -36,11 +37,14 @@ mod stamp;
 mod testing;
 mod tree;
 mod walk;
+mod wipe;
 
 pub use error::Error;
+pub use former::Former;
 pub use fresh::publish_new;
-pub use set::publish_set;
+pub use set::{publish_set, replace_set};
 pub use single::{check_file, publish_file};
+pub use wipe::{wipe_file, wipe_set};
 
 use std::path::Path;
 use std::time::Instant;

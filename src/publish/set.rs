@@ -7,14 +7,15 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::Instant;
 
 use nix::sys::stat::FileStat;
 
 use super::audience::{Audience, say_replaced};
 use super::directory::Directory;
 use super::error::Error;
-use super::generation::{Debris, Draft, current};
+use super::former::{Former, remove_debris};
+use super::generation::{Draft, current};
 use super::links::{Links, confirm_names};
 use super::lock::lock_state;
 use super::mark::Marks;
@@ -25,11 +26,6 @@ use super::tree::{Seen, Tree};
 use super::walk::{confirm_way, open_directory};
 use super::{Change, File, Turn};
 use crate::log::Log;
-use crate::waiting::pause;
-
-/// How long the last generation stays after the swap, so that a reader that has just opened
-/// `..data` can finish.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// Makes these files, and no others, the set that `directory` holds, in one step. Waits for
 /// another exporter for its turn. Directories in it get `directory_mode` ([`super::DIRECTORY_MODE`] where
@@ -40,8 +36,19 @@ pub fn publish_set(
     directory_mode: u32,
     turn: Turn,
 ) -> Result<Change, Error> {
+    replace_set(directory, files, directory_mode, turn, &mut Former::default())
+}
+
+/// The same, where sets that were replaced stay for a while.
+pub fn replace_set(
+    directory: &Path,
+    files: &[File],
+    directory_mode: u32,
+    turn: Turn,
+    former: &mut Former,
+) -> Result<Change, Error> {
     let opened = open_directory(directory)?;
-    let change = publish_in(&opened, files, directory_mode, turn)?;
+    let change = publish_in(&opened, files, directory_mode, turn, former)?;
     confirm_way(directory, &opened)?;
     Ok(change)
 }
@@ -51,6 +58,7 @@ pub(super) fn publish_in(
     files: &[File],
     directory_mode: u32,
     turn: Turn,
+    former: &mut Former,
 ) -> Result<Change, Error> {
     let tree = Tree::of(files, directory_mode)?;
     let stat = directory.stat().map_err(directory.failed_itself("look at"))?;
@@ -61,7 +69,7 @@ pub(super) fn publish_in(
     let deferred = Deferred::begin();
     let state = lock_state(directory, turn, &deferred)?;
     let record = Record::read(state.directory(), files.len(), turn.log);
-    let result = exchange(directory, Marks(state.directory()), &tree, &record, turn.log);
+    let result = exchange(directory, Marks(state.directory()), &tree, &record, former, turn.log);
     if result.is_err() {
         state.undo(directory);
     }
@@ -73,11 +81,13 @@ fn exchange(
     marks: Marks<'_>,
     tree: &Tree<'_>,
     record: &Record<'_>,
+    former: &mut Former,
     log: Log,
 ) -> Result<Change, Error> {
     let old = current(directory)?;
     let links = Links::examine(directory, tree)?;
-    remove_debris(directory, marks, (old.as_deref(), None), log)?;
+    former.forget(Instant::now());
+    remove_debris(directory, marks, (old.as_deref(), None), former, log)?;
     let generation = old.as_ref().and_then(|old| directory.subdirectory(old).ok());
     if let Some(old) = &old
         && let Some(files) = generation.as_ref().and_then(|generation| tree.find_in(generation))
@@ -98,7 +108,9 @@ fn exchange(
     note.publish();
     links.remove_stale(directory);
     // The new set is there, whether or not the last one can be removed now.
-    let _ = remove_debris(directory, marks, (Some(&published.name), old.as_deref()), log);
+    if !old.as_deref().is_some_and(|old| former.keep(old)) {
+        let _ = remove_debris(directory, marks, (Some(&published.name), old.as_deref()), former, log);
+    }
     published.confirm(directory)?;
     confirm_names(directory, tree)?;
     if let Some((path, old, new)) = replaced.first() {
@@ -134,21 +146,6 @@ fn repair(directory: &Directory, links: &Links) -> Result<(), Error> {
     links.make(directory)?.keep();
     links.remove_stale(directory);
     directory.sync().map_err(directory.failed_itself("sync"))
-}
-
-/// Removes all generations but `current`, and half-made links. Under the lock they are nobody's.
-fn remove_debris(
-    directory: &Directory,
-    marks: Marks<'_>,
-    (current, former): (Option<&OsStr>, Option<&OsStr>),
-    log: Log,
-) -> Result<(), Error> {
-    let debris = Debris::find(directory, marks, current, former)?;
-    if debris.was_public {
-        pause(GRACE);
-    }
-    debris.remove(log);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::plan::Reference;
 use crate::provider::{DocumentRef, Outcome};
 
 /// A provider instance and a document of it.
-pub(super) type Key<'a> = (&'a str, &'a DocumentRef);
+pub type Key<'a> = (&'a str, &'a DocumentRef);
 
 /// The document that a secret is of.
 pub(super) fn key(reference: &Reference) -> Key<'_> {
@@ -27,6 +27,16 @@ impl<'a> Documents<'a> {
     /// What became of a secret's document.
     pub(super) fn outcome<'d>(&'d self, reference: &'d Reference) -> Option<&'d Outcome> {
         self.0.get(&key(reference))
+    }
+
+    /// What became of this one.
+    pub(super) fn of<'d>(&'d self, key: Key<'d>) -> Option<&'d Outcome> {
+        self.0.get(&key)
+    }
+
+    /// What became of each.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Key<'a>, &Outcome)> {
+        self.0.iter().map(|(key, outcome)| (*key, outcome))
     }
 
     /// Whether this document was lent, and is nearly over.

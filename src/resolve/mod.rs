@@ -25,6 +25,8 @@ use crate::plan::{Batch, Declaration, Ending, Plan, Source, Use};
 use crate::provider::{Ask, DocumentRef, End, Failure, FailureKind, Lease, Outcome, Provider};
 use crate::secret::Secret;
 use documents::Documents;
+pub use documents::Key;
+use longer::Longer;
 pub use value::Verdict;
 use value::{Judge, failed};
 
@@ -119,6 +121,30 @@ pub type Providers = BTreeMap<String, Result<Box<dyn Provider>, Failure>>;
 /// What every secret of a plan came to, by name.
 pub type Verdicts<'a> = BTreeMap<&'a str, Verdict>;
 
+/// What became of every document of a plan, so far.
+#[derive(Debug)]
+pub struct Reading<'p> {
+    documents: Documents<'p>,
+    longer: Longer,
+}
+
+impl<'p> Reading<'p> {
+    /// What became of each document.
+    pub fn outcomes(&self) -> impl Iterator<Item = (Key<'p>, &Outcome)> {
+        self.documents.all()
+    }
+
+    /// What became of this one.
+    pub fn outcome<'d>(&'d self, key: Key<'d>) -> Option<&'d Outcome> {
+        self.documents.of(key)
+    }
+
+    /// Notes what became of one. What was there before is over.
+    pub fn replace(&mut self, (instance, document): Key<'p>, outcome: Outcome) {
+        self.documents.add(instance, document, outcome);
+    }
+}
+
 /// Reads and assembles everything that the plan wants: all of it, or every failure.
 pub async fn resolve(plan: &Plan<'_>, providers: &Providers, ask: &Ask) -> Result<Resolution, Failures> {
     deliver(plan, assess(plan, providers, ask).await)
@@ -126,10 +152,26 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers, ask: &Ask) -> Resul
 
 /// Reads everything that the plan wants and says what each secret came to.
 pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers, ask: &Ask) -> Verdicts<'a> {
-    let mut documents = read(plan, providers, ask).await;
+    let reading = gather(plan, Vec::new(), providers, ask).await;
+    judge(plan, providers, &reading)
+}
+
+/// Reads everything that the plan wants, but for documents of which it is known what became.
+pub async fn gather<'p>(
+    plan: &'p Plan<'_>,
+    known: Vec<(Key<'p>, Outcome)>,
+    providers: &Providers,
+    ask: &Ask,
+) -> Reading<'p> {
+    let mut documents = read(plan, known, providers, ask).await;
     let longer = longer::look(plan, providers, ask, &documents).await;
     renew(plan, providers, ask, &mut documents).await;
-    let mut judge = Judge::new(&documents, &longer);
+    Reading { documents, longer }
+}
+
+/// What each secret comes to, by what became of the documents.
+pub fn judge<'a>(plan: &Plan<'a>, providers: &Providers, reading: &Reading<'_>) -> Verdicts<'a> {
+    let mut judge = Judge::new(&reading.documents, &reading.longer);
     let mut verdicts = Verdicts::new();
     for step in &plan.steps {
         if let Source::Reference(reference) = &step.declaration.source {
@@ -183,21 +225,46 @@ async fn renew<'p>(plan: &'p Plan<'_>, providers: &Providers, ask: &Ask, documen
 }
 
 /// The outcome of every document of the plan. Backends are asked all at once.
-async fn read<'p>(plan: &'p Plan<'_>, providers: &Providers, ask: &Ask) -> Documents<'p> {
-    let answers = join_all(plan.batches.iter().map(|batch| read_batch(batch, providers, ask))).await;
+async fn read<'p>(
+    plan: &'p Plan<'_>,
+    known: Vec<(Key<'p>, Outcome)>,
+    providers: &Providers,
+    ask: &Ask,
+) -> Documents<'p> {
     let mut documents = Documents::default();
-    for (batch, answers) in plan.batches.iter().zip(answers) {
-        for (document, answer) in batch.documents.iter().zip(answers) {
+    for ((instance, document), outcome) in known {
+        documents.add(instance, document, outcome);
+    }
+    let unknown = |batch: &'p Batch| -> Vec<&'p DocumentRef> {
+        let is_unknown = |document: &&DocumentRef| documents.of((&batch.instance, document)).is_none();
+        batch.documents.iter().filter(is_unknown).collect()
+    };
+    let wanted: Vec<_> = plan.batches.iter().map(|batch| (batch, unknown(batch))).collect();
+    let wanted = wanted.into_iter().filter(|(_, wanted)| !wanted.is_empty());
+    let answers = join_all(wanted.map(|(batch, wanted)| async move {
+        let answers = read_batch(&batch.instance, &wanted, providers, ask).await;
+        (batch, wanted, answers)
+    }));
+    for (batch, wanted, answers) in answers.await {
+        for (document, answer) in wanted.into_iter().zip(answers) {
             documents.add(&batch.instance, document, answer);
         }
     }
     documents
 }
 
-async fn read_batch(batch: &Batch, providers: &Providers, ask: &Ask) -> Vec<Outcome> {
-    match providers.get(&batch.instance) {
-        Some(Ok(provider)) => fetch(&**provider, &batch.documents, ask).await,
-        Some(Err(failure)) => vec![Outcome::Failed(failure.clone()); batch.documents.len()],
+async fn read_batch(
+    instance: &str,
+    documents: &[&DocumentRef],
+    providers: &Providers,
+    ask: &Ask,
+) -> Vec<Outcome> {
+    match providers.get(instance) {
+        Some(Ok(provider)) => {
+            let wanted: Vec<DocumentRef> = documents.iter().map(|document| (*document).clone()).collect();
+            fetch(&**provider, &wanted, ask).await
+        }
+        Some(Err(failure)) => vec![Outcome::Failed(failure.clone()); documents.len()],
         None => Vec::new(),
     }
 }
@@ -206,7 +273,7 @@ async fn read_batch(batch: &Batch, providers: &Providers, ask: &Ask) -> Vec<Outc
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Asks a provider. One that hangs is unreachable, and hides nothing of the others.
-async fn fetch(provider: &dyn Provider, documents: &[DocumentRef], ask: &Ask) -> Vec<Outcome> {
+pub async fn fetch(provider: &dyn Provider, documents: &[DocumentRef], ask: &Ask) -> Vec<Outcome> {
     let outcomes = ask.patience.punctual(GRACE, provider.fetch(documents, ask)).await;
     outcomes.unwrap_or_else(|| {
         let failure = Failure {
@@ -263,7 +330,7 @@ fn render(declaration: &Declaration, text: &str, inputs: &[String], verdicts: &V
 }
 
 /// All values, or all failures. A template that only waited for a failed secret is not listed beside it.
-fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Resolution, Failures> {
+pub fn deliver(plan: &Plan<'_>, mut verdicts: Verdicts<'_>) -> Result<Resolution, Failures> {
     let (absent, lines) = (absent(plan, &verdicts), lines(plan, &verdicts));
     let mut secrets = Vec::new();
     let mut failures = Vec::new();

@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::exec::inherited;
 use crate::provider::{Ask, End};
 use crate::resolve::Providers;
-use crate::signals::{self, Stops};
+use crate::signals::{self, STOPS, Stops};
 
 use super::Error;
 
@@ -78,7 +78,7 @@ impl Asking {
     fn hold(&mut self) {
         if self.stops.is_none() && self.waits == Waits::Network {
             let _inside = self.runtime.enter();
-            self.stops = Stops::hold(inherited::is_ignored).ok();
+            self.stops = Stops::hold(&STOPS, inherited::is_ignored).ok();
         }
     }
 
@@ -127,6 +127,11 @@ impl Asking {
         self.stops = None;
     }
 
+    /// The event loop, for whoever stays in it, and handles a request to stop.
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// Ends kz where it was asked to.
     fn end_if_asked(&mut self, lender: Lender<'_>) {
         if let Some(signal) = self.stops.as_ref().and_then(Stops::pending) {
@@ -155,7 +160,6 @@ mod tests {
     use nix::sys::signal::SigSet;
 
     use super::*;
-    use crate::signals::STOPS;
 
     #[test]
     fn a_thread_that_the_event_loop_starts_receives_no_request_to_stop() {

@@ -5,6 +5,11 @@
 
 mod asking;
 pub mod due;
+pub mod settle;
+pub mod upkeep;
+pub mod watch;
+
+use std::collections::BTreeMap;
 
 use crate::config::variables::{Process, View};
 use crate::config::{Instance, Loaded};
@@ -12,10 +17,12 @@ use crate::log::Log;
 use crate::plan::{Batch, Plan};
 use crate::provider::descriptor::Descriptor;
 use crate::provider::forecast::Forecast;
+use crate::provider::settings::Settings;
 use crate::provider::{Ask, MAX_DOCUMENT_SIZE, Shared, Terms, Tokens, registry};
 use crate::resolve::{Failures, Providers, Resolution, Verdicts};
 pub use asking::Hand;
 use asking::{Asking, Lender, Waits};
+use upkeep::Upkeep;
 
 /// Why there are no values.
 #[derive(Debug)]
@@ -42,6 +49,8 @@ pub struct Opening<'a> {
 /// Providers that are built once, and the event loop in which they are asked, as often as is wanted.
 pub struct Session {
     providers: Providers,
+    /// What each provider was built by.
+    settings: BTreeMap<String, Settings>,
     asking: Asking,
 }
 
@@ -58,7 +67,26 @@ pub struct Foreseen<'a> {
 impl Opening<'_> {
     /// Builds the providers that a plan names. Asks nothing.
     pub fn open(&self, plan: &Plan<'_>) -> Result<Session, Error> {
-        Ok(Session { providers: self.providers(plan), asking: Asking::new(self.waits(plan))? })
+        self.waiting(plan, self.waits(plan))
+    }
+
+    /// The same for a session that stays, and waits for more than backends.
+    pub fn stay(&self, plan: &Plan<'_>) -> Result<Upkeep, Error> {
+        Upkeep::of(self.waiting(plan, Waits::Network)?)
+    }
+
+    fn waiting(&self, plan: &Plan<'_>, waits: Waits) -> Result<Session, Error> {
+        let (providers, settings) = (self.providers(plan), self.settings(plan));
+        Ok(Session { providers, settings, asking: Asking::new(waits)? })
+    }
+
+    /// What each provider of a plan is built by.
+    fn settings(&self, plan: &Plan<'_>) -> BTreeMap<String, Settings> {
+        let of = |batch: &Batch| {
+            let instance = self.loaded.config.instances.get(&batch.instance)?;
+            Some((batch.instance.clone(), instance.settings.clone()))
+        };
+        plan.batches.iter().filter_map(of).collect()
     }
 
     /// What asking for a plan's documents will come to, provider by provider. Asks nothing.
@@ -121,7 +149,7 @@ impl Session {
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, E>,
     ) -> Result<U, E> {
-        let Self { providers, asking } = &mut self;
+        let Self { providers, asking, .. } = &mut self;
         let lender = Lender { providers, ask };
         look()?;
         let prepared = match asking.ask(crate::resolve::resolve(plan, providers, ask), lender) {
@@ -144,7 +172,7 @@ impl Session {
     /// What each secret of a plan comes to, where only that is wanted. A backend that does not answer in time is unreachable,
     /// and hides nothing of the others. With that the session is over.
     pub fn assess<'p>(mut self, plan: &Plan<'p>, ask: &Ask) -> Verdicts<'p> {
-        let Self { providers, asking } = &mut self;
+        let Self { providers, asking, .. } = &mut self;
         let lender = Lender { providers, ask };
         let verdicts = asking.ask(crate::resolve::assess(plan, providers, ask), lender);
         asking.close(lender);

@@ -71,10 +71,10 @@ impl AsRawFd for Descriptor {
 }
 
 impl Stops {
-    /// From now on they wait, but for those that are ignored: blocked, they would come all the same. Has to be called
+    /// From now on these wait, but for those that are ignored: blocked, they would come all the same. Has to be called
     /// inside an event loop.
-    pub fn hold(is_ignored: impl Fn(Signal) -> bool) -> io::Result<Self> {
-        let stops: SigSet = STOPS.into_iter().filter(|stop| !is_ignored(*stop)).collect();
+    pub fn hold(signals: &[Signal], is_ignored: impl Fn(Signal) -> bool) -> io::Result<Self> {
+        let stops: SigSet = signals.iter().copied().filter(|stop| !is_ignored(*stop)).collect();
         let descriptor = SignalFd::with_flags(&stops, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         // SAFETY: the descriptor is the `SignalFd`'s, which lives in the `AsyncFd` and is closed with it.
         #[expect(unsafe_code, reason = "tokio cannot know whose a raw descriptor is")]

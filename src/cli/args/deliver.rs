@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use crate::output::env::Dialect;
 use crate::output::shell::Shell;
 
+use super::watch::Watch;
 use super::{directory_mode, duration, mode};
 
 const EXPORT_EXAMPLES: &str = "\
@@ -26,6 +27,8 @@ Examples:
   kz export --format json | jq -r .DATABASE_URL
   kz export --output /secrets
       everything that [[outputs]] of .keyzero.toml says, read once and written together
+  kz export --format files --output /secrets --watch 60s --signal HUP:nginx
+      stays: replaces what has changed, renews leases, and tells the server
   kz export --format template --template redis.conf.tmpl --output /secrets/redis.conf
       for a server that reads its password in its own configuration: requirepass {{ PASSWORD | redis }}
 
@@ -74,6 +77,9 @@ pub(in crate::cli) struct Export {
     /// In `json`, values that are not UTF-8 become {"base64": "…"} instead of an error
     #[arg(long, value_enum, value_name = "FORM")]
     pub json_bytes: Option<JsonBytes>,
+    /// What to do after that.
+    #[command(flatten)]
+    pub watch: Watch,
 }
 
 /// The forms of an export.

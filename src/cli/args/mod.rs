@@ -4,6 +4,7 @@
 
 pub(super) mod deliver;
 pub(super) mod look;
+pub(super) mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 
 mod done;
 mod target;
+pub(super) mod watch;
 
 use std::collections::BTreeSet;
 use std::path::Path;

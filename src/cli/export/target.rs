@@ -164,7 +164,7 @@ fn check_belonging(arguments: &Export) -> Result<(), Failure> {
 }
 
 /// A usage error.
-fn usage<T>(message: &str, hint: &str) -> Result<T, Failure> {
+pub(super) fn usage<T>(message: &str, hint: &str) -> Result<T, Failure> {
     Err(Failure::Usage(message.to_owned(), hint.to_owned()))
 }
 

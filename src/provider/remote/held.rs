@@ -132,6 +132,17 @@ impl<T: Clone> Held<T> {
         *self.kept() = None;
     }
 
+    /// Has it got again by who comes next, before its time. What is there serves where that fails.
+    #[cfg_attr(
+        not(feature = "provider-vault"),
+        expect(dead_code, reason = "leases of Vault's hang on a token")
+    )]
+    pub(in crate::provider) fn hasten(&self, now: Instant) {
+        if let Some(kept) = self.kept().as_mut() {
+            kept.due = Some(now);
+        }
+    }
+
     /// Forgets it where it was got a while ago: it is not accepted, and another one may be. Who comes next gets it anew.
     pub(in crate::provider) fn doubt(&self, now: Instant) {
         self.kept().take_if(|kept| now.saturating_duration_since(kept.since) >= DOUBT);

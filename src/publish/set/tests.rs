@@ -262,9 +262,9 @@ fn without_openat2_everything_is_the_same() {
     let target = Target::new();
     let directory = target.open_with(Opening::Openat);
     let set = files(&[("A", "1"), ("b/c", "2")]);
-    assert_written(publish_in(&directory, &set, DIRECTORY_MODE, soon()));
-    assert_unchanged(publish_in(&directory, &set, DIRECTORY_MODE, soon()));
-    assert_written(publish_in(&directory, &set[..1], DIRECTORY_MODE, soon()));
+    assert_written(publish_in(&directory, &set, DIRECTORY_MODE, soon(), &mut Former::default()));
+    assert_unchanged(publish_in(&directory, &set, DIRECTORY_MODE, soon(), &mut Former::default()));
+    assert_written(publish_in(&directory, &set[..1], DIRECTORY_MODE, soon(), &mut Former::default()));
     assert_eq!(names(&target), ["..data", ".kz", "A"]);
 }
 

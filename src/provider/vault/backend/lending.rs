@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::provider::{Ask, Closing, Failure, Lease, Lender, Renewal, Unrenewed};
+use crate::provider::{Ask, Closing, Failure, Lease, Lender, Lent, Renewal, Unrenewed};
 
 use super::endpoint::Post;
 use super::giving_back;
@@ -15,12 +15,18 @@ use super::reply::{Body, Known};
 use super::{Vault, session::Unanswered};
 
 impl Lender for Vault {
-    fn renew<'a>(&'a self, lease: &'a Lease, ask: &'a Ask) -> Renewal<'a> {
+    fn renew<'a>(&'a self, lease: &'a Lease, wanted: Duration, ask: &'a Ask) -> Renewal<'a> {
         Box::pin(async move {
             let lent = lease.lent.as_deref().filter(|lent| lent.renewable).ok_or(Unrenewed::Fixed)?;
+            let wanted = wanted.max(lease.left(ask.now()));
+            self.hasten(wanted, ask);
             let session = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
+            if self.hangs_on_another(lent) {
+                return Err(Unrenewed::Over);
+            }
             let session = session.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
-            let increment = lease.valid.max(lease.left(ask.now())).as_secs();
+            // Rounded up: below what is left it would shorten.
+            let increment = wanted.as_secs() + u64::from(wanted.subsec_nanos() > 0);
             let renewal =
                 Post::new("sys/leases/renew", json!({ "lease_id": lent.id, "increment": increment }));
             let since = ask.now();
@@ -41,6 +47,20 @@ impl Lender for Vault {
 }
 
 impl Vault {
+    /// Has kz's own token renewed before the next request where it ends before what is asked for: no lease outlives it.
+    fn hasten(&self, wanted: Duration, ask: &Ask) {
+        let left = self.custody.own().and_then(|own| own.left(ask.now()));
+        if left.is_some_and(|left| left < wanted) {
+            self.own.hasten(ask.now());
+        }
+    }
+
+    /// Whether the token that it hangs on is not the one that kz uses now. It ends with that one, and nothing prolongs it.
+    fn hangs_on_another(&self, lent: &Lent) -> bool {
+        let own = self.custody.own().and_then(|own| own.token.accessor);
+        matches!((&lent.accessor, own), (Some(its), Some(own)) if *its != own)
+    }
+
     /// The lease with this life from then on, as far as its token lives.
     fn prolonged(&self, lease: &Lease, since: Instant, valid: Duration) -> Lease {
         let longer = self.custody.held().bounded(Lease { issued: since, valid, ..lease.clone() });

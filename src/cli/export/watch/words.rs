@@ -1,0 +1,74 @@
+//! What is said while kz watches. No value, and no text of a backend's.
+
+use std::time::{Duration, Instant};
+
+use crate::log::Log;
+use crate::patience::seconds;
+use crate::provider::{Failure, FailureKind};
+use crate::session::due::Step;
+use crate::session::watch::{Round, Trouble, Watched};
+
+use super::super::super::class;
+
+/// What is watched, and what comes next.
+pub(super) fn watching(watched: &Watched<'_>, interval: Option<Duration>, now: Instant) -> String {
+    let (mut lasting, mut lent, mut first) = (0, 0, None);
+    for standing in watched.standings() {
+        if standing.lease.is_some_and(crate::provider::Lease::is_lent) {
+            lent += 1;
+            first = first.into_iter().chain(standing.due).min();
+        } else {
+            lasting += 1;
+        }
+    }
+    let every = interval.map(seconds).unwrap_or_default();
+    let read = format!("watching: {} read again every {every} s", documents(lasting));
+    match first {
+        None => read,
+        Some(due) => {
+            let what = match due.step {
+                Step::Renew => "renewed",
+                Step::Reissue | Step::Read => "replaced",
+                Step::Leave => "left",
+            };
+            let at = due.at.saturating_duration_since(now).as_secs();
+            format!("{read}, {lent} leased, the first of them {what} in {at} s")
+        }
+    }
+}
+
+/// What is new after a round.
+pub(super) fn say(round: &Round<'_>, watched: &Watched<'_>, log: Log) {
+    for (key, trouble) in &round.troubles {
+        let names = watched.names(*key).collect::<Vec<_>>().join(", ");
+        let (instance, document) = (key.0, &key.1.path);
+        let why = match trouble {
+            Trouble::Gone => "it is not there any more".to_owned(),
+            Trouble::Failed(Failure { kind, cause, .. }) => {
+                format!("{}: {cause}", class::name(crate::resolve::Class::Provider(*kind)))
+            }
+        };
+        let kept = match trouble {
+            Trouble::Failed(Failure {
+                kind: FailureKind::Unreachable | FailureKind::ServerFailed, ..
+            }) => "what was read last stays, and kz asks again",
+            _ => "what was read last stays",
+        };
+        log.warn(&format!("{names} ({instance} {document}): {why}; {kept}"));
+    }
+    if !round.mended.is_empty() {
+        let names: Vec<&str> = round.mended.iter().flat_map(|key| watched.names(*key)).collect();
+        log.note(&format!("{} can be read again", names.join(", ")));
+    }
+    if round.renewed > 0 {
+        log.detail(&format!("renewed {}", leases(round.renewed)));
+    }
+}
+
+fn documents(number: usize) -> String {
+    if number == 1 { "1 document is".to_owned() } else { format!("{number} documents are") }
+}
+
+fn leases(number: usize) -> String {
+    if number == 1 { "1 lease".to_owned() } else { format!("{number} leases") }
+}

@@ -1,0 +1,200 @@
+//! A session that stays: it waits, does what is due, and hears meanwhile of requests to stop and to read everything again.
+//!
+//! Invariants: a request to stop ends nothing by itself, whoever keeps the session ends it; as PID 1 kz reaps what nobody else
+//! does.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use futures_util::future::{Either, join_all, select};
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+use crate::exec::inherited;
+use crate::plan::Plan;
+use crate::provider::{Ask, End, Lease};
+use crate::signals::{self, Stops};
+
+use super::watch::{Known, Round, Rules, Watched};
+use super::{Error, Opening, Session};
+
+/// What asks kz to end, as long as it hears it.
+const STOPS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
+
+/// A session that stays, and what it hears.
+pub struct Upkeep {
+    session: Session,
+    /// Nothing where they end kz as they always do.
+    stops: Option<Stops>,
+    /// Requests to read everything again.
+    reloads: Stream,
+    /// Ends of children.
+    children: Stream,
+    /// There was one while kz did something else.
+    is_asked_to_reload: bool,
+}
+
+/// What somebody waits for beside.
+pub struct Beside<'a, T> {
+    /// It ends some time.
+    pub work: Pin<&'a mut dyn Future<Output = T>>,
+    /// The child of kz's that it waits for.
+    pub child: Option<u32>,
+}
+
+/// What came first.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// The time.
+    Time,
+    /// A request to stop.
+    Stop(Signal),
+    /// A request to read everything again.
+    Reload,
+    /// What somebody waited for beside.
+    Beside(T),
+}
+
+impl Upkeep {
+    /// Keeps a session. It hears from now on.
+    pub fn of(session: Session) -> Result<Self, Error> {
+        // As PID 1, kz ends by it until somebody hears it.
+        crate::exec::take_back(Signal::SIGHUP);
+        let inside = session.asking.runtime().enter();
+        let stops = Stops::hold(&STOPS, inherited::is_ignored).ok();
+        let hear = |kind| signal(kind).map_err(Error::EventLoop);
+        // One that kz was started with ignored stays so.
+        let reloads = if inherited::is_ignored(Signal::SIGHUP) {
+            SignalKind::user_defined2()
+        } else {
+            SignalKind::hangup()
+        };
+        let (reloads, children) = (hear(reloads)?, hear(SignalKind::child())?);
+        drop(inside);
+        Ok(Self { session, stops, reloads, children, is_asked_to_reload: false })
+    }
+
+    /// Goes on with another configuration: providers that are set up as before stay, with everything that they hold.
+    pub fn reopen(&mut self, opening: &Opening<'_>, plan: &Plan<'_>, known: &mut Known, ask: &Ask) {
+        let mut built = opening.providers(plan);
+        let before = std::mem::take(&mut self.session.providers);
+        let settings = std::mem::replace(&mut self.session.settings, opening.settings(plan));
+        let mut gone = BTreeMap::new();
+        for (name, provider) in before {
+            let is_same = settings.get(&name) == self.session.settings.get(&name);
+            let place = if is_same { built.get_mut(&name) } else { None };
+            match place {
+                Some(place) => *place = provider,
+                None => drop(gone.insert(name, provider)),
+            }
+        }
+        known.keep(|name| !gone.contains_key(name));
+        self.session.providers = built;
+        self.session.asking.runtime().block_on(crate::resolve::close(&gone, End::Delivered, ask));
+    }
+
+    /// Waits until then, or for what comes before.
+    pub fn wait<T>(&mut self, until: Option<Instant>, mut beside: Option<Beside<'_, T>>) -> Event<T> {
+        if std::mem::take(&mut self.is_asked_to_reload) {
+            return Event::Reload;
+        }
+        let Self { session, stops, reloads, children, .. } = self;
+        let own = beside.as_ref().and_then(|beside| beside.child);
+        session.asking.runtime().block_on(async {
+            loop {
+                let time = async {
+                    match until {
+                        Some(until) => tokio::time::sleep_until(until.into()).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let beside = async {
+                    match &mut beside {
+                        Some(beside) => beside.work.as_mut().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let stop = async {
+                    match &stops {
+                        Some(stops) => stops.next().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let heard = select(Box::pin(reloads.recv()), Box::pin(children.recv()));
+                let asked = select(Box::pin(stop), heard);
+                let came = select(Box::pin(time), Box::pin(beside));
+                match select(asked, came).await {
+                    Either::Left((Either::Left((signal, _)), _)) => return Event::Stop(signal),
+                    Either::Left((Either::Right((Either::Left(_), _)), _)) => return Event::Reload,
+                    Either::Left((Either::Right((Either::Right(_), _)), _)) => signals::reap_orphans(own),
+                    Either::Right((Either::Left(_), _)) => return Event::Time,
+                    Either::Right((Either::Right((value, _)), _)) => return Event::Beside(value),
+                }
+            }
+        })
+    }
+
+    /// Reads everything that a plan wants and nobody knows.
+    pub fn begin<'p>(
+        &mut self,
+        plan: &'p Plan<'p>,
+        rules: Rules,
+        known: &mut Known,
+        ask: &Ask,
+    ) -> Result<Watched<'p>, Signal> {
+        self.attend(async |session| Watched::begin(plan, rules, known, &session.providers, ask).await)
+    }
+
+    /// Does what is due.
+    pub fn round<'p>(&mut self, watched: &mut Watched<'p>, ask: &Ask) -> Result<Round<'p>, Signal> {
+        self.attend(async |session| watched.round(&session.providers, ask).await)
+    }
+
+    /// The values, as they stand.
+    pub fn values(
+        &self,
+        watched: &Watched<'_>,
+    ) -> Result<crate::resolve::Resolution, crate::resolve::Failures> {
+        watched.resolution(&self.session.providers)
+    }
+
+    /// Gives these leases back, which nobody uses any more.
+    pub fn give_back(&mut self, leases: &[(&str, Lease)], ask: &Ask) {
+        let mut of: BTreeMap<&str, Vec<Lease>> = BTreeMap::new();
+        for (instance, lease) in leases {
+            of.entry(instance).or_default().push(lease.clone());
+        }
+        let Session { providers, asking, .. } = &self.session;
+        let given = of.iter().filter_map(|(instance, leases)| {
+            Some(providers.get(*instance)?.as_ref().ok()?.lender()?.give_back(leases, ask))
+        });
+        asking.runtime().block_on(join_all(given));
+    }
+
+    /// Ends the session: with it ends what it was lent, unless somebody goes on with that.
+    pub fn end(self, end: End, ask: &Ask) {
+        self.session.asking.runtime().block_on(crate::resolve::close(&self.session.providers, end, ask));
+    }
+
+    /// Does what takes an event loop, and does not wait.
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _inside = self.session.asking.runtime().enter();
+        work()
+    }
+
+    /// Does work that a request to stop ends.
+    fn attend<T>(&mut self, work: impl AsyncFnOnce(&Session) -> T) -> Result<T, Signal> {
+        let Self { session, stops, .. } = self;
+        let Some(stops) = stops else {
+            return Ok(session.asking.runtime().block_on(work(session)));
+        };
+        session.asking.runtime().block_on(async {
+            match select(Box::pin(work(session)), Box::pin(stops.next())).await {
+                Either::Left((result, _)) => Ok(result),
+                Either::Right((signal, _)) => Err(signal),
+            }
+        })
+    }
+}
