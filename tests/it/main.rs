@@ -134,6 +134,8 @@ mod umask;
 mod vault;
 /// What is said during long waits.
 mod waits;
+/// Staying: what `--watch` does at changes, signals, losses and its end.
+mod watch;
 /// Round trips, counted.
 mod waves;
 /// Situations, what is said in them, and the hint, followed.

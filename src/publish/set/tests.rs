@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::super::DIRECTORY_MODE;
 use super::super::directory::Opening;
+use super::super::generation::Debris;
 use super::super::testing::{OURS, Target, assert_unchanged, assert_written, files, now, secret, soon};
 use super::*;
 use crate::delivery::{Attributes, Origin, Owner, RelativePath};

@@ -49,7 +49,7 @@ fn renewed((status, body): (u16, String), renewable: bool) -> (Result<Lease, Unr
     let lease = lease(&clock, 1, renewable);
     clock.spend(600 * SECOND);
     let ask = crate::provider::Ask { patience: clock.patience_from_now(60), ..fixture.ask.clone() };
-    let result = crate::http::testing::run(provider.lender().unwrap().renew(&lease, &ask));
+    let result = crate::http::testing::run(provider.lender().unwrap().renew(&lease, lease.valid, &ask));
     let result = result.inspect(|longer| {
         assert_eq!((longer.issued, &longer.lent), (lease.issued + 600 * SECOND, &lease.lent));
     });
