@@ -51,11 +51,11 @@ pub struct Material<'a> {
 pub struct Export<'a> {
     path: &'a Path,
     rules: Rules,
-    form: Form<'a>,
+    form: Destination<'a>,
 }
 
 /// What becomes of the path.
-enum Form<'a> {
+enum Destination<'a> {
     /// One file.
     File(Content),
     /// A directory.
@@ -90,7 +90,7 @@ impl<'a> Export<'a> {
         rules: Rules,
     ) -> Result<Self, Error> {
         let content = Content::open(written, material.base, material.declarations)?;
-        Ok(Self { path, rules, form: Form::File(content) })
+        Ok(Self { path, rules, form: Destination::File(content) })
     }
 
     /// These outputs, and nothing else, as the set that `path` holds.
@@ -100,22 +100,22 @@ impl<'a> Export<'a> {
         material: Material<'a>,
         rules: Rules,
     ) -> Result<Self, Error> {
-        Ok(Self { path, rules, form: Form::Set(Set::open(outputs, material, rules.attributes)?) })
+        Ok(Self { path, rules, form: Destination::Set(Set::open(outputs, material, rules.attributes)?) })
     }
 
     /// The secrets that it needs; nothing where these are all that are asked for.
     pub fn names(&self) -> Option<BTreeSet<&str>> {
         match &self.form {
-            Form::File(content) => content.names().map(Iterator::collect),
-            Form::Set(set) => Some(set.names()),
+            Destination::File(content) => content.names().map(Iterator::collect),
+            Destination::Set(set) => Some(set.names()),
         }
     }
 
     /// Whether the line break at the end of this secret's value becomes a part of a line.
     pub fn takes_line_break(&self, name: &str) -> bool {
         match &self.form {
-            Form::File(content) => content.takes_line_break(name),
-            Form::Set(set) => set.takes_line_break(name),
+            Destination::File(content) => content.takes_line_break(name),
+            Destination::Set(set) => set.takes_line_break(name),
         }
     }
 
@@ -123,8 +123,8 @@ impl<'a> Export<'a> {
     pub fn check_reader(&self) -> Result<(), Error> {
         let Some(reader) = self.rules.reader else { return Ok(()) };
         match &self.form {
-            Form::File(_) => check_file_reader(self.path, self.rules.attributes, reader)?,
-            Form::Set(set) => set.check_reader(self.path, self.rules.directory_mode, reader)?,
+            Destination::File(_) => check_file_reader(self.path, self.rules.attributes, reader)?,
+            Destination::Set(set) => set.check_reader(self.path, self.rules.directory_mode, reader)?,
         }
         Ok(())
     }
@@ -132,8 +132,8 @@ impl<'a> Export<'a> {
     /// Fails where the target cannot be written, so that nothing is made for it.
     pub fn look(&self) -> Result<(), Error> {
         match &self.form {
-            Form::File(_) => publish::check_file(self.path)?,
-            Form::Set(_) => publish::check_directory(self.path)?,
+            Destination::File(_) => publish::check_file(self.path)?,
+            Destination::Set(_) => publish::check_directory(self.path)?,
         }
         Ok(())
     }
@@ -141,8 +141,8 @@ impl<'a> Export<'a> {
     /// Writes these values, after whoever else writes there.
     pub fn write(&self, secrets: &[Resolved], turn: Turn) -> Result<Done, Error> {
         match &self.form {
-            Form::File(content) => self.write_file(content, secrets, turn),
-            Form::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn),
+            Destination::File(content) => self.write_file(content, secrets, turn),
+            Destination::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn),
         }
     }
 

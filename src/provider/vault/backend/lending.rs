@@ -12,19 +12,19 @@ use crate::provider::{Ask, Closing, Failure, Lease, Lender, Renewal, Unrenewed};
 use super::endpoint::Post;
 use super::giving_back;
 use super::reply::{Body, Known};
-use super::{Vault, session::Unanswered};
+use super::{Vault, client::Unanswered};
 
 impl Lender for Vault {
     fn renew<'a>(&'a self, lease: &'a Lease, ask: &'a Ask) -> Renewal<'a> {
         Box::pin(async move {
             let lent = lease.lent.as_deref().filter(|lent| lent.renewable).ok_or(Unrenewed::Fixed)?;
-            let session = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
-            let session = session.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
+            let client = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
+            let client = client.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
             let increment = lease.valid.max(lease.left(ask.now())).as_secs();
             let renewal =
                 Post::new("sys/leases/renew", json!({ "lease_id": lent.id, "increment": increment }));
             let since = ask.now();
-            let reply = session.read(renewal).await.map_err(unrenewed)?;
+            let reply = client.read(renewal).await.map_err(unrenewed)?;
             let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
             let seconds = body.and_then(|body| body.lease_duration).ok_or_else(unread)?;
             Ok(self.prolonged(lease, since, Duration::from_secs(seconds)))
@@ -33,8 +33,8 @@ impl Lender for Vault {
 
     fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a> {
         Box::pin(async move {
-            if let Ok(session) = self.begin(ask, leases.len()).await {
-                giving_back::give_back_leases(&self.custody, &session, ask, leases).await;
+            if let Ok(client) = self.begin(ask, leases.len()).await {
+                giving_back::give_back_leases(&self.custody, &client, ask, leases).await;
             }
         })
     }
