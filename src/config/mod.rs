@@ -12,6 +12,7 @@ pub mod secret;
 pub mod source_file;
 pub mod trust;
 pub mod variables;
+pub mod view;
 
 mod check;
 mod files;

@@ -6,7 +6,8 @@
 mod asking;
 pub mod due;
 
-use crate::config::variables::{Process, View};
+use crate::config::variables::Process;
+use crate::config::view::View;
 use crate::config::{Instance, Loaded};
 use crate::log::Log;
 use crate::plan::{Batch, Plan};
