@@ -30,12 +30,12 @@ pub enum Unreadable {
     #[error("does not exist")]
     Absent,
     /// Its mode, or a directory's above it, does not let this uid.
-    #[error("may not be read by uid {uid}: {}", owner.as_ref().map_or_else(no_entry, Owner::words))]
+    #[error("may not be read by uid {uid}: {}", owner.as_ref().map_or_else(no_entry, Ownership::words))]
     Denied {
         /// Ours.
         uid: u32,
         /// Whose it is, where that can be seen.
-        owner: Option<Owner>,
+        owner: Option<Ownership>,
     },
     /// It is a directory.
     #[error("is a directory")]
@@ -62,14 +62,14 @@ pub enum Unreadable {
 
 /// Whose a file is that may not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct Ownership {
     /// Its owner.
     pub uid: u32,
     /// Its permission bits.
     pub mode: u32,
 }
 
-impl Owner {
+impl Ownership {
     /// Of the file that could not be opened for this reason, where that is its mode and it may be looked at.
     pub fn of(path: &Path, refused: &io::Error) -> Option<Self> {
         let metadata = || std::fs::metadata(path).ok();
@@ -195,7 +195,7 @@ fn unopened(path: &Path, error: &io::Error) -> Unreadable {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Unreadable::Absent,
         io::ErrorKind::PermissionDenied => {
-            Unreadable::Denied { uid: nix::unistd::geteuid().as_raw(), owner: Owner::of(path, error) }
+            Unreadable::Denied { uid: nix::unistd::geteuid().as_raw(), owner: Ownership::of(path, error) }
         }
         // What open(2) says to a socket, and of a name that is longer than any.
         _ if error.raw_os_error() == Some(Errno::ENXIO as i32) => Unreadable::Special("a socket"),

@@ -27,7 +27,7 @@ thread_local!(static MACHINE: (Machine, Settings) = {
 fuzz_target!(|bytes: &[u8]| MACHINE.with(|(machine, settings)| {
     machine.set("document", Some(bytes));
     let process = machine.process(&[]);
-    let surroundings = kz::config::variables::View::new(&process, &process.directory, Terms::default());
+    let surroundings = kz::config::view::View::new(&process, &process.directory, Terms::default());
     match fetch(&*age::build(settings, &surroundings), "document") {
         Outcome::Found(found) => {
             assert!(found.content.expose().split(|&byte| byte == b'\n').all(|line| LINES.contains(&line)));

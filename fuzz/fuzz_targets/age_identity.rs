@@ -26,7 +26,7 @@ fn telling(identity: &[u8]) -> impl Iterator<Item = &str> {
 
 fuzz_target!(|identity: &[u8]| MACHINE.with(|machine| {
     let process = machine.process(&[("KEYZERO_AGE_IDENTITY", identity)]);
-    let surroundings = kz::config::variables::View::new(&process, &process.directory, Terms::default());
+    let surroundings = kz::config::view::View::new(&process, &process.directory, Terms::default());
     match fetch(&*age::build(&Settings::default(), &surroundings), "document") {
         Outcome::Found(found) => assert_eq!(found.content.expose(), b"canary"),
         Outcome::Failed(failure) => {

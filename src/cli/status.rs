@@ -2,9 +2,11 @@
 //!
 //! Invariant: neither a character nor the length of a value is shown, in either form.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::json::quoted;
+use serde::Serialize;
+
 use crate::literal::{redacted, reference as shown, said_of};
 use crate::log::escape;
 use crate::plan::{Declaration, Plan, Source};
@@ -138,29 +140,38 @@ fn table(rows: &[Row<'_>]) -> String {
     text
 }
 
+/// A row for programs, with nothing in it that may be a credential.
+#[derive(Serialize)]
+struct Object<'a> {
+    name: Cow<'a, str>,
+    provider: Cow<'a, str>,
+    r#ref: Cow<'a, str>,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<Cow<'a, str>>,
+}
+
+impl<'a> From<&'a Row<'_>> for Object<'a> {
+    fn from(row: &'a Row<'_>) -> Self {
+        Self {
+            name: redacted(row.name),
+            provider: redacted(row.provider),
+            r#ref: redacted(row.reference),
+            state: row.state,
+            cause: row.cause.as_deref().map(redacted),
+            code: row.code.map(Code::id),
+            hint: row.hint.as_deref().map(redacted),
+        }
+    }
+}
+
 /// An array of objects, in the order of the configuration.
 fn json(rows: &[Row<'_>]) -> String {
-    let object = |row: &Row<'_>| {
-        let code = row.code.map(Code::id);
-        let mut members = vec![
-            ("name", row.name),
-            ("provider", row.provider),
-            ("ref", row.reference),
-            ("state", row.state),
-        ];
-        members.extend(row.cause.as_deref().map(|cause| ("cause", cause)));
-        members.extend(code.as_deref().map(|code| ("code", code)));
-        members.extend(row.hint.as_deref().map(|hint| ("hint", hint)));
-        let members: Vec<String> = members
-            .iter()
-            .map(|(key, text)| format!("{}:{}", quoted(key), quoted(&redacted(text))))
-            .collect();
-        format!("  {{{}}}", members.join(","))
-    };
-    if rows.is_empty() {
-        return "[]\n".to_owned();
-    }
-    format!("[\n{}\n]\n", rows.iter().map(object).collect::<Vec<_>>().join(",\n"))
+    crate::json::lines(rows.iter().map(Object::from))
 }
 
 #[cfg(test)]

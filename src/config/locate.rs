@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
 
-use super::source::Source;
+use super::source_file::SourceFile;
 use super::trust::{self, Trusted};
 use super::variables::Process;
 
@@ -111,11 +111,11 @@ fn parent_is_other_mount(directory: &Path) -> bool {
 }
 
 /// Reads the file at `path`, unless somebody who must not could have written it.
-pub fn read(path: &Path, found: Found, process: &Process) -> Result<Source, Error> {
+pub fn read(path: &Path, found: Found, process: &Process) -> Result<SourceFile, Error> {
     let Trusted { text, owner, is_read_only } = trust::read(path, LARGEST)?;
     let ours = process.uid;
     if found == Found::Above && !is_read_only && ![ours, 0].contains(&owner) {
         return Err(Error::Stranger { path: path.to_owned(), owner, ours });
     }
-    Ok(Source::new(path.to_owned(), text))
+    Ok(SourceFile::new(path.to_owned(), text))
 }

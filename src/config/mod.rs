@@ -9,9 +9,10 @@ pub mod problem;
 pub mod reference;
 pub mod schema;
 pub mod secret;
-pub mod source;
+pub mod source_file;
 pub mod trust;
 pub mod variables;
+pub mod view;
 
 mod check;
 mod files;
@@ -35,7 +36,7 @@ use locate::Found;
 use output::Output;
 use problem::{Place, Problem};
 pub use provider::{Instance, Instances};
-use source::Source;
+use source_file::SourceFile;
 use variables::Process;
 
 /// What was asked for on the command line.
@@ -110,7 +111,7 @@ pub enum Error {
     #[error("{} has {}", sources[0].path.display(), count(problems.len()))]
     Problems {
         /// The texts that the places refer to.
-        sources: Vec<Source>,
+        sources: Vec<SourceFile>,
         /// At least one, in the order of the texts.
         problems: Vec<Problem>,
     },
@@ -154,7 +155,7 @@ fn local_file(path: &Path, found: Found, process: &Process) -> Option<PathBuf> {
 }
 
 fn check_sources(
-    sources: &mut [Source],
+    sources: &mut [SourceFile],
     path: &Path,
     environment: Option<&str>,
     process: &Process,
@@ -197,7 +198,7 @@ fn check_sources(
     }
 }
 
-fn line_of(sources: &[Source], place: &Place) -> (usize, usize) {
+fn line_of(sources: &[SourceFile], place: &Place) -> (usize, usize) {
     (place.source, sources[place.source].position(place.start).0)
 }
 

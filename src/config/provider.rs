@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::literal;
 use crate::provider::descriptor::{Address, Descriptor};
 use crate::provider::registry;
-use crate::provider::settings::{Kind, Method, Setting, Settings, Value};
+use crate::provider::settings::{Method, Setting, SettingType, Settings, Value};
 
 use super::problem::{self, Mistake, Place, Problems};
 use super::table::{Entry, Node};
@@ -86,11 +86,13 @@ impl Reader<'_> {
 
     fn value(&self, setting: &Setting, node: Node<'_>, problems: &mut Problems) -> Option<Value> {
         match setting.kind {
-            Kind::Text => place_of(setting.name, node, problems).map(|text| Value::Text(text.to_owned())),
-            Kind::Address | Kind::AddressOrSocket => {
+            SettingType::Text => {
+                place_of(setting.name, node, problems).map(|text| Value::Text(text.to_owned()))
+            }
+            SettingType::Address | SettingType::AddressOrSocket => {
                 let address = place_of(setting.name, node, problems)?;
                 let checked = match address.strip_prefix("unix://") {
-                    Some(path) if matches!(setting.kind, Kind::AddressOrSocket) => check_socket(path),
+                    Some(path) if matches!(setting.kind, SettingType::AddressOrSocket) => check_socket(path),
                     _ => check_address(address),
                 };
                 match checked {
@@ -102,12 +104,12 @@ impl Reader<'_> {
                     }
                 }
             }
-            Kind::Addresses => addresses(setting.name, node, problems),
-            Kind::Path => {
+            SettingType::Addresses => addresses(setting.name, node, problems),
+            SettingType::Path => {
                 let path = place_of(setting.name, node, problems)?;
                 Some(Value::Paths(vec![self.path(path, node, problems)?]))
             }
-            Kind::Paths => {
+            SettingType::Paths => {
                 let texts = node.texts(setting.name, problems);
                 let paths = texts.into_iter().filter_map(|(text, place)| {
                     let text = checked(setting.name, text, place, problems)?;
@@ -115,11 +117,11 @@ impl Reader<'_> {
                 });
                 Some(Value::Paths(paths.collect()))
             }
-            Kind::Boolean => node.boolean(setting.name, problems).map(Value::Boolean),
-            Kind::Integer(least, most) => {
+            SettingType::Boolean => node.boolean(setting.name, problems).map(Value::Boolean),
+            SettingType::Integer(least, most) => {
                 node.integer(setting.name, least, most, problems).map(Value::Integer)
             }
-            Kind::Auth(methods) => self.auth(methods, node, problems),
+            SettingType::Auth(methods) => self.auth(methods, node, problems),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::provider::descriptor::Descriptor;
 use crate::provider::registry::PROVIDERS;
-use crate::provider::settings::Kind;
+use crate::provider::settings::SettingType;
 
 use super::keys::{self, Key};
 
@@ -80,7 +80,7 @@ fn settings(text: &mut String, provider: &Descriptor) {
     text.push_str("\n| Key | Takes | |\n|---|---|---|\n");
     for setting in provider.settings {
         row(text, &[&format!("`{}`", setting.name), takes(setting.kind), setting.about]);
-        let Kind::Auth(methods) = setting.kind else { continue };
+        let SettingType::Auth(methods) = setting.kind else { continue };
         for method in methods {
             row(
                 text,
@@ -94,17 +94,17 @@ fn settings(text: &mut String, provider: &Descriptor) {
     }
 }
 
-fn takes(kind: Kind) -> &'static str {
+fn takes(kind: SettingType) -> &'static str {
     match kind {
-        Kind::Text => "a string",
-        Kind::Path => "a path",
-        Kind::Paths => "paths",
-        Kind::Address => "an address",
-        Kind::AddressOrSocket => "an address, or `unix:///…`",
-        Kind::Addresses => "addresses",
-        Kind::Boolean => "`true`, `false`",
-        Kind::Integer(..) => "a whole number",
-        Kind::Auth(_) => "a table with `method`",
+        SettingType::Text => "a string",
+        SettingType::Path => "a path",
+        SettingType::Paths => "paths",
+        SettingType::Address => "an address",
+        SettingType::AddressOrSocket => "an address, or `unix:///…`",
+        SettingType::Addresses => "addresses",
+        SettingType::Boolean => "`true`, `false`",
+        SettingType::Integer(..) => "a whole number",
+        SettingType::Auth(_) => "a table with `method`",
     }
 }
 

@@ -3,7 +3,7 @@
 //! What the AWS SDK reads besides, by itself: `HOME` and `AWS_ENDPOINT_URL_SSO` for the portal; `AWS_USE_FIPS_ENDPOINT` and
 //! `AWS_USE_DUALSTACK_ENDPOINT`; further settings of its own that change nothing of who kz is.
 //!
-//! What providers read of it through [`Surroundings`] stands in their own files; of Google's variables they are
+//! What providers read of it through [`crate::provider::Surroundings`] stands in their own files; of Google's variables they are
 //! `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_OAUTH_ACCESS_TOKEN`, `GOOGLE_CLOUD_PROJECT`, `GOOGLE_CLOUD_QUOTA_PROJECT` and
 //! `GOOGLE_CLOUD_UNIVERSE_DOMAIN`; `CLOUDSDK_CONFIG` and `CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER`;
 //! `GCE_METADATA_HOST`, `GCE_METADATA_IP` and `NO_GCE_CHECK`.
@@ -12,11 +12,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
-
-use crate::provider::{Surroundings, Terms};
-use crate::secret::Secret;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// What the kernel and the caller gave us.
 #[derive(Clone)]
@@ -75,40 +72,4 @@ impl Process {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn is_in_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
-}
-
-/// What providers may see of the process, with the directory that relative paths start from.
-#[derive(Clone, Debug)]
-pub struct View<'a> {
-    process: &'a Process,
-    base: &'a Path,
-    terms: Terms,
-}
-
-impl<'a> View<'a> {
-    /// A view in which relative paths start at `base`, for providers that ask on these terms.
-    pub fn new(process: &'a Process, base: &'a Path, terms: Terms) -> Self {
-        Self { process, base, terms }
-    }
-}
-
-impl Surroundings for View<'_> {
-    fn variable(&self, name: &str) -> Option<Secret> {
-        let value =
-            self.process.variables.iter().rev().find(|(known, _)| known.as_bytes() == name.as_bytes());
-        value.map(|(_, value)| Secret::new(value.clone().into_vec()))
-    }
-
-    fn variables(&self) -> Vec<(OsString, Secret)> {
-        let variables = self.process.variables.iter();
-        variables.map(|(name, value)| (name.clone(), Secret::new(value.clone().into_vec()))).collect()
-    }
-
-    fn base(&self) -> &Path {
-        self.base
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms.clone()
-    }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 
 use crate::log::{Log, Wait};
-use crate::reading::Owner;
+use crate::reading::Ownership;
 use crate::secret::Secret;
 use crate::waiting::pause;
 
@@ -40,7 +40,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Whose it is, where that is why.
-        owner: Option<Owner>,
+        owner: Option<Ownership>,
         /// Our effective uid.
         ours: u32,
         /// What the system said.
@@ -76,7 +76,7 @@ fn after(waited: Duration) -> String {
     if waited.is_zero() { String::new() } else { format!(" after {} s of waiting", waited.as_secs()) }
 }
 
-fn belongs(owner: Option<&Owner>, ours: u32) -> String {
+fn belongs(owner: Option<&Ownership>, ours: u32) -> String {
     owner.map(|owner| format!(": {}, and kz runs as uid {ours}", owner.words())).unwrap_or_default()
 }
 
@@ -109,7 +109,7 @@ pub fn read(path: &Path, trust: Trust, patience: Duration, log: Log) -> Result<S
 }
 
 fn unreadable(path: &Path, trust: Trust, source: std::io::Error) -> Error {
-    Error::Read { path: path.to_owned(), owner: Owner::of(path, &source), ours: trust.ours, source }
+    Error::Read { path: path.to_owned(), owner: Ownership::of(path, &source), ours: trust.ours, source }
 }
 
 fn open(path: &Path) -> std::io::Result<File> {

@@ -8,7 +8,7 @@ use crate::config::output::Content as Written;
 use crate::output::env;
 use crate::output::form::Form;
 use crate::output::json;
-use crate::output::{Item, Refusal};
+use crate::output::{Item, Unencodable};
 use crate::plan::Declaration;
 use crate::resolve::Resolved;
 use crate::secret::Secret;
@@ -70,7 +70,7 @@ impl Content {
 fn encode(form: Form, secrets: &[Resolved]) -> Result<Secret, Error> {
     let item = |secret: &Resolved| Item { name: secret.name.clone(), value: secret.value.clone() };
     let items: Vec<Item> = secrets.iter().map(item).collect();
-    let refused = |refusals: Vec<Refusal>| Error::DoesNotFit { refusals, instead: instead(form, &items) };
+    let refused = |refusals: Vec<Unencodable>| Error::DoesNotFit { refusals, instead: instead(form, &items) };
     form.encode(&items).map_err(refused)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::trust;
 use crate::delivery::InvalidPath;
-use crate::output::Refusal;
+use crate::output::Unencodable;
 use crate::output::env::Dialect;
 use crate::publish;
 use crate::resolve::template::TemplateError;
@@ -22,7 +22,7 @@ pub enum Error {
     /// Values do not fit the form.
     DoesNotFit {
         /// At least one.
-        refusals: Vec<Refusal>,
+        refusals: Vec<Unencodable>,
         /// What carries them.
         instead: Instead,
     },

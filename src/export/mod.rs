@@ -51,11 +51,11 @@ pub struct Material<'a> {
 pub struct Export<'a> {
     path: &'a Path,
     rules: Rules,
-    form: Form<'a>,
+    destination: Destination<'a>,
 }
 
 /// What becomes of the path.
-enum Form<'a> {
+enum Destination<'a> {
     /// One file.
     File(Content),
     /// A directory.
@@ -90,7 +90,7 @@ impl<'a> Export<'a> {
         rules: Rules,
     ) -> Result<Self, Error> {
         let content = Content::open(written, material.base, material.declarations)?;
-        Ok(Self { path, rules, form: Form::File(content) })
+        Ok(Self { path, rules, destination: Destination::File(content) })
     }
 
     /// These outputs, and nothing else, as the set that `path` holds.
@@ -100,40 +100,40 @@ impl<'a> Export<'a> {
         material: Material<'a>,
         rules: Rules,
     ) -> Result<Self, Error> {
-        Ok(Self { path, rules, form: Form::Set(Set::open(outputs, material, rules.attributes)?) })
+        Ok(Self { path, rules, destination: Destination::Set(Set::open(outputs, material, rules.attributes)?) })
     }
 
     /// The secrets that it needs; nothing where these are all that are asked for.
     pub fn names(&self) -> Option<BTreeSet<&str>> {
-        match &self.form {
-            Form::File(content) => content.names().map(Iterator::collect),
-            Form::Set(set) => Some(set.names()),
+        match &self.destination {
+            Destination::File(content) => content.names().map(Iterator::collect),
+            Destination::Set(set) => Some(set.names()),
         }
     }
 
     /// Whether the line break at the end of this secret's value becomes a part of a line.
     pub fn takes_line_break(&self, name: &str) -> bool {
-        match &self.form {
-            Form::File(content) => content.takes_line_break(name),
-            Form::Set(set) => set.takes_line_break(name),
+        match &self.destination {
+            Destination::File(content) => content.takes_line_break(name),
+            Destination::Set(set) => set.takes_line_break(name),
         }
     }
 
     /// Fails where whoever has to read it will not be able to.
     pub fn check_reader(&self) -> Result<(), Error> {
         let Some(reader) = self.rules.reader else { return Ok(()) };
-        match &self.form {
-            Form::File(_) => check_file_reader(self.path, self.rules.attributes, reader)?,
-            Form::Set(set) => set.check_reader(self.path, self.rules.directory_mode, reader)?,
+        match &self.destination {
+            Destination::File(_) => check_file_reader(self.path, self.rules.attributes, reader)?,
+            Destination::Set(set) => set.check_reader(self.path, self.rules.directory_mode, reader)?,
         }
         Ok(())
     }
 
     /// Fails where the target cannot be written, so that nothing is made for it.
     pub fn look(&self) -> Result<(), Error> {
-        match &self.form {
-            Form::File(_) => publish::check_file(self.path)?,
-            Form::Set(_) => publish::check_directory(self.path)?,
+        match &self.destination {
+            Destination::File(_) => publish::check_file(self.path)?,
+            Destination::Set(_) => publish::check_directory(self.path)?,
         }
         Ok(())
     }
@@ -145,17 +145,17 @@ impl<'a> Export<'a> {
 
     /// The same, where sets that were replaced stay for a while.
     pub fn replace(&self, secrets: &[Resolved], turn: Turn, former: &mut Former) -> Result<Done, Error> {
-        match &self.form {
-            Form::File(content) => self.write_file(content, secrets, turn),
-            Form::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn, former),
+        match &self.destination {
+            Destination::File(content) => self.write_file(content, secrets, turn),
+            Destination::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn, former),
         }
     }
 
     /// Removes what was written.
     pub fn wipe(&self, turn: Turn) -> Result<(), publish::Error> {
-        match &self.form {
-            Form::File(_) => publish::wipe_file(self.path, turn),
-            Form::Set(_) => publish::wipe_set(self.path, turn),
+        match &self.destination {
+            Destination::File(_) => publish::wipe_file(self.path, turn),
+            Destination::Set(_) => publish::wipe_set(self.path, turn),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::output::{Layout, Output};
 use crate::delivery::{Attributes, RelativePath};
-use crate::output::Refusal;
+use crate::output::Unencodable;
 use crate::plan::Declaration;
 use crate::publish::File;
 use crate::resolve::Resolved;
@@ -92,11 +92,12 @@ impl<'a> Part<'a> {
     }
 
     /// Refusals of this output among those of others.
-    pub(super) fn name_in(&self, refusals: Vec<Refusal>) -> impl Iterator<Item = Refusal> {
+    pub(super) fn name_in(&self, refusals: Vec<Unencodable>) -> impl Iterator<Item = Unencodable> {
         let path = self.output.path.as_ref().map(ToString::to_string).unwrap_or_default();
-        refusals
-            .into_iter()
-            .map(move |Refusal { name, reason }| Refusal { name: format!("{name} in `{path}`"), reason })
+        refusals.into_iter().map(move |Unencodable { name, reason }| Unencodable {
+            name: format!("{name} in `{path}`"),
+            reason,
+        })
     }
 }
 

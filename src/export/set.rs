@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::output::Output;
 use crate::delivery::Attributes;
 use crate::publish::readers::{self, Reader, check_set_entry, check_set_reader};
-use crate::publish::{self, File, Former, Turn};
+use crate::publish::{self, File, Former, Turn, protected_links};
 use crate::resolve::Resolved;
 
 use super::error::{Error, Instead};
@@ -85,7 +85,7 @@ impl<'a> Set<'a> {
             }
         }
         let barred = owned.iter().find_map(|owned| check_set_entry(path, directory_mode, *owned).err());
-        let (group, root) = (readers::group(path), readers::root_follows(path));
+        let (group, root) = (readers::group(path), protected_links::root_follows(path));
         let change = publish::replace_set(path, &files, directory_mode, turn, former)?;
         let files = (!self.is_plain).then_some(files.len());
         Ok(Done { change, secrets: secrets.len(), files, delivered, group, root, barred })

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_there_and_refuses_is_told_before_what_is_not_reached() {
-        let port = crate::http::testing::free_port();
+        let port = kz_fakes::byte_server::free_port();
         let error = run(async { race(&["127.0.0.1", "::ffff:0:0", "127.0.0.2"].map(ip), port).await });
         assert_eq!(error.unwrap_err(), Error::Refused);
         assert_eq!(run(race(&[], port)).unwrap_err(), Error::Unresolved);

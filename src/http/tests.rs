@@ -5,16 +5,17 @@ mod lost;
 mod proxies;
 mod silence;
 
-use rcgen::ExtendedKeyUsagePurpose as Purpose;
+use kz_fakes::byte_server::{self, Answer, Server, free_port};
+use kz_fakes::fake_server::tls::{Authority, Flaw};
 
-use super::testing::{Answer, Authority, Fault, LARGEST_REPLY, Server, free_port, run};
+use super::testing::{LARGEST_REPLY, run};
 use super::*;
 
 fn settings(address: &str, authority: Option<&Authority>) -> Settings {
     Settings {
         address: Address::parse(address).unwrap(),
         roots: match authority {
-            Some(authority) => Roots::Only(vec![("ca.pem".to_owned(), authority.pem.clone().into_bytes())]),
+            Some(authority) => Roots::Only(vec![("ca.pem".to_owned(), authority.pem().into_bytes())]),
             None => Roots::System(None),
         },
         identity: None,
@@ -31,7 +32,7 @@ fn send(settings: &Settings) -> Result<Reply, Error> {
     run(client.send(request))
 }
 
-fn ok() -> impl Fn(&super::testing::Seen) -> Answer + Send + Sync {
+fn ok() -> impl Fn(&byte_server::Seen) -> Answer + Send + Sync {
     |_| Answer::json(200, "{}")
 }
 
@@ -52,7 +53,7 @@ fn post_quantum_key_exchange_is_offered_first() {
 #[test]
 fn speaking_plainly_to_tls_and_tls_to_a_plain_server_is_told() {
     let authority = Authority::new();
-    let tls = Server::tls(authority.server(Fault::None), ok());
+    let tls = Server::tls(authority.server_config(Flaw::None, &[]), ok());
     let error = send(&settings(&format!("http://localhost:{}", tls.port), None)).unwrap_err();
     assert_eq!(
         (error.clone(), error.hint()),
@@ -284,8 +285,7 @@ fn certificates_and_keys_that_are_none_are_named() {
     assert_eq!(words(&settings), "`/nonexistent/ca.pem` cannot be read");
     settings.roots = Roots::System(None);
     let authority = Authority::new();
-    let (certificate, _) = authority.issue(Purpose::ClientAuth, Fault::None);
-    let (_, other_key) = authority.issue(Purpose::ClientAuth, Fault::None);
+    let (certificate, other_key) = (authority.client("kz").certificate, authority.client("kz").key);
     let mut identity = |certificate: &str, key: &str| {
         let key = Secret::new(key.as_bytes().to_vec());
         settings.identity = Some(Identity { certificate: certificate.as_bytes().to_vec(), key });

@@ -10,8 +10,10 @@ mod wait;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::calendar;
-use crate::json::quoted;
+use crate::json;
 use crate::literal::redacted;
 use crate::waiting;
 pub use wait::Wait;
@@ -94,20 +96,24 @@ pub fn line(format: Format, level: &str, text: &str) {
     match (format, level) {
         (Format::Text, "warning" | "error") => say(&format!("kz: {level}: {}", escape(text))),
         (Format::Text, _) => say(&format!("kz: {}", escape(text))),
-        (Format::Json, _) => say(&record(level, text, &[])),
+        (Format::Json, _) => say(&record(level, text, &())),
     }
 }
 
-/// A JSON object with the time, `level`, `message` and these further members, whose values are JSON already.
-pub fn record(level: &str, message: &str, more: &[(&str, String)]) -> String {
+/// A line for programs.
+#[derive(Serialize)]
+struct Record<'a, M> {
+    time: String,
+    level: &'a str,
+    message: String,
+    #[serde(flatten)]
+    more: M,
+}
+
+/// A JSON object with the time, `level`, `message` and the members of `more`, whose texts are escaped already.
+pub fn record(level: &str, message: &str, more: &impl Serialize) -> String {
     let time = calendar::rfc3339(SystemTime::now());
-    let mut text =
-        format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"message\":{}", quoted(&escape(message)));
-    for (name, value) in more {
-        let _ = write!(text, ",\"{name}\":{value}");
-    }
-    text.push('}');
-    text
+    json::line(&Record { time, level, message: escape(message), more })
 }
 
 /// These lines and a line break, in one write.
@@ -147,12 +153,30 @@ mod tests {
     fn a_credential_that_got_into_a_text_does_not_get_out() {
         let token = "hvs.CAESIJabcdefghijk";
         assert_eq!(escape(&format!("`/app/{token}` is no file\n")), "`/app/***` is no file\\n");
-        assert!(!record("error", token, &[]).contains(token));
+        assert!(!record("error", token, &()).contains(token));
+    }
+
+    #[test]
+    fn a_record_has_its_own_members_and_then_the_further_ones() {
+        #[derive(Serialize)]
+        struct Code {
+            code: &'static str,
+        }
+        let members = |record: &str| {
+            let (before, after) = record.split_once(",\"level\"").unwrap();
+            assert!(before.starts_with("{\"time\":\""), "{record}");
+            after.to_owned()
+        };
+        assert_eq!(members(&record("info", "m", &())), r#":"info","message":"m"}"#);
+        assert_eq!(
+            members(&record("error", "m", &Code { code: "KZ1" })),
+            r#":"error","message":"m","code":"KZ1"}"#
+        );
     }
 
     #[test]
     fn a_record_is_one_line_of_json() {
-        let record = record("error", "a \"b\"\nc", &[("code", quoted("KZ212"))]);
+        let record = record("error", "a \"b\"\nc", &serde_json::json!({ "code": "KZ212" }));
         let value: serde_json::Value = serde_json::from_str(&record).unwrap();
         assert_eq!((&value["message"], &value["code"]), (&"a \"b\"\\nc".into(), &"KZ212".into()));
         assert_eq!(value["time"].as_str().map(str::len), Some("2026-11-25T13:30:00.000Z".len()));

@@ -4,7 +4,7 @@ use crate::secret::Secret;
 
 use super::env::{self, Dialect};
 use super::shell::{self, Shell};
-use super::{Item, Refusal, json};
+use super::{Item, Unencodable, json};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Form {
     }
 
     /// The content of the file, or every secret that the form cannot hold.
-    pub fn encode(self, items: &[Item]) -> Result<Secret, Vec<Refusal>> {
+    pub fn encode(self, items: &[Item]) -> Result<Secret, Vec<Unencodable>> {
         match self {
             Self::Env(dialect) => env::encode(items, dialect),
             Self::Json(bytes) => json::encode(items, bytes),

@@ -16,7 +16,7 @@ use crate::reading::unmarked;
 use crate::secret::Secret;
 
 use super::dotenv::{DecodeError, DecodeErrors};
-use super::{Item, Refusal};
+use super::{Item, Unencodable};
 
 /// What becomes of values that are not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Bytes {
 }
 
 /// The object, or a refusal for each value that it cannot hold.
-pub fn encode(items: &[Item], bytes: Bytes) -> Result<Secret, Vec<Refusal>> {
+pub fn encode(items: &[Item], bytes: Bytes) -> Result<Secret, Vec<Unencodable>> {
     let mut json = String::from("{");
     let mut refusals = Vec::new();
     for item in items {
@@ -41,7 +41,7 @@ pub fn encode(items: &[Item], bytes: Bytes) -> Result<Secret, Vec<Refusal>> {
                 let encoded = STANDARD.encode(item.value.expose());
                 json.extend(["{\"base64\":", &quoted(&encoded), "}"]);
             }
-            (None, Bytes::Refuse) => refusals.push(Refusal {
+            (None, Bytes::Refuse) => refusals.push(Unencodable {
                 name: item.name.clone(),
                 reason: "its value is not UTF-8, which JSON cannot hold".to_owned(),
             }),

@@ -22,7 +22,7 @@ pub struct Item {
 
 /// A secret that does not fit a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Unencodable {
     /// Its name.
     pub name: String,
     /// Why: lower case, no full stop, no part of the value.
@@ -34,12 +34,12 @@ pub struct Refusal {
 fn lines(
     items: &[Item],
     write: impl Fn(&Item, &mut Vec<u8>) -> Result<(), &'static str>,
-) -> Result<Secret, Vec<Refusal>> {
+) -> Result<Secret, Vec<Unencodable>> {
     let mut content = Vec::new();
     let mut refusals = Vec::new();
     for item in items {
         if let Err(reason) = write(item, &mut content) {
-            refusals.push(Refusal { name: item.name.clone(), reason: reason.to_owned() });
+            refusals.push(Unencodable { name: item.name.clone(), reason: reason.to_owned() });
         }
     }
     if refusals.is_empty() { Ok(Secret::new(content)) } else { Err(refusals) }

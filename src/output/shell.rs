@@ -5,7 +5,7 @@
 use crate::secret::Secret;
 
 use super::env::{name, quote, sh, without_nul};
-use super::{Item, Refusal};
+use super::{Item, Unencodable};
 
 /// Who evaluates them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Shell {
 }
 
 /// A command for each item, or a refusal for each that does not fit.
-pub fn encode(items: &[Item], shell: Shell) -> Result<Secret, Vec<Refusal>> {
+pub fn encode(items: &[Item], shell: Shell) -> Result<Secret, Vec<Unencodable>> {
     super::lines(items, |item, content| {
         let value = item.value.expose();
         without_nul(value)?;

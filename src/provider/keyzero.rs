@@ -1,15 +1,15 @@
 //! `keyzero`: another kz, asked through `kz server`. This version checks the configuration only.
 
 use super::forecast::{Forecast, Foresee};
-use super::settings::{Kind, RefForm, Setting, setting};
+use super::settings::{RefForm, Setting, SettingType, setting};
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("address", Kind::Address, "where `kz server` listens"),
-    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM"),
-    setting("client_cert", Kind::Path, "certificate that kz shows the server, PEM"),
-    setting("client_key", Kind::Path, "its key, PEM"),
-    setting("token_file", Kind::Path, "file with the token that kz shows the server"),
+    setting("address", SettingType::Address, "where `kz server` listens"),
+    setting("ca_cert", SettingType::Path, "certificates that sign the server's, PEM"),
+    setting("client_cert", SettingType::Path, "certificate that kz shows the server, PEM"),
+    setting("client_key", SettingType::Path, "its key, PEM"),
+    setting("token_file", SettingType::Path, "file with the token that kz shows the server"),
 ];
 
 /// Variables that hold a credential.

@@ -175,11 +175,11 @@ pub(super) fn check_path(path: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::provider::fixture::Fixture;
-    use crate::reading::Owner;
+    use crate::reading::Ownership;
 
     #[test]
     fn a_denied_file_is_named_with_our_uid_its_owner_and_a_way_out() {
-        let owner = Some(Owner { uid: 1000, mode: 0o600 });
+        let owner = Some(Ownership { uid: 1000, mode: 0o600 });
         let failure = Unreadable::Denied { uid: 65532, owner }.failure(Path::new("/run/secrets/key"));
         assert_eq!(failure.kind, FailureKind::Denied);
         assert_eq!(

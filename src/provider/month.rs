@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
+use kz_fakes::byte_server::{Answer, Seen, Server};
 
 use super::fixture::Fixture;
 use super::settings::{Settings, Value};
 use super::{Ask, DocumentRef, Outcome, Provider, aws, gcp, vault};
-use crate::http::testing::{Answer, Seen, Server, run};
+use crate::http::testing::run;
 use crate::patience::Clock as _;
 use crate::patience::testing::Virtual;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The type of a setting, and what is checked of it.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum SettingType {
     /// Any text.
     Text,
     /// The path of a file; relative ones start from the configuration file's directory, `~/` from `HOME`.
@@ -19,7 +19,7 @@ pub enum Kind {
     Address,
     /// The same, or `unix://` and the path of a socket from `/` on.
     AddressOrSocket,
-    /// One [`Kind::Address`], or a list of them.
+    /// One [`SettingType::Address`], or a list of them.
     Addresses,
     /// `true` or `false`.
     Boolean,
@@ -46,13 +46,13 @@ pub struct Setting {
     /// The key.
     pub name: &'static str,
     /// What it takes.
-    pub kind: Kind,
+    pub kind: SettingType,
     /// What it is for, in one line.
     pub about: &'static str,
 }
 
 /// Short for tables of settings.
-pub const fn setting(name: &'static str, kind: Kind, about: &'static str) -> Setting {
+pub const fn setting(name: &'static str, kind: SettingType, about: &'static str) -> Setting {
     Setting { name, kind, about }
 }
 

@@ -27,6 +27,7 @@ mod links;
 mod lock;
 mod manifest;
 mod mark;
+pub mod protected_links;
 pub mod readers;
 mod record;
 mod set;

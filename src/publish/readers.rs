@@ -7,13 +7,14 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{FileStat, Mode};
+use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 
 use super::access_list::AccessList;
 pub use super::audience::{Audience, Reader};
-use super::directory::{Directory, is_foreign_sticky};
+use super::directory::Directory;
 use super::error::Error;
+use super::protected_links::{check_links, links_are_protected};
 use super::single;
 use super::walk::open_directory;
 use crate::delivery::RelativePath;
@@ -67,14 +68,6 @@ pub fn group(directory: &Path) -> Option<u32> {
     let stat = open_directory(directory).ok()?.stat().ok()?;
     let nothing_said = Attributes { mode: 0, owner: None };
     Some(Audience::expected(nothing_said, Audience::of(&stat)).gid)
-}
-
-/// Whether root reads what is in a set there, as it reads anything else: unless the links are its own, it follows none in a
-/// sticky directory of yet another owner, as each `emptyDir: { medium: Memory }` of the kubelet's is (mode 1777).
-pub fn root_follows(directory: &Path) -> bool {
-    let stat = || open_directory(directory).ok()?.stat().ok();
-    let follows = |stat: FileStat| check_links(directory, &stat, links_are_protected()).is_ok();
-    geteuid().is_root() || stat().is_none_or(follows)
 }
 
 /// What the directories of a set will have: they are ours.
@@ -157,39 +150,9 @@ fn check_reader(
     Ok(())
 }
 
-/// Whether a set may be published into this directory, given who is to read it. A name is a
-/// symbolic link of ours there, and under `fs.protected_symlinks` nobody but its owner, not even
-/// root, follows a link in a sticky world-writable directory of yet another owner.
-pub(super) fn check_links_for<'a>(
-    directory: &Path,
-    stat: &FileStat,
-    files: impl IntoIterator<Item = &'a Attributes>,
-) -> Result<(), Error> {
-    let us = geteuid().as_raw();
-    let others_are_meant = files
-        .into_iter()
-        .any(|file| file.owner.is_some_and(|owner| owner.uid != us) || file.mode & 0o044 != 0);
-    if others_are_meant { check_links(directory, stat, links_are_protected()) } else { Ok(()) }
-}
-
-fn check_links(directory: &Path, stat: &FileStat, protected: bool) -> Result<(), Error> {
-    let uid = geteuid().as_raw();
-    if protected && is_foreign_sticky(stat, uid) {
-        let trouble =
-            "with `fs.protected_symlinks=1` other users cannot follow the links that kz makes there";
-        return Err(Error::Sticky { path: directory.to_owned(), owner: stat.st_uid, uid, trouble });
-    }
-    Ok(())
-}
-
-/// Where it cannot be told, the setting is taken to be what most distributions have.
-fn links_are_protected() -> bool {
-    std::fs::read_to_string("/proc/sys/fs/protected_symlinks").map_or(true, |text| text.trim() != "0")
-}
-
 impl Attributes {
     /// Who can read a file with these attributes, in words: `only uid 65532 and root`. `group` is the one
-    /// that it has when nobody says, where that is known; `root` whether [`root_follows`].
+    /// that it has when nobody says, where that is known; `root` whether [`super::protected_links::root_follows`].
     pub fn readers(self, group: Option<u32>, root: bool) -> String {
         if self.mode & 0o004 != 0 {
             return "every user".to_owned();
@@ -293,34 +256,6 @@ mod tests {
         assert!(matches!(error, Error::CannotRead { reader: 999, .. }), "{error:?}");
         assert!(check_file_reader(&sandbox.path().join("x"), file, READER).is_err());
         assert_eq!(std::fs::read_dir(sandbox.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn links_in_a_sticky_directory_of_another_owner_reach_no_other_reader() {
-        let us = geteuid().as_raw();
-        let check = |mode, uid, protected| {
-            let mut stat = nix::sys::stat::stat("/").unwrap();
-            (stat.st_mode, stat.st_uid) = (mode, uid);
-            check_links(Path::new("/s"), &stat, protected)
-        };
-        let error = check(0o041_777, us + 1, true).unwrap_err();
-        assert!(error.hint().unwrap().to_string().contains(&format!("uid={us},mode=0755")), "{error:?}");
-        for (mode, uid, protected) in [
-            (0o041_777, us + 1, false),
-            (0o041_777, us, true),
-            (0o040_777, us + 1, true),
-            (0o041_755, us + 1, true),
-        ] {
-            assert_eq!(check(mode, uid, protected), Ok(()), "{mode:o} {uid} {protected}");
-        }
-    }
-
-    #[test]
-    fn who_made_the_links_may_read_through_them_anywhere() {
-        let mut stat = nix::sys::stat::stat("/").unwrap();
-        (stat.st_mode, stat.st_uid) = (0o041_777, geteuid().as_raw() + 1);
-        let own = Attributes { mode: 0o400, owner: None };
-        assert_eq!(check_links_for(Path::new("/s"), &stat, [&own]), Ok(()));
     }
 
     #[test]

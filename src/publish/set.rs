@@ -19,7 +19,7 @@ use super::generation::{Draft, current};
 use super::links::{Links, confirm_names};
 use super::lock::lock_state;
 use super::mark::Marks;
-use super::readers::check_links_for;
+use super::protected_links::check_links_for;
 use super::record::Record;
 use super::signals::Deferred;
 use super::tree::{Seen, Tree};

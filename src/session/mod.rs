@@ -11,7 +11,8 @@ pub mod watch;
 
 use std::collections::BTreeMap;
 
-use crate::config::variables::{Process, View};
+use crate::config::variables::Process;
+use crate::config::view::View;
 use crate::config::{Instance, Loaded};
 use crate::log::Log;
 use crate::plan::{Batch, Plan};

@@ -123,20 +123,32 @@ mod tests {
         date_time_ymd,
     };
 
-    use crate::http::testing::{Answer, Server, run, serving};
+    use kz_fakes::byte_server::{Answer, Server};
+    use kz_fakes::fake_server::tls::{Identity, showing};
+
+    use crate::http::testing::run;
     use crate::http::{Address, CertificateFault, Client, Error as Failed, Proxies, Settings};
     use crate::tls::Roots;
 
     /// What a client that trusts `trusted` as well as `others` says of a server with this certificate.
     fn judged(params: &CertificateParams, others: &[String]) -> Result<(), Failed> {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().pem();
-        let server = Server::tls(serving(&certificate, &key.serialize_pem()), |_| Answer::json(200, "{}"));
-        let bundle = others.iter().cloned().chain([certificate]).collect::<String>();
+        let identity = self_signed(params, &KeyPair::generate().unwrap());
+        let server = shown(&identity);
+        let bundle = others.iter().cloned().chain([identity.certificate]).collect::<String>();
         let curls = curl(&server, &bundle);
         let verdict = ask(&server, bundle);
         assert_eq!(verdict.is_ok(), curls, "curl, beside {verdict:?}");
         verdict
+    }
+
+    fn self_signed(params: &CertificateParams, key: &KeyPair) -> Identity {
+        let signed = params.self_signed(key).unwrap();
+        Identity { certificate: signed.pem(), key: key.serialize_pem(), der: signed.der().to_vec() }
+    }
+
+    /// A server with this certificate.
+    fn shown(identity: &Identity) -> Server {
+        Server::tls(showing(identity), |_| Answer::json(200, "{}"))
     }
 
     /// Whether the real curl takes the server, where this is all that it trusts.
@@ -218,21 +230,20 @@ mod tests {
     #[test]
     fn another_certificate_of_the_same_name_and_key_is_not_the_trusted_one() {
         let key = KeyPair::generate().unwrap();
-        let shown = params("localhost", true).self_signed(&key).unwrap().pem();
+        let server = shown(&self_signed(&params("localhost", true), &key));
         let mut again = params("localhost", true);
         again.serial_number = Some(7.into());
-        let trusted = again.self_signed(&key).unwrap().pem();
-        let server = Server::tls(serving(&shown, &key.serialize_pem()), |_| Answer::json(200, "{}"));
-        assert!(matches!(ask(&server, trusted).unwrap_err(), Failed::Certificate(_)));
+        assert!(matches!(
+            ask(&server, self_signed(&again, &key).certificate).unwrap_err(),
+            Failed::Certificate(_)
+        ));
         assert!(server.seen().is_empty());
     }
 
     #[test]
     fn a_self_signed_certificate_that_is_not_the_trusted_one_is_told_as_a_matter_of_trust() {
         for authority in [false, true] {
-            let key = KeyPair::generate().unwrap();
-            let shown = params("localhost", authority).self_signed(&key).unwrap().pem();
-            let server = Server::tls(serving(&shown, &key.serialize_pem()), |_| Answer::json(200, "{}"));
+            let server = shown(&self_signed(&params("localhost", authority), &KeyPair::generate().unwrap()));
             let error = ask(&server, other()).unwrap_err();
             assert!(matches!(error, Failed::Certificate(fault) if fault.is_of_trust()), "{error:?}");
         }
@@ -240,11 +251,10 @@ mod tests {
 
     #[test]
     fn whoever_shows_the_trusted_certificate_without_its_key_is_refused() {
-        let shown = params("localhost", true).self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
-        let server = Server::tls(serving(&shown, &KeyPair::generate().unwrap().serialize_pem()), |_| {
-            Answer::json(200, "{}")
-        });
-        assert!(ask(&server, shown).is_err());
+        let trusted = self_signed(&params("localhost", true), &KeyPair::generate().unwrap());
+        let server =
+            shown(&Identity { key: KeyPair::generate().unwrap().serialize_pem(), ..trusted.clone() });
+        assert!(ask(&server, trusted.certificate).is_err());
         assert!(server.seen().is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use kz::output::env::{self, Dialect};
 use kz::output::shell::{self, Shell};
-use kz::output::{Item, Refusal};
+use kz::output::{Item, Unencodable};
 use kz::secret::Secret;
 
 /// A format with its dialect or shell.
@@ -44,7 +44,7 @@ impl Form {
     }
 
     /// The file.
-    pub fn encode(self, items: &[Item]) -> Result<Secret, Vec<Refusal>> {
+    pub fn encode(self, items: &[Item]) -> Result<Secret, Vec<Unencodable>> {
         match self {
             Form::Env(dialect) => env::encode(items, dialect),
             Form::Shell(shell) => shell::encode(items, shell),

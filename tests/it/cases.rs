@@ -95,7 +95,8 @@ fn run(case: &Case) -> BTreeMap<&'static str, String> {
     let mut names = vec![(sandbox.path("").display().to_string().trim_end_matches('/').to_owned(), "[DIR]")];
     if let Some((stage, url)) = &vault {
         names.push((url.clone(), "[VAULT]"));
-        names.push((stage.fake.address.to_string(), "[SERVER]"));
+        let server = url.split_once("://").map_or("", |(_, server)| server);
+        names.push((server.to_owned(), "[SERVER]"));
         names.extend(stage.token.clone().map(|token| (token, "[TOKEN]")));
     }
     let filled =

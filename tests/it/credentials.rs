@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use kz::provider::registry::PROVIDERS;
-use kz::provider::settings::{Kind, Setting};
+use kz::provider::settings::{Setting, SettingType};
 
 use crate::left_running::until_ended;
 use crate::support::{Sandbox, in_repository, kz_binary};
@@ -160,7 +160,14 @@ fn a_credential_in_any_variable_is_printed_by_no_command() {
 fn a_credential_in_any_setting_is_printed_by_no_command_and_refused_where_it_is_unmistakable() {
     for provider in PROVIDERS {
         for Setting { name, kind, .. } in provider.settings {
-            if !matches!(kind, Kind::Text | Kind::Path | Kind::Paths | Kind::Address | Kind::Addresses) {
+            if !matches!(
+                kind,
+                SettingType::Text
+                    | SettingType::Path
+                    | SettingType::Paths
+                    | SettingType::Address
+                    | SettingType::Addresses
+            ) {
                 continue;
             }
             for (number, credential) in KINDS.iter().enumerate() {

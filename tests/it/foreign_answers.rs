@@ -1,9 +1,9 @@
 //! Somebody else answers where a backend should: a gateway, a login page, a server that repeats what it was sent. That
 //! is an error of each provider's, optional or not, and nothing of the answer is repeated.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::process::Command;
+
+use kz_fakes::byte_server::{Answer, Seen, Server};
 
 use crate::support::{Run, Sandbox, kz_binary};
 
@@ -35,29 +35,11 @@ const BAD: [(u16, &str); 6] = [
 
 /// Answers every request so, with what the request showed in the place of `[TOKEN]`. Its port.
 fn server(status: u16, body: &'static str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let mut seen = Vec::new();
-                let mut buffer = [0; 4096];
-                while let Ok(read @ 1..) = stream.read(&mut buffer) {
-                    seen.extend_from_slice(&buffer[..read]);
-                    if !seen.windows(4).any(|end| end == b"\r\n\r\n") {
-                        continue;
-                    }
-                    let shown = String::from_utf8_lossy(&seen).contains(TOKEN);
-                    let body = body.replace("[TOKEN]", if shown { TOKEN } else { "none" });
-                    let head =
-                        format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close", body.len());
-                    let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
-                    return;
-                }
-            });
-        }
-    });
-    port
+    let answer = move |seen: &Seen| {
+        let shown = if seen.shows(TOKEN) { TOKEN } else { "none" };
+        Answer::Reply(status, "connection: close\r\n", body.replace("[TOKEN]", shown))
+    };
+    Server::plain(answer).port
 }
 
 /// A provider, what is asked of it, and the variables that say where and who.

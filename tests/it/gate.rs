@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use clap::ArgAction;
 use kz::provider::registry::PROVIDERS;
-use kz::provider::settings::{Kind, Setting};
+use kz::provider::settings::{Setting, SettingType};
 
 use crate::credentials::{beside, kz_by, text, toml_text, variables};
 use crate::support::Sandbox;
@@ -189,14 +189,18 @@ fn of_a_path_that_names_no_file_the_place_is_said_and_only_what_is_plainly_a_pat
 /// Every text, path and address of a section, as `NAME = VALUE`, those of each method of `auth` too.
 fn settings(settings: &[Setting], written: &str) -> Vec<String> {
     let of = |setting: &Setting| match setting.kind {
-        Kind::Text | Kind::Path | Kind::Paths | Kind::Address | Kind::AddressOrSocket => {
+        SettingType::Text
+        | SettingType::Path
+        | SettingType::Paths
+        | SettingType::Address
+        | SettingType::AddressOrSocket => {
             vec![format!("{} = {}", setting.name, toml_text(written))]
         }
-        Kind::Addresses => {
+        SettingType::Addresses => {
             let text = toml_text(written);
             vec![format!("{} = {text}", setting.name), format!("{} = [{text}]", setting.name)]
         }
-        Kind::Auth(methods) => {
+        SettingType::Auth(methods) => {
             let lines = |method: &kz::provider::settings::Method| {
                 let name = method.name;
                 let with = |line| format!("{} = {{ method = \"{name}\", {line} }}", setting.name);
@@ -204,7 +208,7 @@ fn settings(settings: &[Setting], written: &str) -> Vec<String> {
             };
             methods.iter().flat_map(lines).collect()
         }
-        Kind::Boolean | Kind::Integer(..) => Vec::new(),
+        SettingType::Boolean | SettingType::Integer(..) => Vec::new(),
     };
     settings.iter().flat_map(of).collect()
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use crate::doctor::{Finding, Step};
-use crate::json::quoted;
 use crate::literal::{redacted, redacted_text};
 use crate::log::escape;
 
@@ -35,30 +36,54 @@ pub(super) fn text(examined: &[Examined<'_>]) -> String {
 
 /// An array of objects.
 pub(super) fn json(examined: &[Examined<'_>]) -> String {
-    let findings = examined.iter().flat_map(|file| file.findings.iter().map(|finding| object(file, finding)));
-    let objects: Vec<String> = findings.collect();
-    if objects.is_empty() { "[]\n".to_owned() } else { format!("[\n  {}\n]\n", objects.join(",\n  ")) }
-}
-
-fn object(file: &Examined<'_>, finding: &Finding) -> String {
-    let Finding { code, mark, subject, what, remedy } = finding;
-    let steps: Vec<String> = remedy.steps().iter().map(step).collect();
-    format!(
-        "{{\"code\":{},\"file\":{},\"line\":{},\"column\":{},\"subject\":{},\"message\":{},\"why\":{},\"write\":{},\"steps\":[{}]}}",
-        quoted(&code.id()),
-        quoted(&file.path.display().to_string()),
-        mark.line,
-        mark.column,
-        quoted(&redacted(subject)),
-        quoted(&redacted(what)),
-        quoted(code.explanation().why),
-        quoted(&redacted_text(&remedy.text())),
-        steps.join(","),
+    crate::json::lines(
+        examined.iter().flat_map(|file| file.findings.iter().map(|finding| object(file, finding))),
     )
 }
 
-fn step(step: &Step) -> String {
+/// A finding.
+#[derive(Serialize)]
+struct Object {
+    code: String,
+    file: String,
+    line: usize,
+    column: usize,
+    subject: String,
+    message: String,
+    why: &'static str,
+    write: String,
+    steps: Vec<Written>,
+}
+
+/// A step of what to write.
+#[derive(Serialize)]
+struct Written {
+    place: &'static str,
+    /// Nothing where the place needs no name.
+    of: Option<String>,
+    write: String,
+}
+
+fn object(file: &Examined<'_>, finding: &Finding) -> Object {
+    let Finding { code, mark, subject, what, remedy } = finding;
+    Object {
+        code: code.id(),
+        file: file.path.display().to_string(),
+        line: mark.line,
+        column: mark.column,
+        subject: redacted(subject).into_owned(),
+        message: redacted(what).into_owned(),
+        why: code.explanation().why,
+        write: redacted_text(&remedy.text()).into_owned(),
+        steps: remedy.steps().iter().map(written).collect(),
+    }
+}
+
+fn written(step: &Step) -> Written {
     let (place, of) = step.place_words();
-    let of = of.map_or("null".to_owned(), |of| quoted(&redacted(&of)));
-    format!("{{\"place\":\"{place}\",\"of\":{of},\"write\":{}}}", quoted(&redacted_text(&step.text)))
+    Written {
+        place,
+        of: of.map(|of| redacted(&of).into_owned()),
+        write: redacted_text(&step.text).into_owned(),
+    }
 }

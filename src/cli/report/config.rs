@@ -3,7 +3,7 @@
 use crate::config as configuration;
 use crate::config::locate;
 use crate::config::problem::{self, Mistake, Problem};
-use crate::config::source::Source;
+use crate::config::source_file::SourceFile;
 use crate::config::trust;
 use crate::hint::{Hint, Reading};
 use crate::log::typed;
@@ -37,7 +37,7 @@ pub(super) fn config_words(error: &configuration::Error) -> Words {
 }
 
 /// `file:line:column: message`, the line, a caret line, and the hint.
-fn problem_words(words: Words, source: &Source, problem: &Problem) -> Words {
+fn problem_words(words: Words, source: &SourceFile, problem: &Problem) -> Words {
     let (line, column) = source.position(problem.place.start);
     let excerpt = source.excerpt(problem.place.start..problem.place.end);
     let place = words::Place {

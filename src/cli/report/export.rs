@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use crate::export::error::Instead;
 use crate::export::{self};
-use crate::output::Refusal;
+use crate::output::Unencodable;
 use crate::output::env::Dialect;
 use crate::publish;
 
@@ -31,7 +31,7 @@ pub(super) fn export_words(error: &export::Error) -> Words {
     }
 }
 
-fn does_not_fit(refusals: &[Refusal]) -> Words {
+fn does_not_fit(refusals: &[Unencodable]) -> Words {
     let number = refusals.len();
     let error = if number == 1 {
         "a secret does not fit the format, so nothing is written".to_owned()

@@ -2,8 +2,9 @@
 //!
 //! Invariant: each error has a code and something to type; where nothing better is known, that is `kz explain`.
 
+use serde::Serialize;
+
 use crate::hint::Hint;
-use crate::json::quoted;
 use crate::log::{self, Format, escape};
 
 use super::super::explain::Code;
@@ -112,6 +113,34 @@ impl Words {
     }
 }
 
+/// What the object of an error has beside its message.
+#[derive(Serialize)]
+struct Details {
+    code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Start>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<Cause>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<String>,
+}
+
+/// Where a place begins.
+#[derive(Serialize)]
+struct Start {
+    file: String,
+    line: usize,
+    column: usize,
+}
+
+/// Why, in one sentence.
+#[derive(Serialize)]
+struct Cause {
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
 impl Message {
     /// The same in the words of where kz runs, with nothing of the command line that may be a credential. Of a
     /// configuration, only what an excerpt may show has got here.
@@ -149,23 +178,20 @@ impl Message {
     }
 
     fn object(&self) -> String {
-        let mut more = vec![("code", quoted(&self.code.id()))];
-        if let Some(Place { file, line, column, .. }) = &self.place {
-            let place = format!("{{\"file\":{},\"line\":{line},\"column\":{column}}}", quoted(&escape(file)));
-            more.push(("place", place));
-        }
-        if !self.causes.is_empty() {
-            let cause = |(code, text): &(Option<Code>, String)| {
-                let code = code.map(|code| format!(",\"code\":{}", quoted(&code.id()))).unwrap_or_default();
-                format!("{{\"message\":{}{code}}}", quoted(&escape(text)))
-            };
-            more.push(("causes", array(self.causes.iter().map(cause))));
-        }
-        let hints = self.hints();
-        if !hints.is_empty() {
-            more.push(("hints", array(hints.iter().map(|hint| quoted(&escape(hint))))));
-        }
-        log::record("error", &self.text, &more)
+        let place = self.place.as_ref().map(|Place { file, line, column, .. }| Start {
+            file: escape(file),
+            line: *line,
+            column: *column,
+        });
+        let cause =
+            |(code, text): &(Option<Code>, String)| Cause { message: escape(text), code: code.map(Code::id) };
+        let details = Details {
+            code: self.code.id(),
+            place,
+            causes: self.causes.iter().map(cause).collect(),
+            hints: self.hints().iter().map(|hint| escape(hint)).collect(),
+        };
+        log::record("error", &self.text, &details)
     }
 
     /// What was given, or else where to read more.
@@ -176,8 +202,4 @@ impl Message {
         }
         self.hints.iter().map(Hint::to_string).collect()
     }
-}
-
-fn array(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::provider::descriptor::Descriptor;
 use crate::provider::registry::{self, PROVIDERS};
-use crate::provider::settings::{Kind, Method, Setting};
+use crate::provider::settings::{Method, Setting, SettingType};
 
 use super::{integer, one_or_many, reference, string, table};
 
@@ -122,15 +122,15 @@ fn settings(settings: &[Setting]) -> Map<String, Value> {
 
 fn of_setting(setting: &Setting) -> Value {
     let mut schema = match setting.kind {
-        Kind::Text => json!({ "type": "string" }),
-        Kind::Path => string(PATH),
-        Kind::Paths => one_or_many(&string(PATH)),
-        Kind::Address => string(ADDRESS),
-        Kind::Addresses => one_or_many(&string(ADDRESS)),
-        Kind::AddressOrSocket => string(&format!("{ADDRESS}|{SOCKET}")),
-        Kind::Boolean => json!({ "type": "boolean" }),
-        Kind::Integer(least, most) => integer(least, most),
-        Kind::Auth(methods) => auth(methods),
+        SettingType::Text => json!({ "type": "string" }),
+        SettingType::Path => string(PATH),
+        SettingType::Paths => one_or_many(&string(PATH)),
+        SettingType::Address => string(ADDRESS),
+        SettingType::Addresses => one_or_many(&string(ADDRESS)),
+        SettingType::AddressOrSocket => string(&format!("{ADDRESS}|{SOCKET}")),
+        SettingType::Boolean => json!({ "type": "boolean" }),
+        SettingType::Integer(least, most) => integer(least, most),
+        SettingType::Auth(methods) => auth(methods),
     };
     schema["description"] = setting.about.into();
     schema

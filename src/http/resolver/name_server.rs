@@ -27,7 +27,7 @@ static TURN: AtomicUsize = AtomicUsize::new(0);
 
 /// Which addresses are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Family {
     V4,
     V6,
 }
@@ -78,7 +78,7 @@ impl Servers {
     }
 
     /// The addresses of a full name, and which servers gave no answer.
-    pub(super) async fn ask(&self, name: &str, kind: Kind) -> (Answer, Vec<usize>) {
+    pub(super) async fn ask(&self, name: &str, kind: Family) -> (Answer, Vec<usize>) {
         let Some(query) = Query::new(name, kind) else { return (Answer::None, Vec::new()) };
         let mut faults = Vec::new();
         for _ in 0..self.attempts {
@@ -127,13 +127,13 @@ async fn first(
 struct Query {
     id: u16,
     name: String,
-    kind: Kind,
+    kind: Family,
     bytes: Vec<u8>,
 }
 
 impl Query {
     /// Nothing where a name cannot be one: with a part that is empty or too long.
-    fn new(name: &str, kind: Kind) -> Option<Self> {
+    fn new(name: &str, kind: Family) -> Option<Self> {
         if name.split('.').any(str::is_empty) {
             return None;
         }
@@ -209,8 +209,8 @@ impl Query {
             .answers
             .iter()
             .filter_map(|record| match (&record.rdata, self.kind) {
-                (RData::A(a), Kind::V4) => Some(Ipv4Addr::from(a.address).into()),
-                (RData::AAAA(aaaa), Kind::V6) => Some(Ipv6Addr::from(aaaa.address).into()),
+                (RData::A(a), Family::V4) => Some(Ipv4Addr::from(a.address).into()),
+                (RData::AAAA(aaaa), Family::V6) => Some(Ipv6Addr::from(aaaa.address).into()),
                 _ => None,
             })
             .collect();
@@ -224,7 +224,7 @@ impl Query {
     }
 }
 
-impl Kind {
+impl Family {
     fn of_record(self) -> TYPE {
         match self {
             Self::V4 => TYPE::A,

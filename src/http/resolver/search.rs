@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::name_server::{Answer, Kind, Servers};
+use super::name_server::{Answer, Family, Servers};
 use super::system::System;
 
 /// How long the second kind of address may take when the first is there (RFC 8305, 3: the Resolution Delay).
@@ -55,12 +55,12 @@ fn names(host: &str, search: &[String], dots: usize) -> Vec<String> {
 /// The addresses of one name.
 async fn both(servers: &mut Servers, only_v4: bool, name: &str) -> Vec<IpAddr> {
     let asked = servers.clone();
-    let v4 = pin!(asked.ask(name, Kind::V4));
+    let v4 = pin!(asked.ask(name, Family::V4));
     let (answer, faults) = if only_v4 {
         let (answer, faults) = v4.await;
         (answer.addresses(), faults)
     } else {
-        race(v4, pin!(asked.ask(name, Kind::V6))).await
+        race(v4, pin!(asked.ask(name, Family::V6))).await
     };
     servers.learn(&faults);
     answer

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use super::super::testing::{Answer, Server, run};
+use kz_fakes::byte_server::{Answer, Server};
+
+use super::super::testing::run;
 use super::super::*;
 use super::settings;
 

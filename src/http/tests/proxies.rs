@@ -1,6 +1,8 @@
 //! Proxies: what they are told, and what is said of those that refuse.
 
-use super::super::testing::{Answer, Authority, Fault, Server, free_port, tunnel};
+use kz_fakes::byte_server::{Answer, Server, free_port, tunnel};
+use kz_fakes::fake_server::tls::{Authority, Flaw};
+
 use super::super::*;
 use super::{ok, send, settings};
 
@@ -96,7 +98,7 @@ fn other_kinds_of_proxies_are_refused() {
 #[test]
 fn a_tunnel_through_a_proxy_leads_to_the_servers_own_certificate() {
     let authority = Authority::new();
-    let server = Server::tls(authority.server(Fault::None), ok());
+    let server = Server::tls(authority.server_config(Flaw::None, &[]), ok());
     let proxy = tunnel(server.port);
     let mut settings = settings("https://localhost.:8200", Some(&authority));
     settings.proxies.https = Some(format!("127.0.0.1:{proxy}"));

@@ -1,87 +1,53 @@
-//! Servers of HTTP/2 that are slow, or silent, by a clock that goes when they say so: the server is hyper's own.
+//! Servers that are slow, or silent, by a clock that goes when a test says so.
 
-use std::convert::Infallible;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
-use futures_util::future::join_all;
-use http_body_util::{BodyExt as _, Empty, combinators::BoxBody};
-use hyper::Response;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use futures_util::future::{join, join_all};
+use kz_fakes::byte_server::{Answer, Server};
+use kz_fakes::fake_server::manners::Manners;
+use kz_fakes::fake_server::script::{Act, Rule};
+use kz_fakes::fake_server::{Backend, Fake, Reply as Answered, Request as Asked, Transport};
 
-use super::super::testing::{Answer, Authority, Fault, Manual, Server, run};
+use super::super::testing::{Manual, run};
 use super::super::*;
 use super::settings;
 
-/// What becomes of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Answered,
-    /// The head of a reply, and no body.
-    Begun,
-    Left,
-}
-
-/// What a server counts.
+/// A backend whose every answer takes so many seconds of this clock.
 #[derive(Default)]
-struct Counts {
-    connections: AtomicUsize,
-    /// The connection of each request, counted from 1.
-    requests: Mutex<Vec<usize>>,
-}
+struct Slow(Option<(Manual, u64)>);
 
-/// A server that allows so many streams. `fate` is told a request's connection and number.
-async fn serve(
-    authority: &Authority,
-    streams: u32,
-    fate: impl Fn(usize, usize) -> Fate + Clone + Send + 'static,
-) -> (String, Arc<Counts>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let mut config = authority.server(Fault::None);
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let (acceptor, counts) = (TlsAcceptor::from(Arc::new(config)), Arc::new(Counts::default()));
-    let counted = Arc::clone(&counts);
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let stream = acceptor.accept(stream).await.unwrap();
-            let connection = counted.connections.fetch_add(1, Ordering::Relaxed) + 1;
-            let (counted, fate) = (Arc::clone(&counted), fate.clone());
-            let service = service_fn(move |_| {
-                let number = {
-                    let mut requests = counted.requests.lock().unwrap();
-                    requests.push(connection);
-                    requests.len()
-                };
-                let fate = fate(connection, number);
-                async move {
-                    let body: BoxBody<Bytes, Infallible> = match fate {
-                        Fate::Answered => Empty::new().boxed(),
-                        Fate::Begun => {
-                            BoxBody::new(http_body_util::StreamBody::new(futures_util::stream::pending::<
-                                Result<hyper::body::Frame<Bytes>, Infallible>,
-                            >()))
-                        }
-                        Fate::Left => std::future::pending().await,
-                    };
-                    Ok::<_, Infallible>(Response::new(body))
-                }
-            });
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.max_concurrent_streams(streams);
-            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+impl Backend for Slow {
+    const HUGE: [&'static str; 2] = [""; 2];
+
+    fn answer(&mut self, _: &Asked) -> Answered {
+        if let Some((clock, seconds)) = &self.0 {
+            clock.advance(*seconds);
         }
-    });
-    (address, counts)
+        Answered::new(200, "text/plain", "")
+    }
+
+    fn name(request: &Asked) -> String {
+        request.path.clone()
+    }
+
+    fn place(_: &Asked) -> String {
+        String::new()
+    }
+
+    fn failure(_: &Asked, status: u16) -> Answered {
+        Answered::new(status, "text/plain", "")
+    }
 }
 
-fn client(address: &str, authority: &Authority, clock: &Manual) -> Client {
-    Client::by(&settings(address, Some(authority)), clock.shared()).unwrap()
+/// A server of HTTP/2 that allows so many streams.
+fn server(streams: u32) -> Fake<Slow> {
+    Fake::mannered(Transport::Http2, Manners { streams: Some(streams), ..Manners::default() })
+}
+
+/// Its client, by this clock.
+fn client(server: &Fake<Slow>, clock: &Manual) -> Client {
+    let roots = Roots::Only(vec![("ca.pem".to_owned(), server.ca().into_bytes())]);
+    Client::by(&Settings { roots, ..settings(&server.url(), None) }, clock.shared()).unwrap()
 }
 
 fn get(client: &Client) -> Request<Vec<u8>> {
@@ -91,53 +57,43 @@ fn get(client: &Client) -> Request<Vec<u8>> {
 #[test]
 fn a_request_that_waits_for_its_turn_behind_slow_ones_is_not_taken_for_silent() {
     for streams in [1, 2, 5] {
+        let (server, clock) = (server(streams), Manual::new());
+        // So many at once take 20 s together: the last of a hundred is answered after many minutes.
+        server.configure(|slow| slow.0 = Some((clock.clone(), 20 / u64::from(streams))));
         run(async {
-            let (authority, clock) = (Authority::new(), Manual::new());
-            let passing = clock.clone();
-            let (address, counts) = serve(&authority, streams, move |_, _| {
-                // So many at once take 20 s together: the last of a hundred is answered after many minutes.
-                passing.advance(20 / u64::from(streams));
-                Fate::Answered
-            })
-            .await;
-            let client = client(&address, &authority, &clock);
+            let client = client(&server, &clock);
             client.send(get(&client)).await.unwrap();
             let all = join_all((0..100).map(|_| client.send(get(&client)))).await;
             assert!(all.iter().all(Result::is_ok), "{streams}: {all:?}");
-            assert_eq!(counts.connections.load(Ordering::Relaxed), 1);
-            assert_eq!(counts.requests.lock().unwrap().len(), 101);
         });
+        assert_eq!((server.connections(), server.requests("")), (1, 101));
     }
 }
 
 #[test]
 fn a_connection_that_has_become_silent_is_left_and_the_next_request_has_another() {
-    for fate in [Fate::Left, Fate::Begun] {
+    for act in [Act::Hang, Act::HangInBody] {
+        let (server, clock) = (server(100), Manual::new());
         run(async {
-            let (authority, clock) = (Authority::new(), Manual::new());
-            let passing = clock.clone();
-            let (address, counts) = serve(&authority, 100, move |connection, number| {
-                if connection > 1 || number < 3 {
-                    return Fate::Answered;
-                }
-                if number == 12 {
-                    passing.advance(31);
-                }
-                fate
-            })
-            .await;
-            let client = client(&address, &authority, &clock);
+            let client = client(&server, &clock);
             for _ in 0..2 {
                 client.send(get(&client)).await.unwrap();
             }
-            let silent = join_all((0..10).map(|_| client.send(get(&client)))).await;
+            server.script(Rule::new("", act).times(10));
+            let passing = async {
+                while server.requests("") < 12 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                clock.advance(31);
+            };
+            let ten = || join_all((0..10).map(|_| client.send(get(&client))));
+            let (silent, ()) = join(ten(), passing).await;
             let silent: Vec<Error> = silent.into_iter().map(Result::unwrap_err).collect();
             assert_eq!(silent, vec![Error::Silent(30); 10]);
-            let others = join_all((0..10).map(|_| client.send(get(&client)))).await;
+            let others = ten().await;
             assert!(others.iter().all(Result::is_ok), "{others:?}");
-            assert_eq!(counts.connections.load(Ordering::Relaxed), 2);
-            assert_eq!(counts.requests.lock().unwrap().len(), 22);
         });
+        assert_eq!((server.connections(), server.requests("")), (2, 22));
     }
 }
 

@@ -15,7 +15,7 @@ mod systemd;
 
 use crate::secret::Secret;
 
-use super::{Item, Refusal};
+use super::{Item, Unencodable};
 pub use name::is_a_shells_own;
 
 /// Who is to read the file.
@@ -92,7 +92,7 @@ impl Dialect {
 }
 
 /// A line for each item, or a refusal for each that does not fit.
-pub fn encode(items: &[Item], dialect: Dialect) -> Result<Secret, Vec<Refusal>> {
+pub fn encode(items: &[Item], dialect: Dialect) -> Result<Secret, Vec<Unencodable>> {
     super::lines(items, |item, content| {
         let start = content.len();
         dialect.names()(&item.name)?;

@@ -1,7 +1,7 @@
 //! What `[providers.age]` takes, and what its refs look like. Data and pure checks.
 
 use crate::provider::local_file;
-use crate::provider::settings::{Kind, RefForm, Setting, setting};
+use crate::provider::settings::{RefForm, Setting, SettingType, setting};
 
 /// Holds the identity itself.
 pub(super) const IDENTITY_VARIABLE: &str = "KEYZERO_AGE_IDENTITY";
@@ -10,11 +10,11 @@ pub(super) const HIGHEST_WORK_FACTOR: u8 = 22;
 
 /// The keys of `[providers.age]`. `max_work_factor` is scrypt's, 20 unless it is set: 2^20 KiB of memory.
 pub const SETTINGS: &[Setting] = &[
-    setting("identity_file", Kind::Paths, "age and OpenSSH private keys that open the files"),
-    setting("passphrase_file", Kind::Path, "file with the passphrase of documents or identities"),
+    setting("identity_file", SettingType::Paths, "age and OpenSSH private keys that open the files"),
+    setting("passphrase_file", SettingType::Path, "file with the passphrase of documents or identities"),
     setting(
         "max_work_factor",
-        Kind::Integer(1, HIGHEST_WORK_FACTOR as i64),
+        SettingType::Integer(1, HIGHEST_WORK_FACTOR as i64),
         "the scrypt work that a file may demand; each step doubles memory and time",
     ),
 ];

@@ -2,25 +2,29 @@
 //!
 //! Settings follow the names of the shared config file (`role_arn`, `external_id`, …; SDKs and Tools Reference Guide).
 
-use crate::provider::settings::{Kind, RefForm, Setting, setting};
+use crate::provider::settings::{RefForm, Setting, SettingType, setting};
 
 /// The keys of either section.
 pub const SETTINGS: &[Setting] = &[
-    setting("region", Kind::Text, "region of the service"),
-    setting("profile", Kind::Text, "profile of ~/.aws/config"),
-    setting("credentials_file", Kind::Path, "file of profiles with keys, instead of ~/.aws/credentials"),
+    setting("region", SettingType::Text, "region of the service"),
+    setting("profile", SettingType::Text, "profile of ~/.aws/config"),
+    setting(
+        "credentials_file",
+        SettingType::Path,
+        "file of profiles with keys, instead of ~/.aws/credentials",
+    ),
     setting(
         "ca_cert",
-        Kind::Path,
+        SettingType::Path,
         "certificates that sign the service's, PEM; a file or a directory of them",
     ),
-    setting("endpoint", Kind::Address, "another address of the service, as of a VPC endpoint"),
-    setting("role_arn", Kind::Text, "role to assume"),
-    setting("external_id", Kind::Text, "external id that the role's trust policy asks for"),
-    setting("session_name", Kind::Text, "name of the role's session, as CloudTrail shows it"),
-    setting("web_identity_token_file", Kind::Path, "file with the token that is traded for the role"),
-    setting("fips", Kind::Boolean, "use FIPS endpoints"),
-    setting("dual_stack", Kind::Boolean, "use endpoints with IPv6"),
+    setting("endpoint", SettingType::Address, "another address of the service, as of a VPC endpoint"),
+    setting("role_arn", SettingType::Text, "role to assume"),
+    setting("external_id", SettingType::Text, "external id that the role's trust policy asks for"),
+    setting("session_name", SettingType::Text, "name of the role's session, as CloudTrail shows it"),
+    setting("web_identity_token_file", SettingType::Path, "file with the token that is traded for the role"),
+    setting("fips", SettingType::Boolean, "use FIPS endpoints"),
+    setting("dual_stack", SettingType::Boolean, "use endpoints with IPv6"),
 ];
 
 /// Variables that hold a credential. `AWS_ROLE_ARN` and its like point at one and belong to the app.

@@ -1,23 +1,23 @@
 //! What `[providers.gcp-sm]` takes, and what its refs look like. Data and pure checks.
 
 use crate::provider::DocumentRef;
-use crate::provider::settings::{Kind, RefForm, Setting, setting};
+use crate::provider::settings::{RefForm, Setting, SettingType, setting};
 
 use super::resource::{parse, resource};
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("project", Kind::Text, "project of refs that are a name only"),
-    setting("location", Kind::Text, "location of regional secrets, for refs that are a name only"),
-    setting("endpoint", Kind::Address, "another address of the service"),
+    setting("project", SettingType::Text, "project of refs that are a name only"),
+    setting("location", SettingType::Text, "location of regional secrets, for refs that are a name only"),
+    setting("endpoint", SettingType::Address, "another address of the service"),
     setting(
         "credentials_file",
-        Kind::Path,
+        SettingType::Path,
         "service account key, workload identity configuration, or what gcloud wrote, JSON",
     ),
     setting(
         "ca_cert",
-        Kind::Path,
+        SettingType::Path,
         "certificates that sign the service's, PEM; a file or a directory of them",
     ),
 ];

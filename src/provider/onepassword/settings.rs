@@ -1,17 +1,17 @@
 //! What `[providers.1password]` takes, and what its refs look like. Data and pure checks.
 
-use crate::provider::settings::{Kind, RefForm, Setting, setting};
+use crate::provider::settings::{RefForm, Setting, SettingType, setting};
 
 use super::reference;
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("connect_host", Kind::Address, "a Connect server"),
-    setting("token_file", Kind::Path, "file with the Connect server's token"),
-    setting("service_account_token_file", Kind::Path, "file with a service account's token, for `op`"),
+    setting("connect_host", SettingType::Address, "a Connect server"),
+    setting("token_file", SettingType::Path, "file with the Connect server's token"),
+    setting("service_account_token_file", SettingType::Path, "file with a service account's token, for `op`"),
     setting(
         "ca_cert",
-        Kind::Path,
+        SettingType::Path,
         "certificates that sign the Connect server's, PEM; a file or a directory of them",
     ),
 ];

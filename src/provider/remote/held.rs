@@ -251,13 +251,13 @@ mod tests {
     }
 
     /// Something that is got so many times, and what askers have of it.
-    struct Source<'a> {
+    struct Issuer<'a> {
         held: Held<usize>,
         times: AtomicUsize,
         clock: &'a Virtual,
     }
 
-    impl<'a> Source<'a> {
+    impl<'a> Issuer<'a> {
         fn new(clock: &'a Virtual) -> Self {
             Self { held: Held::default(), times: AtomicUsize::new(0), clock }
         }
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn it_is_got_once_for_all_and_again_before_its_end() {
         let clock = Virtual::of_replies();
-        let source = Source::new(&clock);
+        let source = Issuer::new(&clock);
         let all = || run(join_all((0..100).map(|_| source.ask(Ok(LIFE)))));
         assert!(all().into_iter().all(|had| had == Ok(1)));
         clock.spend(Duration::from_mins(57));
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_to_those_who_waited_for_it_and_not_kept() {
         let clock = Virtual::of_replies();
-        let source = Source::new(&clock);
+        let source = Issuer::new(&clock);
         let all = run(join_all((0..100).map(|_| source.ask(Err(FailureKind::Denied)))));
         assert!(all.into_iter().all(|had| had == Err(failure(FailureKind::Denied))));
         assert_eq!(source.times.load(Ordering::SeqCst), 1);
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn who_has_more_time_than_the_one_that_ran_out_of_it_tries_again() {
         let clock = Virtual::of_replies();
-        let source = Source::new(&clock);
+        let source = Issuer::new(&clock);
         let ask = |seconds| Ask { patience: clock.patience_from_now(seconds), ..Ask::default() };
         let (short, same, long) = (ask(10), ask(10), ask(20));
         let none = Err(FailureKind::Unreachable);
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_refresh_that_fails_is_tried_again_while_what_is_there_serves() {
         let clock = Virtual::of_replies();
-        let source = Source::new(&clock);
+        let source = Issuer::new(&clock);
         let (down, up) = (Err(FailureKind::Unreachable), Ok(LIFE));
         assert_eq!(run(source.ask(up)), Ok(1));
         clock.spend(Duration::from_mins(59));
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_short_life_is_used_for_three_quarters_of_it() {
         let clock = Virtual::of_replies();
-        let source = Source::new(&clock);
+        let source = Issuer::new(&clock);
         let life = Duration::from_secs(20);
         assert_eq!(run(source.ask(Ok(life))), Ok(1));
         clock.spend(Duration::from_secs(14));
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn what_is_not_accepted_is_got_again_but_not_at_each_asking() {
         let clock = Virtual::of_replies();
-        let source = Source::new(&clock);
+        let source = Issuer::new(&clock);
         assert_eq!(run(source.ask(Ok(LIFE))), Ok(1));
         source.held.doubt(clock.now());
         assert_eq!(run(source.ask(Ok(LIFE))), Ok(1));

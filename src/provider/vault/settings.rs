@@ -4,42 +4,47 @@
 //! login endpoints of the API documentation; every credential can come from a file.
 
 use crate::provider::DocumentRef;
-use crate::provider::settings::{Kind, Method, RefForm, Setting, setting};
+use crate::provider::settings::{Method, RefForm, Setting, SettingType, setting};
 
 use super::cli_form::{OWN, is_of_kv, refuses_parameters};
 
-const ROLE: Setting = setting("role", Kind::Text, "role to log in to");
+const ROLE: Setting = setting("role", SettingType::Text, "role to log in to");
 const MOUNT: Setting =
-    setting("mount", Kind::Text, "where the method is mounted, when not under its own name");
+    setting("mount", SettingType::Text, "where the method is mounted, when not under its own name");
 const LOGIN_NAMESPACE: Setting = setting(
     "namespace",
-    Kind::Text,
+    SettingType::Text,
     "namespace of the login, when it is not the section's; nothing for the root",
 );
-const TOKEN_FILE: Setting = setting("token_file", Kind::Path, "file with a token");
-const JWT_FILE: Setting = setting("token_file", Kind::Path, "file with the signed token to log in with");
+const TOKEN_FILE: Setting = setting("token_file", SettingType::Path, "file with a token");
+const JWT_FILE: Setting =
+    setting("token_file", SettingType::Path, "file with the signed token to log in with");
 const ROLE_AND_MOUNT: [Setting; 3] = [ROLE, MOUNT, LOGIN_NAMESPACE];
 const JWT: [Setting; 4] = [ROLE, MOUNT, LOGIN_NAMESPACE, JWT_FILE];
 
 /// The keys of the section.
 pub const SETTINGS: &[Setting] = &[
-    setting("address", Kind::AddressOrSocket, "address of the server, or an agent's socket"),
+    setting("address", SettingType::AddressOrSocket, "address of the server, or an agent's socket"),
     setting(
         "addresses",
-        Kind::Addresses,
+        SettingType::Addresses,
         "addresses of a cluster's servers, instead of `address`; tried in turn",
     ),
-    setting("namespace", Kind::Text, "namespace, of Enterprise and OpenBao"),
-    setting("ca_cert", Kind::Path, "certificates that sign the server's, PEM; a file or a directory of them"),
+    setting("namespace", SettingType::Text, "namespace, of Enterprise and OpenBao"),
+    setting(
+        "ca_cert",
+        SettingType::Path,
+        "certificates that sign the server's, PEM; a file or a directory of them",
+    ),
     setting(
         "tls_server_name",
-        Kind::Text,
+        SettingType::Text,
         "name in the server's certificate, when it is not the address's host",
     ),
-    setting("client_cert", Kind::Path, "certificate that kz shows the server, PEM"),
-    setting("client_key", Kind::Path, "its key, PEM"),
+    setting("client_cert", SettingType::Path, "certificate that kz shows the server, PEM"),
+    setting("client_key", SettingType::Path, "its key, PEM"),
     TOKEN_FILE,
-    setting("auth", Kind::Auth(METHODS), "how kz proves who it is"),
+    setting("auth", SettingType::Auth(METHODS), "how kz proves who it is"),
 ];
 
 const METHODS: &[Method] = &[
@@ -48,7 +53,11 @@ const METHODS: &[Method] = &[
         about: "a token that somebody else got",
         settings: &[
             TOKEN_FILE,
-            setting("wrapped", Kind::Boolean, "whether it is a response-wrapping token with the token in it"),
+            setting(
+                "wrapped",
+                SettingType::Boolean,
+                "whether it is a response-wrapping token with the token in it",
+            ),
         ],
     },
     Method { name: "none", settings: &[], about: "no token: a Vault Agent or proxy in between adds its own" },
@@ -56,10 +65,10 @@ const METHODS: &[Method] = &[
         name: "approle",
         about: "a role id, and a secret id unless the role binds none",
         settings: &[
-            setting("role_id_file", Kind::Path, "file with the role id"),
-            setting("secret_id_file", Kind::Path, "file with the secret id"),
-            setting("role_id", Kind::Text, "the role id itself, which is no secret"),
-            setting("wrapped", Kind::Boolean, "whether the secret id is a response-wrapping token"),
+            setting("role_id_file", SettingType::Path, "file with the role id"),
+            setting("secret_id_file", SettingType::Path, "file with the secret id"),
+            setting("role_id", SettingType::Text, "the role id itself, which is no secret"),
+            setting("wrapped", SettingType::Boolean, "whether the secret id is a response-wrapping token"),
             MOUNT,
             LOGIN_NAMESPACE,
         ],
@@ -74,10 +83,14 @@ const METHODS: &[Method] = &[
             ROLE,
             MOUNT,
             LOGIN_NAMESPACE,
-            setting("region", Kind::Text, "region of the STS endpoint that the identity is signed for"),
+            setting(
+                "region",
+                SettingType::Text,
+                "region of the STS endpoint that the identity is signed for",
+            ),
             setting(
                 "server_id",
-                Kind::Text,
+                SettingType::Text,
                 "value of X-Vault-AWS-IAM-Server-ID, where the server asks for it",
             ),
         ],
@@ -86,8 +99,8 @@ const METHODS: &[Method] = &[
         name: "userpass",
         about: "a user and a password",
         settings: &[
-            setting("username", Kind::Text, "the user"),
-            setting("password_file", Kind::Path, "file with the password"),
+            setting("username", SettingType::Text, "the user"),
+            setting("password_file", SettingType::Path, "file with the password"),
             MOUNT,
             LOGIN_NAMESPACE,
         ],

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use crate::support::{Run, Sandbox, kz_binary};
+use kz_fakes::byte_server::{Answer, Server};
 use kz_fakes::fake_server::Reply;
 use kz_fakes::vault::script::{Act, Rule};
 use kz_fakes::vault::tls::{Authority, Flaw};
@@ -85,6 +86,8 @@ pub(crate) fn named(name: &str) -> (Stage, String) {
     let stage = match name {
         "running" => Stage::new(Transport::Http2),
         "plain" | "plain-behind-https" => Stage::new(Transport::Plain),
+        // Nobody asks this one.
+        _ if instead(name).is_some() => Stage::new(Transport::Plain),
         "tls-behind-http" => Stage::new(Transport::Http1),
         "expired" => Stage::before(Fake::flawed(Transport::Http2, Flaw::Expired)),
         "other-name" => Stage::before(Fake::flawed(Transport::Http2, Flaw::OtherName)),
@@ -93,17 +96,6 @@ pub(crate) fn named(name: &str) -> (Stage, String) {
             stage.sandbox.file("ca.pem", Authority::new().pem());
             stage
         }
-        "control-characters" => Stage::before(Fake::start(Transport::Raw(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Note: a\x1b[2Jb\x07\r\nContent-Length: 2\r\n\r\n{}",
-        ))),
-        // No Vault at all: a proxy that lets nobody through, or not this one.
-        "proxy-407" => Stage::before(Fake::start(Transport::Raw(
-            b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"canary\"\r\nContent-Length: 0\r\n\r\n",
-        ))),
-        "proxy-403" => Stage::before(Fake::start(Transport::Raw(
-            b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\ncanary",
-        ))),
-        "no-http" => Stage::before(Fake::start(Transport::Raw(b"220 mail.example ESMTP\r\n"))),
         // What stands before Vault has no route to it.
         "ingress" => answers(Act::Answer(Reply::new(404, "text/plain", "404 page not found\n"))),
         // As recorded of an OpenBao.
@@ -135,9 +127,31 @@ pub(crate) fn named(name: &str) -> (Stage, String) {
     let url = match name {
         "plain-behind-https" => stage.fake.url().replace("http:", "https:"),
         "tls-behind-http" => stage.fake.url().replace("https:", "http:"),
-        _ => stage.fake.url(),
+        _ => instead(name).map_or_else(|| stage.fake.url(), always),
     };
     (stage, url)
+}
+
+/// What somebody else than a Vault answers: a server that is broken, a proxy that lets nobody through, or not this
+/// one, and what is no web server.
+fn instead(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "control-characters" => {
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Note: a\x1b[2Jb\x07\r\nContent-Length: 2\r\n\r\n{}"
+        }
+        "proxy-407" => {
+            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"canary\"\r\nContent-Length: 0\r\n\r\n"
+        }
+        "proxy-403" => "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\ncanary",
+        "no-http" => "220 mail.example ESMTP\r\n",
+        _ => return None,
+    })
+}
+
+/// The address of a server that answers so, whatever it is asked.
+fn always(answer: &'static str) -> String {
+    let server = Server::plain(move |_| Answer::Bytes(answer.as_bytes().to_vec()));
+    format!("http://127.0.0.1:{}", server.port)
 }
 
 /// What all of them hold: `secret/data/app`, a deleted and a destroyed version, a policy `app`.

@@ -1,6 +1,6 @@
 //! Where identities come from, and the identities of one batch.
 //!
-//! Invariants: the first source that is there is the only one asked, in the order of [`Source`]. Its files are
+//! Invariants: the first source that is there is the only one asked, in the order of [`IdentitySource`]. Its files are
 //! read when the first document needs an identity, once per batch. A named file that is missing or broken is
 //! an error even where another would do: what was mounted should be what is used.
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::identity::{self, Key};
 use super::passphrase::{self, Passphrase};
-use super::sealed::{Refusal, Sealed};
+use super::sealed::{DecryptionError, Sealed};
 use crate::hint::said;
 use crate::provider::age::settings::IDENTITY_VARIABLE;
 use crate::provider::local_file::{self, Reader, Unreadable, path_of, quoted};
@@ -25,7 +25,7 @@ const MOUNTED: &str = "/run/secrets/age-identity";
 const LIMIT: u64 = 1 << 20;
 
 /// Where the identities are.
-pub(super) enum Source {
+pub(super) enum IdentitySource {
     /// In the files that `identity_file` names.
     Files(Vec<PathBuf>),
     /// In the file that a variable names, which like any path in a variable starts from the working directory.
@@ -36,7 +36,7 @@ pub(super) enum Source {
     Mounted,
 }
 
-impl Source {
+impl IdentitySource {
     /// Chooses without looking at files. A variable that is empty counts as unset: Compose makes those.
     pub(super) fn choose(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
         let variable = |name| surroundings.given(name);
@@ -63,14 +63,18 @@ impl Source {
 
 /// The keys of one batch, each read when it is first needed.
 pub(super) struct Keyring<'a> {
-    source: &'a Source,
+    source: &'a IdentitySource,
     reader: Reader<'a>,
     passphrase: Passphrase<'a>,
     held: OnceCell<Result<Vec<Key>, Failure>>,
 }
 
 impl<'a> Keyring<'a> {
-    pub(super) fn new(source: &'a Source, reader: Reader<'a>, passphrase: &'a passphrase::Settings) -> Self {
+    pub(super) fn new(
+        source: &'a IdentitySource,
+        reader: Reader<'a>,
+        passphrase: &'a passphrase::Settings,
+    ) -> Self {
         Self { source, reader, passphrase: Passphrase::new(passphrase, reader), held: OnceCell::new() }
     }
 
@@ -86,10 +90,10 @@ impl<'a> Keyring<'a> {
         opened.map_err(|refusal| self.refused(refusal, subject, held.len()))
     }
 
-    fn refused(&self, refusal: Refusal, subject: &str, tried: usize) -> Failure {
+    fn refused(&self, refusal: DecryptionError, subject: &str, tried: usize) -> Failure {
         let failure = refusal.failure(subject);
         match refusal {
-            Refusal::NoMatch => Failure {
+            DecryptionError::NoMatch => Failure {
                 hint: said(format!(
                     "kz tried {tried} from {}: `age-keygen -y FILE` prints the recipient to encrypt to",
                     self.source.words()
@@ -102,16 +106,18 @@ impl<'a> Keyring<'a> {
 
     fn load(&self) -> Result<Vec<Key>, Failure> {
         match self.source {
-            Source::Files(paths) => {
+            IdentitySource::Files(paths) => {
                 let held = paths.iter().map(|path| self.load_file(path, "identity_file"));
                 Ok(held.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
             }
-            Source::FileOfVariable(path) if path.starts_with("~") => {
+            IdentitySource::FileOfVariable(path) if path.starts_with("~") => {
                 self.load_file(&self.reader.locate(path)?, FILE_VARIABLE)
             }
-            Source::FileOfVariable(path) => self.load_file(path, FILE_VARIABLE),
-            Source::Variable(identity) => identity::parse(identity, &self.source.words(), &self.passphrase),
-            Source::Mounted => self.load_mounted(Path::new(MOUNTED)),
+            IdentitySource::FileOfVariable(path) => self.load_file(path, FILE_VARIABLE),
+            IdentitySource::Variable(identity) => {
+                identity::parse(identity, &self.source.words(), &self.passphrase)
+            }
+            IdentitySource::Mounted => self.load_mounted(Path::new(MOUNTED)),
         }
     }
 
@@ -159,7 +165,7 @@ mod tests {
     use crate::provider::settings::Value;
 
     fn chosen(settings: &Settings, fixture: &Fixture) -> String {
-        Source::choose(settings, fixture).words()
+        IdentitySource::choose(settings, fixture).words()
     }
 
     #[test]
@@ -186,7 +192,7 @@ mod tests {
         let fixture = Fixture::new();
         let (places, passphrase) =
             (Places::of(&fixture), passphrase::Settings { file: None, max_work_factor: 20 });
-        let keyring = Keyring::new(&Source::Mounted, places.reader(&Ask::default()), &passphrase);
+        let keyring = Keyring::new(&IdentitySource::Mounted, places.reader(&Ask::default()), &passphrase);
         let failure = keyring.load_mounted(&fixture.path("age-identity")).err().unwrap();
         assert_eq!(failure.kind, FailureKind::Misconfigured);
         for place in ["`identity_file`", FILE_VARIABLE, IDENTITY_VARIABLE, MOUNTED] {

@@ -17,14 +17,14 @@ use crate::provider::shape::shape_of;
 use crate::provider::{
     Ask, Document, DocumentRef, Failure, FailureKind, Fetch, Outcome, Provider, Surroundings,
 };
-use keyring::{Keyring, Source};
+use keyring::{IdentitySource, Keyring};
 
 /// A provider of encrypted files. Relative paths start from the configuration's directory, `~/` from `HOME`.
 pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Provider> {
     let max_work_factor = settings.integer("max_work_factor").and_then(|factor| u8::try_from(factor).ok());
     Box::new(Age {
         places: Places::of(surroundings),
-        source: Source::choose(settings, surroundings),
+        source: IdentitySource::choose(settings, surroundings),
         passphrase: passphrase::Settings {
             file: settings.path("passphrase_file").map(Into::into),
             max_work_factor: max_work_factor.unwrap_or(passphrase::DEFAULT_WORK_FACTOR),
@@ -34,7 +34,7 @@ pub fn build(settings: &Settings, surroundings: &dyn Surroundings) -> Box<dyn Pr
 
 struct Age {
     places: Places,
-    source: Source,
+    source: IdentitySource,
     passphrase: passphrase::Settings,
 }
 

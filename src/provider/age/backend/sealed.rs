@@ -21,7 +21,7 @@ const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 
 /// Why there is no plaintext. `Display` continues a sentence that begins with the file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(super) enum Refusal {
+pub(super) enum DecryptionError {
     #[error("is not an age file: it begins neither with `age-encryption.org/` nor with age's armor")]
     NotAge,
     #[error("has a version of the age format that kz does not know")]
@@ -53,7 +53,7 @@ fn memory(factor: u8) -> String {
     }
 }
 
-impl Refusal {
+impl DecryptionError {
     /// As the failure of the file that `subject` names.
     pub(super) fn failure(self, subject: &str) -> Failure {
         let kind = match self {
@@ -95,14 +95,14 @@ pub(super) struct Sealed<'a> {
 
 impl<'a> Sealed<'a> {
     /// Reads the header, behind armor or not.
-    pub(super) fn parse(content: &'a [u8]) -> Result<Self, Refusal> {
+    pub(super) fn parse(content: &'a [u8]) -> Result<Self, DecryptionError> {
         let binary = match content {
-            [] => return Err(Refusal::Empty),
+            [] => return Err(DecryptionError::Empty),
             _ if content.starts_with(BINARY) => Cow::Borrowed(content),
-            _ => Cow::Owned(without_armor(armored(content).ok_or(Refusal::NotAge)?)?),
+            _ => Cow::Owned(without_armor(armored(content).ok_or(DecryptionError::NotAge)?)?),
         };
         if !stanzas_are_closed(&binary) {
-            return Err(Refusal::Header);
+            return Err(DecryptionError::Header);
         }
         let length = binary.len();
         let decryptor = Decryptor::new_buffered(Cursor::new(binary)).map_err(|error| unparsed(&error))?;
@@ -118,18 +118,18 @@ impl<'a> Sealed<'a> {
     pub(super) fn open<'i>(
         self,
         identities: impl Iterator<Item = &'i dyn Identity>,
-    ) -> Result<Secret, Refusal> {
+    ) -> Result<Secret, DecryptionError> {
         let by_passphrase = self.wants_passphrase();
         let mut plaintext = Zeroizing::new(Vec::with_capacity(self.length));
         let opened = self.decryptor.decrypt(identities).map_err(|error| unopened(&error, by_passphrase));
-        opened?.read_to_end(&mut plaintext).map_err(|_| Refusal::Payload)?;
+        opened?.read_to_end(&mut plaintext).map_err(|_| DecryptionError::Payload)?;
         Ok(Secret::new(std::mem::take(&mut *plaintext)))
     }
 }
 
-fn without_armor(content: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn without_armor(content: &[u8]) -> Result<Vec<u8>, DecryptionError> {
     let mut binary = Vec::with_capacity(content.len());
-    ArmoredReader::new(content).read_to_end(&mut binary).map_err(|_| Refusal::Armor)?;
+    ArmoredReader::new(content).read_to_end(&mut binary).map_err(|_| DecryptionError::Armor)?;
     Ok(binary)
 }
 
@@ -149,20 +149,20 @@ fn stanzas_are_closed(binary: &[u8]) -> bool {
     true
 }
 
-fn unparsed(error: &DecryptError) -> Refusal {
+fn unparsed(error: &DecryptError) -> DecryptionError {
     match error {
-        DecryptError::UnknownFormat => Refusal::Version,
-        _ => Refusal::Header,
+        DecryptError::UnknownFormat => DecryptionError::Version,
+        _ => DecryptionError::Header,
     }
 }
 
-fn unopened(error: &DecryptError, by_passphrase: bool) -> Refusal {
+fn unopened(error: &DecryptError, by_passphrase: bool) -> DecryptionError {
     match error {
-        DecryptError::NoMatchingKeys => Refusal::NoMatch,
-        DecryptError::DecryptionFailed if by_passphrase => Refusal::Passphrase,
-        DecryptError::InvalidMac => Refusal::Altered,
-        DecryptError::ExcessiveWork { required, .. } => Refusal::Work(*required),
-        _ => Refusal::Header,
+        DecryptError::NoMatchingKeys => DecryptionError::NoMatch,
+        DecryptError::DecryptionFailed if by_passphrase => DecryptionError::Passphrase,
+        DecryptError::InvalidMac => DecryptionError::Altered,
+        DecryptError::ExcessiveWork { required, .. } => DecryptionError::Work(*required),
+        _ => DecryptionError::Header,
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
         (identity, sealed)
     }
 
-    fn open(content: &[u8], identity: &dyn Identity) -> Result<Secret, Refusal> {
+    fn open(content: &[u8], identity: &dyn Identity) -> Result<Secret, DecryptionError> {
         Sealed::parse(content)?.open(std::iter::once(identity))
     }
 
@@ -194,14 +194,14 @@ mod tests {
     fn a_byte_more_at_the_end_is_a_damaged_payload() {
         let (identity, mut content) = sealed(b"value");
         content.push(b'\n');
-        assert_eq!(open(&content, &identity), Err(Refusal::Payload));
+        assert_eq!(open(&content, &identity), Err(DecryptionError::Payload));
     }
 
     #[test]
     fn a_byte_order_mark_before_a_binary_file_is_damage() {
         let (identity, content) = sealed(b"value");
         let marked = [b"\xef\xbb\xbf".as_slice(), &content].concat();
-        assert_eq!(open(&marked, &identity), Err(Refusal::NotAge));
+        assert_eq!(open(&marked, &identity), Err(DecryptionError::NotAge));
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
         let marked = [b"\xef\xbb\xbf".as_slice(), &armored].concat();
         assert_eq!(open(&marked, &identity).unwrap().expose(), b"value");
         armored[50] = 0xff;
-        assert_eq!(open(&armored, &identity), Err(Refusal::Armor));
+        assert_eq!(open(&armored, &identity), Err(DecryptionError::Armor));
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
     fn anything_else_is_not_an_age_file() {
         let (identity, _) = sealed(b"");
         for content in [&b"A=1\n"[..], b"-----BEGIN PGP MESSAGE-----\n", b"age", &[0; 4096]] {
-            assert_eq!(open(content, &identity), Err(Refusal::NotAge), "{content:?}");
+            assert_eq!(open(content, &identity), Err(DecryptionError::NotAge), "{content:?}");
             assert!(!looks_sealed(content));
         }
     }

@@ -7,9 +7,9 @@
 
 use crate::provider::Failure;
 
+use super::identity_sources::{Chain, Identity, misfit};
 use super::keys;
 use super::links::{self, Base, Role};
-use super::sources::{Chain, Identity, misfit};
 
 impl Chain<'_> {
     /// The identity to act as.

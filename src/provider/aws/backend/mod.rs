@@ -4,18 +4,18 @@
 //! and the rest when its connection stands; a batch that is not let through, or that leaves a member out, is asked
 //! for one by one; each document has its own outcome. The SDK's retries are off: patience is kz's own.
 
+mod account;
 mod codes;
 mod container;
 mod endpoints;
 mod identity;
+mod identity_sources;
 mod keys;
 mod links;
 mod parameters;
 mod profiles;
 mod refused;
 mod secrets;
-mod session;
-mod sources;
 mod trouble;
 mod variables;
 mod wire;
@@ -33,9 +33,9 @@ use crate::provider::{
 use futures_util::future::join_all;
 
 use super::calls::{Call, Operation};
+use account::{Account, Regional, Service, SignedIn};
 use parameters::Parameters;
 use secrets::Secrets;
-use session::{Account, Regional, Service, Session};
 use trouble::{Class, Trouble};
 
 /// A provider of the secrets of one account.
@@ -68,24 +68,24 @@ struct Aws<S> {
     account: Arc<Account>,
     endpoint: Option<String>,
     terms: Terms,
-    /// Of which session, and its services.
+    /// Of whom, and the services.
     regions: Mutex<Regions<S>>,
     /// Whether it was said that batches are not let through.
     said: AtomicBool,
 }
 
-/// The services of one session, by region.
+/// The services in one name, by region.
 struct Regions<S> {
-    session: Option<Arc<Session>>,
+    signed_in: Option<Arc<SignedIn>>,
     services: BTreeMap<Option<String>, Arc<Regional<S>>>,
 }
 
 impl<S: Service> Provider for Aws<S> {
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
-            let session = self.account.session(ask, &self.terms).await;
-            let told = match session {
-                Ok(session) => self.read(ask, &session, documents).await,
+            let signed_in = self.account.signed_in(ask, &self.terms).await;
+            let told = match signed_in {
+                Ok(signed_in) => self.read(ask, &signed_in, documents).await,
                 Err(failure) => vec![((0..documents.len()).collect(), Outcome::Failed(failure))],
             };
             // Of an identity that is no longer accepted, or may no longer do what it may, a newer one may be there.
@@ -114,19 +114,19 @@ impl<S: Service> Aws<S> {
             account,
             endpoint: settings.text("endpoint").map(str::to_owned),
             terms,
-            regions: Mutex::new(Regions { session: None, services: BTreeMap::new() }),
+            regions: Mutex::new(Regions { signed_in: None, services: BTreeMap::new() }),
             said: AtomicBool::new(false),
         }
     }
 
     /// Every document, in every region at once.
-    async fn read(&self, ask: &Ask, session: &Arc<Session>, documents: &[DocumentRef]) -> Vec<Told> {
+    async fn read(&self, ask: &Ask, signed_in: &Arc<SignedIn>, documents: &[DocumentRef]) -> Vec<Told> {
         let mut regions: BTreeMap<Option<String>, Vec<Call>> = BTreeMap::new();
-        for call in S::calls(documents, session.home()) {
+        for call in S::calls(documents, signed_in.home()) {
             regions.entry(call.region.clone()).or_default().push(call);
         }
         let reads = regions.into_iter().map(|(region, calls)| async move {
-            match self.regional(session, region.as_deref()) {
+            match self.regional(signed_in, region.as_deref()) {
                 Ok(regional) => self.read_region(ask, &regional, &calls).await,
                 Err(failure) => failed(&calls, &failure),
             }
@@ -134,15 +134,15 @@ impl<S: Service> Aws<S> {
         join_all(reads).await.concat()
     }
 
-    fn regional(&self, session: &Arc<Session>, region: Option<&str>) -> Result<Arc<Regional<S>>, Failure> {
+    fn regional(&self, signed_in: &Arc<SignedIn>, region: Option<&str>) -> Result<Arc<Regional<S>>, Failure> {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        if !regions.session.as_ref().is_some_and(|of| Arc::ptr_eq(of, session)) {
-            *regions = Regions { session: Some(Arc::clone(session)), services: BTreeMap::new() };
+        if !regions.signed_in.as_ref().is_some_and(|of| Arc::ptr_eq(of, signed_in)) {
+            *regions = Regions { signed_in: Some(Arc::clone(signed_in)), services: BTreeMap::new() };
         }
         if let Some(known) = regions.services.get(&region.map(str::to_owned)) {
             return Ok(Arc::clone(known));
         }
-        let regional = Arc::new(session.regional(region, self.endpoint.as_deref())?);
+        let regional = Arc::new(signed_in.regional(region, self.endpoint.as_deref())?);
         regions.services.insert(region.map(str::to_owned), Arc::clone(&regional));
         Ok(regional)
     }

@@ -11,7 +11,7 @@ use crate::provider::{Document, DocumentRef, Shape};
 use crate::secret::Secret;
 
 use super::Answer;
-use super::session::Service;
+use super::account::Service;
 use super::trouble::Trouble;
 
 /// A client of Parameter Store.

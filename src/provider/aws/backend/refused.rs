@@ -9,12 +9,12 @@ use crate::http;
 use crate::patience::{Attempt, GaveUp, seconds};
 use crate::provider::{Failure, FailureKind};
 
-use super::trouble::{Class, Refusal, Trouble};
+use super::trouble::{Class, ServiceError, Trouble};
 use super::wire::Exchange;
 
 /// What kind of source it is, as far as that decides what its refusals mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum IdentitySource {
     /// One that is asked in somebody's name, or in whose name others are.
     Named,
     /// The container's endpoint.
@@ -49,7 +49,7 @@ impl std::fmt::Display for Refused {
                 write!(formatter, "{server} answers with status {status}")
             }
             Self::Exchange(Exchange { server, result: Ok((status, Some(code))) }) => {
-                write!(formatter, "{server}: {}", Refusal::coded(*status, Some(*code)))
+                write!(formatter, "{server}: {}", ServiceError::coded(*status, Some(*code)))
             }
         }
     }
@@ -58,11 +58,11 @@ impl std::fmt::Display for Refused {
 /// What becomes of a source that gave nothing. `words` are for one that asked nobody.
 pub(super) fn judge(
     exchange: Option<Exchange>,
-    source: Source,
+    source: IdentitySource,
     words: &str,
 ) -> Attempt<Credentials, Refused> {
     let Some(exchange) = exchange else { return Attempt::Final(Refused::Wrong(words.to_owned())) };
-    let is_instance = matches!(source, Source::Instance | Source::NamedInstance);
+    let is_instance = matches!(source, IdentitySource::Instance | IdentitySource::NamedInstance);
     let passes = match &exchange.result {
         Err(error) => {
             // Where there is no instance, nobody answers at its address: that is no reason to wait a minute.
@@ -70,20 +70,20 @@ pub(super) fn judge(
                 error,
                 http::Error::Silent(_) | http::Error::ConnectTime(_) | http::Error::Network(_)
             );
-            if source == Source::Instance && nobody {
+            if source == IdentitySource::Instance && nobody {
                 return Attempt::Final(Refused::NotThere);
             }
             error.concern()
         }
         // The instance has no role, or is not to be asked; or what answers there is no metadata service at all.
         Ok((400..=499, _)) if is_instance => return Attempt::Final(Refused::NotThere),
-        Ok((status, code)) => Refusal::coded(*status, *code).concern(),
+        Ok((status, code)) => ServiceError::coded(*status, *code).concern(),
     };
     Attempt::failed(Refused::Exchange(exchange), passes, None)
 }
 
 /// The failure of every document, when a source has the last word.
-pub(super) fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) -> Failure {
+pub(super) fn failure(name: &str, source: IdentitySource, given_up: &GaveUp<Refused>) -> Failure {
     let (kind, words, hint) = match given_up {
         GaveUp::Unasked(unasked) => (FailureKind::Unreachable, unasked.to_string(), None),
         GaveUp::Deadline { last, waited } => {
@@ -92,7 +92,7 @@ pub(super) fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) ->
             (FailureKind::Unreachable, format!("{reason}, for {waited} s"), None)
         }
         GaveUp::Final(refused @ Refused::Exchange(Exchange { result: Ok((status, code)), .. })) => {
-            let refusal = Refusal::coded(*status, *code);
+            let refusal = ServiceError::coded(*status, *code);
             let kind = match refusal.class() {
                 Class::Denied | Class::Identity => FailureKind::Denied,
                 _ if matches!(status, 401 | 403) => FailureKind::Denied,
@@ -109,10 +109,10 @@ pub(super) fn failure(name: &str, source: Source, given_up: &GaveUp<Refused>) ->
     Failure { kind, cause: format!("no AWS identity from {name}: {words}"), hint }
 }
 
-fn hint(name: &str, source: Source, refusal: Refusal) -> Option<Hint> {
+fn hint(name: &str, source: IdentitySource, refusal: ServiceError) -> Option<Hint> {
     let trouble = Trouble::Service(refusal);
     match (source, trouble.class()) {
-        (Source::Container, _) => {
+        (IdentitySource::Container, _) => {
             let hint = "is that the address of this container's credentials, and their token \
                         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE?";
             said(hint)

@@ -11,9 +11,9 @@ use crate::provider::{Document, DocumentRef, Shape};
 use crate::secret::Secret;
 
 use super::Answer;
+use super::account::Service;
 use super::codes::Code;
-use super::session::Service;
-use super::trouble::{Refusal, Trouble};
+use super::trouble::{ServiceError, Trouble};
 
 /// A client of Secrets Manager.
 pub(super) struct Secrets(Client);
@@ -76,7 +76,7 @@ fn told(id: &str, values: &[SecretValueEntry], errors: &[ApiErrorType]) -> Answe
     match errors.iter().find(|error| error.secret_id() == Some(id)) {
         Some(error) => {
             let code = error.error_code().unwrap_or_default();
-            let refusal = Refusal::new(400, Code::of(code), error.message().unwrap_or_default());
+            let refusal = ServiceError::new(400, Code::of(code), error.message().unwrap_or_default());
             if refusal.code.name == "ResourceNotFound" {
                 Answer::Absent
             } else {

@@ -28,14 +28,14 @@ pub(super) enum Trouble {
     /// The request was not even sent.
     Unsent,
     /// The reply is an error.
-    Service(Refusal),
+    Service(ServiceError),
     /// The reply is none that the service gives; with its status.
     Reply(u16),
 }
 
 /// An error of the service's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ServiceError {
     pub(super) status: u16,
     pub(super) code: Code,
     /// Whom it does not let.
@@ -58,7 +58,7 @@ impl Trouble {
                 match meta.code() {
                     Some(code) => {
                         let status = context.raw().status().as_u16();
-                        Self::Service(Refusal::new(
+                        Self::Service(ServiceError::new(
                             status,
                             Code::of(code),
                             meta.message().unwrap_or_default(),
@@ -82,7 +82,7 @@ impl Trouble {
         let status = reply.status().as_u16();
         let body = reply.body().bytes().filter(|_| !reply.status().is_success()).unwrap_or_default();
         match code(body) {
-            Some(code) => Self::Service(Refusal::new(status, code, &String::from_utf8_lossy(body))),
+            Some(code) => Self::Service(ServiceError::new(status, code, &String::from_utf8_lossy(body))),
             None => Self::Reply(status),
         }
     }
@@ -141,7 +141,7 @@ impl Trouble {
 
     /// Why a document is absent; nothing where that is all.
     pub(super) fn absence(&self, id: &str) -> Option<Absence> {
-        let Self::Service(Refusal { deleted: true, .. }) = self else { return None };
+        let Self::Service(ServiceError { deleted: true, .. }) = self else { return None };
         Some(Absence {
             cause: "it is scheduled for deletion".to_owned(),
             hint: said(format!(
@@ -199,7 +199,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl Refusal {
+impl ServiceError {
     /// Keeps of a message what kz understands.
     pub(super) fn new(status: u16, code: Code, message: &str) -> Self {
         let after = |before: &str| message.split_once(before).map_or("", |(_, rest)| rest);
@@ -281,7 +281,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ServiceError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self.code.name {
             "ExpiredToken" | "ExpiredTokenId" => "the session token has expired",
@@ -359,7 +359,7 @@ mod tests {
     fn who_may_not_do_what_is_told_and_nothing_else() {
         let message = "User: arn:aws:sts::123456789012:assumed-role/app/kz is not authorized to perform: \
                        secretsmanager:GetSecretValue on resource: canary because no identity-based policy allows it";
-        let trouble = Trouble::Service(Refusal::new(400, Code::of("AccessDeniedException"), message));
+        let trouble = Trouble::Service(ServiceError::new(400, Code::of("AccessDeniedException"), message));
         let failure = Trouble::failure(&GaveUp::Final(trouble), "x");
         assert_eq!(failure.kind, FailureKind::Denied);
         assert_eq!(
@@ -373,7 +373,7 @@ mod tests {
     fn an_action_is_found_in_the_xml_that_stands_before_a_service_too() {
         let message = "<Message>User: arn:aws:iam::123456789012:user/app is not authorized to perform: \
                        secretsmanager:GetSecretValue</Message>";
-        let refusal = Refusal::new(403, Code::of("AccessDenied"), message);
+        let refusal = ServiceError::new(403, Code::of("AccessDenied"), message);
         assert_eq!(refusal.action, Some("secretsmanager:GetSecretValue"));
         assert_eq!(refusal.principal.as_deref(), Some("arn:aws:iam::123456789012:user/app"));
     }
@@ -388,18 +388,18 @@ mod tests {
             "User: arn:canary:iam::123456789012:user/x",
             "User: arn:aws:iam:canary:123456789012:user/x",
         ] {
-            let refusal = Refusal::new(400, Code::of("AccessDenied"), message);
+            let refusal = ServiceError::new(400, Code::of("AccessDenied"), message);
             assert_eq!((refusal.principal, refusal.action), (None, None), "{message}");
         }
         let long = format!("User: arn:aws:iam::123456789012:user/{}", "c".repeat(65));
-        assert_eq!(Refusal::new(400, FOREIGN, &long).principal, None);
+        assert_eq!(ServiceError::new(400, FOREIGN, &long).principal, None);
         assert!(is_principal("arn:aws:iam::123456789012:root"));
         assert!(is_principal("arn:aws-us-gov:iam::123456789012:user/division/team/kz@example.com"));
     }
 
     #[test]
     fn what_passes_and_what_does_not() {
-        let class = |status, code| Refusal::new(status, Code::of(code), "").class();
+        let class = |status, code| ServiceError::new(status, Code::of(code), "").class();
         for status in [400, 429] {
             assert_eq!(class(status, "ThrottlingException"), Class::Throttled);
         }

@@ -98,7 +98,7 @@ struct File {
     audience: Option<String>,
     subject_token_type: Option<String>,
     token_url: Option<String>,
-    credential_source: Option<Source>,
+    credential_source: Option<CredentialSource>,
     service_account_impersonation_url: Option<String>,
     service_account_impersonation: Option<Lifetime>,
     workforce_pool_user_project: Option<String>,
@@ -108,7 +108,7 @@ struct File {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Source {
+struct CredentialSource {
     file: Option<String>,
     url: Option<String>,
     headers: BTreeMap<String, String>,
@@ -218,7 +218,7 @@ impl Reader<'_> {
         Ok((base, step.transpose()?.into_iter().collect()))
     }
 
-    fn subject(self, source: Source) -> Result<(Subject, Format), Failure> {
+    fn subject(self, source: CredentialSource) -> Result<(Subject, Format), Failure> {
         let unsupported =
             |what: &str| self.unsupported(&format!("takes its `credential_source` from {what}"));
         let format = match source.format {

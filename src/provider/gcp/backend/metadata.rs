@@ -156,7 +156,9 @@ fn judge(reply: Reply) -> Attempt<Reply, Trouble> {
 mod tests {
     use super::*;
     use crate::http::Proxies;
-    use crate::http::testing::{Answer, Server, free_port, run};
+    use kz_fakes::byte_server::{Answer, Server, free_port};
+
+    use crate::http::testing::run;
     use crate::patience::Clock as _;
     use crate::patience::testing::{Virtual, after};
     use crate::provider::Terms;

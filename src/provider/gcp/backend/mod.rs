@@ -9,10 +9,10 @@ mod assertion;
 mod checksum;
 mod credentials;
 mod identity;
+mod identity_source;
 mod metadata;
 mod names;
 mod place;
-mod source;
 mod trouble;
 mod wire;
 
@@ -31,8 +31,8 @@ use crate::provider::{
 
 use super::resource::{Home, Resource, grouped, resource};
 use identity::Token;
+use identity_source::Opener;
 use place::{Identity, Place};
-use source::Opener;
 use wire::Wire;
 
 /// A provider of the secrets that one identity may read.

@@ -23,7 +23,7 @@ pub(super) enum Trouble {
     /// There is no reply.
     Connection(http::Error),
     /// The reply is an error of Google's.
-    Google(Refusal),
+    Google(ServiceError),
     /// The reply is an error of somebody else's; with its status.
     Reply(u16),
     /// The answer is not what the service sends: why. Continues "the answer is … : ".
@@ -34,7 +34,7 @@ pub(super) enum Trouble {
 
 /// An error of Google's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ServiceError {
     pub(super) status: u16,
     /// `PERMISSION_DENIED`, or `invalid_grant` of OAuth's.
     pub(super) code: &'static str,
@@ -102,7 +102,7 @@ impl Trouble {
     /// What a reply that is no success says.
     pub(super) fn of(reply: &Reply) -> Self {
         let status = reply.status.as_u16();
-        Refusal::read(status, reply.body.expose()).map_or(Self::Reply(status), Self::Google)
+        ServiceError::read(status, reply.body.expose()).map_or(Self::Reply(status), Self::Google)
     }
 
     /// What it is.
@@ -264,7 +264,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl Refusal {
+impl ServiceError {
     /// Reads an error of an API (`{"error": {…}}`) or of OAuth (`{"error": "…"}`, RFC 6749, 5.2).
     pub(super) fn read(status: u16, body: &[u8]) -> Option<Self> {
         let body: Body = serde_json::from_slice(body).ok()?;
@@ -332,7 +332,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ServiceError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match (self.reason, self.class()) {
             (Some("SERVICE_DISABLED"), _) => "the API is not enabled in the project",
@@ -358,8 +358,8 @@ impl fmt::Display for Refusal {
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Option<Refusal> {
-        Refusal::read(403, body.as_bytes())
+    fn read(body: &str) -> Option<ServiceError> {
+        ServiceError::read(403, body.as_bytes())
     }
 
     #[test]

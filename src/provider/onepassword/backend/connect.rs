@@ -53,7 +53,7 @@ struct Asking<'a> {
 /// What Connect says of an error: this and nothing else, since others spell `status` and `message` too.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Refusal {
+struct ErrorResponse {
     status: u16,
     #[serde(rename = "message")]
     _message: String,
@@ -283,7 +283,7 @@ impl Asking<'_> {
 
 /// Whether an error is in Connect's own words.
 fn is_connects(reply: &Reply) -> bool {
-    let said = serde_json::from_slice::<Refusal>(reply.body.expose());
+    let said = serde_json::from_slice::<ErrorResponse>(reply.body.expose());
     said.is_ok_and(|said| said.status == reply.status.as_u16())
 }
 

@@ -15,12 +15,12 @@ use crate::http::Reply;
 use crate::log::Log;
 use crate::provider::{Ask, End, Lease, Tokens};
 
+use super::client::VaultClient;
 use super::custody::{Custody, Entrusted, MARGIN, Own};
 use super::endpoint::Post;
 use super::left::{Left, Why};
 use super::look_at_token::{Unseen, look};
 use super::reply::{self, Body, Known};
-use super::session::Session;
 
 /// What all of it may take, from the first time that it is begun, with what is awaited before (`flight.rs`): Docker, Compose and
 /// podman give 10 s from the request to stop to the kill, Kubernetes 30 s.
@@ -46,18 +46,18 @@ pub(super) fn until(custody: &Custody, ask: &Ask, end: End) -> Instant {
 /// Gives back what is of no use any more, by then, and says what stays.
 pub(super) async fn give_back(
     custody: &Custody,
-    session: Option<&Session<'_>>,
+    client: Option<&VaultClient<'_>>,
     (ask, tokens): (&Ask, Tokens),
     end: End,
     until: Instant,
 ) {
     let (log, now) = (ask.log(), ask.now());
     let stays = end == End::Delivered && !custody.held().leases.is_empty();
-    let left = match session {
+    let left = match client {
         None => Some(rest(&custody.held(), tokens, Why::NoSession, now)),
-        Some(session) => {
+        Some(client) => {
             let limit = until.saturating_duration_since(now);
-            let work = GivingBack { custody, session, ask, tokens, until };
+            let work = GivingBack { custody, client, ask, tokens, until };
             if stays {
                 let kept = ask.patience.once(limit, work.shorten()).await;
                 kept.unwrap_or(Err(Why::Unconfirmed)).err().map(|why| rest(&custody.held(), tokens, why, now))
@@ -99,12 +99,17 @@ fn rest(held: &Entrusted, tokens: Tokens, why: Why, now: Instant) -> Left {
 const AT_ONCE: usize = 8;
 
 /// Gives back these leases, and says what stays.
-pub(super) async fn give_back_leases(custody: &Custody, session: &Session<'_>, ask: &Ask, leases: &[Lease]) {
-    if session.is_cached() {
+pub(super) async fn give_back_leases(
+    custody: &Custody,
+    client: &VaultClient<'_>,
+    ask: &Ask,
+    leases: &[Lease],
+) {
+    if client.is_cached() {
         return;
     }
     for some in leases.chunks(AT_ONCE) {
-        let refused = revoke(session, some).await;
+        let refused = revoke(client, some).await;
         custody.forget(some);
         let longest = custody
             .held()
@@ -117,11 +122,11 @@ pub(super) async fn give_back_leases(custody: &Custody, session: &Session<'_>, a
 }
 
 /// Those that are not taken back, of these.
-async fn revoke(session: &Session<'_>, leases: &[Lease]) -> Vec<(Lease, Refused)> {
+async fn revoke(client: &VaultClient<'_>, leases: &[Lease]) -> Vec<(Lease, Refused)> {
     let revoked = join_all(leases.iter().map(|lease| {
         let id = lease.lent.as_ref().map(|lent| &lent.id);
         let revocation = move || Post::new("sys/leases/revoke", json!({ "lease_id": id }));
-        insist(move || session.exchange_once(revocation()))
+        insist(move || client.exchange_once(revocation()))
     }));
     let refused = |(lease, revoked): (&Lease, Result<Reply, Refused>)| Some((lease.clone(), revoked.err()?));
     leases.iter().zip(revoked.await).filter_map(refused).collect()
@@ -135,7 +140,7 @@ fn why(refused: &[(Lease, Refused)]) -> Why {
 
 struct GivingBack<'a> {
     custody: &'a Custody,
-    session: &'a Session<'a>,
+    client: &'a VaultClient<'a>,
     ask: &'a Ask,
     tokens: Tokens,
     until: Instant,
@@ -158,7 +163,7 @@ impl GivingBack<'_> {
                 Err(why) => left.token = Some((own.left(self.ask.now()), why)),
             }
         }
-        if !leases.is_empty() && !self.session.is_cached() {
+        if !leases.is_empty() && !self.client.is_cached() {
             left.leases = self.end_leases(leases).await;
         }
         left
@@ -167,13 +172,13 @@ impl GivingBack<'_> {
     /// Ends those of kz's own tokens that it uses no more, where they are seen as such. They end by themselves otherwise.
     async fn end_former(&self) {
         let former = std::mem::take(&mut self.custody.held().former);
-        if self.tokens != Tokens::Revoke || self.session.is_cached() {
+        if self.tokens != Tokens::Revoke || self.client.is_cached() {
             return;
         }
         let now = self.ask.now();
         let lives = |own: &&Own| own.token.revocable && !own.is_over(now);
         join_all(former.iter().filter(lives).map(|own| async move {
-            let there = self.session.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
+            let there = self.client.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
             let is_seen = look(&there).await.is_ok_and(|looked| looked.is(&own.token));
             if is_seen { insist(|| there.exchange_once(RevokeTokenSelfRequest {})).await.ok() } else { None }
         }))
@@ -197,7 +202,7 @@ impl GivingBack<'_> {
     /// Ends leases that nobody received, where they hang on a token that is not kz's to end. Which are left.
     async fn end_leases(&self, leases: Vec<Lease>) -> Option<(usize, Duration, Why)> {
         self.custody.held().stays.get_or_insert(Why::Unconfirmed);
-        let refused = revoke(self.session, &leases).await;
+        let refused = revoke(self.client, &leases).await;
         let left: Vec<Lease> = refused.iter().map(|(lease, _)| lease.clone()).collect();
         let Some(longest) = self.custody.held().longest(&left, self.ask.now()) else {
             self.log().detail("gave back the credentials that were made and not delivered");
@@ -231,11 +236,11 @@ impl GivingBack<'_> {
         Ok(())
     }
 
-    /// A session in which kz's own token speaks, where the server sees this token when kz shows it, and nobody else is given it:
+    /// A client with which kz's own token speaks, where the server sees this token when kz shows it, and nobody else is given it:
     /// only then it is kz's to end. Nothing where it has ended, or is others' too.
-    async fn see(&self, own: &Own) -> Result<Option<Session<'_>>, Why> {
+    async fn see(&self, own: &Own) -> Result<Option<VaultClient<'_>>, Why> {
         let shared = "kz's own token is left to expire: it came out of a cache, and others have it too";
-        if self.session.is_cached() {
+        if self.client.is_cached() {
             self.log().detail(shared);
             return Ok(None);
         }
@@ -245,7 +250,7 @@ impl GivingBack<'_> {
             [true, true] => {}
         }
         // A token asks of itself where it is of. What it was lent is of the namespace that was read in.
-        let there = self.session.at(own.namespace.as_deref()).map_err(|_| Why::LookFailed)?;
+        let there = self.client.at(own.namespace.as_deref()).map_err(|_| Why::LookFailed)?;
         if self.custody.held().is_seen {
             return Ok(Some(there));
         }
@@ -254,7 +259,7 @@ impl GivingBack<'_> {
         let limit = self.until.saturating_duration_since(patience.now()).saturating_sub(ENDING);
         match patience.once(limit, look(&there)).await {
             None => Err(Why::LookedInVain),
-            Some(_) if self.session.is_cached() => {
+            Some(_) if self.client.is_cached() => {
                 self.log().detail(shared);
                 Ok(None)
             }

@@ -23,7 +23,7 @@ pub(super) enum Why {
     Forbidden,
     /// The server, or the engine that made it, did not end it.
     Failed,
-    /// kz has no session any more in which it could ask.
+    /// kz has no client any more with which it could ask.
     NoSession,
 }
 

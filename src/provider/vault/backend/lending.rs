@@ -12,7 +12,7 @@ use crate::provider::{Ask, Closing, Failure, Lease, Lender, Lent, Renewal, Unren
 use super::endpoint::Post;
 use super::giving_back;
 use super::reply::{Body, Known};
-use super::{Vault, session::Unanswered};
+use super::{Vault, client::Unanswered};
 
 impl Lender for Vault {
     fn renew<'a>(&'a self, lease: &'a Lease, wanted: Duration, ask: &'a Ask) -> Renewal<'a> {
@@ -20,17 +20,17 @@ impl Lender for Vault {
             let lent = lease.lent.as_deref().filter(|lent| lent.renewable).ok_or(Unrenewed::Fixed)?;
             let wanted = wanted.max(lease.left(ask.now()));
             self.hasten(wanted, ask);
-            let session = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
+            let client = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
             if self.hangs_on_another(lent) {
                 return Err(Unrenewed::Over);
             }
-            let session = session.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
+            let client = client.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
             // Rounded up: below what is left it would shorten.
             let increment = wanted.as_secs() + u64::from(wanted.subsec_nanos() > 0);
             let renewal =
                 Post::new("sys/leases/renew", json!({ "lease_id": lent.id, "increment": increment }));
             let since = ask.now();
-            let reply = session.read(renewal).await.map_err(unrenewed)?;
+            let reply = client.read(renewal).await.map_err(unrenewed)?;
             let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
             let seconds = body.and_then(|body| body.lease_duration).ok_or_else(unread)?;
             Ok(self.prolonged(lease, since, Duration::from_secs(seconds)))
@@ -39,8 +39,8 @@ impl Lender for Vault {
 
     fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a> {
         Box::pin(async move {
-            if let Ok(session) = self.begin(ask, leases.len()).await {
-                giving_back::give_back_leases(&self.custody, &session, ask, leases).await;
+            if let Ok(client) = self.begin(ask, leases.len()).await {
+                giving_back::give_back_leases(&self.custody, &client, ask, leases).await;
             }
         })
     }

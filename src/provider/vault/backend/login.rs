@@ -17,18 +17,18 @@ use crate::provider::local_file::Reader;
 use crate::provider::{Failure, FailureKind};
 
 use super::caller_identity;
+use super::client::{Unanswered, VaultClient};
 use super::credential::{Login, Method, SecretId};
 use super::endpoint::PostLogin;
 use super::not_found::{NotFound, no_namespace};
 use super::piece::{Piece, in_text};
 use super::reply::{Body, Known};
-use super::session::{Session, Unanswered};
 use super::token::Token;
 use super::wrapping::{self, Opened};
 
 /// Logs in.
 pub(super) async fn login(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     login: &Login,
     opened: &Opened,
     reader: Reader<'_>,
@@ -42,25 +42,25 @@ pub(super) async fn login(
                 None => None,
                 Some(SecretId::Plain(piece)) => Some(text(piece)?),
                 Some(SecretId::Wrapped(piece)) => {
-                    Some(wrapping::secret_id(session, opened, piece, reader).await?)
+                    Some(wrapping::secret_id(client, opened, piece, reader).await?)
                 }
             };
             let members = [("role_id", Some(role_id.as_str())), ("secret_id", secret_id.as_deref())];
-            session.read(PostLogin { mount: &mount, members: &members }).await
+            client.read(PostLogin { mount: &mount, members: &members }).await
         }
         Method::Jwt { role, jwt } => {
             let (jwt, role) = (text(jwt)?, role.clone());
-            session.read(JWTLoginRequest { mount, jwt, role }).await
+            client.read(JWTLoginRequest { mount, jwt, role }).await
         }
         Method::Certificate { role } => {
             let members = [("name", role.as_deref())];
-            session.read(PostLogin { mount: &mount, members: &members }).await
+            client.read(PostLogin { mount: &mount, members: &members }).await
         }
         Method::Aws { role, signer } => {
             let caller_identity::Signed { url, body, headers } = signer.sign(SystemTime::now())?;
             let role = role.clone();
             let iam_http_request_method = "POST".to_owned();
-            session
+            client
                 .read(IamLoginRequest {
                     mount,
                     role,
@@ -73,7 +73,7 @@ pub(super) async fn login(
         }
         Method::UserPass { username, password } => {
             let (username, password) = (username.clone(), text(password)?);
-            session.read(UserPassLoginRequest { mount, username, password }).await
+            client.read(UserPassLoginRequest { mount, username, password }).await
         }
     };
     token(&answer.map_err(|unanswered| explain(unanswered, login))?, login)

@@ -17,13 +17,13 @@ use crate::http::Reply;
 use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome};
 
+use super::client::{Unanswered, VaultClient};
 use super::effect::is_keeper;
 use super::endpoint::{Get, Post};
 use super::mounts::{self, Engine};
 use super::not_found::NotFound;
 use super::read::{let_policy, no_engine, outcome};
 use super::reply::{Body, Known};
-use super::session::{Session, Unanswered};
 use super::trouble::Trouble;
 
 /// What lets a token read.
@@ -33,24 +33,24 @@ const LETS: &[&str] = &["read", "root", "sudo"];
 const LETS_MAKE: &[&str] = &["update", "root"];
 
 /// What is said of a document instead of reading it; nothing where it may as well be read.
-pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Option<Outcome> {
+pub(super) async fn instead(client: &VaultClient<'_>, document: &DocumentRef) -> Option<Outcome> {
     let path = &document.path;
     if is_of_kv(path) {
         return None;
     }
-    let engine = mounts::engine(session, path).await?;
+    let engine = mounts::engine(client, path).await?;
     if is_keeper(&engine) {
-        session.remember_harmless(path);
+        client.remember_harmless(path);
         return None;
     }
-    match lets(session, path, LETS).await {
-        Ok(Some(true)) => Some(match takes(session, path).await {
+    match lets(client, path, LETS).await {
+        Ok(Some(true)) => Some(match takes(client, path).await {
             Ok(Some(Takes { reads: false, .. })) => {
                 let refused = Trouble::Status(StatusCode::METHOD_NOT_ALLOWED, Some(Known::NotReadable));
-                Outcome::Failed(session.foresees(refused))
+                Outcome::Failed(client.foresees(refused))
             }
             Ok(_) => Outcome::Readable,
-            Err(reply) => outcome(session, &reply, document, path),
+            Err(reply) => outcome(client, &reply, document, path),
         }),
         // A read that a policy denies makes nothing, and says best what is wrong.
         Ok(Some(false)) => None,
@@ -62,15 +62,15 @@ pub(super) async fn instead(session: &Session<'_>, document: &DocumentRef) -> Op
 /// What is said of a document instead of having it made; the server's own reply where there is no such path. Of the engine
 /// the server has told this.
 pub(super) async fn instead_of_making(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     path: &str,
     engine: &Engine,
     no_parameters: impl FnOnce() -> Failure,
 ) -> Result<Outcome, Reply> {
-    Ok(match lets(session, path, LETS_MAKE).await {
+    Ok(match lets(client, path, LETS_MAKE).await {
         // Whoever may do something in a mount is told which it is, so there is none.
         Ok(Some(true)) if *engine == Engine::Closed => no_engine(path),
-        Ok(Some(true)) => match takes(session, path).await? {
+        Ok(Some(true)) => match takes(client, path).await? {
             Some(Takes { parameters: false, .. }) => Outcome::Failed(no_parameters()),
             _ => Outcome::Readable,
         },
@@ -114,8 +114,8 @@ struct Operations {
 
 /// What the server says that a path takes, to whoever has a token; nothing where it says nothing, and its reply where there is no
 /// such path.
-async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply> {
-    let Ok(reply) = session.try_read(Get::help(path)).await else { return Ok(None) };
+async fn takes(client: &VaultClient<'_>, path: &str) -> Result<Option<Takes>, Reply> {
+    let Ok(reply) = client.try_read(Get::help(path)).await else { return Ok(None) };
     if reply.status == StatusCode::NOT_FOUND
         && matches!(NotFound::of(reply.body.expose()), NotFound::Refused(Some(Known::NotReadable)))
     {
@@ -132,9 +132,9 @@ async fn takes(session: &Session<'_>, path: &str) -> Result<Option<Takes>, Reply
 
 /// Whether the token has one of these capabilities at a path, where the server tells. That it failed to, or is away, is no
 /// matter of what the token may do.
-async fn lets(session: &Session<'_>, path: &str, wanted: &[&str]) -> Result<Option<bool>, Failure> {
+async fn lets(client: &VaultClient<'_>, path: &str, wanted: &[&str]) -> Result<Option<bool>, Failure> {
     let asked = Post::new("sys/capabilities-self", json!({ "paths": [path] }));
-    let reply = match session.try_read(asked).await {
+    let reply = match client.try_read(asked).await {
         Ok(reply) => reply,
         Err(Unanswered { failure, .. })
             if matches!(failure.kind, FailureKind::ServerFailed | FailureKind::Unreachable) =>

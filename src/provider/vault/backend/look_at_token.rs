@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::client::VaultClient;
 use super::custody::Custody;
 use super::endpoint::Get;
 use super::reply::{self, Body, Known};
-use super::session::Session;
 use super::token::Token;
 
 /// What the server sees.
@@ -35,9 +35,9 @@ pub(super) enum Unseen {
 }
 
 /// Asks once.
-pub(super) async fn look(session: &Session<'_>) -> Result<Looked, Unseen> {
+pub(super) async fn look(client: &VaultClient<'_>) -> Result<Looked, Unseen> {
     let get = Get::current("auth/token/lookup-self");
-    let reply = session.exchange_once(get).await.map_err(|_| Unseen::Untold)?;
+    let reply = client.exchange_once(get).await.map_err(|_| Unseen::Untold)?;
     if !reply.status.is_success() {
         let is_refused = reply.status.is_client_error();
         return Err(match reply::known(reply.body.expose()).filter(|_| is_refused) {
@@ -52,12 +52,12 @@ pub(super) async fn look(session: &Session<'_>) -> Result<Looked, Unseen> {
 }
 
 /// Learns when the token ends that kz did not get by a login, since what it is lent ends with it.
-pub(super) async fn learn_end(custody: &Custody, session: &Session<'_>) {
-    if !session.bears_token() || !custody.wants_end() {
+pub(super) async fn learn_end(custody: &Custody, client: &VaultClient<'_>) {
+    if !client.bears_token() || !custody.wants_end() {
         return;
     }
-    let at = session.ask().now();
-    let life = look(session).await.ok().and_then(|looked| looked.ttl).filter(|seconds| *seconds > 0);
+    let at = client.ask().now();
+    let life = look(client).await.ok().and_then(|looked| looked.ttl).filter(|seconds| *seconds > 0);
     custody.learn_end(life.and_then(|seconds| at.checked_add(Duration::from_secs(seconds))));
 }
 

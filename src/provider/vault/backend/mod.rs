@@ -7,6 +7,7 @@
 mod caller_identity;
 mod changed;
 mod cli;
+mod client;
 mod confidences;
 mod connection;
 mod credential;
@@ -30,7 +31,6 @@ mod refusal;
 mod renewal;
 mod reply;
 mod request;
-mod session;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -57,12 +57,12 @@ use crate::provider::{
     Purpose, Surroundings, Terms,
 };
 use cli::Cli;
+use client::VaultClient;
 use connection::Connection;
 use credential::{Choice, Credential, Method};
 use custody::{Custody, LOOKING, Own};
 use mounts::Mounts;
 use nodes::Servers;
-use session::Session;
 use variables::Variables;
 use wrapping::Opened;
 
@@ -108,12 +108,12 @@ impl Provider for Vault {
     fn fetch<'a>(&'a self, documents: &'a [DocumentRef], ask: &'a Ask) -> Fetch<'a> {
         Box::pin(async move {
             let least = documents.len() + mounts::least_looks(documents);
-            let session = match self.begin(ask, least).await {
+            let client = match self.begin(ask, least).await {
                 Ok(begun) => begun,
                 Err(failure) => return vec![Outcome::Failed(self.cli.hinted(failure)); documents.len()],
             };
-            let outcomes = self.read(&session, documents).await;
-            let outcomes = self.judge_leases(&session, outcomes).await;
+            let outcomes = self.read(&client, documents).await;
+            let outcomes = self.judge_leases(&client, outcomes).await;
             if self.custody.was_refused() {
                 self.own.doubt(ask.now());
             }
@@ -136,18 +136,18 @@ impl Provider for Vault {
             if self.custody.is_empty() {
                 return;
             }
-            let session = self.last_session(ask).await.ok();
+            let client = self.last_client(ask).await.ok();
             let terms = (ask, self.terms.tokens);
-            giving_back::give_back(&self.custody, session.as_ref(), terms, end, until).await;
+            giving_back::give_back(&self.custody, client.as_ref(), terms, end, until).await;
         })
     }
 }
 
 impl Vault {
-    /// A session with a token that is good for so many requests: kz's own, where it has logged in already.
-    async fn begin<'a>(&'a self, ask: &'a Ask, least: usize) -> Result<Session<'a>, Failure> {
+    /// A client with a token that is good for so many requests: kz's own, where it has logged in already.
+    async fn begin<'a>(&'a self, ask: &'a Ask, least: usize) -> Result<VaultClient<'a>, Failure> {
         self.custody.collect(ask);
-        let session = self.session(ask).await?;
+        let client = self.client(ask).await?;
         if self.custody.suffices_for(least).is_err() {
             // An asking before this one has used it up.
             self.own.forget();
@@ -160,39 +160,39 @@ impl Vault {
         match chosen {
             Some(Credential::Token(piece)) => {
                 let token = piece.read(self.places.reader(ask))?;
-                self.say(&session, &format!("with the token from {piece}"));
-                session.with_token(&token)
+                self.say(&client, &format!("with the token from {piece}"));
+                client.with_token(&token)
             }
             Some(Credential::Nothing) => {
-                self.say(&session, "without a token");
-                Ok(session.between())
+                self.say(&client, "without a token");
+                Ok(client.between())
             }
             chosen => {
-                let obtain = |before| self.obtain(ask, &session, chosen, before);
+                let obtain = |before| self.obtain(ask, &client, chosen, before);
                 let own = self.own.get(ask, obtain).await?;
                 self.custody.suffices_for(least)?;
-                session.with_token(&own.token.value)
+                client.with_token(&own.token.value)
             }
         }
     }
 
-    /// A session for giving back, which gets no token for that.
-    async fn last_session<'a>(&'a self, ask: &'a Ask) -> Result<Session<'a>, Failure> {
+    /// A client for giving back, which gets no token for that.
+    async fn last_client<'a>(&'a self, ask: &'a Ask) -> Result<VaultClient<'a>, Failure> {
         match self.custody.own() {
-            Some(own) => self.session(ask).await?.with_token(&own.token.value),
+            Some(own) => self.client(ask).await?.with_token(&own.token.value),
             None => self.begin(ask, 0).await,
         }
     }
 
-    /// A session without a token.
-    async fn session<'a>(&'a self, ask: &'a Ask) -> Result<Session<'a>, Failure> {
+    /// A client without a token.
+    async fn client<'a>(&'a self, ask: &'a Ask) -> Result<VaultClient<'a>, Failure> {
         let open = |_| async {
             let nodes = self.connection.open(self.places.reader(ask))?;
             Ok(Got { value: Servers::new(nodes, &self.terms), ends: None })
         };
         let servers = self.servers.get(ask, open).await?;
-        let session = Session::new(servers, ask, self.connection.namespace.as_deref())?;
-        Ok(session.telling(&self.custody))
+        let client = VaultClient::new(servers, ask, self.connection.namespace.as_deref())?;
+        Ok(client.telling(&self.custody))
     }
 
     fn choice<'a>(&'a self, ask: &Ask) -> Choice<'a> {
@@ -204,29 +204,29 @@ impl Vault {
     async fn obtain(
         &self,
         ask: &Ask,
-        session: &Session<'_>,
+        client: &VaultClient<'_>,
         chosen: Option<Credential>,
         before: Option<Own>,
     ) -> Result<Got<Own>, Failure> {
         let own = match before {
-            Some(before) => renewal::renew(session, before).await,
+            Some(before) => renewal::renew(client, before).await,
             None => None,
         };
         let own = match own {
             Some(renewed) => renewed,
-            None => self.log_in(ask, session, chosen.map_or_else(|| self.choice(ask).choose(), Ok)?).await?,
+            None => self.log_in(ask, client, chosen.map_or_else(|| self.choice(ask).choose(), Ok)?).await?,
         };
         let own = self.custody.keep(own, ask.now());
         let ends = own.ends(ask.now());
         Ok(Got { value: own, ends })
     }
 
-    async fn log_in(&self, ask: &Ask, session: &Session<'_>, by: Credential) -> Result<Own, Failure> {
+    async fn log_in(&self, ask: &Ask, client: &VaultClient<'_>, by: Credential) -> Result<Own, Failure> {
         let reader = self.places.reader(ask);
         match by {
             Credential::Wrapped(piece) => {
-                self.say(session, &format!("with the wrapped token from {piece}"));
-                Ok(Own::unwrapped(wrapping::token(session, &self.opened, &piece, reader).await?))
+                self.say(client, &format!("with the wrapped token from {piece}"));
+                Ok(Own::unwrapped(wrapping::token(client, &self.opened, &piece, reader).await?))
             }
             Credential::Login(login) => {
                 if matches!(login.method, Method::Certificate { .. }) && !self.connection.has_certificate() {
@@ -235,9 +235,9 @@ impl Vault {
                         "name it: `client_cert` and `client_key`",
                     ));
                 }
-                self.say(session, &format!("with a login at auth/{}", login.mount));
+                self.say(client, &format!("with a login at auth/{}", login.mount));
                 let since = ask.now();
-                let there = session.at(login.namespace.as_deref())?;
+                let there = client.at(login.namespace.as_deref())?;
                 let token = login::login(&there, &login, &self.opened, reader).await?;
                 Ok(Own::of_login(token, since, login.namespace))
             }
@@ -249,11 +249,11 @@ impl Vault {
     }
 
     /// Says until when what was lent is valid, the token that it hangs on considered.
-    async fn judge_leases(&self, session: &Session<'_>, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    async fn judge_leases(&self, client: &VaultClient<'_>, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let is_lent = |outcome: &Outcome| matches!(outcome, Outcome::Found(Document { lease: Some(lease), .. }) if lease.is_lent());
         if outcomes.iter().any(is_lent) {
-            let learning = look_at_token::learn_end(&self.custody, session);
-            let _ = session.ask().patience.once(LOOKING, learning).await;
+            let learning = look_at_token::learn_end(&self.custody, client);
+            let _ = client.ask().patience.once(LOOKING, learning).await;
             for outcome in outcomes.iter_mut().filter(|outcome| is_lent(outcome)) {
                 self.custody.judge(outcome);
             }
@@ -262,9 +262,9 @@ impl Vault {
     }
 
     /// Names the address that is contacted, once, and says where credentials go over it for everybody on the way to read.
-    fn say(&self, session: &Session<'_>, credential: &str) {
+    fn say(&self, client: &VaultClient<'_>, credential: &str) {
         if !self.said.swap(true, Ordering::Relaxed) {
-            let nodes = session.nodes();
+            let nodes = client.nodes();
             let through =
                 nodes.proxy().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
             let address = nodes.names(named);
@@ -277,14 +277,14 @@ impl Vault {
     }
 
     /// Every document. What may be a credential that is made by the read comes last, so that nothing is waited for after it.
-    async fn read(&self, session: &Session<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
+    async fn read(&self, client: &VaultClient<'_>, documents: &[DocumentRef]) -> Vec<Outcome> {
         let (plain, lent): (Vec<_>, Vec<_>) =
             documents.iter().enumerate().partition(|(_, document)| is_of_kv(&document.path));
         let mut outcomes = vec![Outcome::Absent; documents.len()];
         let (mut is_hopeless, mut hopeless) = (false, Outcome::Absent);
         for part in [plain, lent] {
             let read = match part.first() {
-                Some(_) if !is_hopeless => self.read_part(session, &part).await,
+                Some(_) if !is_hopeless => self.read_part(client, &part).await,
                 _ => vec![hopeless.clone(); part.len()],
             };
             if let Some(first) = read.first().filter(|first| is_unreachable(first)) {
@@ -298,27 +298,27 @@ impl Vault {
     }
 
     /// These: the first alone until a connection stands, then all others, so many at a time.
-    async fn read_part(&self, session: &Session<'_>, documents: &[(usize, &DocumentRef)]) -> Vec<Outcome> {
+    async fn read_part(&self, client: &VaultClient<'_>, documents: &[(usize, &DocumentRef)]) -> Vec<Outcome> {
         let Some(((_, first), rest)) = documents.split_first() else { return Vec::new() };
-        let others = join_all(rest.iter().map(|(_, document)| self.read_one(session, document)));
+        let others = join_all(rest.iter().map(|(_, document)| self.read_one(client, document)));
         // When the deadline has come for the first, no other would fare better.
         let (first, others) =
-            warm_up(self.read_one(session, first), session.stands(), others, is_unreachable).await;
+            warm_up(self.read_one(client, first), client.stands(), others, is_unreachable).await;
         let others = others.unwrap_or_else(|| vec![first.clone(); rest.len()]);
         std::iter::once(first).chain(others).collect()
     }
 
-    async fn read_one(&self, session: &Session<'_>, document: &DocumentRef) -> Outcome {
-        let _lane = session.lane().await;
+    async fn read_one(&self, client: &VaultClient<'_>, document: &DocumentRef) -> Outcome {
+        let _lane = client.lane().await;
         if let Some(parameters) = &document.request {
-            return request::make(session, &self.mounts, document, parameters, session.ask().purpose).await;
+            return request::make(client, &self.mounts, document, parameters, client.ask().purpose).await;
         }
-        if session.ask().purpose == Purpose::Look
-            && let Some(outcome) = look::instead(session, document).await
+        if client.ask().purpose == Purpose::Look
+            && let Some(outcome) = look::instead(client, document).await
         {
             return outcome;
         }
-        read::read(session, &self.mounts, document).await
+        read::read(client, &self.mounts, document).await
     }
 }
 

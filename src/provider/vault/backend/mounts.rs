@@ -14,10 +14,10 @@ use serde::de::IgnoredAny;
 use crate::provider::vault::cli_form::candidates;
 use crate::provider::{DocumentRef, Failure, FailureKind};
 
+use super::client::{Unanswered, VaultClient};
 use super::effect::is_keeper;
 use super::endpoint::Get;
 use super::reply::{Body, Known};
-use super::session::{Session, Unanswered};
 
 /// The mounts of version 2 whose paths were seen without `data/`.
 #[derive(Debug, Default)]
@@ -116,7 +116,7 @@ impl Mounts {
 
     /// The path that is meant by one which the server says lies in version 2 and lacks `data/`; nothing where it
     /// does not tell the mount. Of several such paths one asks.
-    pub(super) async fn meant(&self, session: &Session<'_>, path: &str) -> Option<String> {
+    pub(super) async fn meant(&self, client: &VaultClient<'_>, path: &str) -> Option<String> {
         if let [(mount, longer)] = &candidates(path)[..] {
             self.add(mount);
             return Some(longer.clone());
@@ -125,7 +125,7 @@ impl Mounts {
         if let Some(corrected) = self.corrected(path) {
             return Some(corrected);
         }
-        match self.look_up(session, path).await {
+        match self.look_up(client, path).await {
             Mount::Versioned(longer) => Some(longer),
             Mount::Other | Mount::Unknown => None,
         }
@@ -133,7 +133,7 @@ impl Mounts {
 
     /// The path of version 1 that is meant by one with version 2's `data/`, where the server says that its mount is of
     /// version 1. Asked once for each mount.
-    pub(super) async fn without_data(&self, session: &Session<'_>, path: &str) -> Option<String> {
+    pub(super) async fn without_data(&self, client: &VaultClient<'_>, path: &str) -> Option<String> {
         let (mount, rest) = path.split_once("/data/").filter(|(mount, _)| !self.known().contains(*mount))?;
         let _one = self.asking.lock().await;
         let told = || self.unversioned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,7 +141,7 @@ impl Mounts {
         let is_first = if let Some(known) = known {
             known
         } else {
-            let is_first = describe(session, path).await.is_some_and(|told| told.is_first_version_at(mount));
+            let is_first = describe(client, path).await.is_some_and(|told| told.is_first_version_at(mount));
             told().insert(mount.to_owned(), is_first);
             is_first
         };
@@ -149,7 +149,7 @@ impl Mounts {
     }
 
     /// The engine that a path lies in, which is asked once for each mount.
-    pub(super) async fn engine(&self, session: &Session<'_>, path: &str) -> Result<Engine, Failure> {
+    pub(super) async fn engine(&self, client: &VaultClient<'_>, path: &str) -> Result<Engine, Failure> {
         let _one = self.asking.lock().await;
         let lies_in = |mount: &str| path.strip_prefix(mount).is_some_and(|rest| rest.starts_with('/'));
         let engines = || self.engines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +158,7 @@ impl Mounts {
         {
             return Ok(known);
         }
-        match ask(session, path).await {
+        match ask(client, path).await {
             Ok(Some(told)) => {
                 let mount = told.path.trim_matches('/').to_owned();
                 let Some(engine) = told.engine() else { return Ok(Engine::Untold) };
@@ -174,8 +174,8 @@ impl Mounts {
     }
 
     /// Asks the server in which mount a path lies.
-    pub(super) async fn look_up(&self, session: &Session<'_>, path: &str) -> Mount {
-        let Some(told) = describe(session, path).await else { return Mount::Unknown };
+    pub(super) async fn look_up(&self, client: &VaultClient<'_>, path: &str) -> Mount {
+        let Some(told) = describe(client, path).await else { return Mount::Unknown };
         let version = told.options.and_then(|options| options.version);
         match below(path, told.path.trim_matches('/')) {
             None => Mount::Unknown,
@@ -197,24 +197,24 @@ pub(super) fn least_looks(documents: &[DocumentRef]) -> usize {
 }
 
 /// The type of the engine that a path lies in, as the server tells it.
-pub(super) async fn engine(session: &Session<'_>, path: &str) -> Option<String> {
-    describe(session, path).await?.engine
+pub(super) async fn engine(client: &VaultClient<'_>, path: &str) -> Option<String> {
+    describe(client, path).await?.engine
 }
 
 /// Whether a path lies in an engine whose reads make nothing, as the server says.
-pub(super) async fn is_harmless(session: &Session<'_>, path: &str) -> bool {
-    engine(session, path).await.is_some_and(|engine| is_keeper(&engine))
+pub(super) async fn is_harmless(client: &VaultClient<'_>, path: &str) -> bool {
+    engine(client, path).await.is_some_and(|engine| is_keeper(&engine))
 }
 
 /// What the server says of the mount that a path lies in.
-async fn describe(session: &Session<'_>, path: &str) -> Option<Description> {
-    ask(session, path).await.ok()?
+async fn describe(client: &VaultClient<'_>, path: &str) -> Option<Description> {
+    ask(client, path).await.ok()?
 }
 
 /// The same, or why it says nothing.
-async fn ask(session: &Session<'_>, path: &str) -> Result<Option<Description>, Unanswered> {
+async fn ask(client: &VaultClient<'_>, path: &str) -> Result<Option<Description>, Unanswered> {
     let get = Get::current(format!("sys/internal/ui/mounts/{path}"));
-    let reply = session.try_read(get).await?;
+    let reply = client.try_read(get).await?;
     let description = || {
         let body: Body<'_> = serde_json::from_slice(reply.body.expose()).ok()?;
         serde_json::from_str(body.data?.get()).ok()

@@ -2,7 +2,7 @@
 //!
 //! An ingress without a route, a proxy, a web server answer 404 too, and would make of an optional secret none at all.
 //! What a Vault answers is recorded in `tests/fakes/src/vault/`: `{"errors":[]}`, `{"errors":["…"]}`, or its envelope
-//! with warnings or with a version that is gone. `RustyVault`'s has no body, which the session confirms otherwise.
+//! with warnings or with a version that is gone. `RustyVault`'s has no body, which the client confirms otherwise.
 
 use std::collections::BTreeMap;
 

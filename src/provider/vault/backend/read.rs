@@ -16,17 +16,17 @@ use crate::provider::{Absence, Ask, Document, DocumentRef, Failure, FailureKind,
 use crate::secret::Secret;
 
 use super::changed::{Changed, is_time};
+use super::client::{Unanswered, VaultClient};
 use super::endpoint::Get;
 use super::envelope;
 use super::mounts::{self, Mount, Mounts};
 use super::not_found::{NotFound, no_namespace};
 use super::reply::{Body, Known};
-use super::session::{Session, Unanswered};
 use super::unversioned;
 use super::versioned::{Metadata, Versioned, versioned};
 
 /// Reads one document. A path that lacks version 2's `data/` is corrected once.
-pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &DocumentRef) -> Outcome {
+pub(super) async fn read(client: &VaultClient<'_>, mounts: &Mounts, document: &DocumentRef) -> Outcome {
     if let Some(version) = &document.version
         && (version.is_empty() || version.len() > 18 || !version.bytes().all(|byte| byte.is_ascii_digit()))
     {
@@ -36,19 +36,19 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
         );
     }
     let path = mounts.correct(&document.path);
-    let meant = match get(session, document, &path).await {
+    let meant = match get(client, document, &path).await {
         Ok(reply) if says_nothing(&reply) && is_of_kv(&path) => {
-            let outcome = outcome(session, &reply, document, &path);
-            return unversioned::absent(session, mounts, &path, outcome).await;
+            let outcome = outcome(client, &reply, document, &path);
+            return unversioned::absent(client, mounts, &path, outcome).await;
         }
-        Ok(reply) if !wants_data_segment(&reply) => return outcome(session, &reply, document, &path),
-        Ok(_) => match mounts.meant(session, &path).await {
-            None => return one_by_one(session, mounts, document, &path).await,
+        Ok(reply) if !wants_data_segment(&reply) => return outcome(client, &reply, document, &path),
+        Ok(_) => match mounts.meant(client, &path).await {
+            None => return one_by_one(client, mounts, document, &path).await,
             meant => meant,
         },
         // Who may read the document need not be allowed the path that the CLI writes for it.
         Err(Unanswered { failure, known: Some(Known::Denied), .. }) if lacks_data_segment(&path) => {
-            match mounts.look_up(session, &path).await {
+            match mounts.look_up(client, &path).await {
                 Mount::Versioned(longer) => Some(longer),
                 Mount::Other => return Outcome::Failed(explain(failure, &path, None)),
                 Mount::Unknown => return Outcome::Failed(explain(failure, &path, guess(&path))),
@@ -56,39 +56,39 @@ pub(super) async fn read(session: &Session<'_>, mounts: &Mounts, document: &Docu
         }
         Err(Unanswered { failure, known: Some(Known::Denied), .. }) => {
             let failure = explain(failure, &path, None);
-            return Outcome::Failed(unversioned::denied(session, mounts, &path, failure).await);
+            return Outcome::Failed(unversioned::denied(client, mounts, &path, failure).await);
         }
         Err(unanswered) => return Outcome::Failed(explain(unanswered.failure, &path, None)),
     };
     let path = meant.unwrap_or(path);
-    match get(session, document, &path).await {
-        Ok(reply) => outcome(session, &reply, document, &path),
+    match get(client, document, &path).await {
+        Ok(reply) => outcome(client, &reply, document, &path),
         Err(unanswered) => Outcome::Failed(explain(unanswered.failure, &path, None)),
     }
 }
 
-async fn get(session: &Session<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
+async fn get(client: &VaultClient<'_>, document: &DocumentRef, path: &str) -> Result<Reply, Unanswered> {
     let get = || Get::version(path, document.version.as_deref());
-    let reply = match session.read(get()).await {
+    let reply = match client.read(get()).await {
         // Lost on the way: asked for again where it is known that no second credential comes of it.
-        Err(unanswered) if unanswered.is_undecided && mounts::is_harmless(session, path).await => {
-            session.remember_harmless(path);
-            session.read(get()).await
+        Err(unanswered) if unanswered.is_undecided && mounts::is_harmless(client, path).await => {
+            client.remember_harmless(path);
+            client.read(get()).await
         }
         answered => answered,
     }?;
     if !is_of_kv(path) {
-        keep(session, &reply);
+        keep(client, &reply);
     }
     Ok(reply)
 }
 
 /// Keeps what was lent with a reply, before anything else becomes of it: whatever is wrong with it, a credential was made.
-pub(super) fn keep(session: &Session<'_>, reply: &Reply) {
+pub(super) fn keep(client: &VaultClient<'_>, reply: &Reply) {
     if reply.status == StatusCode::OK {
         let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
-        let (custody, ask) = (session.custody(), session.ask());
-        let lent = body.and_then(|body| custody.lease(&body, asked(reply, ask), session.namespace()));
+        let (custody, ask) = (client.custody(), client.ask());
+        let lent = body.and_then(|body| custody.lease(&body, asked(reply, ask), client.namespace()));
         if let Some(lent) = lent {
             custody.lend(lent, ask.now());
         }
@@ -96,13 +96,18 @@ pub(super) fn keep(session: &Session<'_>, reply: &Reply) {
 }
 
 /// Where the server does not tell the mount: each that is possible, until one holds a version of the document.
-async fn one_by_one(session: &Session<'_>, mounts: &Mounts, document: &DocumentRef, path: &str) -> Outcome {
+async fn one_by_one(
+    client: &VaultClient<'_>,
+    mounts: &Mounts,
+    document: &DocumentRef,
+    path: &str,
+) -> Outcome {
     let mut absent = None;
     let mut damaged = None;
     let mut denied = None;
     for (mount, longer) in candidates(path) {
-        let outcome = match get(session, document, &longer).await {
-            Ok(reply) => outcome(session, &reply, document, &longer),
+        let outcome = match get(client, document, &longer).await {
+            Ok(reply) => outcome(client, &reply, document, &longer),
             Err(Unanswered { failure, .. }) => match failure.kind {
                 FailureKind::Denied => {
                     denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
@@ -165,10 +170,15 @@ pub(super) fn let_policy(capability: &str, path: &str, guess: &str) -> String {
 }
 
 /// What a reply comes to.
-pub(super) fn outcome(session: &Session<'_>, reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
+pub(super) fn outcome(
+    client: &VaultClient<'_>,
+    reply: &Reply,
+    document: &DocumentRef,
+    path: &str,
+) -> Outcome {
     match reply.status {
         StatusCode::NOT_FOUND => not_found(reply, document, path),
-        StatusCode::OK => found(session, reply, document, path)
+        StatusCode::OK => found(client, reply, document, path)
             .unwrap_or_else(|reason| endpoint(reply, path).unwrap_or_else(|| malformed(&reason))),
         // No Vault answers a read so: something in between does.
         status => malformed(&format!("a document comes with status 200, and this with {}", status.as_u16())),
@@ -284,7 +294,7 @@ fn gone(metadata: &Metadata, path: &str) -> Outcome {
 }
 
 fn found(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     reply: &Reply,
     document: &DocumentRef,
     path: &str,
@@ -313,10 +323,10 @@ fn found(
         return Err("its `data` is no object".to_owned());
     }
     let changed = if leased { None } else { Changed::of(content, path) };
-    let issued = asked(reply, session.ask());
+    let issued = asked(reply, client.ask());
     let lease = match &changed {
         Some(changed) => Some(Lease::of_change(issued, Duration::from_secs(changed.ttl))),
-        None => session.custody().lease(&body, issued, session.namespace()),
+        None => client.custody().lease(&body, issued, client.namespace()),
     };
     Ok(Outcome::Found(Document {
         content: Secret::new(content.get().as_bytes().to_vec()),

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::client::VaultClient;
 use super::custody::Own;
 use super::endpoint::Post;
 use super::reply::Body;
-use super::session::Session;
 
 /// The token with a longer life, where the server gives it one; asked once.
-pub(super) async fn renew(session: &Session<'_>, own: Own) -> Option<Own> {
+pub(super) async fn renew(client: &VaultClient<'_>, own: Own) -> Option<Own> {
     // The last use of a token of a number of uses is better made of it.
     if !own.token.renewable || own.token.uses.is_some() {
         return None;
     }
-    let there = session.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
-    let since = session.ask().now();
+    let there = client.with_token(&own.token.value).ok()?.at(own.namespace.as_deref()).ok()?;
+    let since = client.ask().now();
     // Without an increment it is given its role's usual life, which may be shorter than what is left.
     let increment = own.token.life.max(own.left(since)).map(|life| json!({ "increment": life.as_secs() }));
     let renewal = Post::new("auth/token/renew-self", increment.unwrap_or_else(|| json!({})));

@@ -11,6 +11,7 @@ use crate::log::typed;
 use crate::provider::vault::cli_form::refuses_parameters;
 use crate::provider::{DocumentRef, Failure, FailureKind, Outcome, Purpose, Request};
 
+use super::client::{Unanswered, VaultClient};
 use super::effect::{is_computer, is_keeper, is_of_server};
 use super::endpoint::Post;
 use super::look;
@@ -18,7 +19,6 @@ use super::mounts::{Engine, Mounts};
 use super::not_found::NotFound;
 use super::read::{keep, let_policy, misconfigured, outcome};
 use super::reply::Known;
-use super::session::{Session, Unanswered};
 
 /// How a path is written that answers with fields.
 const PATHS: &str =
@@ -26,7 +26,7 @@ const PATHS: &str =
 
 /// Has a document made, or only looks whether it would be.
 pub(super) async fn make(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     mounts: &Mounts,
     document: &DocumentRef,
     request: &Request,
@@ -34,8 +34,8 @@ pub(super) async fn make(
 ) -> Outcome {
     let path = &document.path;
     // Also where it is not sent now: it may have been before.
-    session.custody().confidences.add_value(&request.parameters());
-    let engine = match mounts.engine(session, path).await {
+    client.custody().confidences.add_value(&request.parameters());
+    let engine = match mounts.engine(client, path).await {
         Ok(Engine::Login(method)) => {
             return misconfigured(
                 &refuses_parameters(&format!("the login method under this path (`{method}`)")),
@@ -49,7 +49,7 @@ pub(super) async fn make(
             );
         }
         Ok(Engine::Named(engine)) if is_computer(&engine) => {
-            session.remember_harmless(path);
+            client.remember_harmless(path);
             Engine::Named(engine)
         }
         Ok(engine @ (Engine::Named(_) | Engine::Closed)) => engine,
@@ -62,20 +62,20 @@ pub(super) async fn make(
         Err(failure) => return Outcome::Failed(failure),
     };
     if purpose == Purpose::Look {
-        return look::instead_of_making(session, path, &engine, || no_parameters(path))
+        return look::instead_of_making(client, path, &engine, || no_parameters(path))
             .await
-            .unwrap_or_else(|reply| made(session, &reply, document, path));
+            .unwrap_or_else(|reply| made(client, &reply, document, path));
     }
-    let reply = match session.read(Post::of(path, request)).await {
+    let reply = match client.read(Post::of(path, request)).await {
         Ok(reply) => reply,
         Err(unanswered) => return Outcome::Failed(explain(unanswered, path)),
     };
-    keep(session, &reply);
-    made(session, &reply, document, path)
+    keep(client, &reply);
+    made(client, &reply, document, path)
 }
 
 /// What a reply comes to.
-fn made(session: &Session<'_>, reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
+fn made(client: &VaultClient<'_>, reply: &Reply, document: &DocumentRef, path: &str) -> Outcome {
     match reply.status {
         StatusCode::NO_CONTENT => misconfigured(
             &format!(
@@ -87,9 +87,9 @@ fn made(session: &Session<'_>, reply: &Reply, document: &DocumentRef, path: &str
             NotFound::Refused(Some(Known::NotReadable)) => {
                 misconfigured(&format!("the engine there has no such path (`{path}`)"), PATHS)
             }
-            _ => outcome(session, reply, document, path),
+            _ => outcome(client, reply, document, path),
         },
-        _ => outcome(session, reply, document, path),
+        _ => outcome(client, reply, document, path),
     }
 }
 

@@ -7,12 +7,17 @@
 use crate::hint::said;
 use crate::provider::{Absence, Failure, Outcome};
 
+use super::client::VaultClient;
 use super::mounts::Mounts;
-use super::session::Session;
 
 /// The same outcome of a document at `path`, which is absent, in words that say which path to write.
-pub(super) async fn absent(session: &Session<'_>, mounts: &Mounts, path: &str, outcome: Outcome) -> Outcome {
-    match mounts.without_data(session, path).await {
+pub(super) async fn absent(
+    client: &VaultClient<'_>,
+    mounts: &Mounts,
+    path: &str,
+    outcome: Outcome,
+) -> Outcome {
+    match mounts.without_data(client, path).await {
         Some(shorter) => {
             Outcome::AbsentBecause(Absence { cause: cause(path), hint: said(hint(path, &shorter)) })
         }
@@ -21,8 +26,13 @@ pub(super) async fn absent(session: &Session<'_>, mounts: &Mounts, path: &str, o
 }
 
 /// The same of one that the token may not read: the policy is right, perhaps, and the path is not.
-pub(super) async fn denied(session: &Session<'_>, mounts: &Mounts, path: &str, failure: Failure) -> Failure {
-    match mounts.without_data(session, path).await {
+pub(super) async fn denied(
+    client: &VaultClient<'_>,
+    mounts: &Mounts,
+    path: &str,
+    failure: Failure,
+) -> Failure {
+    match mounts.without_data(client, path).await {
         Some(shorter) => {
             let cause = format!("{}, and {}", failure.cause, cause(path));
             Failure { cause, hint: said(hint(path, &shorter)), ..failure }

@@ -14,10 +14,10 @@ use crate::provider::local_file::Reader;
 use crate::provider::{Failure, FailureKind};
 use crate::secret::Secret;
 
+use super::client::VaultClient;
 use super::not_found::{NotFound, no_namespace};
 use super::piece::{Piece, in_text};
 use super::reply::{Body, Known};
-use super::session::Session;
 use super::token::Token;
 
 /// The last that was opened, and what was inside.
@@ -38,7 +38,7 @@ impl Opened {
 
 /// The secret id in a response-wrapping token, which is spent by this.
 pub(super) async fn secret_id(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     opened: &Opened,
     piece: &Piece,
     reader: Reader<'_>,
@@ -51,7 +51,7 @@ pub(super) async fn secret_id(
     if let Some(inside) = opened.inside(&wrapping) {
         return Ok(in_text(&inside));
     }
-    let reply = unwrapped(session, &wrapping, piece, "secret id").await?;
+    let reply = unwrapped(client, &wrapping, piece, "secret id").await?;
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let data = body.and_then(|body| body.data);
     match data.and_then(|data| serde_json::from_str::<Inside>(data.get()).ok()) {
@@ -69,7 +69,7 @@ pub(super) async fn secret_id(
 
 /// The token in a response-wrapping token, which is spent by this. It was made for kz, so it is kz's own.
 pub(super) async fn token(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     opened: &Opened,
     piece: &Piece,
     reader: Reader<'_>,
@@ -84,7 +84,7 @@ pub(super) async fn token(
             hint: said("have another one wrapped: `vault token create -policy=POLICY -wrap-ttl=10m`"),
         });
     }
-    let reply = unwrapped(session, &wrapping, piece, "token").await?;
+    let reply = unwrapped(client, &wrapping, piece, "token").await?;
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let auth = body.and_then(|body| body.auth).filter(|auth| !auth.client_token.is_empty());
     let token = auth.map(Token::of).ok_or_else(|| Failure {
@@ -98,12 +98,12 @@ pub(super) async fn token(
 
 /// What is in a response-wrapping token.
 async fn unwrapped(
-    session: &Session<'_>,
+    client: &VaultClient<'_>,
     wrapping: &Secret,
     piece: &Piece,
     what: &str,
 ) -> Result<Reply, Failure> {
-    let unwrapping = session.with_token(wrapping)?;
+    let unwrapping = client.with_token(wrapping)?;
     let answer = unwrapping.call(UnwrapRequest { token: None }).await;
     let anew = || said("have it wrapped anew; if kz did not use it up, somebody else did");
     let reply = answer.map_err(|failure| Failure {

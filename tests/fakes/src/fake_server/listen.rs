@@ -8,8 +8,8 @@ use std::sync::mpsc::Sender;
 use futures_util::future::{Either, select};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
@@ -28,26 +28,20 @@ pub enum Transport {
     Http1,
     /// TLS, HTTP/2 preferred.
     Http2,
-    /// These bytes, whatever is asked, without TLS.
-    Raw(&'static [u8]),
 }
 
 impl Transport {
     pub fn scheme(self) -> &'static str {
-        if matches!(self, Self::Plain | Self::Raw(_)) { "http" } else { "https" }
+        if matches!(self, Self::Plain) { "http" } else { "https" }
     }
 
     pub fn acceptor(self, authority: &Authority, flaw: Flaw) -> Option<TlsAcceptor> {
         let protocols: &[&[u8]] = match self {
-            Self::Plain | Self::Raw(_) => return None,
+            Self::Plain => return None,
             Self::Http1 => &[b"http/1.1"],
             Self::Http2 => &[b"h2", b"http/1.1"],
         };
         Some(TlsAcceptor::from(Arc::new(authority.server_config(flaw, protocols))))
-    }
-
-    pub fn raw_reply(self) -> Option<&'static [u8]> {
-        if let Self::Raw(bytes) = self { Some(bytes) } else { None }
     }
 }
 
@@ -59,7 +53,6 @@ pub async fn serve<B: Backend>(
     tell: Sender<(SocketAddr, String)>,
     mut doors: watch::Receiver<Doors>,
     acceptor: Option<TlsAcceptor>,
-    raw: Option<&'static [u8]>,
     shared: Arc<Shared<B>>,
 ) {
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -72,16 +65,11 @@ pub async fn serve<B: Backend>(
     }
     let listener = socket.listen(1024).expect("a port to listen on");
     let gone = doors.wait_for(|state| *state == Doors::Gone);
-    let accepting = accept(listener, acceptor, raw, shared);
+    let accepting = accept(listener, acceptor, shared);
     let _ = select(std::pin::pin!(gone), std::pin::pin!(accepting)).await;
 }
 
-async fn accept<B: Backend>(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    raw: Option<&'static [u8]>,
-    shared: Arc<Shared<B>>,
-) {
+async fn accept<B: Backend>(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Arc<Shared<B>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let connection = {
@@ -92,9 +80,8 @@ async fn accept<B: Backend>(
         let _ = stream.set_nodelay(true);
         let (acceptor, shared) = (acceptor.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
-            match (acceptor, raw) {
-                (_, Some(bytes)) => answer_raw(stream, bytes).await,
-                (Some(acceptor), None) => {
+            match acceptor {
+                Some(acceptor) => {
                     // A client that likes the certificate not goes away here.
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     let session = stream.get_ref().1;
@@ -103,23 +90,10 @@ async fn accept<B: Backend>(
                     let http2 = session.alpn_protocol() == Some(b"h2");
                     speak(stream, Client { connection, certificate, shared }, http2).await;
                 }
-                (None, None) => speak(stream, Client { connection, certificate: None, shared }, false).await,
+                None => speak(stream, Client { connection, certificate: None, shared }, false).await,
             }
         });
     }
-}
-
-/// Reads a request's head and answers with bytes that no HTTP library would write.
-async fn answer_raw(mut stream: TcpStream, bytes: &[u8]) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
-        }
-    }
-    let _ = stream.write_all(bytes).await;
-    let _ = stream.shutdown().await;
 }
 
 async fn speak<S, B: Backend>(stream: S, client: Client<B>, http2: bool)

@@ -131,10 +131,9 @@ impl<B: Backend> Fake<B> {
         let doors = watch::Sender::new(doors);
         let (tell, told) = std::sync::mpsc::channel();
         let (behind, opened) = (Arc::clone(&shared), doors.subscribe());
-        let raw = transport.raw_reply();
         let serve = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("an event loop").block_on(listen::serve(tell, opened, acceptor, raw, behind));
+            runtime.expect("an event loop").block_on(listen::serve(tell, opened, acceptor, behind));
         };
         let thread = std::thread::spawn(serve);
         let (address, stat) = told.recv().expect("a port");

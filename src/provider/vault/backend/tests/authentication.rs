@@ -1,5 +1,7 @@
 //! Which credential is used, what a login sends, and what becomes of its token.
 
+use kz_fakes::fake_server::tls::{Authority, Flaw};
+
 use super::*;
 use crate::provider::{DocumentRef, FailureKind};
 
@@ -210,15 +212,15 @@ fn every_other_login_sends_what_the_api_asks_for() {
 
 #[test]
 fn a_certificate_logs_in_by_the_connection_itself() {
-    use crate::http::testing::{Authority, Fault};
     let authority = Authority::new();
-    let server = Server::tls(authority.server_that_asks(), generous);
+    let server = Server::tls(authority.asking_config(&[]), generous);
     let fixture = fresh(&server);
-    let (certificate, key) = authority.issue(rcgen::ExtendedKeyUsagePurpose::ClientAuth, Fault::None);
+    let client = authority.client("localhost");
     let mut with_certificate = auth("cert", &[("role", text("web"))]);
     assert_eq!(refused(&fixture, &with_certificate).cause, "a login by certificate needs one");
-    with_certificate.insert("ca_cert", path(&fixture, "ca.pem", &authority.pem));
-    with_certificate.insert("client_cert", path(&fixture, "both.pem", &format!("{certificate}{key}")));
+    with_certificate.insert("ca_cert", path(&fixture, "ca.pem", &authority.pem()));
+    with_certificate
+        .insert("client_cert", path(&fixture, "both.pem", &format!("{}{}", client.certificate, client.key)));
     let seen = asked(&fixture, &with_certificate, &server);
     assert_eq!(
         (seen[0].line.as_str(), seen[0].body.as_str()),
@@ -372,11 +374,10 @@ fn skipping_verification_is_refused_and_a_missing_address_is_asked_for() {
 
 #[test]
 fn certificates_may_lie_in_a_directory_among_other_files() {
-    use crate::http::testing::{Authority, Fault};
     let authority = Authority::new();
-    let server = Server::tls(authority.server(Fault::None), generous);
+    let server = Server::tls(authority.server_config(Flaw::None, &[]), generous);
     let directory = Fixture::new();
-    directory.file("ca.crt", &authority.pem);
+    directory.file("ca.crt", authority.pem());
     directory.file("README", "no certificate");
     let fixture = with_token(&server).with_variable("VAULT_CAPATH", directory.path("").to_str().unwrap());
     asked(&fixture, &Settings::default(), &server);

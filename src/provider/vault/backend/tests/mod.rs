@@ -13,7 +13,8 @@ mod slow;
 mod waiting;
 mod ways;
 
-use crate::http::testing::{Answer, Seen, Server};
+use kz_fakes::byte_server::{Answer, Seen, Server};
+
 use crate::patience::testing::Virtual;
 use crate::provider::fixture::{Fixture, documents, fetch_on};
 use crate::provider::settings::{Settings, Value};

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kz_fakes::byte_server::free_port;
+use kz_fakes::fake_server::tls::{Authority, Flaw};
+
 use super::*;
-use crate::http::testing::free_port;
 use crate::patience::testing::after;
 use crate::provider::FailureKind;
 
@@ -216,7 +218,7 @@ fn a_standby_that_sends_kz_to_a_leader_that_has_died_is_asked_again() {
 
 #[test]
 fn what_is_no_vault_is_told_at_once() {
-    let tls = crate::http::testing::Authority::new().server(crate::http::testing::Fault::None);
+    let tls = Authority::new().server_config(Flaw::None, &[]);
     let server = Server::tls(tls, generous);
     let address = format!("http://localhost:{}", server.port);
     let fixture = with_token(&server).with_variable("VAULT_ADDR", address);

@@ -1,10 +1,10 @@
 //! The ways to a server: `OpenBao`'s variables, the servers of a cluster, and requests whose answer is lost.
 
-use rcgen::ExtendedKeyUsagePurpose as Purpose;
+use kz_fakes::byte_server::free_port;
+use kz_fakes::fake_server::tls::Authority;
 
 use super::authentication::{asked, assert_foreseen, path, refused};
 use super::*;
-use crate::http::testing::{Authority, Fault, free_port};
 use crate::patience::Patience;
 use crate::patience::testing::after;
 use crate::provider::FailureKind;
@@ -90,16 +90,16 @@ fn what_is_not_read_or_refused_is_called_by_its_own_name() {
 #[test]
 fn certificates_and_keys_may_stand_in_variables_themselves() {
     let authority = Authority::new();
-    let server = Server::tls(authority.server_that_asks(), generous);
-    let (certificate, key) = authority.issue(Purpose::ClientAuth, Fault::None);
+    let server = Server::tls(authority.asking_config(&[]), generous);
+    let client = authority.client("localhost");
     let fixture = |bytes: &'static str| {
         let fixture = Fixture::new().with_variable("VAULT_ADDR", server.address()).with_patience(minute());
-        fixture.with_variable("VAULT_TOKEN", CANARY).with_variable(bytes, authority.pem.as_str())
+        fixture.with_variable("VAULT_TOKEN", CANARY).with_variable(bytes, authority.pem().as_str())
     };
     for bytes in ["VAULT_CACERT_BYTES", "BAO_CACERT_BYTES"] {
         let fixture = fixture(bytes)
-            .with_variable("BAO_CLIENT_CERT_BYTES", &certificate)
-            .with_variable("VAULT_CLIENT_KEY_BYTES", &key);
+            .with_variable("BAO_CLIENT_CERT_BYTES", &client.certificate)
+            .with_variable("VAULT_CLIENT_KEY_BYTES", &client.key);
         assert_eq!(read(fixture, &Settings::default()), r#"{"a":"1"}"#, "{bytes}");
     }
     let without = refused(&fixture("VAULT_CACERT_BYTES"), &Settings::default());

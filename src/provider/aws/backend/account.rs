@@ -20,8 +20,8 @@ use crate::tls::Roots;
 
 use super::Answer;
 use super::endpoints::Endpoints;
+use super::identity_sources::{self, Chain, region_of};
 use super::profiles::{Content, Profiles};
-use super::sources::{self, Chain, region_of};
 use super::trouble::Trouble;
 use super::variables::Variables;
 use super::wire::Wire;
@@ -41,28 +41,28 @@ pub(super) trait Service: Send + Sync + Sized {
 /// Who kz is, for all services of an account: got once for all of them.
 pub(super) struct Account {
     opener: Opener,
-    session: Held<Arc<Session>>,
+    signed_in: Held<Arc<SignedIn>>,
 }
 
 impl Account {
     /// Reads variables, and nothing else yet.
     pub(super) fn of(settings: &Settings, surroundings: &dyn Surroundings) -> Self {
-        Self { opener: Opener::of(settings, surroundings), session: Held::default() }
+        Self { opener: Opener::of(settings, surroundings), signed_in: Held::default() }
     }
 
-    /// The session that there is.
-    pub(super) async fn session(&self, ask: &Ask, terms: &Terms) -> Result<Arc<Session>, Failure> {
+    /// Who kz is signed in as now.
+    pub(super) async fn signed_in(&self, ask: &Ask, terms: &Terms) -> Result<Arc<SignedIn>, Failure> {
         // On the heap: the SDK's futures are long.
-        self.session.get(ask, |_| Box::pin(self.opener.open(ask, terms))).await
+        self.signed_in.get(ask, |_| Box::pin(self.opener.open(ask, terms))).await
     }
 
     /// Its identity is not accepted, or may not do what it may: a newer one may be there.
     pub(super) fn doubt(&self, ask: &Ask) {
-        self.session.doubt(ask.now());
+        self.signed_in.doubt(ask.now());
     }
 }
 
-/// What a session is opened with.
+/// What signing in takes.
 struct Opener {
     settings: Settings,
     variables: Variables,
@@ -72,7 +72,7 @@ struct Opener {
 }
 
 /// An identity, and how services are reached in its name.
-pub(super) struct Session {
+pub(super) struct SignedIn {
     sdk: SdkConfig,
     source: String,
     wire: Wire,
@@ -101,7 +101,7 @@ impl Opener {
     }
 
     /// Finds out who kz is.
-    async fn open(&self, ask: &Ask, terms: &Terms) -> Result<Got<Arc<Session>>, Failure> {
+    async fn open(&self, ask: &Ask, terms: &Terms) -> Result<Got<Arc<SignedIn>>, Failure> {
         let roots = self.roots(ask)?;
         let wire = Wire::new(roots, self.way.proxies.clone(), terms, "asking AWS", " for an identity");
         let held = self.profiles.read(self.places.reader(ask)).await;
@@ -118,7 +118,7 @@ impl Opener {
             profiles: &self.profiles,
             held: &held,
             reader: self.places.reader(ask),
-            config: sources::config(&wire, Some(asked), fips, dual_stack),
+            config: identity_sources::config(&wire, Some(asked), fips, dual_stack),
             sdk: sdk.clone(),
             wire: &wire,
             ask,
@@ -129,8 +129,8 @@ impl Opener {
         let credentials = SharedCredentialsProvider::new(identity.credentials);
         let sdk =
             sdk.into_builder().region(region.or(identity.region)).credentials_provider(credentials).build();
-        let session = Session { sdk, source: identity.source, wire, terms: terms.clone() };
-        Ok(Got { value: Arc::new(session), ends })
+        let signed_in = SignedIn { sdk, source: identity.source, wire, terms: terms.clone() };
+        Ok(Got { value: Arc::new(signed_in), ends })
     }
 
     fn roots(&self, ask: &Ask) -> Result<Roots, Failure> {
@@ -175,7 +175,7 @@ impl Opener {
     }
 }
 
-impl Session {
+impl SignedIn {
     /// The configured region.
     pub(super) fn home(&self) -> Option<&str> {
         self.sdk.region().map(Region::as_ref)

@@ -40,7 +40,7 @@ use bearer::{known, send};
 const NAMESPACE: &str = "x-vault-namespace";
 
 /// Who asks whom. Endpoints are executed through it.
-pub(super) struct Session<'a> {
+pub(super) struct VaultClient<'a> {
     nodes: Arc<Nodes>,
     lanes: Arc<Lanes>,
     ask: &'a Ask,
@@ -76,7 +76,7 @@ enum Whose {
 #[derive(Clone)]
 struct Exchange(Result<Reply, Trouble>);
 
-impl<'a> Session<'a> {
+impl<'a> VaultClient<'a> {
     /// Without a token and in no namespace.
     fn plain(nodes: Arc<Nodes>, lanes: Arc<Lanes>, ask: &'a Ask) -> Self {
         // Agents refuse requests without it, against requests that a browser was tricked into.
@@ -341,7 +341,7 @@ fn unfit(what: &'static str) -> Failure {
 }
 
 #[async_trait]
-impl Client for Session<'_> {
+impl Client for VaultClient<'_> {
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
         let mut response = Response::new(Vec::new());
         response.extensions_mut().insert(Exchange(self.exchanged(request).await));
@@ -359,7 +359,7 @@ impl Client for Session<'_> {
     }
 }
 
-impl MiddleWare for Session<'_> {
+impl MiddleWare for VaultClient<'_> {
     /// Puts the API's version and the headers onto an endpoint's request.
     fn request<E: Endpoint>(&self, _: &E, request: &mut Request<Vec<u8>>) -> Result<(), ClientError> {
         let (path, query) = (request.uri().path(), request.uri().query());

@@ -46,7 +46,7 @@ const HARMLESS: &[&str] = &[
 
 /// One configuration file.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct SourceFile {
     /// As it is named to the user.
     pub path: PathBuf,
     /// All of it.
@@ -74,7 +74,7 @@ pub struct Excerpt {
     pub carets: usize,
 }
 
-impl Source {
+impl SourceFile {
     /// A text of which nothing is known yet.
     pub fn new(path: PathBuf, text: String) -> Self {
         Self { path, text, shown: Shown::KeysOnly }
@@ -232,8 +232,8 @@ fn comments(text: &str, mut leaves: Vec<Range<usize>>) -> Vec<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn source(text: &str) -> Source {
-        let mut source = Source::new("f".into(), text.to_owned());
+    fn source(text: &str) -> SourceFile {
+        let mut source = SourceFile::new("f".into(), text.to_owned());
         source.allow_excerpts(DeTable::parse(text).unwrap().get_ref());
         source
     }
@@ -252,7 +252,7 @@ mod tests {
             ("A = hunter2", "A = ***"),
             ("[secrets]", "[secrets]"),
         ] {
-            let source = Source::new("f".into(), text.to_owned());
+            let source = SourceFile::new("f".into(), text.to_owned());
             assert_eq!(source.excerpt(0..1).line, line, "{text}");
         }
     }
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_text_that_is_not_well_formed_shows_keys_only() {
         let text = "A = hunter2\nhunter3\n[sec\nB = 'x";
-        let source = Source::new("f".into(), text.to_owned());
+        let source = SourceFile::new("f".into(), text.to_owned());
         assert_eq!(source.excerpt(4..5).line, "A = ***");
         assert_eq!(source.excerpt(12..13).line, "***");
         assert_eq!(source.excerpt(20..21).line, "[sec");
@@ -299,10 +299,10 @@ mod tests {
             "[\"hunter2\",",
             "[\"hunter2\"]",
         ] {
-            let source = Source::new("f".into(), format!("A =\n{line}\n"));
+            let source = SourceFile::new("f".into(), format!("A =\n{line}\n"));
             assert_eq!(source.excerpt(4..5).line, "***", "{line}");
         }
-        let source = Source::new("f".into(), "é=ü\na.b=ü".to_owned());
+        let source = SourceFile::new("f".into(), "é=ü\na.b=ü".to_owned());
         assert_eq!(source.excerpt(0..1).line, "***");
         assert_eq!(source.excerpt(6..7).line, "a.b=***");
     }

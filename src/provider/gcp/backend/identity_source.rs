@@ -43,7 +43,7 @@ pub(super) struct Opener {
 }
 
 /// Where the identity is from.
-pub(super) enum Source {
+pub(super) enum IdentitySource {
     Token(Secret),
     File { name: String, credentials: Box<Credentials> },
     Metadata(Metadata),
@@ -76,7 +76,7 @@ impl Opener {
     }
 
     /// The first source that is set up.
-    pub(super) fn choose(&self, ask: &Ask) -> Result<Source, Failure> {
+    pub(super) fn choose(&self, ask: &Ask) -> Result<IdentitySource, Failure> {
         if self.universe.as_ref().is_some_and(|universe| universe != "googleapis.com") {
             return Err(Failure::misconfigured(
                 "GOOGLE_CLOUD_UNIVERSE_DOMAIN names another universe than googleapis.com, which kz does not support",
@@ -84,19 +84,19 @@ impl Opener {
             ));
         }
         if let Some(file) = self.named.as_ref().or(self.variable.as_ref()) {
-            return Source::file(&self.places.locate(file)?, self.places.reader(ask));
+            return IdentitySource::file(&self.places.locate(file)?, self.places.reader(ask));
         }
         if let Some(value) = &self.token {
             let token = token(value.expose().to_vec());
-            return token.map(Source::Token).ok_or_else(|| {
+            return token.map(IdentitySource::Token).ok_or_else(|| {
                 let cause = format!("{TOKEN} holds no token");
                 Failure::misconfigured(cause, "a token is one line without spaces")
             });
         }
         if let Some(file) = self.gcloud.as_ref().filter(|file| is_there(file)) {
-            return Source::file(file, self.places.reader(ask));
+            return IdentitySource::file(file, self.places.reader(ask));
         }
-        self.metadata.clone()?.map(Source::Metadata).ok_or_else(|| self.nobody())
+        self.metadata.clone()?.map(IdentitySource::Metadata).ok_or_else(|| self.nobody())
     }
 
     /// That there is no identity, and where kz looked for one.
@@ -115,20 +115,32 @@ impl Opener {
     }
 
     /// The token of a source.
-    pub(super) async fn token(&self, ask: &Ask, source: &Source, wire: &Wire) -> Result<Token, Failure> {
+    pub(super) async fn token(
+        &self,
+        ask: &Ask,
+        source: &IdentitySource,
+        wire: &Wire,
+    ) -> Result<Token, Failure> {
         match source {
-            Source::Token(token) => Ok(Token { value: token.clone(), ends: None }),
-            Source::File { name, credentials } => {
+            IdentitySource::Token(token) => Ok(Token { value: token.clone(), ends: None }),
+            IdentitySource::File { name, credentials } => {
                 Asker { ask, wire, reader: self.places.reader(ask), name }.token(credentials).await
             }
-            Source::Metadata(metadata) => metadata.token(ask, wire).await?.ok_or_else(|| self.nobody()),
+            IdentitySource::Metadata(metadata) => {
+                metadata.token(ask, wire).await?.ok_or_else(|| self.nobody())
+            }
         }
     }
 
     /// The project of short names: what is written, the file's, or the metadata server's.
-    pub(super) async fn project(&self, ask: &Ask, source: &Source, wire: &Wire) -> Result<String, Failure> {
+    pub(super) async fn project(
+        &self,
+        ask: &Ask,
+        source: &IdentitySource,
+        wire: &Wire,
+    ) -> Result<String, Failure> {
         let of_file = match source {
-            Source::File { credentials, .. } => credentials.project.as_deref(),
+            IdentitySource::File { credentials, .. } => credentials.project.as_deref(),
             _ => None,
         };
         let known = self.project.as_deref().or(of_file).map(str::to_owned);
@@ -163,9 +175,9 @@ impl Opener {
     }
 
     /// The project that pays, where one is named.
-    pub(super) fn quota_project<'a>(&'a self, source: &'a Source) -> Option<&'a str> {
+    pub(super) fn quota_project<'a>(&'a self, source: &'a IdentitySource) -> Option<&'a str> {
         let of_file = match source {
-            Source::File { credentials, .. } => credentials.quota_project.as_deref(),
+            IdentitySource::File { credentials, .. } => credentials.quota_project.as_deref(),
             _ => None,
         };
         self.quota_project.as_deref().or(of_file)
@@ -191,7 +203,7 @@ impl Opener {
     }
 }
 
-impl Source {
+impl IdentitySource {
     fn file(path: &Path, reader: Reader<'_>) -> Result<Self, Failure> {
         let name = quoted(path);
         let text = reader.credential(path, LIMIT)?;
@@ -200,7 +212,7 @@ impl Source {
     }
 }
 
-impl std::fmt::Display for Source {
+impl std::fmt::Display for IdentitySource {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Token(_) => formatter.write_str(TOKEN),

@@ -15,7 +15,7 @@ use crate::provider::vault::backend::not_found::NotFound;
 use crate::provider::vault::backend::reply::Known;
 use crate::provider::vault::backend::trouble::Trouble;
 
-use super::{Session, known};
+use super::{VaultClient, known};
 
 /// What a question about the server itself may take, also when the time for everything else is over.
 const LAST_QUESTION: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ fn yes() -> bool {
     true
 }
 
-impl Session<'_> {
+impl VaultClient<'_> {
     /// What the server complains of, if it does. One that was never given keys says that it is sealed: only its status
     /// tells the two apart, and is asked once, so that the waiting is for what is the matter.
     pub(super) async fn complaint(&self, reply: &Reply) -> Option<Known> {

@@ -31,7 +31,7 @@ use super::container::Container;
 use super::keys;
 use super::links::{Base, Role};
 use super::profiles::{Content, Profiles};
-use super::refused::{Refused, Source, failure, judge};
+use super::refused::{IdentitySource, Refused, failure, judge};
 use super::variables::Variables;
 use super::wire::Wire;
 
@@ -73,9 +73,9 @@ impl Chain<'_> {
             let reply = self.wire.clone().exchange(container.request()?, None).await.ok()?;
             keys::of_container(reply.body().bytes().filter(|_| reply.status().is_success())?)
         };
-        let credentials = self.wait(container.name, Source::Container, UNREAD, once).await;
+        let credentials = self.wait(container.name, IdentitySource::Container, UNREAD, once).await;
         let credentials =
-            credentials.map_err(|given_up| failure(container.name, Source::Container, &given_up))?;
+            credentials.map_err(|given_up| failure(container.name, IdentitySource::Container, &given_up))?;
         Ok(Some(Identity { credentials, source: container.name.to_owned(), region: None }))
     }
 
@@ -113,7 +113,7 @@ impl Chain<'_> {
     }
 
     /// Without attempts of its own, and without a look at variables and files.
-    fn metadata(&self) -> Result<(imds::Client, Source), Failure> {
+    fn metadata(&self) -> Result<(imds::Client, IdentitySource), Failure> {
         let of_profile = |key| self.held.as_ref().ok().and_then(|held| held.text(key));
         let text = |variable, key| self.variables.text(variable).or_else(|| of_profile(key));
         let named = text("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint");
@@ -133,7 +133,7 @@ impl Chain<'_> {
         let builder = imds::Client::builder().configure(&self.config).max_attempts(1);
         let client = builder.endpoint(endpoint).map_err(|_| unfit())?.build();
         let is_named = named.is_some_and(|_| self.variables.has("AWS_EC2_METADATA_SERVICE_ENDPOINT"));
-        Ok((client, if is_named { Source::NamedInstance } else { Source::Instance }))
+        Ok((client, if is_named { IdentitySource::NamedInstance } else { IdentitySource::Instance }))
     }
 
     pub(super) async fn web_identity(
@@ -160,9 +160,10 @@ impl Chain<'_> {
                 (Some(found.session_token()), SystemTime::try_from(*found.expiration()).ok());
             keys::keys(found.access_key_id(), found.secret_access_key(), session, ends, "web identity").ok()
         };
-        let credentials = self.wait(&name, Source::Named, UNREAD, once).await;
-        let credentials = credentials
-            .map_err(|given_up| failure(&format!("{name} for {}", role.arn), Source::Named, &given_up))?;
+        let credentials = self.wait(&name, IdentitySource::Named, UNREAD, once).await;
+        let credentials = credentials.map_err(|given_up| {
+            failure(&format!("{name} for {}", role.arn), IdentitySource::Named, &given_up)
+        })?;
         Ok(Identity { credentials, source: format!("{name} as {}", role.arn), region: None })
     }
 
@@ -221,8 +222,8 @@ impl Chain<'_> {
             of_sdk(&found, "portal")
         };
         let words = "nobody is signed in to its portal, or no longer: `aws sso login`";
-        let credentials = self.wait(name, Source::Named, words, once).await;
-        let credentials = credentials.map_err(|given_up| failure(name, Source::Named, &given_up))?;
+        let credentials = self.wait(name, IdentitySource::Named, words, once).await;
+        let credentials = credentials.map_err(|given_up| failure(name, IdentitySource::Named, &given_up))?;
         Ok(Identity { credentials, source: name.to_owned(), region: None })
     }
 
@@ -249,8 +250,8 @@ impl Chain<'_> {
             let found = provider.provide_credentials().await.ok()?;
             of_sdk(&found, "role")
         };
-        let credentials = self.wait(&name, Source::Named, UNREAD, once).await;
-        let credentials = credentials.map_err(|given_up| failure(&name, Source::Named, &given_up))?;
+        let credentials = self.wait(&name, IdentitySource::Named, UNREAD, once).await;
+        let credentials = credentials.map_err(|given_up| failure(&name, IdentitySource::Named, &given_up))?;
         Ok(Identity { credentials, source: format!("{} as {}", base.source, role.arn), region: base.region })
     }
 
@@ -258,7 +259,7 @@ impl Chain<'_> {
     async fn wait<F>(
         &self,
         name: &str,
-        source: Source,
+        source: IdentitySource,
         words: &str,
         once: impl Fn() -> F,
     ) -> Result<Credentials, GaveUp<Refused>>

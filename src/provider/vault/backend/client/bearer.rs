@@ -1,4 +1,4 @@
-//! Who a session speaks for: sends a request in that name, and says what the reply tells of the server and of the bearer.
+//! Who a client speaks for: sends a request in that name, and says what the reply tells of the server and of the bearer.
 
 use std::sync::Weak;
 
@@ -11,7 +11,7 @@ use crate::provider::vault::backend::nodes::Nodes;
 use crate::provider::vault::backend::reply::{self, Known};
 use crate::provider::vault::backend::trouble::Trouble;
 
-/// Who a session speaks for.
+/// Who a client speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::provider::vault::backend) enum Bearer {
     /// Nobody yet: it logs in.
