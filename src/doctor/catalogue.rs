@@ -109,8 +109,8 @@ catalogue! {
         "Mount the volume where the healthcheck reads, read-only.";
     BesideFile = 116,
         "a variable beside its own `_FILE`",
-        "The entrypoints of these images refuse both: `both NAME and NAME_FILE are set (but are exclusive)`, and the container ends.",
-        "Remove the one that holds the value, and change the credential if it was one.";
+        "The entrypoints of these images refuse both: `both NAME and NAME_FILE are set (but are exclusive)`, and the container ends. It does not matter whether they come from `environment:`, from an `env_file`, or from what kz writes and a shell reads.",
+        "Remove the one that holds the value, and change the credential if it was one; where kz brings the value, remove the one that names a file.";
     NobodyAsks = 117,
         "a password that nobody is asked for",
         "`POSTGRES_HOST_AUTH_METHOD: trust` lets everybody in who reaches the port, whatever the password is. `MYSQL_ALLOW_EMPTY_PASSWORD` and `MARIADB_ALLOW_EMPTY_ROOT_PASSWORD` make a root without one, and RabbitMQ's image lets `guest` in from everywhere until another user is made.",
@@ -130,11 +130,15 @@ catalogue! {
     NotSubstituted = 121,
         "what only a shell reads, and no shell does",
         "Only a shell puts the content of a file in the place of `$(cat FILE)`. Compose starts none for a list, for a string, for the value of a variable, or for a healthcheck of `CMD`: the text itself is the password, which everybody knows who knows the file.",
-        "Let a shell start the program: `[\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/NAME)\\\"\"]`, `CMD-SHELL` in a healthcheck; or use the variable that names the file. Change the password that has been set.";
+        "Use the variable or the option that names the file, or a configuration that kz writes (`--format template`). What is no option for a credential may be filled in by a shell, `[\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/NAME)\\\"\"]`, `CMD-SHELL` in a healthcheck: command lines are shown to every user of the host. Change the password that has been set.";
     ProgramNotMounted = 122,
         "kz is started from where nothing is mounted",
         "`kz install` copies the program into a volume. A service that begins with that copy and does not mount the volume has no such program, and the engine does not start it.",
         "Mount the volume where the program is named, read-only.";
+    EnvFileMissing = 123,
+        "an `env_file` that is not there",
+        "Compose reads every `env_file:` itself, on the host, before there is any container, and ends where one is missing that `required: false` does not excuse.",
+        "Make the file, of its example where there is one; or leave it out.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",
@@ -220,6 +224,14 @@ catalogue! {
         "an env file of another uid",
         "Variables can make programs load code, so `kz run --env-file` takes a file of root or of the uid that it runs as, and of nobody else, whoever may read it: it ends with exit code 125 (KZ504).",
         "Give the file to who reads it, by `--owner` or by the exporter's `user:`, or add `--from-uid UID` where the exporter is trusted.";
+    NeededClosed = 222,
+        "a file that kz needs and cannot read",
+        "Compose mounts a file as it is on the host, with its owner and its mode, and the files of its `secrets:` too. What only its owner may read, no other uid reads, and root only with CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE.",
+        "Give the file to the uid that kz runs as, by `chown`; or run kz as root with `cap_add: [DAC_READ_SEARCH]` and nothing else.";
+    MountedTwice = 223,
+        "two mounts at one place",
+        "Of two `volumes:` at one place Compose 2 keeps the later one and says nothing; Compose 1 and the engine refuse them.",
+        "Leave one of them out, or mount it elsewhere.";
 
     NoDependency = 301,
         "a reader that does not wait for the export",
@@ -333,7 +345,7 @@ catalogue! {
     CredentialInEnvFile = 414,
         "a credential in an env file",
         "What Compose reads from an `env_file`, or fills in from `.env`, becomes part of the container, and the engine shows it to everybody who may ask. A ConfigMap is read by more than a Secret.",
-        "Let kz deliver it, as a file or by `kz run`, take it out of the env file or the ConfigMap, and change the credential.";
+        "Let kz deliver it, as a file or by `kz run`, take it out of the env file or the ConfigMap, and change the credential. Where somebody else needs it in the same file, that stays until he is served too.";
     NeededNotMounted = 415,
         "a file that kz needs is not mounted",
         "kz's image holds nothing but kz. What the configuration names (a document, an identity, a token, a certificate) has to be mounted where it names it; relative paths start at the configuration.",

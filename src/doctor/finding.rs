@@ -1,5 +1,7 @@
 //! What was found, and where.
 
+use std::collections::HashMap;
+
 use super::catalogue::Code;
 use super::remedy::Remedy;
 use super::yaml::Mark;
@@ -35,6 +37,20 @@ impl Findings {
     ) {
         let (subject, what) = (subject.to_owned(), what.into());
         self.0.push(Finding { code, mark, subject, what, remedy });
+    }
+
+    /// What an anchor brings to several services is not to be changed there for one of them.
+    pub(super) fn remark_shared(&mut self, shared: &HashMap<Mark, Vec<String>>) {
+        for finding in &mut self.0 {
+            if let Some(names) = shared.get(&finding.mark) {
+                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                let words = format!(
+                    "an anchor brings it to {}: write it where only one of them has it",
+                    names.join(", ")
+                );
+                finding.remedy.remark_in_place(&words);
+            }
+        }
     }
 
     /// By place, each once: what aliases repeat is one mistake, and what is said of two exports is two.

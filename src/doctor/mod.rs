@@ -10,7 +10,9 @@ pub mod catalogue;
 
 mod compose;
 mod delivery;
+mod env_text;
 mod finding;
+mod image_name;
 mod images;
 mod manifest;
 mod pod;

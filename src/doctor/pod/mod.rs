@@ -3,6 +3,8 @@
 mod objects;
 mod volume;
 
+use std::collections::HashMap;
+
 use super::scene::{
     Capabilities, CommandLine, Container, FileKey, Kind, Mapped, Mount, Pod, Scene, Service, Source, Stage,
     Unit, User, Variable, Volume,
@@ -129,6 +131,8 @@ fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Kno
         volumes,
         secrets: Vec::new(),
         inline: Vec::new(),
+        fills: Vec::new(),
+        shared: HashMap::new(),
         is_partial: false,
         pod: Some(pod),
     })

@@ -7,7 +7,7 @@ use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit, Variable};
-use super::super::text::{Dialect, Text};
+use super::super::text::{Dialect, Text, defaults};
 use super::values::{is_credential, is_harmless, is_named_so};
 use super::{delivering, own};
 
@@ -33,7 +33,19 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
     let is_one = |value: &str| {
         is_credential(judged_by, value, known) || (own::proves(name, known) && !is_harmless(value))
     };
-    if literal.is_some_and(is_one) {
+    let default = value.as_ref().filter(|text| text.is_open && dialect == Dialect::Compose);
+    let default = default.and_then(|text| default_of(text, is_one, known));
+    if let Some(from) = default {
+        let remedy = if own::is_of(unit, name, known) {
+            own::in_place(scene, unit, name, known)
+        } else {
+            delivering::in_place(scene, unit, name, known)
+        };
+        let what = format!(
+            "`{name}` is a credential that stands here where nobody sets `{from}`: the default of `${{{from}:-…}}` is read by everybody who reads this file or its history"
+        );
+        found.add(Code::LiteralCredential, *mark, &unit.title, what, remedy);
+    } else if literal.is_some_and(is_one) {
         let remedy = if own::is_of(unit, name, known) {
             own::in_place(scene, unit, name, known)
         } else {
@@ -49,6 +61,24 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
         );
         found.add(Code::OwnCredential, *mark, &unit.title, what, own::in_place(scene, unit, name, known));
     }
+}
+
+/// The variable whose default is a credential: by the name of the whole value's own variable, or by its own.
+fn default_of(text: &Text, is_one: impl Fn(&str) -> bool, known: Known<'_>) -> Option<String> {
+    let is_whole = text.raw.starts_with("${") && text.raw.ends_with('}');
+    let of = |(from, default): (&str, &str)| {
+        let is_plain = !default.contains('$');
+        let is_credential = is_credential(from, default, known) || (is_whole && is_one(default));
+        (is_plain && is_credential).then(|| from.to_owned())
+    };
+    // `postgres://app:${PASSWORD:-…}@db` may hold one without its name.
+    let of_all = || {
+        known
+            .kz
+            .is_credential(&text.by_default())
+            .then(|| defaults(&text.raw).first().map(|(from, _)| (*from).to_owned()))
+    };
+    defaults(&text.raw).into_iter().find_map(of).or_else(|| of_all().flatten())
 }
 
 fn build_argument(scene: &Scene, unit: &Unit, argument: &Variable, known: Known<'_>, found: &mut Findings) {

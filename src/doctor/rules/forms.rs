@@ -52,6 +52,34 @@ impl Wanted {
     }
 }
 
+/// Whether what is read in such a way may be what an export of this form writes.
+pub(super) fn is_form(way: &Way, form: Form) -> bool {
+    match way {
+        Way::Script => form != Form::Files,
+        Way::EnvFile => form == Form::Lines,
+        Way::Variable(_) => form == Form::Single,
+        Way::Healthcheck => false,
+    }
+}
+
+/// The export that writes what is read, of at least one; or else the one that comes nearest to it, and why it is not that.
+pub(super) fn writer<'a, 'b>(
+    scene: &Scene,
+    read: &Read,
+    rest: &str,
+    exports: &[&'a Delivery<'b>],
+    known: Known<'_>,
+) -> (&'a Delivery<'b>, Option<Code>) {
+    let judged = exports.iter().map(|delivery| (*delivery, mismatch(scene, read, rest, delivery, known)));
+    let rank = |(delivery, code): &(&Delivery<'_>, Option<Code>)| match code {
+        None => 0,
+        Some(Code::OtherFile) if is_form(&read.way, delivery.export.form) => 2,
+        Some(Code::OtherFile) => 3,
+        Some(_) => 1,
+    };
+    judged.min_by_key(rank).unwrap_or((exports[0], None))
+}
+
 /// Why what is read is not what is written, if it is not.
 pub(super) fn mismatch(
     scene: &Scene,

@@ -1,12 +1,16 @@
 //! The rules, by what they are about. Each looks at a scene and adds what it finds.
 
+mod absent;
 mod access;
 mod arguments;
 mod asked;
+mod beside;
+mod closed;
 mod commands;
 mod configuration;
 mod contents;
 mod credentials;
+mod cutting;
 mod delivering;
 mod documents;
 mod env_files;
@@ -23,11 +27,13 @@ mod open;
 mod order;
 mod own;
 mod owners;
+mod readers;
 mod reading;
 mod reads;
 mod scratch;
 mod shells;
 mod targets;
+mod twice;
 mod unmounted;
 mod values;
 mod variables;
@@ -48,13 +54,15 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     scratch::examine(scene, known, found);
     volumes::examine(scene, known, found);
     owners::examine(scene, known, found);
-    order::examine(scene, found);
+    order::examine(scene, &|delivery| readers::of(scene, delivery, known), found);
     lifecycle::examine(scene, found);
     shells::examine(scene, found);
     credentials::examine(scene, known, found);
     arguments::examine(scene, known, found);
     inline::examine(scene, known, found);
     env_files::examine(scene, known, found);
+    absent::examine(scene, known, found);
+    beside::examine(scene, known, found);
     vendors::examine(scene, known, found);
     variables::examine(scene, known, found);
     open::examine(scene, known, found);
@@ -63,9 +71,12 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     installs::examine(scene, found);
     configuration::examine(scene, known, found);
     files::examine(scene, known, found);
+    closed::examine(scene, known, found);
+    twice::examine(scene, found);
     contents::examine(scene, known, found);
     commands::examine(scene, known, found);
     manifest::examine(scene, known, found);
+    found.remark_shared(&scene.shared);
 }
 
 /// Keys that stand twice in one map.

@@ -81,10 +81,7 @@ fn given(scene: &Scene, unit: &Unit, secret: &str, content: Option<&str>) -> Rem
     let written = match (is_defined, content) {
         (true, _) => Remedy::none(),
         (false, None) => mounting::file_written(secret, unit),
-        (false, Some(content)) => {
-            let remark = format!("{content}, then Ctrl-D{}", mounting::readable(secret, unit));
-            mounting::file_written(secret, unit).remark(remark)
-        }
+        (false, Some(content)) => mounting::file_written_of(secret, unit, &format!("{content}, then Ctrl-D")),
     };
     mounting::given_secret(scene, secret).then(written)
 }

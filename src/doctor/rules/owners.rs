@@ -13,7 +13,7 @@ use super::super::text::join;
 use super::super::yaml::Mark;
 use super::super::{Found, Known, Owned};
 use super::access::{as_root, gives_owners, group, lets_read, run_as};
-use super::{mounting, order, scratch};
+use super::{mounting, order, readers, scratch};
 
 /// Bits that let somebody else than the owner read.
 const OTHERS_READ: u32 = 0o044;
@@ -37,7 +37,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         if delivery.export.bits() & OTHERS_READ == 0 {
             promised(scene, &delivery, owner, found);
         }
-        readers(scene, &delivery, owner, known, found);
+        closed_to_readers(scene, &delivery, owner, known, found);
     }
 }
 
@@ -99,9 +99,14 @@ fn promised(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Find
     }
 }
 
-fn readers(scene: &Scene, delivery: &Delivery<'_>, owner: u32, known: Known<'_>, found: &mut Findings) {
-    let readers: Vec<(&Unit, u32)> = scene
-        .consumers(delivery)
+fn closed_to_readers(
+    scene: &Scene,
+    delivery: &Delivery<'_>,
+    owner: u32,
+    known: Known<'_>,
+    found: &mut Findings,
+) {
+    let readers: Vec<(&Unit, u32)> = readers::of(scene, delivery, known)
         .into_iter()
         .filter(|(reader, _)| !lets_read(scene, delivery, reader))
         .filter_map(|(reader, _)| Some((reader, reader.uid().filter(|uid| *uid != 0)?)))

@@ -168,8 +168,13 @@ fn of_vendor(
     if is_the_systems || images::file_form(unit, stem) != FileForm::Known(variable.to_owned()) {
         return;
     }
+    let ends = if images::does_without(unit) {
+        "and starts with the value that its vendor has published"
+    } else {
+        "and ends"
+    };
     let what =
-        format!("{}, and nothing is mounted there: the image has no such file, and ends", way.words(path));
+        format!("{}, and nothing is mounted there: the image has no such file, {ends}", way.words(path));
     let secret = program::file_name(path);
     // A mount over a directory of the image's own would hide what it needs there.
     let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);

@@ -27,10 +27,30 @@ const NAMES: &[&str] = &[
 const PLACEHOLDERS: &[&str] =
     &["change", "your", "replace", "example", "placeholder", "todo", "xxx", "***", "<", "{{", "…", "..."];
 
+/// Where what follows in the address of a hook is the credential itself: whoever has it may post.
+const HOOKS: &[&str] = &[
+    "://hooks.slack.com/services/",
+    "://hooks.slack.com/workflows/",
+    "://discord.com/api/webhooks/",
+    "://discordapp.com/api/webhooks/",
+    "://api.telegram.org/bot",
+    ".webhook.office.com/webhookb2/",
+    "://outlook.office.com/webhook/",
+    "://hooks.zapier.com/hooks/catch/",
+];
+
 /// Whether a variable of this name with this value holds one.
 pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
     let is_placeholder = || is_harmless(value) || value.contains("://");
-    known.kz.is_credential(value) || (is_named_so(name) && !is_placeholder())
+    known.kz.is_credential(value) || of_hook(value).is_some() || (is_named_so(name) && !is_placeholder())
+}
+
+/// What is secret in the address of a hook.
+pub(super) fn of_hook(word: &str) -> Option<&str> {
+    let rest = HOOKS.iter().find_map(|hook| Some(&word[word.find(hook)? + hook.len()..]))?;
+    let rest = rest.split(['"', '\'', ' ', '?']).next()?;
+    let is_mixed = rest.len() >= 16 && rest.contains(|c: char| c.is_ascii_digit());
+    is_mixed.then_some(rest)
 }
 
 /// Whether a variable is called as those that hold one.
@@ -145,6 +165,20 @@ mod tests {
             "COMPASS",
         ] {
             assert!(!is_named_so(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_hook_is_a_credential_where_it_is_whole() {
+        assert_eq!(of_hook("https://hooks.slack.com/services/T00/B00/aaaabbbb"), Some("T00/B00/aaaabbbb"));
+        assert_eq!(
+            of_hook("https://api.telegram.org/bot123456:aaaaaaaaaaaa/send"),
+            Some("123456:aaaaaaaaaaaa/send")
+        );
+        for other in
+            ["https://hooks.slack.com/services/", "https://discord.com/api/webhooks/ID/TOKEN", "slack"]
+        {
+            assert_eq!(of_hook(other), None, "{other}");
         }
     }
 
