@@ -14,10 +14,10 @@ pub(super) fn text(examined: &[Examined<'_>]) -> String {
     let mut text = String::new();
     for file in examined {
         for finding in &file.findings {
-            let Finding { code, mark, subject, what, remedy } = finding;
+            let Finding { code, mark, subject, what, why, remedy } = finding;
             let place = format!("{}:{}:{}", escape(&file.path.display().to_string()), mark.line, mark.column);
             let _ = writeln!(text, "{place}: {} {}: {}", code.id(), escape(subject), escape(what));
-            let _ = writeln!(text, "    why: {}", code.explanation().why);
+            let _ = writeln!(text, "    why: {why}");
             for step in remedy.steps() {
                 let (label, written) = (escape(&step.label()), step.written());
                 let _ = match written.split_once('\n') {
@@ -41,7 +41,7 @@ pub(super) fn json(examined: &[Examined<'_>]) -> String {
 }
 
 fn object(file: &Examined<'_>, finding: &Finding) -> String {
-    let Finding { code, mark, subject, what, remedy } = finding;
+    let Finding { code, mark, subject, what, why, remedy } = finding;
     let steps: Vec<String> = remedy.steps().iter().map(step).collect();
     format!(
         "{{\"code\":{},\"file\":{},\"line\":{},\"column\":{},\"subject\":{},\"message\":{},\"why\":{},\"write\":{},\"steps\":[{}]}}",
@@ -51,7 +51,7 @@ fn object(file: &Examined<'_>, finding: &Finding) -> String {
         mark.column,
         quoted(&redacted(subject)),
         quoted(&redacted(what)),
-        quoted(code.explanation().why),
+        quoted(why),
         quoted(&redacted_text(&remedy.text())),
         steps.join(","),
     )

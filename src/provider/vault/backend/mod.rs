@@ -159,7 +159,7 @@ impl Vault {
         };
         match chosen {
             Some(Credential::Token(piece)) => {
-                let token = piece.read(self.places.reader(ask))?;
+                let token = piece.read_bare(self.places.reader(ask))?;
                 self.say(&session, &format!("with the token from {piece}"));
                 session.with_token(&token)
             }
