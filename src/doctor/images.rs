@@ -51,6 +51,8 @@ static VENDORS: &[Vendor] = &[
     Vendor { name: "redis", uid: 999, how: How::Drops("redis-server") },
     // docker-library/mongo, Dockerfile: useradd --uid 999; docker-entrypoint.sh drops to it for mongo*
     Vendor { name: "mongo", uid: 999, how: How::Drops("mongo") },
+    // docker-library/wordpress: wp-config-docker.php reads the files whenever a page is asked for, as Apache's www-data
+    Vendor { name: "wordpress", uid: 33, how: How::Drops("apache2-foreground") },
 ];
 
 /// docker-library's images whose docker-entrypoint.sh takes `file_env` while it is still root, and the servers for which it
@@ -247,11 +249,6 @@ pub(super) fn is_vault(unit: &Unit) -> bool {
     unit.image.as_ref().and_then(repository).is_some_and(|name| images.contains(&name))
 }
 
-/// Whether it is a `WordPress`, which reads its files as www-data whenever a page is asked for.
-pub(super) fn is_wordpress(unit: &Unit) -> bool {
-    habits(unit).is_some_and(|habits| habits.names == ["wordpress"])
-}
-
 /// Whether it is a `RabbitMQ` of docker-library's.
 pub(super) fn is_rabbitmq(unit: &Unit) -> bool {
     habits(unit).is_some_and(|habits| habits.names == ["rabbitmq"])
@@ -329,7 +326,21 @@ pub(super) fn starts_as_root(unit: &Unit) -> Option<u32> {
         let uid = if is_alpine { 70 } else { 999 };
         READ_AS_ROOT.iter().any(|(known, _)| *known == name).then_some(uid)
     };
-    VENDORS.iter().find(drops).map(|vendor| vendor.uid).or_else(of_library)
+    // `wordpress:cli` is another one's from the start, whom its `USER` names.
+    let drops = VENDORS.iter().find(drops).filter(|_| !is_of_cli(image));
+    drops.map(|vendor| uid_by_tag(vendor, image)).or_else(of_library)
+}
+
+/// The uid of a vendor's image, where the tag tells no other: on Alpine www-data is 82 (alpine-baselayout), and in
+/// `wordpress:cli` 33 on purpose.
+fn uid_by_tag(vendor: &Vendor, image: &Text) -> u32 {
+    let is_alpine = image.known().is_some_and(|image| image.contains("alpine"));
+    let is_other = vendor.name == "wordpress" && is_alpine && !is_of_cli(image);
+    if is_other { 82 } else { vendor.uid }
+}
+
+fn is_of_cli(image: &Text) -> bool {
+    image.known().is_some_and(|image| image.contains("wordpress:cli"))
 }
 
 /// The uid that a unit's image reads files as, unless the unit says.
@@ -339,11 +350,12 @@ pub(super) fn uid(unit: &Unit) -> Option<u32> {
     }
     let name = unit.image.as_ref().filter(|_| !unit.is_built).and_then(repository)?;
     let vendor = VENDORS.iter().find(|vendor| vendor.name == name)?;
+    let uid = uid_by_tag(vendor, unit.image.as_ref()?);
     match vendor.how {
-        How::User => Some(vendor.uid),
+        How::User => Some(uid),
         How::Drops(program) => {
             let drops = unit.entrypoint.is_none() && begins(unit.command.as_ref(), program);
-            drops.then_some(vendor.uid)
+            drops.then_some(uid)
         }
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct Unit {
     /// It says that the engine must not run it as root.
     pub(super) refuses_root: bool,
     pub(super) program: Program,
+    /// The command lines of kz in its script, or behind a program that starts others.
+    pub(super) started: Vec<Line>,
     pub(super) stage: Stage,
     pub(super) service: Service,
     pub(super) container: Container,

@@ -11,6 +11,16 @@ pub(super) enum Dialect {
     Pod,
 }
 
+impl Dialect {
+    /// Who starts containers, and says why it cannot.
+    pub(super) fn starter(self) -> &'static str {
+        match self {
+            Self::Compose => "the engine",
+            Self::Pod => "the kubelet",
+        }
+    }
+}
+
 /// A text and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Text {

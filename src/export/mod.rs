@@ -100,7 +100,11 @@ impl<'a> Export<'a> {
         material: Material<'a>,
         rules: Rules,
     ) -> Result<Self, Error> {
-        Ok(Self { path, rules, destination: Destination::Set(Set::open(outputs, material, rules.attributes)?) })
+        Ok(Self {
+            path,
+            rules,
+            destination: Destination::Set(Set::open(outputs, material, rules.attributes)?),
+        })
     }
 
     /// The secrets that it needs; nothing where these are all that are asked for.

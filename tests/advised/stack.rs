@@ -40,6 +40,20 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
         )],
     ),
     ("credential-before-command", "D402", &[("unit", None, "entrypoint: [./server]")]),
+    ("pod-credential-in-command", "D402", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
+    ("pod-secret-in-manifest", "D516", &[("out", None, "`data` or `stringData`")]),
+    (
+        "pod-guest",
+        "D117",
+        &[
+            (
+                "unit",
+                None,
+                "volumeMounts: [ { name: conf, mountPath: /etc/rabbitmq/conf.d, readOnly: true } ]",
+            ),
+            ("top", None, "volumes: [ { name: conf, configMap: { name: conf } } ]"),
+        ],
+    ),
     (
         "inline-config",
         "D423",

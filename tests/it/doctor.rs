@@ -4,6 +4,7 @@
 mod advice;
 mod alone;
 mod pairs;
+mod pods;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -40,6 +40,7 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         let mut unit = unit(key, node, secrets);
         unit.is_partial |= is_partial;
         unit.program = program::of(&unit.argv(), known.kz);
+        unit.started = program::started(&unit.argv(), &unit.program, known.kz);
         unit
     };
     let units = root.get("services").map(|services| services.entries().map(service).collect());
@@ -115,6 +116,7 @@ fn unit(key: &Key, node: &Node, secrets: Option<&Node>) -> Unit {
         capabilities: capabilities(node),
         refuses_root: false,
         program: program::Program::Other,
+        started: Vec::new(),
         stage: Stage::Main,
         service: service(node, secrets),
         container: Container::default(),

@@ -9,7 +9,7 @@ use super::super::finding::Findings;
 use super::super::program::{SHELLS, file_name};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
-use super::super::text::Text;
+use super::super::text::{Dialect, Text};
 use super::super::words;
 use super::super::yaml::Mark;
 use super::values;
@@ -80,21 +80,58 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             (words, _) => in_words(words, known),
         };
         if let Some(mark) = in_words(&unit.argv(), known) {
-            tell(unit, "its command line", mark, found);
+            tell(scene, (unit, &unit.argv()), "its command line", mark, found);
         } else if let Some(mark) = of_check {
-            tell(unit, "its healthcheck", mark, found);
+            tell(scene, (unit, &checked), "its healthcheck", mark, found);
         }
     }
 }
 
-fn tell(unit: &Unit, whose: &str, mark: Mark, found: &mut Findings) {
-    let what = format!(
-        "{whose} holds a credential, which everybody reads who reads this file or lists the processes (`docker top`, `ps`)"
-    );
-    found.add(Code::CredentialInCommand, mark, &unit.title, what, elsewhere());
+fn tell(scene: &Scene, (unit, words): (&Unit, &[&Text]), whose: &str, mark: Mark, found: &mut Findings) {
+    let lister = match scene.dialect {
+        Dialect::Compose => "lists the processes (`docker top`, `ps`)",
+        Dialect::Pod => "may read pods (`kubectl get pod -o yaml`) or list the node's processes (`ps`)",
+    };
+    let what = format!("{whose} holds a credential, which everybody reads who reads this file or {lister}");
+    let texts: Vec<&str> = words.iter().map(|word| word.value.as_str()).collect();
+    found.add(Code::CredentialInCommand, mark, &unit.title, what, instead(scene.dialect, &texts));
 }
 
-/// Where a program is to have its credential from.
+/// What the program takes in the place of a credential on its command line.
+fn instead(dialect: Dialect, words: &[&str]) -> Remedy {
+    let names = |programs: &[&str]| {
+        let parts = words.iter().flat_map(|word| word.split_whitespace());
+        parts.map(file_name).any(|word| programs.contains(&word))
+    };
+    if names(&["redis-server", "valkey-server"]) {
+        return Remedy::said(
+            "let `kz export --format template` write `redis.conf` with `requirepass {{ REDIS_PASSWORD | redis }}` in it, and start the server with `/secrets/redis.conf`",
+        )
+        .remark("compose-examples/template-redis does so");
+    }
+    // What Compose hands on as `$`.
+    let dollar = if dialect == Dialect::Compose { "$$" } else { "$" };
+    let by_variable = |variable: &str| {
+        Remedy::said(format!(
+            "let it read {variable} from its environment: `kz run` brings it, or a shell before it, {variable}=\"{dollar}(cat /secrets/NAME)\""
+        ))
+    };
+    if names(&["redis-cli", "valkey-cli"]) {
+        by_variable("REDISCLI_AUTH")
+    } else if names(TAKING) {
+        by_variable("MYSQL_PWD")
+    } else if names(ASKING) {
+        by_variable("PGPASSWORD")
+    } else if names(&["curl"]) {
+        Remedy::said(
+            "let it read a file that `kz export --format template` writes: `--header @/secrets/header`, or `--netrc-file /secrets/netrc`",
+        )
+    } else {
+        elsewhere()
+    }
+}
+
+/// Where any program is to have its credential from.
 pub(super) fn elsewhere() -> Remedy {
     Remedy::said("let it read a file (`--password-file /secrets/…`), or its environment by `kz run`")
 }

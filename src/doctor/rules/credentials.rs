@@ -8,7 +8,7 @@ use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit, Variable};
 use super::super::text::{Dialect, Text, defaults};
-use super::values::{is_credential, is_harmless, is_named_so};
+use super::values::{self, is_credential, is_harmless, is_named_so};
 use super::{delivering, own};
 
 /// All rules of this kind.
@@ -27,8 +27,11 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
     let Variable { name, value, mark } = variable;
     let dialect = scene.dialect;
     let literal = value.as_ref().and_then(Text::known);
-    // In pods such variables often hold the name of a Secret.
-    let may_be_name = dialect == Dialect::Pod && name.to_ascii_uppercase().ends_with("SECRET");
+    let names_object = |value: &str| {
+        let is_there = scene.pod.as_ref().is_some_and(|pod| pod.object("Secret", value).is_some());
+        is_there || values::may_name_object(name, value)
+    };
+    let may_be_name = dialect == Dialect::Pod && literal.is_some_and(names_object);
     let judged_by = if may_be_name { "" } else { name.as_str() };
     let is_one = |value: &str| {
         is_credential(judged_by, value, known) || (own::proves(name, known) && !is_harmless(value))
@@ -51,11 +54,16 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
         } else {
             delivering::in_place(scene, unit, name, known)
         };
+        let teller = match dialect {
+            Dialect::Compose => "what the engine tells of the container",
+            Dialect::Pod => "the pod itself (`kubectl get pod -o yaml`)",
+        };
         let what = format!(
-            "`{name}` holds a credential, which everybody reads who reads this file, its history, or what the engine tells of the container"
+            "`{name}` holds a credential, which everybody reads who reads this file, its history, or {teller}"
         );
         found.add(Code::LiteralCredential, *mark, &unit.title, what, remedy);
-    } else if literal.is_none() && dialect == Dialect::Compose && unit.is_kz() && own::is_one(name, known) {
+    } else if literal.is_none() && dialect == Dialect::Compose && unit.starts_kz() && own::is_one(name, known)
+    {
         let what = format!(
             "`docker inspect` shows `{name}` of this container to everybody who may ask the engine, and it is a credential that opens all others"
         );

@@ -42,18 +42,51 @@ struct Filled {
 fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let Some(pod) = &scene.pod else { return };
     for unit in &scene.units {
-        for (map, entry) in pod.entries.iter().filter(|(map, _)| unit.container.maps.contains(map)) {
+        for (map, entry) in &pod.entries {
+            let Some(taken) = taken_by(unit, map, &entry.name) else { continue };
             let value = entry.value.as_ref().and_then(Text::known);
-            if value.is_some_and(|value| holds_one(Some(unit), &entry.name, value, known)) {
+            let names_object = |value: &str| values::may_name_object(&entry.name, value);
+            let is_one =
+                |value: &str| !names_object(value) && holds_one(Some(unit), &entry.name, value, known);
+            if value.is_some_and(is_one) {
                 let name = &entry.name;
                 let what = format!(
                     "`{name}` of the ConfigMap `{map}` holds a credential, which everybody reads who reads this file or may read ConfigMaps"
                 );
-                let remedy = Remedy::without(format!("`{name}`")).then(brought(scene, unit, name, known));
+                let without = Remedy::without(format!("`{name}`"));
+                let remedy = match taken {
+                    Taken::WithAll => without.then(brought(scene, unit, name, known)),
+                    Taken::As(variable) => without
+                        .then(Remedy::without_of(&unit.name, &format!("env: {variable}")))
+                        .then(brought(scene, unit, variable, known)),
+                };
                 found.add(Code::CredentialInEnvFile, entry.mark, &unit.title, what, remedy);
             }
         }
     }
+}
+
+/// Whether an entry of a `ConfigMap` becomes a variable of one of the containers.
+pub(super) fn is_variable(scene: &Scene, map: &str, key: &str) -> bool {
+    scene.units.iter().any(|unit| taken_by(unit, map, key).is_some())
+}
+
+/// How a container takes an entry of a `ConfigMap`.
+enum Taken<'a> {
+    /// With all others of it.
+    WithAll,
+    /// Alone, as this variable.
+    As(&'a str),
+}
+
+fn taken_by<'a>(unit: &'a Unit, map: &str, key: &str) -> Option<Taken<'a>> {
+    if unit.container.maps.iter().any(|taken| taken == map) {
+        return Some(Taken::WithAll);
+    }
+    let wanted = unit.container.wanted.iter().find(|wanted| {
+        wanted.kind == "ConfigMap" && wanted.name == map && wanted.key.as_deref() == Some(key)
+    });
+    wanted.and_then(|wanted| wanted.variable.as_deref()).map(Taken::As)
 }
 
 /// Whether it is a credential; what proves who kz is looks like nothing: a secret id is a UUID.

@@ -267,8 +267,9 @@ fn made(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'
                 }
             };
             let identity = mounting::shell_word(&identity);
-            let encrypted =
-                Remedy::shell(format!("age -r \"$(age-keygen -y {identity})\" -o {word} {plain}"));
+            let encrypted = Remedy::shell(format!(
+                "[ -e {word} ] || age -r \"$(age-keygen -y {identity})\" -o {word} {plain}"
+            ));
             first.then(encrypted.remark("then remove what is not encrypted"))
         }
         Content::Credential | Content::Certificate | Content::Secret => mounting::file_written(path, unit),

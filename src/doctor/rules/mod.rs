@@ -22,6 +22,7 @@ mod installs;
 mod lifecycle;
 mod manifest;
 mod mounting;
+mod objects;
 mod offline;
 mod open;
 mod order;
@@ -43,12 +44,15 @@ mod volumes;
 use super::Known;
 use super::catalogue::Code;
 use super::finding::Findings;
+use super::manifest::Filled;
 use super::remedy::Remedy;
 use super::scene::Scene;
+use super::text::Dialect;
 use super::yaml::Key;
 
 /// Everything that is wrong with one scene.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    found.are_of(scene.dialect);
     reading::examine(scene, known, found);
     targets::examine(scene, known, found);
     scratch::examine(scene, known, found);
@@ -77,6 +81,12 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     commands::examine(scene, known, found);
     manifest::examine(scene, known, found);
     found.remark_shared(&scene.shared);
+}
+
+/// What is wrong with the `ConfigMap`s and Secrets of a file by themselves.
+pub(super) fn objects(objects: &[Filled], scenes: &[Scene], known: Known<'_>, found: &mut Findings) {
+    found.are_of(Dialect::Pod);
+    objects::examine(objects, scenes, known, found);
 }
 
 /// Keys that stand twice in one map.

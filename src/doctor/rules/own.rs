@@ -8,7 +8,7 @@ use super::{configuration, mounting};
 
 /// Whether a variable of a unit that is kz is a credential of kz's own, which kz cannot bring to itself.
 pub(super) fn is_of(unit: &Unit, name: &str, known: Known<'_>) -> bool {
-    unit.is_kz() && known.credential_variables.contains(&name)
+    unit.starts_kz() && known.credential_variables.contains(&name)
 }
 
 /// Whether a variable holds a credential of kz's own. A key's id is none.

@@ -24,8 +24,21 @@ const NAMES: &[&str] = &[
 ];
 
 /// What stands for a value that is still to be written.
-const PLACEHOLDERS: &[&str] =
-    &["change", "your", "replace", "example", "placeholder", "todo", "xxx", "***", "<", "{{", "…", "..."];
+const PLACEHOLDERS: &[&str] = &[
+    "change",
+    "your",
+    "replace",
+    "example",
+    "placeholder",
+    "todo",
+    "xxx",
+    "***",
+    "<",
+    "{{",
+    "enc[",
+    "…",
+    "...",
+];
 
 /// Where what follows in the address of a hook is the credential itself: whoever has it may post.
 const HOOKS: &[&str] = &[
@@ -51,6 +64,49 @@ pub(super) fn of_hook(word: &str) -> Option<&str> {
     let rest = rest.split(['"', '\'', ' ', '?']).next()?;
     let is_mixed = rest.len() >= 16 && rest.contains(|c: char| c.is_ascii_digit());
     is_mixed.then_some(rest)
+}
+
+/// What stands before `SECRET` where that is the secret itself, and not the name of an object that holds it.
+const CONTENTS: &[&str] = &[
+    "CLIENT",
+    "JWT",
+    "SESSION",
+    "COOKIE",
+    "AUTH",
+    "NEXTAUTH",
+    "OAUTH",
+    "OAUTH2",
+    "OIDC",
+    "SIGNING",
+    "WEBHOOK",
+    "API",
+    "APP",
+    "CSRF",
+    "HMAC",
+    "SHARED",
+    "CONSUMER",
+    "HASH",
+    "TOKEN",
+    "ACCESS",
+    "REFRESH",
+    "ENCRYPTION",
+    "MASTER",
+];
+
+/// What the names of objects say that hold one: `app-jwt-secret`, `web-tls`.
+const OF_OBJECTS: &[&str] =
+    &["secret", "secrets", "tls", "cert", "certs", "credentials", "creds", "auth", "keys"];
+
+/// Whether, in a cluster, the value may be the name of a Secret, as `TLS_SECRET: web-tls` has it.
+pub(super) fn may_name_object(name: &str, value: &str) -> bool {
+    let upper = name.to_ascii_uppercase().replace(['-', '.'], "_");
+    let Some(before) = upper.strip_suffix("SECRET") else { return false };
+    // RFC 1123, as the API server has it of an object's name.
+    let is_name = value.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');
+    let says_so = || value.split(['-', '.']).any(|word| OF_OBJECTS.contains(&word));
+    let kind = before.trim_end_matches('_').rsplit('_').next().unwrap_or_default();
+    is_name && (!CONTENTS.contains(&kind) || says_so())
 }
 
 /// Whether a variable is called as those that hold one.
@@ -183,6 +239,27 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_an_object_is_no_credential_and_a_secret_of_its_own_is_one() {
+        for (name, value) in [
+            ("TLS_SECRET", "web-tls"),
+            ("IMAGE_PULL_SECRET", "regcred"),
+            ("SECRET", "app"),
+            ("JWT_SECRET", "app-jwt-secret"),
+            ("secret", "alertmanager-main"),
+        ] {
+            assert!(may_name_object(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("CLIENT_SECRET", "hunter2"),
+            ("APP_SECRET", "Hunter2"),
+            ("TLS_SECRET", "Not_A_Name"),
+            ("API_TOKEN", "web"),
+        ] {
+            assert!(!may_name_object(name, value), "{name}");
+        }
+    }
+
+    #[test]
     fn switches_paths_and_placeholders_are_no_values() {
         for value in [
             "",
@@ -201,6 +278,7 @@ mod tests {
             "file:keys/a",
             "~/a",
             "C:\\a",
+            "ENC[AES256_GCM,data:aGk=,type:str]",
         ] {
             assert!(is_harmless(value), "{value}");
         }

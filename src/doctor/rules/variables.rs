@@ -20,14 +20,14 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in &scene.units {
         let of_maps = scene.pod.iter().flat_map(|pod| &pod.entries);
         let of_maps = of_maps.filter(|(map, _)| unit.container.maps.contains(map)).map(|(_, entry)| entry);
-        for entry in of_maps.filter(|_| configuration::needs_one(unit)) {
+        for entry in of_maps.filter(|_| configuration::is_asked_for_one(unit)) {
             address(scene, unit, entry, Origin::Map, found);
         }
         for variable in &unit.variables {
             if quoted(scene, unit, variable, found) {
                 continue;
             }
-            if configuration::needs_one(unit) {
+            if configuration::is_asked_for_one(unit) {
                 refused(scene, unit, variable, known, found);
                 address(scene, unit, variable, Origin::Own, found);
             }
@@ -40,7 +40,7 @@ fn quoted(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings)
     let Variable { name, value: Some(value), mark } = variable else { return false };
     let bare = ['"', '\''].iter().find_map(|quote| value.raw.strip_prefix(*quote)?.strip_suffix(*quote));
     let names_file = name.len() > "_FILE".len() && name.ends_with("_FILE");
-    let is_ours = unit.is_kz() && OWN.iter().any(|begin| name.starts_with(begin));
+    let is_ours = unit.starts_kz() && OWN.iter().any(|begin| name.starts_with(begin));
     let Some(bare) = bare.filter(|bare| !bare.is_empty() && (names_file || is_ours)) else { return false };
     let what = format!("the quotes belong to the value of `{name}`, so that nothing is called so");
     // What is no path may be a credential.
@@ -67,7 +67,6 @@ fn refused(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, fo
     }
 }
 
-/// An address that leads nowhere.
 /// Where a variable of a unit stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -98,6 +97,7 @@ fn is_alone(scene: &Scene, unit: &Unit) -> bool {
     }
 }
 
+/// An address that leads nowhere.
 fn address(scene: &Scene, unit: &Unit, variable: &Variable, origin: Origin, found: &mut Findings) {
     let Variable { name, value, mark } = variable;
     let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.trim().is_empty()) else {
