@@ -317,7 +317,7 @@ catalogue! {
     NotADirectory = 404,
         "something on the way to the output is no directory",
         "A file stands where a directory of the path should be: kz writes a set into a directory, and a file into one.",
-        "`ls -ld PATH` shows what it is. Name another directory, `--output /secrets`, or move the file away; a volume that is mounted is always a directory, a bind mount what its source is.";
+        "`ls -ld PATH` shows what it is. Name another directory, `--output /secrets`, or move the file away; a volume is always a directory, in a pod too, and a bind mount is what its source is.";
     LinkNotFollowed = 405,
         "a symbolic link on the way is not followed",
         "Another user could have made it, and would send the secrets elsewhere. Links that only root or kz's own user can have made are followed.",

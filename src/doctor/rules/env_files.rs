@@ -45,9 +45,17 @@ fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         for (map, entry) in &pod.entries {
             let Some(taken) = taken_by(unit, map, &entry.name) else { continue };
             let value = entry.value.as_ref().and_then(Text::known);
-            let names_object = |value: &str| values::may_name_object(&entry.name, value);
-            let is_one =
-                |value: &str| !names_object(value) && holds_one(Some(unit), &entry.name, value, known);
+            // It is called by two names, of which either may say so.
+            let names = match taken {
+                Taken::WithAll => vec![entry.name.as_str()],
+                Taken::As(variable) => vec![entry.name.as_str(), variable],
+            };
+            let is_one = |value: &str| {
+                let is_it = |name: &&str| {
+                    !values::may_name_object(name, value) && holds_one(Some(unit), name, value, known)
+                };
+                names.iter().any(is_it)
+            };
             if value.is_some_and(is_one) {
                 let name = &entry.name;
                 let what = format!(

@@ -55,7 +55,11 @@ fn secret(object: &Filled, known: Known<'_>, found: &mut Findings) {
 /// A `ConfigMap` that holds one, as a value or in a file. Of entries that become a container's variables `env_files` tells.
 fn map(object: &Filled, scenes: &[Scene], known: Known<'_>, found: &mut Findings) {
     let Filled { name, entries, .. } = object;
-    let is_told = |entry: &&Entry| scenes.iter().any(|scene| env_files::is_variable(scene, name, &entry.key));
+    // A file is looked into, whoever takes it for what.
+    let is_told = |entry: &&Entry| {
+        !entry.value.trim_end().contains('\n')
+            && scenes.iter().any(|scene| env_files::is_variable(scene, name, &entry.key))
+    };
     for entry in entries.iter().filter(|entry| !is_told(entry)) {
         let Some(key) = credential(entry, known) else { continue };
         let file = &entry.key;

@@ -150,7 +150,7 @@ fn logins() -> Vec<Row> {
             config: APP,
             variables: &[("VAULT_TOKEN", "'[TOKEN]'")],
             says: "the credential in VAULT_TOKEN has quotation marks of its own",
-            hint: "write it without them: `docker run --env-file`, and `- NAME=\"…\"` in a list, keep them",
+            hint: "write it without them, as in `NAME=value`: an env file, and `- NAME=\"…\"` in a list, may keep them",
             follow: Variable("VAULT_TOKEN", "[TOKEN]"),
             then: APP_VALUE,
             ..row("a quoted token in a variable", "KZ105")

@@ -55,7 +55,7 @@ impl Piece {
             cause: format!("the credential in {self} has quotation marks of its own"),
             hint: said(match self {
                 Self::Variable(..) => {
-                    "write it without them: `docker run --env-file`, and `- NAME=\"…\"` in a list, keep them"
+                    "write it without them, as in `NAME=value`: an env file, and `- NAME=\"…\"` in a list, may keep them"
                 }
                 Self::File(_) | Self::Written(_) => "write the credential alone, without them",
             }),
