@@ -69,6 +69,8 @@ pub enum Writing {
     FileSizes,
     /// Allow more open files.
     OpenFiles,
+    /// Write what is there once more.
+    Again,
 }
 
 /// Who has to be whose owner, so that kz can write and its reader read.
@@ -226,6 +228,10 @@ impl Writing {
             Self::Writable => pair!(
                 "mount a volume there that is writable for kz; only its readers need `:ro`",
                 "mount an `emptyDir` there, without `readOnly`; only its readers need `readOnly: true`"
+            ),
+            Self::Again => pair!(
+                "export again: `docker compose up --force-recreate` of the exporter, or `kz export`",
+                "export again: `kubectl delete pod POD`, or `kz export` in its container"
             ),
             Self::Room => pair!(
                 "make room, or give the tmpfs more with `size=`; the old output is as it was",

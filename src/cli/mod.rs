@@ -3,10 +3,12 @@
 //! Invariants: only this module writes stdout, looks at the terminal or chooses an exit code.
 
 mod args;
+mod check;
 mod class;
 mod completions;
 mod doctor;
 mod evaluated;
+mod exit;
 mod explain;
 mod export;
 mod failure;
@@ -37,12 +39,13 @@ use args::{Arguments, Command, Common, LogFormat};
 pub use completions::script as completion_script;
 use doctor::Health;
 use evaluated::Evaluated;
+pub use exit::page as exit_codes_page;
+use exit::{End, Style};
 use explain::Code;
 pub use explain::{findings_page, page as errors_page};
 use failure::Failure;
 use invocation::Invocation;
-use report::{Manner, Style, here, report};
-use status::Readiness;
+use report::{Manner, here, report};
 use suspects::Suspects;
 
 /// Runs kz and returns its exit code. `kz run` returns only when it failed.
@@ -64,7 +67,7 @@ pub fn main() -> ExitCode {
     let say = |failure: &Failure| {
         let _ = report(failure, &manner());
     };
-    match run(&arguments, &say) {
+    match run(&arguments, style, &say) {
         Ok(code) => code,
         Err(failure) => {
             // What is there of stdout cannot be taken back, and no more of it can be written.
@@ -87,7 +90,7 @@ fn end_on_panics(style: Style, format: Format, evaluated: Evaluated) {
         evaluated.fail();
         crate::log::line(format, "error", &panic_words(panic.location()));
         #[expect(clippy::exit, clippy::disallowed_methods, reason = "nothing can be returned from a panic")]
-        std::process::exit(report::exit_code(Code::Internal, style).into());
+        std::process::exit(End::of(Code::Internal, &[]).code(style).into());
     }));
 }
 
@@ -100,7 +103,7 @@ fn panic_words(location: Option<&std::panic::Location<'_>>) -> String {
     )
 }
 
-fn run(arguments: &Arguments, say: &dyn Fn(&Failure)) -> Result<ExitCode, Failure> {
+fn run(arguments: &Arguments, style: Style, say: &dyn Fn(&Failure)) -> Result<ExitCode, Failure> {
     if let Some((message, hint)) = arguments.contradiction() {
         return Err(Failure::Usage(message, hint));
     }
@@ -119,10 +122,9 @@ fn run(arguments: &Arguments, say: &dyn Fn(&Failure)) -> Result<ExitCode, Failur
         Command::Export(command) => export::export(command, &open()?)?,
         Command::Validate => validate::validate(&open()?)?,
         Command::Status(command) => {
-            if status::status(command, &open()?)? == Readiness::NotReady {
-                return Ok(ExitCode::FAILURE);
-            }
+            return Ok(ExitCode::from(status::status(command, &open()?)?.code(style)));
         }
+        Command::Check(command) => return Ok(ExitCode::from(check::check(command)?.code(style))),
         Command::Plan(command) => plan::plan(command, &open()?)?,
         Command::Doctor(command) => {
             if doctor::doctor(command, &process, log)? == Health::Ill {
@@ -184,7 +186,7 @@ fn not_understood(error: &clap::Error, manner: &Manner, evaluated: Evaluated) ->
     evaluated.fail();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = crate::waiting::write_all(std::io::stderr(), text.as_bytes());
-        return ExitCode::from(2);
+        return ExitCode::from(End::Usage.code(Style::Plain));
     }
     let (message, mut hint) = usage_words(&manner.suspects.hide(&text));
     let unknown = error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);

@@ -14,6 +14,7 @@ use crate::resolve::{Failed, Verdict, Verdicts};
 
 use super::args::look::{Status, StatusFormat};
 use super::class;
+use super::exit::End;
 use super::explain::Code;
 use super::failure::Failure;
 use super::invocation::Invocation;
@@ -32,17 +33,8 @@ struct Row<'a> {
     hint: Option<String>,
 }
 
-/// Whether a delivery would succeed now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readiness {
-    /// Every secret is there, or may be missing.
-    Ready,
-    /// A required one is not.
-    NotReady,
-}
-
-/// Runs `kz status`.
-pub(super) fn status(arguments: &Status, invocation: &Invocation<'_>) -> Result<Readiness, Failure> {
+/// Runs `kz status`: it ends as a delivery would that is made now.
+pub(super) fn status(arguments: &Status, invocation: &Invocation<'_>) -> Result<End, Failure> {
     let plan = invocation.plan(&arguments.only)?;
     let verdicts = invocation.assess(&plan)?;
     let rows = rows(&plan, &verdicts);
@@ -56,12 +48,24 @@ pub(super) fn status(arguments: &Status, invocation: &Invocation<'_>) -> Result<
             invocation.log.note(&format!("hint: {hint}"));
         }
     }
-    let is_ready = rows.iter().all(|row| READY.contains(&row.state));
-    Ok(if is_ready { Readiness::Ready } else { Readiness::NotReady })
+    Ok(end(&rows))
+}
+
+/// How a delivery would end. What is blocked passes with what it needs, which has a row of its own.
+fn end(rows: &[Row<'_>]) -> End {
+    let missing: Vec<&Row<'_>> = rows.iter().filter(|row| !READY.contains(&row.state)).collect();
+    if missing.is_empty() {
+        return End::Done;
+    }
+    let causes = missing.iter().filter(|row| row.state != BLOCKED);
+    let codes: Option<Vec<Code>> = causes.map(|row| row.code).collect();
+    End::of(Code::Unresolved, &codes.unwrap_or_default())
 }
 
 /// The states that stand in no delivery's way.
 const READY: [&str; 3] = ["ok", "default", "optional"];
+/// The state of a template that waits for another secret.
+const BLOCKED: &str = "blocked";
 
 fn rows<'a>(plan: &Plan<'a>, verdicts: &Verdicts<'_>) -> Vec<Row<'a>> {
     let row = |declaration: &'a Declaration| {
@@ -115,7 +119,7 @@ fn state(verdict: Option<&Verdict>) -> (&'static str, Option<String>) {
             ),
         ),
         Some(Verdict::Failed(failed)) => (class::name(failed.kind), Some(failed.cause.clone())),
-        Some(Verdict::Blocked(input)) => ("blocked", Some(format!("it needs {input}"))),
+        Some(Verdict::Blocked(input)) => (BLOCKED, Some(format!("it needs {input}"))),
         None => ("malformed", Some("the provider gave no answer".to_owned())),
     }
 }
@@ -188,6 +192,7 @@ mod tests {
         let kinds = [
             FailureKind::Denied,
             FailureKind::Unreachable,
+            FailureKind::Barred,
             FailureKind::Malformed,
             FailureKind::Misconfigured,
             FailureKind::TooLarge,
@@ -231,6 +236,25 @@ mod tests {
             assert_eq!(READY.contains(&state), delivers, "{state}");
             assert_eq!(cause.is_none(), state == "ok", "{state} says why");
         }
+    }
+
+    #[test]
+    fn it_ends_as_a_delivery_would() {
+        let row = |state: &'static str, code| Row {
+            name: "A",
+            provider: "p",
+            reference: "r",
+            state,
+            cause: None,
+            code,
+            hint: None,
+        };
+        let (ok, away) = (|| row("ok", None), || row("unreachable", Some(Code::Unreachable)));
+        assert_eq!(end(&[ok()]), End::Done);
+        assert_eq!(end(&[ok(), away(), row(BLOCKED, None)]), End::NotYet);
+        assert_eq!(end(&[away(), row("denied", Some(Code::Denied))]), End::Never);
+        assert_eq!(end(&[away(), row("malformed", None)]), End::Never);
+        assert_eq!(end(&[row(BLOCKED, None)]), End::Never);
     }
 
     #[test]

@@ -395,7 +395,7 @@ catalogue! {
         "Correct the name, or add the section.";
     NoNetwork = 422,
         "a server to be asked, and no network",
-        "`network_mode: none` gives the container no interface but its own loopback. kz waits for the server until its deadline and ends with exit code 1.",
+        "`network_mode: none` gives the container no interface but its own loopback. kz waits for the server until its deadline and ends with exit code 75.",
         "Leave `network_mode: none` out, or give it to exports whose secrets are all in files.";
     CredentialInConfig = 423,
         "a credential in an inline config or a ConfigMap",

@@ -144,6 +144,9 @@ pub enum FailureKind {
     Denied,
     /// The backend could not be reached, or did not answer in time.
     Unreachable,
+    /// Nothing leads to the backend until somebody changes something: its certificate is not trusted, a proxy refuses,
+    /// what answers does not speak the protocol. Not tried again.
+    Barred,
     /// What came back is not what was expected.
     Malformed,
     /// kz was not told enough to ask: no identity, no such method.
@@ -155,6 +158,15 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether the backend was not heard at all, so that no other question to it would fare better.
+    #[cfg_attr(
+        not(any(feature = "provider-vault", feature = "provider-aws", feature = "provider-gcp")),
+        allow(dead_code, reason = "only backends behind a network are not heard")
+    )]
+    fn is_unheard(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Barred)
+    }
+
     /// What it is when the time is over and the last that a backend said had this status: one that was there and failed,
     /// which is its administrator's trouble, is not one that nobody reached. A gateway's statuses tell of the latter.
     #[cfg_attr(

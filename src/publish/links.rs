@@ -99,7 +99,8 @@ fn target(name: &OsStr) -> OsString {
     target
 }
 
-fn is_ours(directory: &Directory, name: &OsStr) -> bool {
+/// Whether it is a link of ours.
+pub(super) fn is_ours(directory: &Directory, name: &OsStr) -> bool {
     directory.read_link(name).is_ok_and(|read| read == target(name))
 }
 

@@ -53,17 +53,38 @@ impl Key {
         &*self.0
     }
 
-    /// In hexadecimal digits. Lengths come first, so that no two inputs read alike.
+    /// In hexadecimal digits.
     fn authenticate(&self, generation: &str, path: &str, content: &[u8]) -> Option<String> {
+        let mut tag = self.begin(generation, path)?;
+        tag.update(content);
+        tag.digits()
+    }
+
+    /// The HMAC of a content that is still to come. Lengths come first, so that no two inputs read alike.
+    pub(super) fn begin(&self, generation: &str, path: &str) -> Option<Tag> {
         let mut hmac = Hmac::<Sha256>::new_from_slice(self.expose()).ok()?;
         hmac.update(DOMAIN);
         for text in [generation, path] {
             hmac.update(&(text.len() as u64).to_be_bytes());
             hmac.update(text.as_bytes());
         }
-        hmac.update(content);
+        Some(Tag(hmac))
+    }
+}
+
+/// An HMAC that is not complete.
+pub(super) struct Tag(Hmac<Sha256>);
+
+impl Tag {
+    /// So much more of the content.
+    pub(super) fn update(&mut self, content: &[u8]) {
+        self.0.update(content);
+    }
+
+    /// In hexadecimal digits.
+    pub(super) fn digits(self) -> Option<String> {
         let mut digits = String::with_capacity(64);
-        for byte in hmac.finalize().into_bytes() {
+        for byte in self.0.finalize().into_bytes() {
             write!(digits, "{byte:02x}").ok()?;
         }
         Some(digits)
@@ -133,6 +154,31 @@ impl Manifest {
         Some(text.into_bytes())
     }
 
+    /// The directory that it speaks of.
+    pub(super) fn generation(&self) -> &OsStr {
+        OsStr::new(&self.generation)
+    }
+
+    /// When it was written.
+    pub(super) fn written(&self) -> Option<SystemTime> {
+        calendar::parse_rfc3339(&self.written)
+    }
+
+    /// How many files it has.
+    pub(super) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Its files.
+    pub(super) fn files(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.files.iter().map(|entry| Listed { generation: &self.generation, entry })
+    }
+
+    /// The names at the top of the set, some of them several times.
+    pub(super) fn tops(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter_map(|entry| entry.path.split('/').next())
+    }
+
     /// Whether `present` says the same of the same generation: then nothing is to be written down.
     pub(super) fn agrees_with(&self, present: &Self) -> bool {
         self.generation == present.generation && self.files == present.files
@@ -146,6 +192,46 @@ impl Manifest {
             Some(Entry { provider: None, version: None, ..entry.clone() })
         };
         self.generation == present.generation && file(self).is_some_and(|entry| file(present) == Some(entry))
+    }
+}
+
+/// One file, for whoever looks whether it is still so.
+pub(super) struct Listed<'a> {
+    generation: &'a str,
+    entry: &'a Entry,
+}
+
+impl<'a> Listed<'a> {
+    pub(super) fn generation(&self) -> &'a str {
+        self.generation
+    }
+
+    pub(super) fn path(&self) -> &'a str {
+        &self.entry.path
+    }
+
+    pub(super) fn hmac(&self) -> &'a str {
+        &self.entry.hmac
+    }
+
+    /// What a file that looks so has otherwise.
+    pub(super) fn difference(&self, stat: &FileStat) -> Option<&'static str> {
+        let Entry { size, mode, uid, gid, .. } = self.entry;
+        let shown = Audience::of(stat);
+        if u64::try_from(stat.st_size) != Ok(*size) {
+            Some("another size than kz wrote")
+        } else if format!("{:04o}", shown.mode) != *mode {
+            Some("another mode than kz gave it")
+        } else if (shown.uid, shown.gid) != (*uid, *gid) {
+            Some("another owner or group than kz gave it")
+        } else {
+            None
+        }
+    }
+
+    /// Whether nothing at all was done to it since.
+    pub(super) fn is_untouched(&self, stat: &FileStat) -> bool {
+        self.entry.inode == stat.st_ino && changed(stat).as_ref() == Some(&self.entry.changed)
     }
 }
 

@@ -13,10 +13,12 @@
 //!
 //! From the bottom: `audience`, `access_list`, `directory` (the descriptor), `walk` (the way to it), `content` (one file),
 //! `lock`, `signals`; then `single` (one file), `fresh` (one where there is none) and `tree`,
-//! `mark`, `generation`, `links`, `manifest` (what was delivered), `record` (where that is kept), `set` (many).
+//! `mark`, `generation`, `links`, `manifest` (what was delivered), `record` (where that is kept), `set` (many), and `check`,
+//! which looks at all of it for others.
 
 mod access_list;
 mod audience;
+pub mod check;
 mod content;
 mod directory;
 mod error;

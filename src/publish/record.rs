@@ -21,6 +21,7 @@ use super::content::{Place, remove, write_new};
 use super::directory::{Directory, is_regular};
 use super::error::Error;
 use super::manifest::{Key, Manifest};
+use super::stamp;
 use super::tree::Seen;
 use crate::delivery::Attributes;
 use crate::log::Log;
@@ -28,6 +29,8 @@ use crate::secret::Secret;
 
 const MANIFEST: Kept = Kept { name: "manifest", temporary: "manifest.new", mode: 0o600 };
 const KEY: Kept = Kept { name: "key", temporary: "key.new", mode: 0o400 };
+/// What confirms a set that did not change.
+const WATCH: &str = "watch";
 
 /// What a manifest without files takes at most, and what each file adds: its path six times over
 /// (as JSON may have to write it), and the rest.
@@ -58,9 +61,8 @@ impl<'a> Record<'a> {
             let _ = state.remove(OsStr::new(kept.temporary));
         }
         let limit = files.saturating_mul(FILE_BYTES).saturating_add(HEAD_BYTES).min(LIMIT);
-        let manifest = || Manifest::parse(MANIFEST.read(state, limit)?.expose());
-        let key = || Key::from_bytes(KEY.read(state, Key::BYTES)?.expose());
-        Self { state, log, last: manifest().zip(key()) }
+        let Found { manifest, key } = find(state, geteuid().as_raw(), limit);
+        Self { state, log, last: manifest.zip(key) }
     }
 
     /// Whether the current generation holds these files: each was read, or the manifest vouches
@@ -111,6 +113,31 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What lies in `.kz/`, each only as it may be believed.
+pub(super) struct Found {
+    pub(super) manifest: Option<Manifest>,
+    pub(super) key: Option<Key>,
+}
+
+/// What lies in `.kz/` of this owner, for somebody who only looks.
+pub(super) fn look(state: &Directory, owner: u32) -> Found {
+    find(state, owner, LIMIT)
+}
+
+fn find(state: &Directory, owner: u32, limit: usize) -> Found {
+    let manifest = || Manifest::parse(MANIFEST.read(state, owner, limit)?.expose());
+    let key = || Key::from_bytes(KEY.read(state, owner, Key::BYTES)?.expose());
+    Found { manifest: manifest(), key: key() }
+}
+
+/// When somebody who watches the backends last found that the set is what they hold: the time of `.kz/watch`, which holds
+/// no value, and which is written anew after a round in which every document could be read, and after no other.
+pub(super) fn confirmed(state: &Directory, owner: u32) -> Option<SystemTime> {
+    let stat = state.entry(OsStr::new(WATCH)).ok().flatten()?;
+    let is_kept = is_regular(&stat) && stat.st_uid == owner && stat.st_mode & 0o022 == 0;
+    is_kept.then(|| stamp::changed(&stat))
+}
+
 /// A manifest and its key, written but not in their places. Dropped before [`Note::publish`], they
 /// vanish.
 pub(super) struct Note<'a> {
@@ -147,12 +174,12 @@ struct Draft<'a> {
 }
 
 impl Kept {
-    /// All of it, when it is a regular file of ours that nobody else may touch, and not too large.
-    fn read(&self, state: &Directory, limit: usize) -> Option<Secret> {
+    /// All of it, when it is a regular file of `owner` that nobody else may touch, and not too large.
+    fn read(&self, state: &Directory, owner: u32, limit: usize) -> Option<Secret> {
         let name = OsStr::new(self.name);
         let is_kept = |stat: &FileStat| {
             is_regular(stat)
-                && stat.st_uid == geteuid().as_raw()
+                && stat.st_uid == owner
                 && stat.st_mode & PERMISSIONS & !self.mode == 0
                 && usize::try_from(stat.st_size).is_ok_and(|size| size <= limit)
         };
@@ -377,8 +404,10 @@ mod tests {
     /// Without [`Record::read`], which would remove the drafts.
     fn confirms_only_old(target: &Target, content: &[SetFile]) -> bool {
         let state = state(target);
-        let manifest = Manifest::parse(MANIFEST.read(&state, LIMIT).unwrap().expose()).unwrap();
-        let key = Key::from_bytes(KEY.read(&state, Key::BYTES).unwrap().expose()).unwrap();
+        let manifest =
+            Manifest::parse(MANIFEST.read(&state, geteuid().as_raw(), LIMIT).unwrap().expose()).unwrap();
+        let key =
+            Key::from_bytes(KEY.read(&state, geteuid().as_raw(), Key::BYTES).unwrap().expose()).unwrap();
         let record = Record { state: &state, log: Log::default(), last: Some((manifest, key)) };
         record.confirms(generation(), &closed(content))
             && !record.confirms(OsStr::new("..other"), &closed(content))

@@ -1,6 +1,9 @@
 //! Names that nobody else has: random digits, and the kubelet's time stamp.
 
-use std::time::SystemTime;
+use std::ffi::OsStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::sys::stat::FileStat;
 
 use crate::calendar;
 use crate::random::DIGITS;
@@ -18,6 +21,20 @@ pub(super) fn stamp(time: SystemTime) -> String {
     format!("{year:04}_{month:02}_{day:02}_{hour:02}_{minute:02}_{second:02}")
 }
 
+/// When the directory `..STAMP.RANDOM` was made.
+pub(super) fn moment(name: &OsStr) -> Option<SystemTime> {
+    let (stamp, _) = name.to_str()?.strip_prefix("..")?.split_once('.')?;
+    calendar::moment(calendar::numbers(stamp)?)
+}
+
+/// When the content of a file changed last, as the file system says it.
+pub(super) fn changed(stat: &FileStat) -> SystemTime {
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or_default();
+    let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+    let since = Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanoseconds.into()));
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+}
+
 pub(super) fn is_stamp(text: &str) -> bool {
     let lengths = text.split('_').map(str::len);
     text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') && lengths.eq([4, 2, 2, 2, 2, 2])
@@ -25,8 +42,6 @@ pub(super) fn is_stamp(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
 
     #[test]
@@ -34,6 +49,8 @@ mod tests {
         let text = stamp(UNIX_EPOCH + Duration::from_secs(1_795_458_037));
         assert_eq!(text, "2026_11_23_18_20_37");
         assert!(is_stamp(&text));
+        let name = format!("..{text}.0123456789abcdef");
+        assert_eq!(moment(OsStr::new(&name)), Some(UNIX_EPOCH + Duration::from_secs(1_795_458_037)));
         for other in ["2026_11_23_18_20", "2026_11_23_18_20_3x", "20261_1_23_18_20_37", ""] {
             assert!(!is_stamp(other), "{other}");
         }

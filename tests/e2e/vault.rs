@@ -136,7 +136,7 @@ fn a_sealed_vault_is_waited_for_and_a_wrong_token_is_not() {
     vault.file("token", &vault.admin(&["token"]));
     let words = ["--timeout", "2s", "export", "--format", "env"];
     vault.admin(&["seal"]);
-    let run = vault.kz(&[TOKEN], &[CA], &words).expect_code(1).expect_stderr(&["sealed", "for 2 s"]);
+    let run = vault.kz(&[TOKEN], &[CA], &words).expect_code(75).expect_stderr(&["sealed", "for 2 s"]);
     assert_eq!(run.stdout(), "");
     vault.admin(&["unseal"]);
     vault.kz(&[TOKEN], &[CA], &words).expect_code(0);

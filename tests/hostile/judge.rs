@@ -88,7 +88,8 @@ impl Trial<'_> {
         }
         let ended = match self.finished.code {
             Some(0) => self.judge_success(),
-            Some(4) => self.judge_refusal(&volume),
+            // 75 where the lock is not to be had.
+            Some(4 | 75) => self.judge_refusal(&volume),
             other => Err(format!("exit code {other:?}")),
         };
         let ended = ended.and_then(|ended| self.judge_ending().map(|()| ended));
@@ -149,7 +150,7 @@ impl Trial<'_> {
             || said.contains("internal error")
             || said.contains(CANARY)
         {
-            return Err("4, but not with one clear error".to_owned());
+            return Err("refused, but not with one clear error".to_owned());
         }
         if self.attack.cost == Cost::Names {
             return self.judge_displaced(volume);
@@ -160,7 +161,7 @@ impl Trial<'_> {
         if lost.is_empty() {
             Ok(Ended::Refused)
         } else {
-            Err(format!("4, but the old output changed: {lost:?}"))
+            Err(format!("refused, but the old output changed: {lost:?}"))
         }
     }
 

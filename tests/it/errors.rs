@@ -57,6 +57,47 @@ fn the_committed_page_is_what_the_program_knows() {
     expect_committed("docs/errors.md", &kz::cli::errors_page());
 }
 
+#[test]
+fn the_committed_page_of_exit_codes_is_what_the_program_knows() {
+    expect_committed("docs/exit-codes.md", &kz::cli::exit_codes_page());
+}
+
+/// What `kz explain` says of a code is what the page's rows say, which list each code once.
+#[test]
+fn every_code_is_in_the_row_of_the_exit_code_that_explain_names() {
+    let page = kz::cli::exit_codes_page();
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| code"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let sandbox = Sandbox::new();
+    for code in codes() {
+        let number = |code: &str| code[2..].parse::<u16>().expect("a number");
+        let lists = |row: &&Vec<&str>| {
+            row[4].split(", ").any(|stretch| match stretch.split_once('–') {
+                Some((first, last)) if !first.is_empty() => {
+                    (number(first)..=number(last)).contains(&number(&code))
+                }
+                _ => stretch == code,
+            })
+        };
+        let [row] = rows.iter().filter(lists).collect::<Vec<_>>()[..] else {
+            panic!("{code} has no row, or two")
+        };
+        let text = sandbox.kz(&["explain", &code]).expect_code(0).stdout();
+        let (_, said) = text.rsplit_once("Exit code: ").expect("its exit code");
+        let numbers: Vec<&str> =
+            said.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty()).collect();
+        let mut expected: Vec<&str> = row[..2].iter().copied().filter(|number| *number != "–").collect();
+        expected.dedup();
+        if code == "KZ100" {
+            expected.insert(0, "75");
+        }
+        assert_eq!(numbers, expected, "{code}: {said}");
+    }
+}
+
 /// Whoever reads an error at 3 a.m. has something to type.
 #[test]
 fn every_error_of_every_case_has_a_code_and_a_hint() {

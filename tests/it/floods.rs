@@ -70,7 +70,8 @@ fn attacked(row: &Row, authority: &Authority) -> Option<String> {
     let stderr = run.stderr();
     let errors = stderr.lines().filter(|line| line.starts_with("kz: error: ")).count();
     let causes = stderr.lines().filter(|line| line.starts_with("caused by: ")).count();
-    let is_right = run.output.status.code() == Some(1)
+    // 75 where the flood took until the deadline.
+    let is_right = matches!(run.output.status.code(), Some(1 | 75))
         && (errors, causes) == (1, 1)
         && stderr.contains(row.words)
         && !stderr.contains(CANARY)

@@ -19,6 +19,8 @@ mod canary;
 mod cases;
 /// What long chains of templates cost a whole command, in instructions.
 mod chains;
+/// Whether what was exported is still so.
+mod check;
 /// What a shell completes.
 mod completions;
 /// Which configuration is found, and which is trusted.

@@ -1,8 +1,36 @@
 //! The commands that say something and deliver nothing.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
+
+use super::duration;
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  kz check /secrets                  a set of files: complete, unmodified
+  kz check /secrets --max-age 1h     and written, or confirmed by --watch, within the last hour
+  kz check /secrets/.env             a single file, of which less is known
+      as a healthcheck in Compose: test: [\"CMD\", \"/usr/local/bin/kz\", \"check\", \"/secrets\"]
+
+Needs no configuration and contacts nothing. One line on stdout says what was compared, or what is wrong
+and what to type; no value is shown. As the exporter's uid, or as root, contents are compared; to others
+`.kz/` is closed, and then only names are.
+
+Exit code 0 when all of it is right, 1 when it is not.";
+
+/// `kz check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(in crate::cli) struct Check {
+    /// The directory, or the file, that `kz export --output` names
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub path: PathBuf,
+    /// It may not be older
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub max_age: Option<Duration>,
+}
 
 const STATUS_STATES: &str = "\
 Examples:
@@ -23,8 +51,8 @@ States:
   not rendered   a template of secrets that are there does not come to a value
   blocked        a template that needs one that is not there
 
-Exit code 0 when there are only the first three, 1 with any other. No character of a value is shown,
-nor its length.";
+Exit code 0 when there are only the first three, 75 when all others are of those that pass by
+themselves (docs/exit-codes.md), 1 with any other. No character of a value is shown, nor its length.";
 
 /// `kz status`.
 #[derive(Debug, Args)]

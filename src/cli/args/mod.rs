@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use crate::config::{parse_duration, secret::parse_mode};
 use crate::publish::is_directory_mode;
 use deliver::{Export, Install, Run};
-use look::{Completions, Doctor, Explain, Init, Plan, SCHEMA_EXAMPLES, Status};
+use look::{Check, Completions, Doctor, Explain, Init, Plan, SCHEMA_EXAMPLES, Status};
 
 const VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("KZ_COMMIT"), ", ", env!("KZ_TARGET"), ")");
@@ -31,10 +31,12 @@ Examples:
   kz export --format files --output /secrets         one file per secret, for *_FILE variables
   kz export --format env --output /secrets/.env      KEY=value lines, all or none
   kz run --env-file /secrets/.env -- ./server        use what an init service exported
+  kz check /secrets                                  is it all there, and as it was written?
   kz install /kz                                     kz itself, for an image without a shell
 
 Exit codes: 0 done, 1 a secret could not be resolved, 2 usage or configuration, 4 the output could
-not be written; for `kz run` 125, 126, 127 as in `docker run`, otherwise the command's own.";
+not be written, 75 not yet: what failed may pass by itself; for `kz run` 75 likewise, 125, 126, 127 as
+in `docker run`, otherwise the command's own.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -117,6 +119,8 @@ pub(super) enum Command {
     Install(Install),
     /// Check the configuration without contacting anything
     Validate,
+    /// Say whether what was exported is complete, unmodified and fresh: for healthchecks
+    Check(Check),
     /// Ask every backend and say of each secret whether it is there, without showing it
     Status(Status),
     /// Say what a start would read, in how many calls, at what cost and with which permissions

@@ -1,8 +1,9 @@
 //! Every error of kz: its code, what it means, and what to do. A flat table, and the only place that numbers them.
 //!
 //! Invariants: a code keeps its meaning for ever and is never given to another error; its first digit
-//! says how kz ends (1 a secret, 2 usage or configuration, 3 policy, 4 output, 5 becoming CMD). The
-//! words of one occurrence are made beside the error; what is said here holds for all of them.
+//! says what it is about (1 a secret, 2 usage or configuration, 3 policy, 4 output, 5 becoming CMD). How kz ends
+//! after it stands in `cli/exit.rs`. The words of one occurrence are made beside the error; what is said here holds
+//! for all of them.
 
 /// One kind of error, explained.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,7 @@ catalogue! {
         "Check the credential that kz has and what it may read. For a file: its owner and mode, and the user that kz runs as.";
     Unreachable = 103,
         "the backend could not be reached",
-        "No connection, no name, or no useful answer before the deadline: from a proxy that reaches nobody, a Vault that is sealed, a service that wants fewer requests. One that answers and fails is KZ120. kz tries again until then, since backends and meshes start late.",
+        "No connection, no name, or no useful answer before the deadline: from a proxy that reaches nobody, a Vault that is sealed, a service that wants fewer requests. One that answers and fails is KZ120, one to which nothing leads as it is set up is KZ121. kz tries again until then, since backends and meshes start late.",
         "The words behind the class say which it is. A name that is not found: correct it; between containers it is the service's, in a pod SERVICE.NAMESPACE.svc. Refused: the port, or `localhost`, which in a container is the container itself. Timed out: a firewall, a proxy, a NetworkPolicy. A certificate: `ca_cert`. Sealed: `vault operator unseal`. Ask from the same network: `docker run --rm --network container:NAME curlimages/curl -v URL`, in a pod `kubectl debug -it POD --image=curlimages/curl -- curl -v URL`. Give it longer with `--timeout 120s` where the backend is only slow to start.";
     Malformed = 104,
         "the answer is not what was expected",
@@ -78,6 +79,10 @@ catalogue! {
         "the backend was reached, and failed",
         "It answers, and cannot make an answer: an engine's database is away, a plugin or an audit device fails, or it has an error inside. The message has the reason where kz knows the words. kz tries again until the deadline, since much of this passes, and nothing was delivered.",
         "Ask the backend's administrator, or look into its log. Address, network and credential of this container are right: they are what got the answer. Give it longer with `--timeout 120s` where what is behind it starts late.";
+    Barred = 121,
+        "nothing leads to the backend as it is set up",
+        "Somebody has to change something first, so kz does not try again: the server's certificate is not one that kz trusts, or not for this name, or expired; a proxy refuses; what answers speaks neither TLS nor HTTP as the address says. No credential was sent there, and nothing was delivered.",
+        "Follow the hint: `ca_cert` or `tls_server_name` for a certificate, HTTPS_PROXY and NO_PROXY for a proxy, `https://` or `http://` in the address. `kz status` asks again without delivering anything.";
 
     Problems = 200,
         "the configuration has problems",
@@ -413,7 +418,7 @@ catalogue! {
 
     EnvFileMissing = 501,
         "the env file does not exist",
-        "`--env-file` names what an exporter writes, and it is not there, or not yet.",
+        "`--env-file` names what an exporter writes, and it is not there. Without `--wait` kz does not wait for it.",
         "If an exporter writes it later, wait: `--wait 60s`. `docker compose logs secrets-init`, or `kubectl logs POD -c secrets-init`, shows what became of it.";
     EnvFileUnreadable = 502,
         "the env file cannot be read",
@@ -471,6 +476,10 @@ catalogue! {
         "a value cannot be an open file",
         "`deliver = \"fd\"` puts a value into a sealed memory file that the command inherits. The system refused one: too many open files, too little memory, or a filter that forbids memfd_create(2).",
         "Raise the limit (`ulimits: nofile`, `mem_limit`; in a pod `resources.limits.memory`), or leave `deliver` out: the value is a variable then.";
+    EnvFileLate = 516,
+        "the env file did not come in time",
+        "`--wait` lets kz wait for what an exporter writes, and when that time was over the file was still not there.",
+        "Look what became of the exporter: `docker compose logs secrets-init`, or `kubectl logs POD -c secrets-init`. Give it longer with `--wait 120s`.";
 }
 
 impl Code {
@@ -479,7 +488,7 @@ impl Code {
         format!("KZ{:03}", self as u16)
     }
 
-    /// The first digit: how kz ends.
+    /// The first digit: what it is about.
     pub(in crate::cli) fn class(self) -> u16 {
         self as u16 / 100
     }

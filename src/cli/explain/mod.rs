@@ -7,6 +7,7 @@ pub(super) use catalogue::{CATALOGUE, Code, Explanation};
 use crate::doctor;
 
 use super::args::look::Explain;
+use super::exit;
 use super::failure::Failure;
 use super::stdout;
 
@@ -33,7 +34,7 @@ fn find(written: &str) -> Option<&'static Explanation> {
 
 fn entry(explanation: &Explanation) -> String {
     let Explanation { code, title, cause, remedy } = explanation;
-    format!("{}: {title}\n\n{cause}\n\nWhat to do: {remedy}\n\n{}\n", code.id(), ends(*code))
+    format!("{}: {title}\n\n{cause}\n\nWhat to do: {remedy}\n\n{}\n", code.id(), exit::words(*code))
 }
 
 /// `D101`, `d101` and `[D101]` all mean the same.
@@ -60,28 +61,16 @@ fn list() -> String {
     errors.chain(findings).collect()
 }
 
-/// How kz ends after it.
-fn ends(code: Code) -> &'static str {
-    match (code, code.class()) {
-        (Code::NotFound, _) => "Exit code: 127.",
-        (Code::NotExecutable, _) => "Exit code: 126.",
-        (_, 0 | 1) => "Exit code: 1; for `kz run` 125.",
-        (_, 2) => "Exit code: 2; for `kz run` 125.",
-        (_, 4) => "Exit code: 4; for `kz run` 125.",
-        _ => "Exit code: 125.",
-    }
-}
-
 /// The page `docs/errors.md`, made from the catalogue.
 pub fn page() -> String {
     let mut text = "# Errors\n\nMade from the program by `make generated`; `kz explain CODE` prints one of them. The code stands in brackets behind \
-        `kz: error:` and, with\n`--log-format json`, under `code`. Its first digit says how kz ends: 1 a secret could not be resolved, 2 usage or \
-        configuration, 4 the output could not be written, 5 becoming the command. A code keeps its meaning for ever.\n"
+        `kz: error:` and, with\n`--log-format json`, under `code`. Its first digit says what it is about: 1 a secret could not be resolved, 2 usage or \
+        configuration, 4 the output could not be written, 5 becoming the command. How kz ends stands with each, and in [exit-codes.md](exit-codes.md). A code keeps its meaning for ever.\n"
         .to_owned();
     for explanation in CATALOGUE {
         let Explanation { code, title, cause, remedy } = explanation;
         let id = code.id();
-        let ends = ends(*code);
+        let ends = exit::words(*code);
         text.extend([
             "\n## ",
             &id,
@@ -92,7 +81,7 @@ pub fn page() -> String {
             "\n\n**What to do:** ",
             remedy,
             " ",
-            ends,
+            &ends,
             "\n",
         ]);
     }

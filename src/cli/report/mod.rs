@@ -22,6 +22,7 @@ use crate::log::Format;
 use crate::{exec, session};
 
 use super::doctor::read::Unread;
+use super::exit::Style;
 use super::explain::Code;
 use super::failure::Failure;
 use super::suspects::Suspects;
@@ -30,15 +31,6 @@ use export::{export_words, publish_words};
 use failures::resolve_words;
 use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
 use words::Words;
-
-/// Whether the failing command is `run`, whose own failures are all 125.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// 1 a secret, 2 usage or configuration, 3 policy, 4 the output.
-    Plain,
-    /// Those of `docker run`.
-    Run,
-}
 
 /// Where this process runs: the one place that decides it.
 pub(super) fn here() -> Home {
@@ -68,19 +60,7 @@ pub(super) fn report(failure: &Failure, manner: &Manner) -> ExitCode {
     }
     let words = words(failure);
     words.say(manner);
-    ExitCode::from(exit_code(words.code(), manner.style))
-}
-
-/// The exit code that goes with an error's.
-pub(super) fn exit_code(code: Code, style: Style) -> u8 {
-    match (code, code.class(), style) {
-        (Code::NotFound, ..) => 127,
-        (Code::NotExecutable, ..) => 126,
-        (_, 5, _) | (.., Style::Run) => 125,
-        (_, 0 | 1, _) => 1,
-        (_, 4, _) => 4,
-        _ => 2,
-    }
+    ExitCode::from(words.end().code(manner.style))
 }
 
 fn words(failure: &Failure) -> Words {

@@ -19,7 +19,8 @@ pub(super) fn no_command_words() -> Words {
 pub(super) fn env_file_words(error: &exec::env_file::Error) -> Words {
     use exec::env_file::Error;
     let code = match error {
-        Error::Missing { .. } => Code::EnvFileMissing,
+        Error::Missing { waited, .. } if waited.is_zero() => Code::EnvFileMissing,
+        Error::Missing { .. } => Code::EnvFileLate,
         Error::Read { .. } => Code::EnvFileUnreadable,
         Error::NotRegular(_) => Code::EnvFileKind,
         Error::Stranger { .. } => Code::EnvFileStranger,

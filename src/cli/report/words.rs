@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::hint::Hint;
 use crate::log::{self, Format, escape};
 
+use super::super::exit::End;
 use super::super::explain::Code;
 use super::Manner;
 
@@ -97,9 +98,11 @@ impl Words {
         }
     }
 
-    /// The code of the first, which decides how kz ends.
-    pub(super) fn code(&self) -> Code {
-        self.messages.first().map_or(Code::Internal, |message| message.code)
+    /// How kz ends: the first decides, with its causes.
+    pub(super) fn end(&self) -> End {
+        let Some(message) = self.messages.first() else { return End::of(Code::Internal, &[]) };
+        let causes: Vec<Code> = message.causes.iter().filter_map(|(code, _)| *code).collect();
+        End::of(message.code, &causes)
     }
 
     /// Says all of it, in one write.

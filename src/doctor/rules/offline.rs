@@ -15,7 +15,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty());
         let asks = configuration::of(scene, unit, known).is_some_and(|found| !found.far.is_empty());
         if asks && !is_narrowed && !by_socket(unit) {
-            let what = "its configuration has secrets of a server, and `network_mode: none` leaves it no way there: kz ends with exit code 1";
+            let what = "its configuration has secrets of a server, and `network_mode: none` leaves it no way there: kz ends with exit code 75";
             let remedy = Remedy::without_of(&unit.name, "network_mode")
                 .remark("or put it into the networks that lead to the server, and no other");
             found.add(Code::NoNetwork, mark, &unit.title, what, remedy);

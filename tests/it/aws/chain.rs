@@ -66,7 +66,7 @@ fn a_profile_that_is_named_is_the_only_source() {
     let mut stage = stage();
     stage.keys = Some(stage.fake.configure(|aws| aws.keys()));
     stage.config(&format!("{LINE}[providers.aws-sm]\nprofile = \"nobody\"\n"));
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["the profile `nobody` is not there"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["the profile `nobody` is not there"]);
     assert_eq!(stage.fake.seen().len(), 0);
 }
 
@@ -83,7 +83,7 @@ fn a_profile_assumes_a_role() {
     assert_eq!(stage.fake.requests("sts.AssumeRole"), 1);
     // The limit of documents is none of identities.
     stage.config(&format!("{LINE}[resolve]\nmax_document_size = \"1B\"\n"));
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["more than 1 B", "KZ119"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["more than 1 B", "KZ119"]);
     assert_eq!(stage.fake.requests("sts.AssumeRole"), 2);
 }
 
@@ -111,10 +111,10 @@ fn a_web_identity_is_traded_for_a_role() {
     ));
     expect(&stage, &["the web identity token", &role]);
     stage.sandbox.file("token", "another");
-    let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["does not accept the web identity token"]);
+    let run = stage.kz(EXPORT).expect_unresolved().expect_stderr(&["does not accept the web identity token"]);
     assert!(!run.stderr().contains("another"), "{}", run.describe());
     std::fs::remove_file(stage.sandbox.path("token")).unwrap();
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["`web_identity_token_file` names no file"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["`web_identity_token_file` names no file"]);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_container_has_an_endpoint() {
     expect(&stage, &["AWS_CONTAINER_CREDENTIALS_FULL_URI"]);
     stage.sandbox.file("token", "example-other-token");
     let run =
-        stage.kz(EXPORT).expect_code(1).expect_stderr(&["AWS_CONTAINER_CREDENTIALS_FULL_URI", "denied"]);
+        stage.kz(EXPORT).expect_unresolved().expect_stderr(&["AWS_CONTAINER_CREDENTIALS_FULL_URI", "denied"]);
     assert!(!run.stderr().contains("example-other-token"), "{}", run.describe());
 }
 
@@ -167,7 +167,7 @@ fn a_metadata_service_that_is_not_ready_is_waited_for() {
 
 #[test]
 fn an_instance_without_a_role_is_no_identity() {
-    let run = instance().kz(EXPORT).expect_code(1);
+    let run = instance().kz(EXPORT).expect_unresolved();
     for source in
         ["AWS_ACCESS_KEY_ID", "the profile `default`", "AWS_WEB_IDENTITY_TOKEN_FILE", "metadata service"]
     {
@@ -184,7 +184,7 @@ fn a_role_is_assumed_with_an_external_id() {
     stage.config(&section("external_id = \"example-id\"\nsession_name = \"deploy\"\n"));
     expect(&stage, &["AWS_ACCESS_KEY_ID as ", &role]);
     stage.config(&section("external_id = \"example-other\"\n"));
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["denied", &role, "trust policy"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["denied", &role, "trust policy"]);
 }
 
 #[test]
@@ -227,21 +227,23 @@ fn one_clear_error_for_each_identity_that_is_none() {
     ];
     for (keys, words) in cases {
         stage.keys = Some(keys);
-        let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["V (aws-sm `app`) denied", words]);
+        let run = stage.kz(EXPORT).expect_unresolved().expect_stderr(&["V (aws-sm `app`) denied", words]);
         assert_eq!(run.stderr().matches("caused by:").count(), 1, "{}", run.describe());
         assert_clean(&run, &canary);
     }
     stage.keys = Some(keys);
     stage.fake.configure(|aws| aws.deny("app"));
-    let run =
-        stage.kz(EXPORT).expect_code(1).expect_stderr(&["may not secretsmanager:GetSecretValue", "kz plan"]);
+    let run = stage
+        .kz(EXPORT)
+        .expect_unresolved()
+        .expect_stderr(&["may not secretsmanager:GetSecretValue", "kz plan"]);
     assert_clean(&run, &canary);
     stage.variables.push(("AWS_REGION", String::new()));
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["there is no region", "AWS_REGION"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["there is no region", "AWS_REGION"]);
     stage.variables.push(("AWS_SECRET_ACCESS_KEY", String::new()));
     stage
         .kz(EXPORT)
-        .expect_code(1)
+        .expect_unresolved()
         .expect_stderr(&["AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"]);
 }
 
@@ -258,7 +260,7 @@ fn a_secret_that_is_to_be_deleted_or_has_no_value_is_absent() {
     // Alone, and in a batch.
     for more in ["", LINE] {
         stage.config(&[&line("GONE", "gone"), &line("BARE", "bare"), more].concat());
-        let run = stage.kz(EXPORT).expect_code(1);
+        let run = stage.kz(EXPORT).expect_unresolved();
         for words in [
             "GONE (aws-sm `gone`) absent: it is scheduled for deletion",
             "restore-secret",

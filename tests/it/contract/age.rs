@@ -54,6 +54,13 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
                  C = { provider = \"age\", ref = \"source.json.age#/e\" }\n";
             return Row::Scene(Scene::new(&format!("{secrets}{SECTION}")));
         }
+        Situation::Unset => {
+            with(canary.as_bytes());
+            return Row::Scene(Scene::new("[secrets]\nV = { provider = \"age\", ref = \"source.age\" }\n"));
+        }
+        Situation::Failing | Situation::Untrusted => {
+            return Row::DoesNotApply("nothing is contacted: the kernel has the files");
+        }
         Situation::Unreachable => return Row::DoesNotApply("a path is there or it is not"),
         Situation::Slow | Situation::Deadline => {
             return Row::DoesNotApply("only regular files are read, and the kernel has those");

@@ -96,16 +96,25 @@ impl Service {
                 fake.script(Rule::new(self.read, Act::Hang));
                 words = &["no answer from", "for 2 s"];
             }
+            Situation::Failing => {
+                fake.script(Rule::status(self.read, 500));
+                words = &["for 2 s", "the service failed"];
+            }
+            Situation::Untrusted => words = &["certificate"],
+            Situation::Unset => words = &["no AWS identity"],
         }
         sandbox.file("ca.pem", fake.ca());
+        let trust = if situation == Situation::Untrusted { "" } else { "ca_cert = \"ca.pem\"\n" };
         let section = format!(
-            "[providers.{}]\nendpoint = \"{}\"\nca_cert = \"ca.pem\"\nregion = \"{REGION}\"\n",
+            "[providers.{}]\nendpoint = \"{}\"\nregion = \"{REGION}\"\n{trust}",
             self.provider,
             fake.url()
         );
         let scene = Scene::new(&format!("[secrets]\n{secrets}{section}"));
-        let variables =
-            vec![("AWS_ACCESS_KEY_ID", keys.id.into()), ("AWS_SECRET_ACCESS_KEY", keys.secret.into())];
+        let variables = match situation {
+            Situation::Unset => vec![("AWS_EC2_METADATA_DISABLED", b"true".to_vec())],
+            _ => vec![("AWS_ACCESS_KEY_ID", keys.id.into()), ("AWS_SECRET_ACCESS_KEY", keys.secret.into())],
+        };
         Row::Scene(Scene { backend: Some(Box::new(fake)), variables, ..scene }.words(words))
     }
 }

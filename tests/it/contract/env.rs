@@ -38,6 +38,10 @@ pub(super) fn rows(situation: Situation, _: &Sandbox, canary: &str) -> Row {
         Situation::Denied => Row::DoesNotApply("a process may read its own environment"),
         Situation::Unreachable => Row::DoesNotApply("nothing is contacted: the environment is kz's own"),
         Situation::Slow | Situation::Deadline => Row::DoesNotApply("a variable is there at once"),
+        Situation::Failing | Situation::Untrusted => {
+            Row::DoesNotApply("nothing is contacted: the environment is kz's own")
+        }
+        Situation::Unset => Row::DoesNotApply("it takes no setting up, and no credential"),
         Situation::Huge => Row::DoesNotApply("the kernel lets no variable exceed 128 KiB"),
     }
 }

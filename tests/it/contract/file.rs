@@ -37,6 +37,10 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
                  C = { provider = \"file\", ref = \"source.json#/e\" }\n",
             ));
         }
+        Situation::Failing | Situation::Untrusted => {
+            return Row::DoesNotApply("nothing is contacted: the kernel has the files");
+        }
+        Situation::Unset => return Row::DoesNotApply("it takes no setting up, and no credential"),
         Situation::Unreachable => return Row::DoesNotApply("a path is there or it is not"),
         Situation::Slow | Situation::Deadline => {
             return Row::DoesNotApply("only regular files are read, and the kernel has those");

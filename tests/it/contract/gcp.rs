@@ -21,7 +21,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
     let mut secrets = secret("V", "app");
     let mut words: &'static [&'static str] = &[];
     match situation {
-        Situation::Present => {}
+        Situation::Present | Situation::Unset => {}
         Situation::Absent => {
             secrets = secret("V", "none");
             words = &["nothing is there"];
@@ -51,13 +51,20 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
             fake.script(Rule::new("access/", Act::Hang));
             words = &["no answer from", "for 2 s"];
         }
+        Situation::Failing => {
+            fake.script(Rule::status("access/", 500));
+            words = &["for 2 s", "the service failed"];
+        }
+        Situation::Untrusted => words = &["certificate"],
     }
     sandbox.file("ca.pem", fake.ca());
-    let section = format!(
-        "[providers.gcp-sm]\nendpoint = \"{}\"\nca_cert = \"ca.pem\"\nproject = \"{PROJECT}\"\n",
-        fake.url()
-    );
+    let trust = if situation == Situation::Untrusted { "" } else { "ca_cert = \"ca.pem\"\n" };
+    let section =
+        format!("[providers.gcp-sm]\nendpoint = \"{}\"\nproject = \"{PROJECT}\"\n{trust}", fake.url());
     let scene = Scene::new(&format!("[secrets]\n{secrets}{section}"));
-    let variables = vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token.into())];
+    let variables = match situation {
+        Situation::Unset => vec![("GOOGLE_APPLICATION_CREDENTIALS", b"nowhere.json".to_vec())],
+        _ => vec![("GOOGLE_OAUTH_ACCESS_TOKEN", token.into())],
+    };
     Row::Scene(Scene { backend: Some(Box::new(fake)), variables, ..scene }.words(words))
 }

@@ -1,4 +1,4 @@
-//! One contract for all providers: eleven situations that any backend can be in, a file of rows for each
+//! One contract for all providers: fourteen situations that any backend can be in, a file of rows for each
 //! provider, and what kz has to say of each, whoever the backend is. Drives the real binary as an ordinary user.
 //!
 //! A situation that a provider cannot be in is said by its row, with the reason; none is left out.
@@ -44,14 +44,35 @@ pub(crate) enum Situation {
     Fields,
     /// It never answers.
     Deadline,
+    /// It answers that it has an error inside.
+    Failing,
+    /// Its certificate is not one that kz trusts.
+    Untrusted,
+    /// kz has no credential for it.
+    Unset,
 }
 
 use Situation::{
-    Absent, Binary, Deadline, Denied, Empty, Fields, Huge, Malformed, Present, Slow, Unreachable,
+    Absent, Binary, Deadline, Denied, Empty, Failing, Fields, Huge, Malformed, Present, Slow, Unreachable,
+    Unset, Untrusted,
 };
 
-const SITUATIONS: [Situation; 11] =
-    [Present, Absent, Denied, Unreachable, Slow, Malformed, Huge, Binary, Empty, Fields, Deadline];
+const SITUATIONS: [Situation; 14] = [
+    Present,
+    Absent,
+    Denied,
+    Unreachable,
+    Slow,
+    Malformed,
+    Huge,
+    Binary,
+    Empty,
+    Fields,
+    Deadline,
+    Failing,
+    Untrusted,
+    Unset,
+];
 
 impl Situation {
     /// The class that `kz status` has to give.
@@ -60,9 +81,20 @@ impl Situation {
             Present | Slow | Binary | Empty | Fields => "ok",
             Absent => "absent",
             Denied => "denied",
-            Unreachable | Deadline => "unreachable",
+            Unreachable | Deadline | Untrusted => "unreachable",
             Malformed => "malformed",
             Huge => "too large",
+            Failing => "server failed",
+            Unset => "not set up",
+        }
+    }
+
+    /// How kz has to end: 75 says that it may pass by itself. Of `kz run`, whose own failures are 125, the same.
+    fn codes(self) -> (i32, i32) {
+        match self {
+            Present | Slow | Binary | Empty | Fields => (0, 0),
+            Unreachable | Deadline | Failing => (75, 75),
+            Absent | Denied | Malformed | Huge | Untrusted | Unset => (1, 125),
         }
     }
 }
@@ -135,7 +167,7 @@ fn hold(provider: &str, rows: Rows) {
 
 fn check(provider: &str, situation: Situation, sandbox: &Sandbox, scene: &Scene, canary: &str) {
     let state = situation.state();
-    let code = i32::from(state != "ok");
+    let (code, of_run) = situation.codes();
     let status = kz(sandbox, scene, &["status", "--format", "json"]).expect_code(code);
     assert_clean(&status, canary);
     let secrets: Vec<Value> = serde_json::from_str(&status.stdout()).expect("JSON");
@@ -157,6 +189,8 @@ fn check(provider: &str, situation: Situation, sandbox: &Sandbox, scene: &Scene,
         assert_eq!(export.stdout(), "", "{provider} {situation:?} delivers something");
         assert_eq!(export.stderr().matches("kz: error: ").count(), 1, "{}", export.describe());
         assert_clean(&export, canary);
+        let run = kz(sandbox, scene, &["run", "--", "echo", "begun"]).expect_code(of_run);
+        assert_eq!(run.stdout(), "", "{provider} {situation:?} begins the command");
     }
 }
 

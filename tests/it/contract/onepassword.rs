@@ -26,7 +26,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
     let mut words: &'static [&'static str] = &[];
     let read = "/v1/vaults";
     match situation {
-        Situation::Present | Situation::Empty => {}
+        Situation::Present | Situation::Empty | Situation::Unset => {}
         Situation::Absent => {
             secrets = secret("V", "app/none");
             words = &["no field or file `none`", "`value`"];
@@ -60,13 +60,17 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
             fake.script(Rule::new(read, Act::Hang));
             words = &["no answer from 127.0.0.1", "for 2 s"];
         }
+        Situation::Failing => {
+            fake.script(Rule::status(read, 500));
+            words = &["for 2 s", "500"];
+        }
+        Situation::Untrusted => words = &["certificate"],
     }
     sandbox.file("ca.pem", fake.ca());
     sandbox.file("token", format!("{TOKEN}\n"));
-    let section = format!(
-        "[providers.1password]\nconnect_host = \"{}\"\nca_cert = \"ca.pem\"\ntoken_file = \"token\"\n",
-        fake.url()
-    );
+    let trust = if situation == Situation::Untrusted { "" } else { "ca_cert = \"ca.pem\"\n" };
+    let token = if situation == Situation::Unset { "" } else { "token_file = \"token\"\n" };
+    let section = format!("[providers.1password]\nconnect_host = \"{}\"\n{trust}{token}", fake.url());
     let scene = Scene::new(&format!("[secrets]\n{secrets}{section}"));
     Row::Scene(Scene { backend: Some(Box::new(fake)), ..scene }.words(words))
 }

@@ -29,7 +29,7 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
     let mut secrets = "V = { provider = \"vault\", ref = \"secret/data/app/value\" }\n".to_owned();
     let mut words: &'static [&'static str] = &[];
     match situation {
-        Situation::Present | Situation::Empty => {}
+        Situation::Present | Situation::Empty | Situation::Unset => {}
         Situation::Absent => {
             secrets = secrets.replace("app/value", "none/value");
             words = &["nothing is there"];
@@ -58,13 +58,20 @@ pub(super) fn rows(situation: Situation, sandbox: &Sandbox, canary: &str) -> Row
             fake.script(Rule::new(PATH, Act::Hang));
             words = &["no answer from 127.0.0.1", "for 2 s"];
         }
+        Situation::Failing => {
+            fake.script(Rule::status(PATH, 500));
+            words = &["for 2 s", "500"];
+        }
+        Situation::Untrusted => words = &["certificate"],
     }
     sandbox.file("ca.pem", fake.ca());
-    let config = format!(
-        "[secrets]\n{secrets}[providers.vault]\naddress = \"{}\"\nca_cert = \"ca.pem\"\n",
-        fake.url()
-    );
-    let config = format!("{config}token_file = \"token\"\n");
+    let mut config = format!("[secrets]\n{secrets}[providers.vault]\naddress = \"{}\"\n", fake.url());
+    if situation != Situation::Untrusted {
+        config.push_str("ca_cert = \"ca.pem\"\n");
+    }
+    if situation != Situation::Unset {
+        config.push_str("token_file = \"token\"\n");
+    }
     sandbox.file("token", token);
     let scene = Scene { backend: Some(Box::new(fake)), ..Scene::new(&config) };
     Row::Scene(scene.words(words))

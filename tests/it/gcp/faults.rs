@@ -86,7 +86,7 @@ fn reasons_are_told_apart_and_say_what_to_do() {
     ] {
         let stage = small(Transport::Http1, "v");
         stage.fake.script(Rule::new("access/", Act::Answer(words::reasoned(403, "it went wrong", reason))));
-        let run = stage.kz(&["export", "--format", "env"]).expect_code(1).expect_stderr(&words);
+        let run = stage.kz(&["export", "--format", "env"]).expect_unresolved().expect_stderr(&words);
         assert!(!run.stderr().contains("it went wrong"), "{}", run.describe());
     }
 }
@@ -131,14 +131,14 @@ fn a_version_that_is_off_or_gone_is_absent_and_said() {
         ("DESTROYED", ["version latest is destroyed", "name another `version`"]),
     ] {
         stage.fake.configure(|gcp| gcp.set_state("app", 1, state));
-        let run = stage.kz(&["export", "--format", "env"]).expect_code(1).expect_stderr(&words);
+        let run = stage.kz(&["export", "--format", "env"]).expect_unresolved().expect_stderr(&words);
         assert!(run.stderr().contains("absent"), "{}", run.describe());
     }
     stage.config("V = { provider = \"gcp-sm\", ref = \"app\", default = \"d\" }\n");
     assert_eq!(stage.kz(&["export", "--format", "env"]).expect_code(0).stdout(), "V=d\n");
     stage.config("V = { provider = \"gcp-sm\", ref = \"app\", version = 9 }\n");
     let words = ["the secret has no version `9`", "gcloud secrets versions list app"];
-    stage.kz(&["export", "--format", "env"]).expect_code(1).expect_stderr(&words);
+    stage.kz(&["export", "--format", "env"]).expect_unresolved().expect_stderr(&words);
 }
 
 /// One that is denied does not take others with it.
@@ -152,7 +152,7 @@ fn each_secret_has_its_own_outcome() {
     stage.config(&format!("{LINE}C = {{ provider = \"gcp-sm\", ref = \"closed\" }}\n"));
     let run = stage
         .kz(&["export", "--format", "env"])
-        .expect_code(1)
+        .expect_unresolved()
         .expect_stderr(&["C (gcp-sm `closed`) denied"]);
     assert!(!run.stderr().contains("V (gcp-sm"), "{}", run.describe());
 }

@@ -126,7 +126,9 @@ impl Stage {
     /// That it does not, and what it says of that.
     #[track_caller]
     pub(crate) fn fails(&self, words: &[&str]) -> Run {
-        self.kz(&["-v", "--timeout", "3s", "export", "--format", "env"]).expect_code(1).expect_stderr(words)
+        self.kz(&["-v", "--timeout", "3s", "export", "--format", "env"])
+            .expect_unresolved()
+            .expect_stderr(words)
     }
 
     /// kz, started and not waited for.

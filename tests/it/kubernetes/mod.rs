@@ -6,7 +6,7 @@ mod restricted;
 
 use serde_json::{Value, json};
 
-use crate::manifests::{containers, documents, find, kustomize, pods, validator, words};
+use crate::manifests::{containers, documents, find, kustomize, overlaid, pods, validator, words};
 use crate::support::{Sandbox, in_repository};
 
 /// Versions whose schemas the manifests are held to: the oldest that the validator knows, the newest, and some between.
@@ -64,6 +64,37 @@ fn every_pod_keeps_the_restricted_profile() {
     }
     let labels = &find(&documents, "Namespace", "webapp")["metadata"]["labels"];
     assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
+}
+
+/// The schemas know the rules from 1.34 on, where they are not on yet; 1.35 obeys them.
+#[test]
+fn the_job_starts_again_what_may_pass_and_gives_up_what_does_not() {
+    let job = std::fs::read_to_string(in_repository("kubernetes/job/migrate.yaml")).expect("the Job");
+    let only = kustomize(&in_repository("kubernetes/job"));
+    for (version, is_known) in [("1.31", false), ("1.34", true), ("1.37", true)] {
+        assert_eq!(taken(version, &[("job", only.clone())]).len(), usize::from(is_known), "{version}");
+    }
+    let overlay = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../base, migrate.yaml]\n";
+    let documents = overlaid(overlay, &[("migrate.yaml", &job)]);
+    let job = find(&documents, "Job", "migrate");
+    let pod = &job["spec"]["template"];
+    assert_eq!(restricted::violations(pod), [""; 0]);
+    // What the ConfigMaps are called is Kustomize's: the Job finds them.
+    let volumes = pod["spec"]["volumes"].as_array().expect("volumes");
+    for name in volumes.iter().filter_map(|volume| volume["configMap"]["name"].as_str()) {
+        assert!(documents.iter().any(|document| document["metadata"]["name"] == name), "{name}");
+    }
+    let kz = &pod["spec"]["initContainers"][0];
+    assert_eq!(kz["restartPolicyRules"][0]["exitCodes"]["values"], json!([75]));
+    let page = std::fs::read_to_string(in_repository("docs/exit-codes.md")).expect("a page");
+    for (rule, action) in [(0, "FailJob"), (1, "Ignore")] {
+        let rule = &job["spec"]["podFailurePolicy"]["rules"][rule];
+        assert_eq!((&rule["action"], &rule["onExitCodes"]["containerName"]), (&json!(action), &kz["name"]));
+        for code in rule["onExitCodes"]["values"].as_array().expect("codes") {
+            let row = page.lines().find(|line| line.starts_with(&format!("| {code} |"))).expect("its row");
+            assert_eq!(row.contains("| yes |"), action == "Ignore", "{row}");
+        }
+    }
 }
 
 /// The pod that `kz init` suggests, as a person pastes it; its application has an image of its own.

@@ -123,14 +123,14 @@ fn sections_one_time_passwords_and_files_are_found() {
     let run = stage.kz(&["export", "--format", "json"]).expect_code(0);
     assert_eq!(run.stdout(), "{\"LIVE\":\"l\",\"CODE\":\"123456\",\"KEY\":\"line 1\\nline 2\\n\"}\n");
     stage.secrets(&[("V", "op://prod/db/token")]);
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["several of that name", "`staging/", "`live/"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["several of that name", "`staging/", "`live/"]);
 }
 
 #[test]
 fn a_title_that_two_items_bear_is_an_error_with_their_ids() {
     let stage = small("v");
     let ids = stage.fake.configure(|connect| connect.item("prod", "db"));
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["several items are named `db`", &ids, "id instead"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["several items are named `db`", &ids, "id instead"]);
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn what_is_not_there_is_absent_and_said() {
         ("op://prod/db/none", "it has `password`"),
     ] {
         stage.secrets(&[("V", path)]);
-        stage.kz(EXPORT).expect_code(1).expect_stderr(&["absent", words]);
+        stage.kz(EXPORT).expect_unresolved().expect_stderr(&["absent", words]);
     }
     let id = "zzzzzzzzzzzzzzzzzzzzzzzzzz";
     stage.secrets(&[("V", &format!("op://{id}/{id}/password"))]);
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["absent"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["absent"]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_passes_is_tried_again_and_what_stays_is_not() {
     ] {
         let stage = small("v");
         stage.fake.script(Rule::status("/v1/", status));
-        let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&[words, &status.to_string()]);
+        let run = stage.kz(EXPORT).expect_unresolved().expect_stderr(&[words, &status.to_string()]);
         assert_eq!(stage.fake.seen().len(), 1, "{}", run.describe());
     }
 }
@@ -183,7 +183,8 @@ fn file_instead(instead: Reply) -> (Run, usize) {
     stage.secrets(&[("K", "op://prod/tls/server.key")]);
     let content = format!("/v1/vaults/{:026}/items/{:026}/files/", 1, 2);
     stage.fake.script(Rule::new(&content, Act::Answer(instead)));
-    let run = stage.kz(&["--timeout", "1s", "export", "--format", "files", "--output", "."]).expect_code(1);
+    let run =
+        stage.kz(&["--timeout", "1s", "export", "--format", "files", "--output", "."]).expect_unresolved();
     assert!(!stage.sandbox.path("K").exists(), "{}", run.describe());
     (run, stage.fake.requests(&content))
 }
@@ -239,7 +240,7 @@ fn an_item_that_is_not_whole_is_malformed_and_never_absent() {
         );
         let item = format!("/v1/vaults/{:026}/items/{:026}", 1, 2);
         stage.fake.script(Rule::new(&item, Act::Answer(instead)));
-        stage.kz(EXPORT).expect_code(1).expect_stderr(&["malformed", words]);
+        stage.kz(EXPORT).expect_unresolved().expect_stderr(&["malformed", words]);
     }
 }
 
@@ -252,7 +253,7 @@ fn optional_behind(prefix: &str, instead: &Reply) -> Run {
          [providers.1password]\nca_cert = \"ca.pem\"\n",
     );
     stage.fake.script(Rule::new(prefix, Act::Answer(instead.clone())));
-    stage.kz(&["--timeout", "1s", "export", "--format", "env"]).expect_code(1)
+    stage.kz(&["--timeout", "1s", "export", "--format", "env"]).expect_unresolved()
 }
 
 #[test]
@@ -278,7 +279,7 @@ fn a_field_that_was_never_filled_in_is_absent_and_an_empty_one_is_not() {
         connect.field("prod", "db", None, "cleared", "");
     });
     stage.secrets(&[("V", "op://prod/db/never filled")]);
-    stage.kz(EXPORT).expect_code(1).expect_stderr(&["absent", "`never filled` was never filled in"]);
+    stage.kz(EXPORT).expect_unresolved().expect_stderr(&["absent", "`never filled` was never filled in"]);
     stage.sandbox.file(
         ".keyzero.toml",
         "[secrets]\nD = { provider = \"op\", ref = \"op://prod/db/never filled\", default = \"x\" }\n\
@@ -344,11 +345,11 @@ fn nothing_of_a_value_or_a_token_is_shown() {
     ] {
         let mut stage = small(&canary);
         stage.fake.script(Rule::new("/v1/vaults/", act.clone()));
-        let run = stage.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_code(1);
+        let run = stage.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_unresolved();
         assert_clean(&run, &canary);
         assert!(!run.stderr().contains(TOKEN), "{act:?}\n{}", run.describe());
         stage.token.clone_from(&canary);
-        let run = stage.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_code(1);
+        let run = stage.kz(&["-v", "--timeout", "1s", "export", "--format", "env"]).expect_unresolved();
         assert_clean(&run, &canary);
     }
 }
@@ -358,7 +359,7 @@ fn what_is_not_set_up_is_said() {
     let stage = small("v");
     let kz = |variables: &[(&str, &str)]| {
         let mut command = Command::new(kz_binary());
-        stage.sandbox.run(command.args(EXPORT).envs(variables.iter().copied())).expect_code(1)
+        stage.sandbox.run(command.args(EXPORT).envs(variables.iter().copied())).expect_unresolved()
     };
     kz(&[]).expect_stderr(&["no way to 1Password", "OP_CONNECT_HOST", "OP_SERVICE_ACCOUNT_TOKEN"]);
     kz(&[("OP_CONNECT_HOST", "http://127.0.0.1:1")]).expect_stderr(&["no token for it"]);

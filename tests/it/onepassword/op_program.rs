@@ -106,13 +106,13 @@ fn what_it_complains_of_is_told_in_kzs_own_words() {
     ] {
         let stage = Stage::new(&[("prod/db/password", "one")]);
         stage.0.file("trouble", format!("{complaint} {canary}\n"));
-        let run = stage.kz(JSON).expect_code(1).expect_stderr(&[words]);
+        let run = stage.kz(JSON).expect_unresolved().expect_stderr(&[words]);
         assert_clean(&run, &canary);
         assert_eq!(stage.calls(), calls, "{}", run.describe());
     }
     let stage = Stage::new(&[("prod/db/password", "one")]);
     stage.0.file("trouble", "[ERROR] (429) Too Many Requests\n");
-    let run = stage.kz(&["--timeout", "1s", "export", "--format", "json"]).expect_code(1);
+    let run = stage.kz(&["--timeout", "1s", "export", "--format", "json"]).expect_unresolved();
     assert!(run.stderr().contains("too many requests, for 1 s") && stage.calls() > 1, "{}", run.describe());
 }
 
@@ -123,7 +123,7 @@ fn a_program_that_does_not_end_is_ended_at_the_deadline() {
     stage.0.mode("bin/op", 0o755);
     stage
         .kz(&["--timeout", "1s", "export", "--format", "json"])
-        .expect_code(1)
+        .expect_unresolved()
         .expect_stderr(&["does not end"]);
     let left = Command::new("pgrep").args(["-f", "sleep 1000"]).output().unwrap();
     assert!(left.stdout.is_empty(), "the program is still there");
@@ -152,7 +152,7 @@ fn why_it_did_not_start_is_told_with_what_to_do() {
             command.env("PATH", path).env("HOME", stage.0.path(""));
             stage.0.run(command.env("OP_SERVICE_ACCOUNT_TOKEN", "example-service-token"))
         };
-        run.expect_code(1).expect_stderr(&["`op` could not be run", words[0], words[1]]);
+        run.expect_unresolved().expect_stderr(&["`op` could not be run", words[0], words[1]]);
     }
 }
 
@@ -163,7 +163,7 @@ fn what_it_prints_is_read_to_the_limit_and_what_is_too_large_is_told() {
     let config = std::fs::read(stage.0.path(".keyzero.toml")).unwrap();
     let limited = [config.as_slice(), b"[resolve]\nmax_document_size = \"1KiB\"\n"].concat();
     stage.0.file(".keyzero.toml", limited);
-    let run = stage.kz(JSON).expect_code(1).expect_stderr(&[
+    let run = stage.kz(JSON).expect_unresolved().expect_stderr(&[
         "S2 (1password `op://v/i/c`) too large: `op` printed more than 1 KiB [KZ119]",
         "raise `max_document_size` in `[resolve]`",
     ]);
@@ -191,7 +191,7 @@ fn what_is_no_value_is_never_delivered_as_one() {
         let stage = Stage::new(&[("prod/db/user", "one"), ("prod/db/password", "two")]);
         stage.0.file("bin/op", format!("#!/bin/sh\n{program}\n"));
         stage.0.mode("bin/op", 0o755);
-        let run = stage.kz(JSON).expect_code(1).expect_stderr(&["malformed", words]);
+        let run = stage.kz(JSON).expect_unresolved().expect_stderr(&["malformed", words]);
         assert_eq!(run.stdout(), "", "{program}\n{}", run.describe());
     }
 }
@@ -204,5 +204,5 @@ fn a_field_that_was_never_filled_in_is_absent() {
     assert_eq!(run.stdout(), "{\"S0\":\"one\"}\n", "{}", run.describe());
     let config = "[secrets]\nA = { provider = \"op\", ref = \"op://prod/db/never filled\" }\n";
     stage.0.file(".keyzero.toml", config);
-    stage.kz(JSON).expect_code(1).expect_stderr(&["absent", "`never filled` was never filled in"]);
+    stage.kz(JSON).expect_unresolved().expect_stderr(&["absent", "`never filled` was never filled in"]);
 }

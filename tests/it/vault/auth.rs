@@ -42,7 +42,7 @@ fn logs_in(stage: &Stage, auth: &str, mount: &str) {
 #[track_caller]
 fn is_refused(stage: &Stage, auth: &str, shown: &str) -> Run {
     stage.secrets(&[("V", "secret/data/app/value")], &section(auth));
-    let run = stage.kz(&[&["-v"], EXPORT].concat()).expect_code(1);
+    let run = stage.kz(&[&["-v"], EXPORT].concat()).expect_unresolved();
     assert_eq!(stage.fake.seen().len(), 1, "{}", run.describe());
     assert!(!run.stderr().contains(shown), "the credential is shown\n{}", run.describe());
     run
@@ -129,7 +129,7 @@ fn approle_at_another_mount_with_a_wrapped_secret_id() {
     ];
     assert_eq!(paths, expected);
     // A wrapping token opens once: whoever finds it used up knows that somebody else had it.
-    let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["wrapping token"]);
+    let run = stage.kz(EXPORT).expect_unresolved().expect_stderr(&["wrapping token"]);
     assert!(!run.stderr().contains(&wrapping), "{}", run.describe());
 }
 
@@ -145,7 +145,8 @@ fn a_wrapped_secret_id_is_unwrapped_once_also_where_a_second_look_follows() {
     let auth =
         format!("method = \"approle\", role_id = \"{role}\", secret_id_file = \"wrapping\", wrapped = true");
     stage.secrets(&[("V", "secret/data/app/value"), ("X", "secret/data/longer/name")], &section(&auth));
-    let run = stage.kz(EXPORT).expect_code(1).expect_stderr(&["`secret/data/longer/name` is a document"]);
+    let run =
+        stage.kz(EXPORT).expect_unresolved().expect_stderr(&["`secret/data/longer/name` is a document"]);
     let seen: Vec<String> = stage.fake.seen().into_iter().map(|seen| seen.path).collect();
     let count = |wanted: &str| seen.iter().filter(|path| path.ends_with(wanted)).count();
     let counts = ["wrapping/unwrap", "/login", "longer/name", "revoke-self"].map(count);
@@ -222,7 +223,7 @@ fn aws() {
         stage.sandbox.run(command.env("AWS_REGION", "eu-central-1"))
     };
     assert_eq!(with("example-key").expect_code(0).stdout(), "V=v\n");
-    let run = with("not-the-key").expect_code(1);
+    let run = with("not-the-key").expect_unresolved();
     assert!(!run.stderr().contains("not-the-key"), "{}", run.describe());
 }
 
@@ -269,7 +270,7 @@ fn a_token_is_revoked_when_a_document_is_missing_too() {
     stage.sandbox.file("password", "lovelace");
     let auth = r#"method = "userpass", username = "ada", password_file = "password""#;
     stage.secrets(&[("V", "secret/data/other/value")], &section(auth));
-    stage.kz(EXPORT).expect_code(1);
+    stage.kz(EXPORT).expect_unresolved();
     assert_eq!(stage.fake.configure(|vault| vault.tokens()), 0);
 }
 

@@ -42,7 +42,7 @@ fn every_fault_is_one_error_and_memory_stays_flat() {
         let run = stage
             .sandbox
             .run(timed(&kz).env("VAULT_ADDR", url))
-            .expect_code(1)
+            .expect_unresolved()
             .expect_stderr(&["URL", "USER"]);
         assert_eq!(run.stderr().matches("kz: error: ").count(), 1, "{fault}\n{}", run.describe());
         let hostile = |character: char| character.is_control() && character != '\n';
@@ -74,7 +74,7 @@ fn replies_without_end_share_what_they_may_take_of_memory() {
         stage.fake.script(Rule::new("secret/", Act::Huge(100 << 20)));
         let kz = stage.command(&["export", "--format", "env", "--output", "out"]);
         let mut timed = timed(&kz);
-        let run = stage.sandbox.run(&mut timed).expect_code(1);
+        let run = stage.sandbox.run(&mut timed).expect_unresolved();
         run.expect_stderr(&[
             "60 secrets could not be resolved",
             "too large: ",

@@ -81,7 +81,7 @@ fn a_revocation_that_fails_in_the_engine_is_tried_again_and_one_that_is_refused_
         let body = serde_json::json!({ "errors": [error] }).to_string();
         let answer = Act::Answer(Reply::new(status, "application/json", body));
         stage.fake.script(Rule::new("sys/leases/revoke", answer).times(times));
-        let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+        let run = stage.kz(&["export", "--format", "json"]).expect_unresolved();
         let what = format!("{status} {error} {times}\n{}", run.describe());
         assert_eq!(stage.fake.requests("sys/leases/revoke"), requests, "{what}");
         assert_eq!(run.stderr().contains("does not take it back"), words.is_some(), "{what}");
@@ -123,7 +123,7 @@ fn a_limit_of_documents_that_no_login_fits_leaves_no_token() {
     let stage = stage(&[PLAIN]);
     let config = std::fs::read_to_string(stage.sandbox.path(".keyzero.toml")).unwrap();
     stage.sandbox.file(".keyzero.toml", format!("{config}[resolve]\nmax_document_size = \"1B\"\n"));
-    let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+    let run = stage.kz(&["export", "--format", "json"]).expect_unresolved();
     run.expect_stderr(&["more than 1 B", "KZ119"]);
     assert_eq!((left(&stage), stage.fake.requests("secret/data/app")), ((0, 0), 1));
 }
@@ -133,7 +133,7 @@ fn a_limit_of_documents_that_no_login_fits_leaves_no_token() {
 fn fifty_restarts_with_one_secret_absent_leave_nothing() {
     let stage = stage(&[USER, ABSENT]);
     for _ in 0..50 {
-        stage.kz(&["export", "--format", "json"]).expect_code(1);
+        stage.kz(&["export", "--format", "json"]).expect_unresolved();
     }
     assert_eq!(left(&stage), (0, 0));
 }
@@ -371,7 +371,7 @@ fn a_lease_that_stays_is_said_to_live_no_longer_than_its_token() {
     for path in ["auth/token/lookup-self", "sys/leases/revoke"] {
         stage.fake.script(Rule::new(path, error(403, denied)).times(9));
     }
-    let run = stage.kz(&["export", "--format", "json"]).expect_code(1);
+    let run = stage.kz(&["export", "--format", "json"]).expect_unresolved();
     let said = run.stderr();
     let line = said.lines().find(|line| line.contains("does not take it back")).expect("a warning");
     let number = |after: &str| -> u64 {

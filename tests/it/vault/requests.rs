@@ -79,7 +79,7 @@ CERT = { provider = "vault", ref = "pki/issue/app#certificate", request = { comm
         vault.policy("", "app", &[]);
         vault.grant("", "app", "pki/issue/app", &["create", "read"]);
     });
-    let run = stage.kz(&["status"]).expect_code(1);
+    let run = stage.kz(&["status"]).expect_unresolved();
     assert!(run.stdout().contains("denied"), "{}", run.describe());
     assert_eq!(posts(&stage, "pki/"), 0);
 }
@@ -100,7 +100,7 @@ fn a_request_never_writes_a_document_of_kv() {
             }
         });
         for words in [JSON, &["status"]] {
-            let run = stage.kz(words).expect_code(1);
+            let run = stage.kz(words).expect_unresolved();
             let said = format!("the engine under this path (`{engine}`) makes no document of parameters");
             assert!(run.describe().contains(&said), "{path}\n{}", run.describe());
         }
@@ -118,7 +118,7 @@ fn a_request_never_writes_a_document_of_kv() {
         stage.fake.script(Rule::new("sys/internal/", act));
         stage
             .kz(JSON)
-            .expect_code(1)
+            .expect_unresolved()
             .expect_stderr(&["the server does not tell which engine is under this path"]);
         assert_eq!(posts(&stage, "kv/"), 0);
     }
@@ -138,7 +138,7 @@ OTP = {{ provider = "vault", ref = "ssh/creds/otp#key", request = {{ ip = "10.1.
     let leases = |stage: &Stage| stage.fake.configure(|vault| vault.leases());
     let failing = stage(&absent);
     failing.fake.configure(|vault| vault.grant("", "app", "sys/leases/revoke", &["update"]));
-    let run = failing.kz(JSON).expect_code(1);
+    let run = failing.kz(JSON).expect_unresolved();
     assert_eq!(
         (posts(&failing, "pki/"), posts(&failing, "ssh/"), leases(&failing)),
         (1, 1, 0),
@@ -159,7 +159,7 @@ fn an_answer_that_is_lost_is_not_asked_for_again() {
         "[secrets]\nCERT = { provider = \"vault\", ref = \"pki/issue/app#certificate\", request = { common_name = \"db.internal\" } }\n",
     );
     stage.fake.script(Rule::new("pki/", Act::Break));
-    stage.kz(JSON).expect_code(1).expect_stderr(&["whether a credential was made is not known"]);
+    stage.kz(JSON).expect_unresolved().expect_stderr(&["whether a credential was made is not known"]);
     assert_eq!(posts(&stage, "pki/"), 1);
 }
 
@@ -186,7 +186,7 @@ fn what_the_engine_says_of_the_parameters_is_told_in_words_of_kzs_own() {
         ("nowhere/issue/app#x", "a = true", "update `nowhere/issue/app`"),
     ] {
         let stage = stage(&config(path, request));
-        let run = stage.kz(JSON).expect_code(1).expect_stderr(&[words]);
+        let run = stage.kz(JSON).expect_unresolved().expect_stderr(&[words]);
         assert!(!run.stderr().contains("canary"), "{}", run.describe());
     }
     // What was not taken as written is said to everybody.
@@ -222,7 +222,7 @@ fn a_request_never_changes_the_server_whatever_namespace_the_ref_begins_with() {
         let told = kz_fakes::fake_server::Reply::new(200, "application/json", told.to_string());
         stage.fake.script(Rule::new("sys/internal/ui/mounts/", Act::Answer(told)));
         for words in [JSON, &["status"]] {
-            let run = stage.kz(words).expect_code(1);
+            let run = stage.kz(words).expect_unresolved();
             let said = format!("(`{kind}`) makes no document of parameters");
             assert!(run.describe().contains(&said), "{path}\n{}", run.describe());
         }
@@ -278,7 +278,7 @@ fn status_says_that_the_server_failed_where_it_does_not_tell_what_a_token_may() 
             "[secrets]\nA = {{ provider = \"vault\", ref = \"pki/issue/app#certificate\"{request} }}\n"
         ));
         stage.fake.script(Rule::status("sys/capabilities-self", 500));
-        let run = stage.kz(&["--timeout", "1s", "status"]).expect_code(1);
+        let run = stage.kz(&["--timeout", "1s", "status"]).expect_unresolved();
         assert!(run.stdout().contains("server failed"), "{}", run.describe());
         assert!(!run.stdout().contains("may not ask"), "{}", run.describe());
         assert_eq!(posts(&stage, "pki/"), 0);
@@ -289,7 +289,7 @@ fn status_says_that_the_server_failed_where_it_does_not_tell_what_a_token_may() 
 fn a_path_that_takes_a_post_says_how_it_is_written() {
     let stage = stage("[secrets]\nA = { provider = \"vault\", ref = \"pki/issue/app#certificate\" }\n");
     stage.fake.configure(|vault| vault.policy("", "app", &["pki/*"]));
-    stage.kz(JSON).expect_code(1).expect_stderr(&["request = { common_name = \"…\" }"]);
+    stage.kz(JSON).expect_unresolved().expect_stderr(&["request = { common_name = \"…\" }"]);
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn certificates() -> Vec<Row> {
             hint: "`ca_cert` or VAULT_CACERT has to name the certificate that signs the server's: none that kz trusts now does",
             follow: Config("other.pem", "ca.pem"),
             then: APP_VALUE,
-            ..row("a wrong certificate in `ca_cert`", "KZ103")
+            ..row("a wrong certificate in `ca_cert`", "KZ121")
         },
         Row {
             config: NAMED,

@@ -270,7 +270,7 @@ fn is_denied(outcome: &Outcome) -> bool {
 }
 
 fn is_hopeless(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
+    matches!(outcome, Outcome::Failed(Failure { kind, .. }) if kind.is_unheard())
 }
 
 fn failed(calls: &[Call], failure: &Failure) -> Vec<Told> {

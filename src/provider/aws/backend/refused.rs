@@ -101,9 +101,7 @@ pub(super) fn failure(name: &str, source: IdentitySource, given_up: &GaveUp<Refu
             };
             (kind, refused.to_string(), hint(name, source, refusal))
         }
-        GaveUp::Final(refused @ Refused::Exchange(_)) => {
-            (FailureKind::Unreachable, refused.to_string(), None)
-        }
+        GaveUp::Final(refused @ Refused::Exchange(_)) => (FailureKind::Barred, refused.to_string(), None),
         GaveUp::Final(refused) => (FailureKind::Misconfigured, refused.to_string(), None),
     };
     Failure { kind, cause: format!("no AWS identity from {name}: {words}"), hint }

@@ -159,7 +159,7 @@ impl Trouble {
             (Self::Connection(http::Error::Compressed), _) => {
                 (FailureKind::Malformed, format!("{subject}: {self}"))
             }
-            (Self::Connection(_), _) => (FailureKind::Unreachable, format!("{subject}: {self}")),
+            (Self::Connection(_), _) => (FailureKind::Barred, format!("{subject}: {self}")),
             (_, Class::Denied | Class::Identity) => (FailureKind::Denied, self.to_string()),
             (Self::Unsent, _) => (FailureKind::Misconfigured, format!("{subject}: {self}")),
             (Self::Service(refusal), _) if refusal.is_request() => {

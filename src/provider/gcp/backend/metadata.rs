@@ -105,9 +105,7 @@ impl Metadata {
                     format!("{self} is not ready for {} s: {reason}", seconds(*waited)),
                 )
             }
-            GaveUp::Final(Trouble::Connection(error)) => {
-                (FailureKind::Unreachable, format!("{self}: {error}"))
-            }
+            GaveUp::Final(Trouble::Connection(error)) => (FailureKind::Barred, format!("{self}: {error}")),
             GaveUp::Final(Trouble::Reply(status)) => (
                 FailureKind::Denied,
                 format!("no Google identity from {self}: it answers with status {status}"),

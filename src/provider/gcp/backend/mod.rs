@@ -191,9 +191,8 @@ async fn read_at(
     let Some((first, rest)) = asked.split_first() else { return Vec::new() };
     let others = join_all(rest.iter().map(|(resource, _)| place.read(ask, identity, resource)));
     // When the deadline has come for the first, no other would fare better.
-    let hopeless = |outcome: &Outcome| {
-        matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
-    };
+    let hopeless =
+        |outcome: &Outcome| matches!(outcome, Outcome::Failed(Failure { kind, .. }) if kind.is_unheard());
     let (first, others) =
         warm_up(place.read(ask, identity, &first.0), place.stands(), others, hopeless).await;
     let others = others.unwrap_or_else(|| vec![first.clone(); rest.len()]);

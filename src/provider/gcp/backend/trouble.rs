@@ -180,7 +180,7 @@ impl Trouble {
             (Self::Connection(http::Error::Compressed), _) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
-            (Self::Connection(_), _) => (FailureKind::Unreachable, format!("{server}: {self}")),
+            (Self::Connection(_), _) => (FailureKind::Barred, format!("{server}: {self}")),
             (_, Class::Denied | Class::Identity) => (FailureKind::Denied, self.to_string()),
             (_, Class::Request) => (FailureKind::Misconfigured, self.to_string()),
             _ => (FailureKind::Malformed, self.to_string()),

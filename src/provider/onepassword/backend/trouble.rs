@@ -69,7 +69,7 @@ pub(super) fn failure(given_up: &GaveUp<Trouble>, server: &str, source: &str) ->
         GaveUp::Final(Trouble::Connection(error)) => {
             let kind = match error {
                 http::Error::Compressed => FailureKind::Malformed,
-                _ => FailureKind::Unreachable,
+                _ => FailureKind::Barred,
             };
             Failure { kind, cause: format!("{server}: {error}"), hint: error.hint().map(Hint::from) }
         }

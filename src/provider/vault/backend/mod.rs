@@ -53,8 +53,8 @@ use crate::provider::remote::warm_up::warm_up;
 use crate::provider::settings::Settings;
 use crate::provider::vault::cli_form::is_of_kv;
 use crate::provider::{
-    Ask, Closing, Document, DocumentRef, End, Failure, FailureKind, Fetch, Lender, Outcome, Provider,
-    Purpose, Surroundings, Terms,
+    Ask, Closing, Document, DocumentRef, End, Failure, Fetch, Lender, Outcome, Provider, Purpose,
+    Surroundings, Terms,
 };
 use cli::Cli;
 use client::VaultClient;
@@ -328,5 +328,5 @@ fn named(address: &Address) -> String {
 }
 
 fn is_unreachable(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(Failure { kind: FailureKind::Unreachable, .. }))
+    matches!(outcome, Outcome::Failed(Failure { kind, .. }) if kind.is_unheard())
 }

@@ -113,7 +113,10 @@ async fn one_by_one(
                     denied.get_or_insert(Outcome::Failed(explain(failure, &longer, None)));
                     continue;
                 }
-                FailureKind::Unreachable | FailureKind::TooLarge | FailureKind::ServerFailed => {
+                FailureKind::Unreachable
+                | FailureKind::Barred
+                | FailureKind::TooLarge
+                | FailureKind::ServerFailed => {
                     return Outcome::Failed(failure);
                 }
                 FailureKind::Malformed | FailureKind::Misconfigured => continue,

@@ -121,12 +121,12 @@ impl Trouble {
             Self::Connection(http::Error::Compressed) => {
                 (FailureKind::Malformed, format!("{server}: {self}"))
             }
-            Self::Connection(_)
-            | Self::Foreign(_)
-            | Self::Paused(..)
-            | Self::Elsewhere(_)
-            | Self::Circle
-            | Self::Undecided(_) => (FailureKind::Unreachable, format!("{server}: {self}")),
+            // What passes is waited for until the deadline; this had the last word before it.
+            Self::Connection(_) | Self::Foreign(_) | Self::Paused(..) | Self::Elsewhere(_) | Self::Circle => {
+                (FailureKind::Barred, format!("{server}: {self}"))
+            }
+            // Asked again, by whoever starts kz again, it is another credential, which may well come.
+            Self::Undecided(_) => (FailureKind::Unreachable, format!("{server}: {self}")),
             Self::Status(status, known) => (kind_of(*status, *known), self.to_string()),
         };
         Failure { kind, cause, hint: self.hint().map(Hint::from) }

@@ -112,7 +112,7 @@ fn said(situation: Situation, target: &str, status: u16, body: &str) -> String {
     let Outcome::Failed(failure) = outcome else { panic!("{target}: {body} is no failure: {outcome:?}") };
     let class = match failure.kind {
         FailureKind::Denied => "denied",
-        FailureKind::Unreachable => "unreachable",
+        FailureKind::Unreachable | FailureKind::Barred => "unreachable",
         FailureKind::Malformed => "malformed",
         FailureKind::Misconfigured => "not set up",
         FailureKind::ServerFailed => "server failed",
