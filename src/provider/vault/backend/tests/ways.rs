@@ -105,7 +105,7 @@ fn certificates_and_keys_may_stand_in_variables_themselves() {
     let without = refused(&fixture("VAULT_CACERT_BYTES"), &Settings::default());
     let authority = format!("localhost:{}", server.port);
     let words = "the server refused the TLS connection: it asks for a client certificate";
-    assert_eq!((without.kind, without.cause), (FailureKind::Unreachable, format!("{authority}: {words}")));
+    assert_eq!((without.kind, without.cause), (FailureKind::Barred, format!("{authority}: {words}")));
     assert!(without.hint.unwrap().to_string().contains("`client_cert` and `client_key`"));
     let none = fixture("VAULT_CACERT_BYTES").with_variable("BAO_CACERT_BYTES", "no PEM");
     assert_eq!(refused(&none, &Settings::default()).cause, "`BAO_CACERT_BYTES` holds no certificate in PEM");
