@@ -398,7 +398,7 @@ catalogue! {
         "`network_mode: none` gives the container no interface but its own loopback. kz waits for the server until its deadline and ends with exit code 75.",
         "Leave `network_mode: none` out, or give it to exports whose secrets are all in files.";
     CredentialInConfig = 423,
-        "a credential in an inline config or a ConfigMap",
+        "a credential in an inline config or a `ConfigMap`",
         "What stands below `content:` of `configs:` is part of this file, which everybody reads who may see the repository, and Compose copies it into the container."
             / "What stands in a ConfigMap is read by everybody who may read ConfigMaps, who are more than those who may read Secrets, and by everybody who may see this file.",
         "Let kz write the file by `--format template`, and change the credential: it has been seen.";
