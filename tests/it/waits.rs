@@ -37,7 +37,7 @@ impl Drop for Holder {
 fn export(sandbox: &Sandbox, more: &[&str]) -> String {
     let mut command = Command::new(kz_binary());
     command.args(["export", "--format", "env", "--output", "out/.env"]).args(more).env("VALUE", "one");
-    sandbox.run(&mut command).expect_code(4).stderr()
+    sandbox.run(&mut command).expect_code(75).stderr()
 }
 
 #[test]
