@@ -78,6 +78,10 @@ catalogue! {
         "the backend was reached, and failed",
         "It answers, and cannot make an answer: an engine's database is away, a plugin or an audit device fails, or it has an error inside. The message has the reason where kz knows the words. kz tries again until the deadline, since much of this passes, and nothing was delivered.",
         "Ask the backend's administrator, or look into its log. Address, network and credential of this container are right: they are what got the answer. Give it longer with `--timeout 120s` where what is behind it starts late.";
+    CredentialsEnd = 121,
+        "what the command was lent has ended",
+        "`kz run --supervise` stops its command when a credential that was lent to it ends and no other one is to be had: the backend is away, or refuses, or `lease = \"exit\"` leaves it to whoever starts kz anew. The messages before say why. What was still lent has been given back.",
+        "Look whether the backend can be reached (`kz status`), and let the engine start the container again: `restart: unless-stopped`, or in a pod `restartPolicy: Always`.";
 
     Problems = 200,
         "the configuration has problems",
@@ -471,6 +475,10 @@ catalogue! {
         "a value cannot be an open file",
         "`deliver = \"fd\"` puts a value into a sealed memory file that the command inherits. The system refused one: too many open files, too little memory, or a filter that forbids memfd_create(2).",
         "Raise the limit (`ulimits: nofile`, `mem_limit`; in a pod `resources.limits.memory`), or leave `deliver` out: the value is a variable then.";
+    NotStarted = 516,
+        "the command cannot be started",
+        "The kernel makes no further process for `kz run --supervise`: the limit of processes, or memory, is used up.",
+        "Raise it: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose, the kubelet's `podPidsLimit`.";
 }
 
 impl Code {
