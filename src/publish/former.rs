@@ -40,16 +40,16 @@ impl Former {
         self.sets.iter().map(|(_, since)| *since + stay).min()
     }
 
-    /// Removes those of `directory` that have stayed long enough.
+    /// Removes those of `directory` that have stayed long enough. Where that fails, whoever exports next does it.
     pub fn remove(&mut self, directory: &Path, turn: Turn) -> Result<(), Error> {
+        self.forget(Instant::now());
         let opened = open_directory(directory)?;
         let deferred = Deferred::begin();
         let state = lock_state(&opened, turn, &deferred)?;
         self.remove_in(&opened, Marks(state.directory()), turn)
     }
 
-    fn remove_in(&mut self, directory: &Directory, marks: Marks<'_>, turn: Turn) -> Result<(), Error> {
-        self.forget(Instant::now());
+    fn remove_in(&self, directory: &Directory, marks: Marks<'_>, turn: Turn) -> Result<(), Error> {
         let present = current(directory)?;
         remove_debris(directory, marks, (present.as_deref(), None), self, turn.log)
     }

@@ -32,8 +32,6 @@ pub struct Upkeep {
     reloads: Stream,
     /// Ends of children.
     children: Stream,
-    /// There was one while kz did something else.
-    is_asked_to_reload: bool,
 }
 
 /// What somebody waits for beside.
@@ -73,7 +71,7 @@ impl Upkeep {
         };
         let (reloads, children) = (hear(reloads)?, hear(SignalKind::child())?);
         drop(inside);
-        Ok(Self { session, stops, reloads, children, is_asked_to_reload: false })
+        Ok(Self { session, stops, reloads, children })
     }
 
     /// Goes on with another configuration: providers that are set up as before stay, with everything that they hold.
@@ -97,10 +95,7 @@ impl Upkeep {
 
     /// Waits until then, or for what comes before.
     pub fn wait<T>(&mut self, until: Option<Instant>, mut beside: Option<Beside<'_, T>>) -> Event<T> {
-        if std::mem::take(&mut self.is_asked_to_reload) {
-            return Event::Reload;
-        }
-        let Self { session, stops, reloads, children, .. } = self;
+        let Self { session, stops, reloads, children } = self;
         let own = beside.as_ref().and_then(|beside| beside.child);
         session.asking.runtime().block_on(async {
             loop {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::plan::{Plan, Source, WhenAbsent};
+use crate::plan::{Declaration, Plan, Source, WhenAbsent};
 use crate::provider::{Ask, Document, DocumentRef, Failure, FailureKind, Lease, Leases, Outcome, Unrenewed};
 use crate::resolve::{self, Failures, Key, Providers, Reading, Resolution};
 
@@ -179,13 +179,16 @@ impl<'p> Watched<'p> {
     }
 
     /// The secrets that are made of a document: their names.
-    pub fn names(&self, (instance, document): Key<'_>) -> impl Iterator<Item = &'p str> {
-        let is_of = move |source: &Source| match source {
+    pub fn names(&self, key: Key<'_>) -> impl Iterator<Item = &'p str> {
+        self.made_of(key).map(|one| one.name.as_str())
+    }
+
+    fn made_of(&self, (instance, document): Key<'_>) -> impl Iterator<Item = &'p Declaration> {
+        let is_of = move |one: &&'p Declaration| match &one.source {
             Source::Reference(of) => of.instance == instance && of.document == *document,
             Source::Template { .. } => false,
         };
-        let steps = self.plan.steps.iter().map(|step| step.declaration);
-        steps.filter(move |one| is_of(&one.source)).map(|one| one.name.as_str())
+        self.plan.steps.iter().map(|step| step.declaration).filter(is_of)
     }
 
     /// Leases in whose place others are, which nobody gives back but who asks for them here.
@@ -334,13 +337,8 @@ impl<'p> Watched<'p> {
     }
 
     /// Whether everything that is made of a document may be absent.
-    fn is_dispensable(&self, (instance, document): Key<'_>) -> bool {
-        let is_of = |source: &Source| match source {
-            Source::Reference(of) => of.instance == instance && of.document == *document,
-            Source::Template { .. } => false,
-        };
-        let mut of_it = self.plan.steps.iter().map(|step| step.declaration).filter(|one| is_of(&one.source));
-        of_it.all(|one| one.when_absent != WhenAbsent::Fail)
+    fn is_dispensable(&self, key: Key<'_>) -> bool {
+        self.made_of(key).all(|one| one.when_absent != WhenAbsent::Fail)
     }
 
     fn due(&self, entry: &Entry) -> Option<Due> {

@@ -299,9 +299,8 @@ impl<'a> Watch<'a, '_> {
             }
             Err(failure) => {
                 // What a backend holds may be mended there; a full disk, here.
-                if matches!(failure, Failure::Export(_)) {
-                    self.state.rewrites = Some(Instant::now() + REWRITE);
-                }
+                let again = matches!(failure, Failure::Export(_)).then(|| Instant::now() + REWRITE);
+                self.state.rewrites = again;
                 self.state.say_once(&failure, self.say);
                 invocation.log.warn("what was written before stays");
             }
