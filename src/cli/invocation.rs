@@ -79,6 +79,9 @@ impl<'a> Invocation<'a> {
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, Failure>,
     ) -> Result<U, Failure> {
+        if self.loaded.config.declarations.is_empty() {
+            self.log.warn(&remarks::nothing(&self.loaded.path, self.loaded.config.environment.as_deref()));
+        }
         let prepare = |resolution| {
             let secrets = self.remark(plan, resolution, &delivered_in_a_line);
             self.warn_of_ends(&secrets);

@@ -3,6 +3,7 @@
 //! Invariant: a line has an end, however many secrets it is about.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::calendar;
@@ -23,6 +24,15 @@ pub(super) enum Urgency {
     Soon,
     /// Whoever asks for details.
     Later,
+}
+
+/// That a configuration has no secret, which is allowed, and seldom meant.
+pub(super) fn nothing(path: &Path, environment: Option<&str>) -> String {
+    let of = environment.map(|name| format!(" and `[{name}.secrets]`")).unwrap_or_default();
+    format!(
+        "nothing is delivered: `{}` has no secret (`[secrets]`{of}); `kz init --print` shows how one is written",
+        path.display()
+    )
 }
 
 /// What was absent, and is not an error.
@@ -111,6 +121,13 @@ mod tests {
             stands_in: if index % 2 == 0 { StandIn::Nothing } else { StandIn::Default },
         };
         (0..number).map(one).collect()
+    }
+
+    #[test]
+    fn of_no_secret_the_sections_are_named_that_apply() {
+        let path = Path::new("/app/.keyzero.toml");
+        assert!(nothing(path, None).contains("has no secret (`[secrets]`);"));
+        assert!(nothing(path, Some("dev")).contains("has no secret (`[secrets]` and `[dev.secrets]`);"));
     }
 
     #[test]

@@ -111,6 +111,9 @@ fn from_file(path: &Path, arguments: &Run, process: &Process, log: Log) -> Resul
     if !dangerous.is_empty() {
         return Err(Failure::Dangerous(path.to_owned(), dangerous));
     }
+    if variables.is_empty() {
+        log.warn(&format!("`{}` sets no variable, so the command gets none of it", path.display()));
+    }
     let known: BTreeSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
     if let Some(missing) = arguments.only.iter().find(|name| !known.contains(name.as_str())) {
         let names = variables.into_iter().map(|(name, _)| name).collect();

@@ -14,12 +14,16 @@ pub struct Explanation {
     pub title: &'static str,
     /// Why that goes wrong.
     pub why: &'static str,
+    /// Why it does so in a pod, where that is another reason, or has other words.
+    pub why_in_pod: Option<&'static str>,
     /// What to do.
     pub remedy: &'static str,
 }
 
 macro_rules! catalogue {
-    ($($name:ident = $number:literal, $title:literal, $why:literal, $remedy:literal;)+) => {
+    (@pod) => { None };
+    (@pod $pod:literal) => { Some($pod) };
+    ($($name:ident = $number:literal, $title:literal, $why:literal $(/ $pod:literal)?, $remedy:literal;)+) => {
         /// A finding's number: stable, so that it can be looked up and searched for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code {
@@ -28,7 +32,13 @@ macro_rules! catalogue {
 
         /// All of them, by number.
         pub static CATALOGUE: &[Explanation] = &[
-            $(Explanation { code: Code::$name, title: $title, why: $why, remedy: $remedy },)+
+            $(Explanation {
+                code: Code::$name,
+                title: $title,
+                why: $why,
+                why_in_pod: catalogue!(@pod $($pod)?),
+                remedy: $remedy,
+            },)+
         ];
     };
 }
@@ -61,7 +71,7 @@ catalogue! {
         "Run the export by itself first (`docker compose run --rm secrets-init`), or let the container read the file.";
     FileNotMounted = 104,
         "a `*_FILE` variable names a file that is not mounted",
-        "The file is in the volume that the export writes to, and this service or container does not mount that.",
+        "Nothing is mounted where the file is looked for: it is in a volume that an export writes to and that is not mounted here, or nobody writes it yet.",
         "Mount the volume where the variable says, read-only.";
     MountedElsewhere = 105,
         "what is read is mounted somewhere else",
@@ -109,8 +119,8 @@ catalogue! {
         "Mount the volume where the healthcheck reads, read-only.";
     BesideFile = 116,
         "a variable beside its own `_FILE`",
-        "The entrypoints of these images refuse both: `both NAME and NAME_FILE are set (but are exclusive)`, and the container ends.",
-        "Remove the one that holds the value, and change the credential if it was one.";
+        "The entrypoints of these images refuse both: `both NAME and NAME_FILE are set (but are exclusive)`, and the container ends. It does not matter whether they come from `environment:`, from an `env_file`, or from what kz writes and a shell reads.",
+        "Remove the one that holds the value, and change the credential if it was one; where kz brings the value, remove the one that names a file.";
     NobodyAsks = 117,
         "a password that nobody is asked for",
         "`POSTGRES_HOST_AUTH_METHOD: trust` lets everybody in who reaches the port, whatever the password is. `MYSQL_ALLOW_EMPTY_PASSWORD` and `MARIADB_ALLOW_EMPTY_ROOT_PASSWORD` make a root without one, and RabbitMQ's image lets `guest` in from everywhere until another user is made.",
@@ -130,11 +140,15 @@ catalogue! {
     NotSubstituted = 121,
         "what only a shell reads, and no shell does",
         "Only a shell puts the content of a file in the place of `$(cat FILE)`. Compose starts none for a list, for a string, for the value of a variable, or for a healthcheck of `CMD`: the text itself is the password, which everybody knows who knows the file.",
-        "Let a shell start the program: `[\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/NAME)\\\"\"]`, `CMD-SHELL` in a healthcheck; or use the variable that names the file. Change the password that has been set.";
+        "Use the variable or the option that names the file, or a configuration that kz writes (`--format template`). What is no option for a credential may be filled in by a shell, `[\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/NAME)\\\"\"]`, `CMD-SHELL` in a healthcheck: command lines are shown to every user of the host. Change the password that has been set.";
     ProgramNotMounted = 122,
         "kz is started from where nothing is mounted",
         "`kz install` copies the program into a volume. A service that begins with that copy and does not mount the volume has no such program, and the engine does not start it.",
         "Mount the volume where the program is named, read-only.";
+    EnvFileMissing = 123,
+        "an `env_file` that is not there",
+        "Compose reads every `env_file:` itself, on the host, before there is any container, and ends where one is missing that `required: false` does not excuse.",
+        "Make the file, of its example where there is one; or leave it out.";
 
     TmpfsVolume = 201,
         "a one-time export into a volume in memory",
@@ -170,11 +184,13 @@ catalogue! {
         "Where it gives files away, name the reader by `--owner`; else run the exporter as the reader's uid, or as root with CAP_CHOWN and `--owner`. `--for UID` makes the export fail where it would not be readable.";
     OwnerWithoutRoot = 209,
         "`--owner` without root",
-        "Only root may give files away; Docker gives no capability to other users, whatever `cap_add` says.",
+        "Only root may give files away; Docker gives no capability to other users, whatever `cap_add` says."
+            / "Only root may give files away; the container runtime gives no capability to other users, whatever `capabilities: { add: … }` says.",
         "Run the export as root with CAP_CHOWN alone, or as the very uid that is to own the files.";
     OwnerWithoutChown = 210,
         "`--owner` without `CAP_CHOWN`",
-        "`cap_drop: [ALL]` takes CAP_CHOWN from root too.",
+        "`cap_drop: [ALL]` takes CAP_CHOWN from root too."
+            / "`capabilities: { drop: [ALL] }` takes CAP_CHOWN from root too.",
         "Add it back: `cap_add: [CHOWN]`.";
     NotForReader = 211,
         "`--for` names somebody who will not be able to read",
@@ -220,6 +236,14 @@ catalogue! {
         "an env file of another uid",
         "Variables can make programs load code, so `kz run --env-file` takes a file of root or of the uid that it runs as, and of nobody else, whoever may read it: it ends with exit code 125 (KZ504).",
         "Give the file to who reads it, by `--owner` or by the exporter's `user:`, or add `--from-uid UID` where the exporter is trusted.";
+    NeededClosed = 222,
+        "a file that kz needs and cannot read",
+        "Compose mounts a file as it is on the host, with its owner and its mode, and the files of its `secrets:` too. What only its owner may read, no other uid reads, and root only with CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE.",
+        "Give the file to the uid that kz runs as, by `chown`; or run kz as root with `cap_add: [DAC_READ_SEARCH]` and nothing else.";
+    MountedTwice = 223,
+        "two mounts at one place",
+        "Of two `volumes:` at one place Compose 2 keeps the later one and says nothing; Compose 1 and the engine refuse them.",
+        "Leave one of them out, or mount it elsewhere.";
 
     NoDependency = 301,
         "a reader that does not wait for the export",
@@ -259,7 +283,8 @@ catalogue! {
         "Give the exporter all profiles of its readers, or none.";
     BehindShell = 310,
         "`kz run` behind a shell",
-        "The shell stays as PID 1, unless it makes way. Signals go to it, and a shell passes none on: the program is killed after the grace period instead of ending in order.",
+        "The shell stays as PID 1, unless it makes way. Signals go to it, and a shell passes none on: the program is killed after the grace period instead of ending in order."
+            / "The shell stays as PID 1, unless it makes way. The kubelet's SIGTERM goes to it, and a shell passes none on: the program is killed after `terminationGracePeriodSeconds` instead of ending in order.",
         "Write `exec kz run -- …` in the script, or leave the shell out.";
     ExportServes = 311,
         "an export in the place of a server",
@@ -267,7 +292,8 @@ catalogue! {
         "Use `kz run -- CMD`, or a service of its own for the export.";
     NoCommand = 312,
         "`kz run` without a command",
-        "`entrypoint:` (and `command:` in a pod) drops the CMD of the image, so nothing follows `kz run --`.",
+        "`entrypoint:` (and `command:` in a pod) drops the CMD of the image, so nothing follows `kz run --`."
+            / "`command:` drops the CMD of the image, so nothing follows `kz run --`.",
         "Write the image's CMD as `command:` (`args:` in a pod).";
     Dollar = 313,
         "a dollar sign that Compose reads",
@@ -280,11 +306,13 @@ catalogue! {
 
     LiteralCredential = 401,
         "a credential in the environment's literal values",
-        "This file is read by everybody who may see the repository, and its values by everybody who may ask the engine.",
+        "This file is read by everybody who may see the repository, and its values by everybody who may ask the engine."
+            / "This file is read by everybody who may see the repository, and its values by everybody who may read pods, or what makes them, in the cluster.",
         "Let kz deliver it, as a file or by `kz run`, and change the credential: it has been seen.";
     CredentialInCommand = 402,
         "a credential on a command line",
-        "Command lines are shown by `ps` and `docker top` to every user of the host, and stand in this file.",
+        "Command lines are shown by `ps` and `docker top` to every user of the host, and stand in this file."
+            / "Command lines are shown by `ps` to every user of the node, and by `kubectl get pod -o yaml` to everybody who may read pods, and stand in this file.",
         "Let the program read it from a file or from its environment, and change the credential: it has been seen.";
     BuildArgument = 403,
         "a credential as a build argument",
@@ -296,7 +324,8 @@ catalogue! {
         "Mount it as a file and name that file.";
     NoConfiguration = 405,
         "no configuration where kz looks",
-        "kz looks for `.keyzero.toml` in its working directory and above; its image's is `/app`.",
+        "kz looks for `.keyzero.toml` in its working directory and above; its image's is `/app`."
+            / "kz looks for `.keyzero.toml` in its working directory and above; its image's is `/app`, where the ConfigMap with that key is to be mounted.",
         "Mount it there: `./keyzero.toml:/app/.keyzero.toml:ro`.";
     ConfigurationElsewhere = 406,
         "the configuration is mounted under another name",
@@ -324,7 +353,8 @@ catalogue! {
         "Write the command.";
     NoShell = 412,
         "a shell where there is none",
-        "Compose splits a string into words and starts the first one: no shell reads it. kz's own image has none at all.",
+        "Compose splits a string into words and starts the first one: no shell reads it. kz's own image has none at all."
+            / "The kubelet starts the first word of `command` (or of `args`, where the image has no ENTRYPOINT) as a program: no shell reads it. kz's own image has none at all.",
         "Write `[\"sh\", \"-c\", \"…\"]` in an image that has a shell. For kz alone its options are enough: `--output`, `--owner`, `--mode`.";
     DoubledKey = 413,
         "a key that stands twice",
@@ -332,8 +362,9 @@ catalogue! {
         "Remove one of them.";
     CredentialInEnvFile = 414,
         "a credential in an env file",
-        "What Compose reads from an `env_file`, or fills in from `.env`, becomes part of the container, and the engine shows it to everybody who may ask. A ConfigMap is read by more than a Secret.",
-        "Let kz deliver it, as a file or by `kz run`, take it out of the env file or the ConfigMap, and change the credential.";
+        "What Compose reads from an `env_file`, or fills in from `.env`, becomes part of the container, and the engine shows it to everybody who may ask. A ConfigMap is read by more than a Secret."
+            / "A ConfigMap is read by everybody who may read ConfigMaps, who are more than those who may read Secrets, and by everybody who may see this file.",
+        "Let kz deliver it, as a file or by `kz run`, take it out of the env file or the ConfigMap, and change the credential. Where somebody else needs it in the same file, that stays until he is served too.";
     NeededNotMounted = 415,
         "a file that kz needs is not mounted",
         "kz's image holds nothing but kz. What the configuration names (a document, an identity, a token, a certificate) has to be mounted where it names it; relative paths start at the configuration.",
@@ -367,9 +398,14 @@ catalogue! {
         "`network_mode: none` gives the container no interface but its own loopback. kz waits for the server until its deadline and ends with exit code 75.",
         "Leave `network_mode: none` out, or give it to exports whose secrets are all in files.";
     CredentialInConfig = 423,
-        "a credential in an inline config",
-        "What stands below `content:` of `configs:` is part of this file, which everybody reads who may see the repository, and Compose copies it into the container.",
+        "a credential in an inline config or a `ConfigMap`",
+        "What stands below `content:` of `configs:` is part of this file, which everybody reads who may see the repository, and Compose copies it into the container."
+            / "What stands in a ConfigMap is read by everybody who may read ConfigMaps, who are more than those who may read Secrets, and by everybody who may see this file.",
         "Let kz write the file by `--format template`, and change the credential: it has been seen.";
+    OneWord = 424,
+        "a command line in one word",
+        "In a list each item is one word, and the first one is the name of the program. No program is called `kz run -- app`, and no shell splits it: the container does not start.",
+        "Write each word by itself: `[\"kz\", \"run\", \"--\", \"app\"]`.";
 
     ExportAsContainer = 501,
         "an export in `containers`",
@@ -385,7 +421,8 @@ catalogue! {
         "Write `emptyDir: { medium: Memory }`, as for D502.";
     PartOfSet = 504,
         "a `subPath` of a set",
-        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath, and Compose's `subpath`, is resolved when the container starts and stays with the set that was there then.",
+        "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A subPath, and Compose's `subpath`, is resolved when the container starts and stays with the set that was there then."
+            / "A set of files is replaced by swapping one link, which a mount of the whole volume follows. A `subPath` is resolved when the container starts and stays with the set that was there then.",
         "Mount the whole volume.";
     BeforeExport = 505,
         "an init container that reads before the export",
@@ -431,6 +468,10 @@ catalogue! {
         "a key that the object does not have",
         "Keys are compared exactly, with their case. Of a key that is not there, and not `optional`, the kubelet makes no variable and starts no container.",
         "Correct the key, or add it to the object.";
+    SecretInManifest = 516,
+        "a credential in the manifest of a Secret",
+        "`data` of a Secret is base64, which anybody undoes, and `stringData` is clear text: whoever reads this file has what is in it, and whoever reads a repository that it is in, or was in. doctor says nothing of what a program has made (Kustomize's names with a hash, Helm's label, objects that a cluster printed) or has encrypted (SOPS).",
+        "Make the Secret without a file (`kubectl create secret generic NAME --from-file=KEY`), keep the manifest encrypted (SOPS, Sealed Secrets), or let kz bring what is in it. Change what has been in a repository.";
 }
 
 #[cfg(test)]
@@ -443,5 +484,16 @@ mod tests {
             assert_eq!(explanation.code.explanation().title, explanation.title);
         }
         assert_eq!(Code::Dollar.id(), "D313");
+    }
+
+    #[test]
+    fn what_is_said_in_pods_has_no_word_of_an_engines() {
+        let said: Vec<&str> = CATALOGUE.iter().filter_map(|explanation| explanation.why_in_pod).collect();
+        assert!(said.len() >= 10);
+        for why in said {
+            for word in ["Docker", "docker", "Compose", "engine", "cap_", "service", "entrypoint:"] {
+                assert!(!why.contains(word), "{word}: {why}");
+            }
+        }
     }
 }

@@ -12,6 +12,11 @@ impl Unit {
         matches!(self.program, Program::Kz(..) | Program::Misread(..)) || images::is_kz(self)
     }
 
+    /// The same, or kz in its script or behind a program that starts others.
+    pub(super) fn starts_kz(&self) -> bool {
+        self.is_kz() || !self.started.is_empty()
+    }
+
     /// The program that it starts, where that is kz at a path.
     pub(super) fn begins_with_kz(&self) -> Option<String> {
         let first = self.argv().first()?.known()?;

@@ -3,6 +3,7 @@
 //! Only what is certain is here. The official postgres and mysql images are not: their entrypoints read `*_FILE`
 //! variables while they are still root, which reads every file, before they become uid 999.
 
+use super::image_name::{last_segment, repository, repository_of};
 use super::scene::{CommandLine, Unit, User};
 use super::text::Text;
 
@@ -50,6 +51,8 @@ static VENDORS: &[Vendor] = &[
     Vendor { name: "redis", uid: 999, how: How::Drops("redis-server") },
     // docker-library/mongo, Dockerfile: useradd --uid 999; docker-entrypoint.sh drops to it for mongo*
     Vendor { name: "mongo", uid: 999, how: How::Drops("mongo") },
+    // docker-library/wordpress: wp-config-docker.php reads the files whenever a page is asked for, as Apache's www-data
+    Vendor { name: "wordpress", uid: 33, how: How::Drops("apache2-foreground") },
 ];
 
 /// docker-library's images whose docker-entrypoint.sh takes `file_env` while it is still root, and the servers for which it
@@ -164,6 +167,22 @@ static HABITS: &[Habits] = &[
         files: Files::Doubled("GF_"),
         start: Some(("/run.sh", "")),
     },
+    // minio/minio, dockerscripts/docker-entrypoint.sh: docker_secrets_env and its older and KMS siblings; minio/docs, root
+    // credentials. Where both are given the file counts, and where there is no such file nothing is said.
+    Habits {
+        names: &["minio/minio", "quay.io/minio/minio"],
+        files: Files::Reads {
+            names: &[
+                "MINIO_ROOT_USER",
+                "MINIO_ROOT_PASSWORD",
+                "MINIO_ACCESS_KEY",
+                "MINIO_SECRET_KEY",
+                "MINIO_KMS_SECRET_KEY",
+            ],
+            only: &[],
+        },
+        start: Some(("/usr/bin/docker-entrypoint.sh", "minio")),
+    },
     // keycloak/keycloak, issue 10816: no option is read from a file that a variable names
     Habits {
         names: &["quay.io/keycloak/keycloak", "keycloak/keycloak"],
@@ -185,7 +204,21 @@ pub(super) enum FileForm {
 
 /// How a unit's image takes the value of `name` from a file, when its own entrypoint runs.
 pub(super) fn file_form(unit: &Unit, name: &str) -> FileForm {
-    let Some(habits) = habits(unit).filter(|_| unit.entrypoint.is_none()) else { return FileForm::Unknown };
+    if unit.entrypoint.is_some() { FileForm::Unknown } else { form_of(unit, name) }
+}
+
+/// The same where something of the unit's own comes first, and then names the image's entrypoint.
+pub(super) fn file_form_behind(unit: &Unit, name: &str) -> FileForm {
+    let starts = |(start, _): (&str, _)| unit.argv().iter().any(|word| word.value.contains(start));
+    match unit.entrypoint {
+        None => form_of(unit, name),
+        Some(_) if start(unit).is_some_and(starts) => form_of(unit, name),
+        Some(_) => FileForm::Unknown,
+    }
+}
+
+fn form_of(unit: &Unit, name: &str) -> FileForm {
+    let Some(habits) = habits(unit) else { return FileForm::Unknown };
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     match habits.files {
         Files::Reads { names, .. } if names.contains(&name) => FileForm::Known(format!("{name}_FILE")),
@@ -196,20 +229,24 @@ pub(super) fn file_form(unit: &Unit, name: &str) -> FileForm {
     }
 }
 
-/// Whether a unit's image ends when both `NAME` and its file are given. `WordPress` takes the file.
+/// Whether a unit's image ends when both `NAME` and its file are given. `WordPress` and `MinIO` take the file.
 pub(super) fn refuses_both(unit: &Unit) -> bool {
-    habits(unit).is_some_and(|habits| !habits.names.contains(&"wordpress"))
+    habits(unit).is_some_and(|habits| !habits.names.contains(&"wordpress") && !is_minio(habits))
+}
+
+/// Whether a unit's image goes on with its own values where the file that a variable names is not there.
+pub(super) fn does_without(unit: &Unit) -> bool {
+    habits(unit).is_some_and(is_minio)
+}
+
+fn is_minio(habits: &Habits) -> bool {
+    habits.names.contains(&"minio/minio")
 }
 
 /// Whether it is a Vault, or what is compatible with it.
 pub(super) fn is_vault(unit: &Unit) -> bool {
     let images = ["hashicorp/vault", "vault", "openbao/openbao", "quay.io/openbao/openbao"];
     unit.image.as_ref().and_then(repository).is_some_and(|name| images.contains(&name))
-}
-
-/// Whether it is a `WordPress`, which reads its files as www-data whenever a page is asked for.
-pub(super) fn is_wordpress(unit: &Unit) -> bool {
-    habits(unit).is_some_and(|habits| habits.names == ["wordpress"])
 }
 
 /// Whether it is a `RabbitMQ` of docker-library's.
@@ -239,29 +276,24 @@ fn habits(unit: &Unit) -> Option<&'static Habits> {
     HABITS.iter().find(|habits| habits.names.contains(&name))
 }
 
-/// Whether it is a `RabbitMQ` that still had such variables.
+/// Whether it is, or may be, a `RabbitMQ` that still had such variables.
 fn is_before_3_9(unit: &Unit) -> bool {
-    let tag = unit.image.as_ref().and_then(Text::known).and_then(|image| image.strip_prefix("rabbitmq:3."));
-    tag.and_then(|rest| rest.split(['.', '-']).next()?.parse::<u32>().ok()).is_some_and(|minor| minor < 9)
-}
-
-/// The repository of an image, without registry of Docker Hub, tag and digest.
-fn repository(image: &Text) -> Option<&str> {
-    image.known().map(repository_of)
-}
-
-fn repository_of(image: &str) -> &str {
-    let image = image.split('@').next().unwrap_or(image);
-    let name_at = image.rfind('/').map_or(0, |slash| slash + 1);
-    let end = image[name_at..].find(':').map_or(image.len(), |colon| name_at + colon);
-    let image = &image[..end];
-    let image = image.strip_prefix("docker.io/").unwrap_or(image);
-    image.strip_prefix("library/").unwrap_or(image)
+    let image = unit.image.as_ref();
+    let may_be = image.is_some_and(|image| image.is_open) && is_rabbitmq(unit);
+    let tag = image.and_then(Text::known).and_then(|image| image.strip_prefix("rabbitmq:3."));
+    may_be
+        || tag
+            .and_then(|rest| rest.split(['.', '-']).next()?.parse::<u32>().ok())
+            .is_some_and(|minor| minor < 9)
 }
 
 /// Whether this is kz's own image, and not one built from it here.
 pub(super) fn is_kz(unit: &Unit) -> bool {
-    !unit.is_built && unit.image.as_ref().and_then(repository).is_some_and(is_kzs)
+    let is_named_so = |image: &Text| match repository(image) {
+        Some(repository) => is_kzs(repository),
+        None => last_segment(image) == Some("kz"),
+    };
+    !unit.is_built && unit.image.as_ref().is_some_and(is_named_so)
 }
 
 /// Whether a reference names kz's own image.
@@ -285,7 +317,8 @@ pub(super) fn reads_as_root(unit: &Unit) -> bool {
 /// looks at that alone.
 pub(super) fn starts_as_root(unit: &Unit) -> Option<u32> {
     let image = unit.image.as_ref().filter(|_| !unit.is_built && unit.user == User::Image)?;
-    let name = repository(image)?;
+    // A tag that is filled in may be of another base, with another uid.
+    let name = repository(image).filter(|_| !image.is_open)?;
     let drops = |vendor: &&Vendor| vendor.name == name && matches!(vendor.how, How::Drops(_));
     let of_library = || {
         let is_alpine = image.known().is_some_and(|image| image.contains("alpine"));
@@ -293,7 +326,21 @@ pub(super) fn starts_as_root(unit: &Unit) -> Option<u32> {
         let uid = if is_alpine { 70 } else { 999 };
         READ_AS_ROOT.iter().any(|(known, _)| *known == name).then_some(uid)
     };
-    VENDORS.iter().find(drops).map(|vendor| vendor.uid).or_else(of_library)
+    // `wordpress:cli` is another one's from the start, whom its `USER` names.
+    let drops = VENDORS.iter().find(drops).filter(|_| !is_of_cli(image));
+    drops.map(|vendor| uid_by_tag(vendor, image)).or_else(of_library)
+}
+
+/// The uid of a vendor's image, where the tag tells no other: on Alpine www-data is 82 (alpine-baselayout), and in
+/// `wordpress:cli` 33 on purpose.
+fn uid_by_tag(vendor: &Vendor, image: &Text) -> u32 {
+    let is_alpine = image.known().is_some_and(|image| image.contains("alpine"));
+    let is_other = vendor.name == "wordpress" && is_alpine && !is_of_cli(image);
+    if is_other { 82 } else { vendor.uid }
+}
+
+fn is_of_cli(image: &Text) -> bool {
+    image.known().is_some_and(|image| image.contains("wordpress:cli"))
 }
 
 /// The uid that a unit's image reads files as, unless the unit says.
@@ -303,11 +350,12 @@ pub(super) fn uid(unit: &Unit) -> Option<u32> {
     }
     let name = unit.image.as_ref().filter(|_| !unit.is_built).and_then(repository)?;
     let vendor = VENDORS.iter().find(|vendor| vendor.name == name)?;
+    let uid = uid_by_tag(vendor, unit.image.as_ref()?);
     match vendor.how {
-        How::User => Some(vendor.uid),
+        How::User => Some(uid),
         How::Drops(program) => {
             let drops = unit.entrypoint.is_none() && begins(unit.command.as_ref(), program);
-            drops.then_some(vendor.uid)
+            drops.then_some(uid)
         }
     }
 }
@@ -316,24 +364,5 @@ fn begins(command: Option<&CommandLine>, program: &str) -> bool {
     match command.and_then(|command| command.words.first()) {
         None => true,
         Some(first) => first.known().is_some_and(|first| first.starts_with(program)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::text::Dialect;
-    use super::super::yaml::Mark;
-    use super::*;
-
-    #[test]
-    fn an_image_is_known_by_its_repository() {
-        let of = |image: &str| {
-            let text = Text::new(image, Mark { line: 1, column: 1 }, Dialect::Compose);
-            repository(&text).map(str::to_owned)
-        };
-        assert_eq!(of("docker.io/library/redis:7@sha256:ab").as_deref(), Some("redis"));
-        assert_eq!(of("localhost:5000/x/kz:1").as_deref(), Some("localhost:5000/x/kz"));
-        assert_eq!(of("localhost:5000/kz").as_deref(), Some("localhost:5000/kz"));
-        assert_eq!(of("${IMAGE}"), None);
     }
 }

@@ -8,6 +8,8 @@ use super::yaml::Mark;
 /// What is a pod's and not one of its containers'.
 #[derive(Debug, Default)]
 pub(super) struct Pod {
+    /// An annotation asks a program of the cluster's to bring files or variables into its containers.
+    pub(super) is_injected: bool,
     /// It has the network of its node.
     pub(super) shares_network: bool,
     /// The file's `ConfigMap`s and Secrets.
@@ -35,6 +37,27 @@ pub(super) struct Object {
     /// Where its namespace is another than the pod's for certain.
     pub(super) elsewhere: Option<Elsewhere>,
     pub(super) keys: Vec<String>,
+}
+
+/// A `ConfigMap` or a Secret with what is in it.
+#[derive(Debug)]
+pub(super) struct Filled {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    /// A program has made it, or a cluster has printed it: nobody wrote it, and nobody keeps it.
+    pub(super) is_made: bool,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One of its entries.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    /// Decoded. Never told.
+    pub(super) value: String,
+    pub(super) mark: Mark,
+    /// The key that it stands below (`data`, `stringData`), and where.
+    pub(super) below: (String, Mark),
 }
 
 /// Two namespaces.

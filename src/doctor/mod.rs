@@ -10,7 +10,9 @@ pub mod catalogue;
 
 mod compose;
 mod delivery;
+mod env_text;
 mod finding;
+mod image_name;
 mod images;
 mod manifest;
 mod pod;
@@ -183,7 +185,7 @@ pub struct Examination {
 /// Looks for everything that will go wrong.
 pub fn examine(text: &str, known: Known<'_>) -> Result<Examination, Unreadable> {
     let documents = yaml::read(text)?;
-    let mut found = Findings::default();
+    let mut found = Findings::none();
     rules::doubled(&documents.doubled, &mut found);
     let is_known = |root: &Rc<yaml::Node>| compose::is_compose(root) || pod::is_manifest(root);
     if !documents.roots.iter().any(is_known) {
@@ -198,6 +200,7 @@ pub fn examine(text: &str, known: Known<'_>) -> Result<Examination, Unreadable> 
     for scene in &scenes {
         rules::examine(scene, known, &mut found);
     }
+    rules::objects(&pod::filled(&documents.roots), &scenes, known, &mut found);
     let mut unseen: Vec<String> = documents
         .roots
         .iter()

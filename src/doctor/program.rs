@@ -153,6 +153,33 @@ fn kz_line(words: &[&Text], kz: &dyn Kz) -> Program {
     }
 }
 
+/// Programs that start the one that follows: what runs as PID 1 for others, and what makes the way for another user.
+const STARTERS: &[&str] =
+    &["tini", "dumb-init", "catatonit", "docker-init", "env", "gosu", "su-exec", "setpriv", "nice", "time"];
+
+/// The command lines of kz in a script, or behind a program that starts others, as far as they are understood.
+pub(super) fn started(words: &[&Text], program: &Program, kz: &dyn Kz) -> Vec<Line> {
+    let understood = |words: &[String]| {
+        // What follows `--` is the command's, and may be filled in as it likes.
+        let mut ours = words.iter().take_while(|word| *word != "--");
+        let read: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        let is_plain = !ours.any(|word| word.contains(['$', '`']));
+        is_plain.then(|| kz.line(&read).ok()).flatten()
+    };
+    match program {
+        Program::Script(script) => {
+            kz_commands(script).iter().filter_map(|(_, words)| understood(words)).collect()
+        }
+        Program::Other => {
+            let values: Vec<String> = words.iter().map(|word| word.value.clone()).collect();
+            let is_starter = values.first().is_some_and(|first| STARTERS.contains(&file_name(first)));
+            let at = values.iter().position(|word| file_name(word) == "kz").filter(|_| is_starter);
+            at.and_then(|at| understood(&values[at..])).into_iter().collect()
+        }
+        Program::Kz(_) | Program::Misread(..) => Vec::new(),
+    }
+}
+
 /// The commands in a script that are `kz`, with whether the shell makes way for each.
 pub(super) fn kz_commands(script: &Text) -> Vec<(bool, Vec<String>)> {
     let commands = words::commands(&script.value).unwrap_or_default();

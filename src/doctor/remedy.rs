@@ -171,6 +171,20 @@ impl Remedy {
         self
     }
 
+    /// With a remark on each step that changes what stands where the finding stands.
+    pub(super) fn remark_in_place(&mut self, words: &str) {
+        let is_in_place = |step: &&mut Step| matches!(step.place, Place::Here | Place::Out(None));
+        for step in self.0.iter_mut().filter(is_in_place) {
+            let remark = step.remark.take();
+            let is_said = remark.as_ref().is_some_and(|remark| remark.contains(words));
+            step.remark = match remark {
+                Some(remark) if is_said => Some(remark),
+                Some(remark) => Some(format!("{remark}; {words}")),
+                None => Some(words.to_owned()),
+            };
+        }
+    }
+
     /// The steps.
     pub fn steps(&self) -> &[Step] {
         &self.0

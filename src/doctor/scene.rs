@@ -1,5 +1,7 @@
 //! A Compose project or a pod as the rules see it: what runs, what it mounts, and what it waits for.
 
+use std::collections::HashMap;
+
 pub(super) use super::manifest::{Container, Elsewhere, FileKey, Mapped, Pod, Variable, Wanted};
 use super::program::{Action, Export, Line, Program, Run};
 use super::text::{Dialect, Text, below, join};
@@ -16,10 +18,25 @@ pub(super) struct Scene {
     pub(super) secrets: Vec<GivenSecret>,
     /// What stands in `configs:` itself, by the name of each.
     pub(super) inline: Vec<(String, Text)>,
+    /// Where Compose fills in variables of its own environment.
+    pub(super) fills: Vec<Fill>,
+    /// What an anchor brings to several services, and to which.
+    pub(super) shared: HashMap<Mark, Vec<String>>,
     /// Something comes from elsewhere (`include`, another Compose file), so that nothing is known to be absent.
     pub(super) is_partial: bool,
     /// Of a pod.
     pub(super) pod: Option<Pod>,
+}
+
+/// A place where Compose fills in a variable from its own environment, which `.env` is part of.
+#[derive(Clone, Debug)]
+pub(super) struct Fill {
+    pub(super) name: String,
+    /// The service that it is for.
+    pub(super) unit: Option<String>,
+    /// The key of the service, or of the file.
+    pub(super) key: String,
+    pub(super) mark: Mark,
 }
 
 /// A secret that Compose gives to services.
@@ -53,6 +70,8 @@ pub(super) struct Unit {
     /// It says that the engine must not run it as root.
     pub(super) refuses_root: bool,
     pub(super) program: Program,
+    /// The command lines of kz in its script, or behind a program that starts others.
+    pub(super) started: Vec<Line>,
     pub(super) stage: Stage,
     pub(super) service: Service,
     pub(super) container: Container,
@@ -180,6 +199,18 @@ pub(super) struct EnvFile {
     pub(super) is_required: bool,
     /// Where it says that it is not.
     pub(super) mark: Mark,
+    pub(super) writing: Writing,
+}
+
+/// How an `env_file:` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// `env_file: PATH`.
+    Alone,
+    /// An item of a list.
+    Item,
+    /// The `path` of a map.
+    Path,
 }
 
 /// Capabilities, as far as they matter.
@@ -266,6 +297,12 @@ impl Unit {
 impl Scene {
     pub(super) fn unit(&self, name: &str) -> Option<&Unit> {
         self.units.iter().find(|unit| unit.name == name)
+    }
+
+    /// The other services that an anchor brings what stands there to.
+    pub(super) fn sharing(&self, unit: &Unit, mark: Mark) -> Vec<&Unit> {
+        let names = self.shared.get(&mark).map(Vec::as_slice).unwrap_or_default();
+        names.iter().filter(|name| **name != unit.name).filter_map(|name| self.unit(name)).collect()
     }
 
     pub(super) fn volume(&self, name: &str) -> Option<&Volume> {

@@ -11,6 +11,16 @@ pub(super) enum Dialect {
     Pod,
 }
 
+impl Dialect {
+    /// Who starts containers, and says why it cannot.
+    pub(super) fn starter(self) -> &'static str {
+        match self {
+            Self::Compose => "the engine",
+            Self::Pod => "the kubelet",
+        }
+    }
+}
+
 /// A text and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
@@ -38,6 +48,20 @@ impl Text {
         node.text().map(|text| Self::new(text, node.mark, dialect))
     }
 
+    /// The text as it is where nobody sets a variable: with the defaults that stand in it, and with nothing for what has none.
+    pub(super) fn by_default(&self) -> String {
+        if !self.is_open {
+            return self.value.clone();
+        }
+        let mut left = self.raw.clone();
+        // Defaults may have defaults in them.
+        while let Some((start, end)) = first_variable(&left) {
+            let default = defaults(&left[start..end]).first().map(|(_, default)| (*default).to_owned());
+            left.replace_range(start..end, &default.unwrap_or_default());
+        }
+        left.replace("$$", "$")
+    }
+
     /// The text, if nothing is filled in.
     pub(super) fn known(&self) -> Option<&str> {
         (!self.is_open).then_some(self.value.as_str())
@@ -60,6 +84,76 @@ fn fill(raw: &str, begins: impl Fn(char) -> bool) -> (String, bool) {
         }
     }
     (value, is_open)
+}
+
+/// The variables that Compose fills in: `$NAME` and `${NAME…}`, those within defaults too.
+pub(super) fn filled_in(raw: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = raw;
+    while let Some(at) = rest.find('$') {
+        rest = &rest[at + 1..];
+        if let Some(behind) = rest.strip_prefix('$') {
+            rest = behind;
+            continue;
+        }
+        let inner = rest.strip_prefix('{').unwrap_or(rest);
+        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+        if end > 0 && !inner.starts_with(|c: char| c.is_ascii_digit()) {
+            names.push(&inner[..end]);
+        }
+        rest = &inner[end..];
+    }
+    names
+}
+
+/// The variables that have a default, `${NAME:-default}` or `${NAME-default}`, and that.
+pub(super) fn defaults(raw: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for (at, _) in raw.match_indices("${").filter(|(at, _)| !is_escaped(raw, *at)) {
+        let inner = &raw[at + 2..];
+        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+        let (name, behind) = inner.split_at(end);
+        let Some(default) = behind.strip_prefix(":-").or_else(|| behind.strip_prefix('-')) else { continue };
+        if let Some(end) = closing(default) {
+            found.push((name, &default[..end]));
+        }
+    }
+    found
+}
+
+/// Where the first variable in braces stands, or the first other one.
+fn first_variable(text: &str) -> Option<(usize, usize)> {
+    let starts = text.match_indices('$').map(|(at, _)| at);
+    starts.filter(|at| !is_escaped(text, *at)).find_map(|at| {
+        let rest = &text[at + 1..];
+        if let Some(inner) = rest.strip_prefix('{') {
+            return Some((at, at + 2 + closing(inner)? + 1));
+        }
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        (length > 0 && !rest.starts_with(|c: char| c.is_ascii_digit())).then_some((at, at + 1 + length))
+    })
+}
+
+/// Whether the `$` there is the second one of `$$`.
+fn is_escaped(raw: &str, at: usize) -> bool {
+    (raw[..at].len() - raw[..at].trim_end_matches('$').len()) % 2 == 1
+}
+
+/// Where the `}` stands that ends what has begun before this.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    text.char_indices().find_map(|(at, character)| match character {
+        '{' => {
+            depth += 1;
+            None
+        }
+        '}' if depth == 0 => Some(at),
+        '}' => {
+            depth -= 1;
+            None
+        }
+        _ => None,
+    })
 }
 
 /// The path, without `.`, empty and `..` segments where that can be told.
@@ -126,6 +220,15 @@ mod tests {
         }
         assert_eq!(text("$(A)", Dialect::Pod).0, None);
         assert_eq!(text("${A} $B", Dialect::Pod).0.as_deref(), Some("${A} $B"));
+    }
+
+    #[test]
+    fn what_is_filled_in_is_found_with_its_default() {
+        assert_eq!(filled_in("a$$B $C ${D:-$E} 5$ $1"), ["C", "D", "E"]);
+        assert_eq!(defaults("x:${A:-b}@${C-d}/${E:?f}$${G:-h}"), [("A", "b"), ("C", "d")]);
+        assert_eq!(defaults("${A:-${B:-c}}"), [("A", "${B:-c}"), ("B", "c")]);
+        let by_default = |raw| Text::new(raw, Mark { line: 1, column: 1 }, Dialect::Compose).by_default();
+        assert_eq!(by_default("x:${A:-b}@$C/${A:-${B:-c}}$$D ${E:?f}"), "x:b@/c$D ");
     }
 
     #[test]

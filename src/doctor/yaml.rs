@@ -19,7 +19,7 @@ const MOST: usize = 200_000;
 const DEEPEST: usize = 64;
 
 /// A place in a file; both from 1, columns in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
     /// The line.
     pub line: usize,

@@ -50,6 +50,10 @@ pub enum Refused {
     OtherMachine(String),
     /// Neither a program nor a script with a `#!` line: exit code 126.
     NoProgram,
+    /// A script whose `#!` line stands behind a byte order mark, so that the kernel does not see it: exit code 126.
+    Marked,
+    /// A directory: exit code 126.
+    Directory,
     /// Found, but not to be run: exit code 126.
     NotExecutable(Errno),
     /// The kernel took neither arguments nor environment: exit code 125.
@@ -98,10 +102,12 @@ impl Child {
                 }
                 Err(Errno::ENOEXEC) => {
                     let other = look::other_machine(&candidate);
-                    return Err(other.map_or(Refused::NoProgram, Refused::OtherMachine));
+                    let no_program =
+                        if look::is_marked(&candidate) { Refused::Marked } else { Refused::NoProgram };
+                    return Err(other.map_or(no_program, Refused::OtherMachine));
                 }
                 // Another directory may have one that can be executed.
-                Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
+                Err(Errno::EACCES) => refused = denied(&candidate),
                 Err(Errno::E2BIG) => return Err(Refused::TooBig),
                 Err(errno) => return Err(Refused::NotExecutable(errno)),
             }
@@ -124,12 +130,17 @@ impl Words {
         for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
             match look::executable(&candidate) {
                 Ok(()) => return Ok(()),
-                Err(Errno::EACCES) => refused = Refused::NotExecutable(Errno::EACCES),
+                Err(Errno::EACCES) => refused = denied(&candidate),
                 Err(_) => refused = look::needed(&candidate).map_or(refused, Refused::Needs),
             }
         }
         Err(refused)
     }
+}
+
+/// What the kernel calls EACCES.
+fn denied(candidate: &CStr) -> Refused {
+    if look::is_directory(candidate) { Refused::Directory } else { Refused::NotExecutable(Errno::EACCES) }
 }
 
 /// The files that a program's name may mean (execvp(3)): itself when it has a slash, else one a directory.

@@ -41,6 +41,16 @@ pub(super) fn needed(file: &CStr) -> Option<Needed> {
     stat(name.as_c_str()).is_err().then(|| Needed { name: name.to_string_lossy().into_owned(), is_script })
 }
 
+/// Whether it is a directory, which the kernel refuses as what may not be executed.
+pub(super) fn is_directory(file: &CStr) -> bool {
+    stat(file).is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
+}
+
+/// Whether a script begins with a byte order mark, as editors of Windows write one: the kernel then sees no `#!`.
+pub(super) fn is_marked(file: &CStr) -> bool {
+    beginning(file).is_some_and(|(_, head)| head.starts_with(b"\xef\xbb\xbf"))
+}
+
 /// For which other kind of machine this program is, if it is one.
 pub(super) fn other_machine(file: &CStr) -> Option<String> {
     let (_, head) = beginning(file)?;
@@ -208,6 +218,17 @@ mod tests {
             assert!(found.is_none_or(|needed| needed.is_script));
         }
         assert_eq!(needed(c"/no/such/file"), None);
+    }
+
+    #[test]
+    fn a_directory_and_a_byte_order_mark_are_told_from_what_may_not_be_executed() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(is_directory(&path(directory.path())) && !is_marked(&path(directory.path())));
+        let marked = file(b"\xef\xbb\xbf#!/bin/sh\n", 0o755);
+        assert!(is_marked(&path(marked.path())) && !is_directory(&path(marked.path())));
+        for content in [&b"#!/bin/sh\n"[..], b"\xef\xbb", b""] {
+            assert!(!is_marked(&path(file(content, 0o755).path())));
+        }
     }
 
     #[test]

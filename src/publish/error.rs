@@ -22,9 +22,11 @@ pub enum Error {
     DirectoryMissing {
         /// The first directory that is missing.
         path: PathBuf,
+        /// The one that is wanted: what is missing below the first comes with it.
+        wanted: PathBuf,
     },
     /// Something on the way to the target is no directory.
-    #[error("`{path}` is not a directory")]
+    #[error("`{path}` is not a directory, and one is needed there")]
     NotADirectory {
         /// What is no directory.
         path: PathBuf,
@@ -237,12 +239,16 @@ impl Error {
     /// What to do next, in one line that holds something to type.
     pub fn hint(&self) -> Option<Hint> {
         Some(match self {
-            Self::DirectoryMissing { path } => format!(
+            Self::DirectoryMissing { wanted, .. } => format!(
                 "is the volume mounted? kz does not create the output directory: mount a volume there, or `mkdir -p {}`",
+                typed::path(wanted)
+            )
+            .into(),
+            Self::NotADirectory { path } => format!(
+                "`ls -ld {}` shows what it is: name another directory, as in `--output /secrets`, or move it away",
                 typed::path(path)
             )
             .into(),
-            Self::NotADirectory { .. } => "correct the path: only a directory can have something below it".into(),
             Self::LinkNotFollowed { path } => {
                 standard_output(path).unwrap_or("give `--output` the path without links").into()
             }
@@ -299,6 +305,11 @@ fn standard_output(path: &std::path::Path) -> Option<&'static str> {
 impl Error {
     /// Names the whole way where it failed at its very beginning: `.` says nothing to whoever reads it.
     pub(super) fn on_the_way_to(mut self, target: &Path) -> Self {
+        if let Self::DirectoryMissing { path, wanted } = &mut self
+            && target.strip_prefix(".").unwrap_or(target).starts_with(path.strip_prefix(".").unwrap_or(path))
+        {
+            target.clone_into(wanted);
+        }
         if let Self::System { path, .. }
         | Self::NoSpace { path, .. }
         | Self::ReadOnly { path, .. }

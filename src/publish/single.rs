@@ -274,7 +274,8 @@ mod tests {
     fn a_missing_directory_is_named_and_not_made() {
         let target = Target::new();
         let error = publish(&target, "secrets/tls/.env", "x").unwrap_err();
-        assert_eq!(error, Error::DirectoryMissing { path: target.path("secrets") });
+        let (path, wanted) = (target.path("secrets"), target.path("secrets/tls"));
+        assert_eq!(error, Error::DirectoryMissing { path, wanted });
         assert!(error.hint().unwrap().to_string().contains("is the volume mounted?"));
         assert!(target.names().is_empty());
     }

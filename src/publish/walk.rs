@@ -94,7 +94,10 @@ impl Walk {
                 self.enter(descriptor, name);
                 Ok(())
             }
-            Err(Errno::ENOENT) => Err(Error::DirectoryMissing { path: self.here.at(name) }),
+            Err(Errno::ENOENT) => {
+                let path = self.here.at(name);
+                Err(Error::DirectoryMissing { wanted: path.clone(), path })
+            }
             Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(name),
             Err(errno) => Err(self.here.failed("open", name)(errno)),
         }
@@ -240,8 +243,17 @@ mod tests {
     fn what_is_missing_or_no_directory_is_named() {
         let target = tree();
         target.plant_link("dangling", "absent/x");
-        assert_eq!(open(&target, "real/no/where"), Err(Error::DirectoryMissing { path: "real/no".into() }));
-        assert_eq!(open(&target, "dangling"), Err(Error::DirectoryMissing { path: "absent".into() }));
+        let missing = |path: &str| Error::DirectoryMissing { path: path.into(), wanted: path.into() };
+        assert_eq!(open(&target, "real/no/where"), Err(missing("real/no")));
+        assert_eq!(open(&target, "dangling"), Err(missing("absent")));
+        // All that is missing on the way comes with the last; what a link misses is the link's.
+        let on_the_way = |path: &str, target: &str| match missing(path).on_the_way_to(Path::new(target)) {
+            Error::DirectoryMissing { wanted, .. } => wanted.display().to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(on_the_way("real/no", "real/no/where"), "real/no/where");
+        assert_eq!(on_the_way("./a", "./a/b"), "./a/b");
+        assert_eq!(on_the_way("absent", "dangling"), "absent");
         assert_eq!(open(&target, "file"), Err(Error::NotADirectory { path: "file".into() }));
         assert_eq!(open(&target, "file/x"), Err(Error::NotADirectory { path: "file".into() }));
     }

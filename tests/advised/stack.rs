@@ -40,6 +40,20 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
         )],
     ),
     ("credential-before-command", "D402", &[("unit", None, "entrypoint: [./server]")]),
+    ("pod-credential-in-command", "D402", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
+    ("pod-secret-in-manifest", "D516", &[("out", None, "`data` or `stringData`")]),
+    (
+        "pod-guest",
+        "D117",
+        &[
+            (
+                "unit",
+                None,
+                "volumeMounts: [ { name: conf, mountPath: /etc/rabbitmq/conf.d, readOnly: true } ]",
+            ),
+            ("top", None, "volumes: [ { name: conf, configMap: { name: conf } } ]"),
+        ],
+    ),
     (
         "inline-config",
         "D423",
@@ -55,6 +69,20 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
         "D423",
         &[("out", Some("app"), "configs: settings"), ("out-of-top", None, "configs: settings")],
     ),
+    ("not-substituted", "D121", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
+    ("not-substituted-string", "D121", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
+    ("filled-in-command", "D402", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
+    (
+        "default-credential-in-command",
+        "D402",
+        &[("unit", None, "command: [redis-server, /secrets/redis.conf]")],
+    ),
+    (
+        "credential-of-a-client",
+        "D402",
+        &[("unit", None, "healthcheck: { test: [CMD, mongosh, --eval, \"db.adminCommand('ping')\"] }")],
+    ),
+    ("hook-in-command", "D402", &[("unit", None, "command: [--config, /secrets/report.curl]")]),
     ("credential-in-string", "D402", &[("unit", None, "command: [./server, --token-file, /secrets/TOKEN]")]),
     ("list-of-manifests", "D402", &[("unit", None, "args: [--api-key-file=/keys/api]")]),
     (
@@ -150,6 +178,9 @@ impl Stack {
                 sandbox.file(&name, std::fs::read(entry.path()).expect("a file"));
             }
         }
+        // The repository keeps no mode and no owner; whoever is not root is another one already.
+        sandbox.mode("closed.txt", 0o600);
+        let _ = std::os::unix::fs::chown(sandbox.path("closed.txt"), Some(1000), None);
         std::fs::create_dir(sandbox.path("bin")).expect("a directory");
         std::os::unix::fs::symlink(kz_binary(), sandbox.path("bin/kz")).expect("kz");
         // A stand-in for what makes an identity and encrypts: the file that `-o` names.

@@ -50,6 +50,12 @@ const HERE: &[(&str, Fate)] = &[
     ("not-substituted-string", Fate::Not(NO_READER)),
     ("dollar-behind-tini", Fate::Not(NO_READER)),
     ("guest", Fate::Not(NO_READER)),
+    ("one-word", Fate::Not(NO_READER)),
+    ("filled-in-command", Fate::Not(NO_READER)),
+    ("default-credential-in-command", Fate::Not(NO_READER)),
+    ("credential-of-a-client", Fate::Not(NO_READER)),
+    ("hook-in-command", Fate::Not(NO_READER)),
+    ("env-file-with-example", Fate::Not(NO_READER)),
     ("credential-in-two-words", Fate::Not(NO_READER)),
     ("credential-in-script", Fate::Not(NO_READER)),
     ("credential-in-healthcheck", Fate::Not(NO_READER)),
@@ -80,6 +86,7 @@ const HERE: &[(&str, Fate)] = &[
     ("no-scheme-list", Fate::Not(NO_SERVER)),
     ("no-scheme-of-agent", Fate::Not(NO_SERVER)),
     ("quoted-address", Fate::Not(NO_SERVER)),
+    ("run-in-script", Fate::Not(NO_SERVER)),
 ];
 
 /// Where what is corrected is not about a reader's secret, or takes a secret away from who had no way to read it.

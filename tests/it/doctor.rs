@@ -4,11 +4,13 @@
 mod advice;
 mod alone;
 mod pairs;
+mod pods;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use crate::advised::stack::Stack;
 use crate::advised::{files, marks};
 use crate::support::{Run, Sandbox, expect_committed, in_repository, kz_binary};
 
@@ -17,7 +19,14 @@ const CANARIES: &[&str] = &["hunter2-canary", "hunter2canary"];
 
 fn doctor(file: &Path, format: &str) -> Run {
     let mut command = Command::new(kz_binary());
-    Sandbox::new().run(command.args(["doctor", "--format", format]).arg(file))
+    command.args(["doctor", "--format", format]);
+    // What is about modes is looked at where they are as they are to be.
+    if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("unreadable-")) {
+        let stack = Stack::of(file);
+        stack.sandbox.file("compose.yaml", std::fs::read(file).expect("a file"));
+        return stack.sandbox.run(command.arg(stack.sandbox.path("compose.yaml")));
+    }
+    Sandbox::new().run(command.arg(file))
 }
 
 /// Line and code of each finding.
@@ -244,4 +253,36 @@ fn the_page_shows_what_doctor_says() {
 #[test]
 fn the_committed_findings_page_is_what_the_program_knows() {
     expect_committed("docs/findings.md", &kz::cli::findings_page());
+}
+
+/// What an anchor brings to others too is not changed there for one service: what has precedence is written, or it is said.
+#[test]
+fn what_an_anchor_brings_to_others_is_not_changed_for_one_of_them() {
+    let sandbox = Sandbox::new();
+    sandbox.file("keyzero.toml", "[secrets]\nDB = { provider = \"vault\", ref = \"secret/data/a/b\" }\n");
+    let text = "x-common: &common\n  restart: unless-stopped\n  environment: &env\n    API_TOKEN: hunter2-canary\nservices:\n  \
+        secrets-init:\n    <<: *common\n    image: kz:dev\n    environment: {}\n    command: [kz, export, --format, files, --output, /secrets]\n    \
+        volumes: [ './keyzero.toml:/app/.keyzero.toml:ro', 'secrets:/secrets' ]\n  \
+        app:\n    <<: *common\n    image: registry.example/app:1\n    user: '65532'\n    volumes: [ 'secrets:/secrets:ro' ]\n    \
+        depends_on: { secrets-init: { condition: service_completed_successfully } }\n  \
+        worker:\n    <<: *common\n    image: registry.example/worker:1\nvolumes: { secrets: {} }\n";
+    sandbox.file("compose.yaml", text);
+    let run = sandbox.kz(&["doctor", "compose.yaml"]).expect_code(1);
+    let shown = run.stdout();
+    for words in [
+        "D307 service `secrets-init`",
+        "    write: restart: \"no\"   # with the service itself: the anchor is for others too",
+        "D401 service `app`",
+        "# if the image knows it; else `kz run` in front of its command; an anchor brings it to `app`, `worker`: write it where only one of them has it",
+    ] {
+        assert!(shown.contains(words), "{words}\n{}", run.describe());
+    }
+    // One that has it for itself changes it where it stands.
+    sandbox.file("compose.yaml", text.replace("    <<: *common\n    image: registry", "    image: registry"));
+    let run = sandbox.kz(&["doctor", "compose.yaml"]).expect_code(1);
+    assert!(
+        run.stdout().contains("    write: restart: \"no\"\n") && !run.stdout().contains("anchor"),
+        "{}",
+        run.describe()
+    );
 }

@@ -122,10 +122,11 @@ pub(in crate::cli) enum PlanFormat {
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   kz doctor compose.yaml
-  kubectl kustomize . > pods.yaml && kz doctor pods.yaml
+  docker compose config | kz doctor -
+  kubectl kustomize . | kz doctor -
   kz doctor --format json compose.yaml | jq -r '.[].code'
 
-Reads the files and what they mount from beside them, and nothing else; nothing is contacted or started.
+Reads the files and what they mount from beside them (of stdin, from here), and nothing else; nothing is contacted or started.
 What `${…}`, `extends` and `include` bring is not known, and nothing is said about it. A credential that
 is found is not shown. `kz explain D101` says more of a finding.
 
@@ -135,7 +136,7 @@ Exit code 0 when nothing was found, 1 with findings, 2 when a file cannot be rea
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR_EXAMPLES)]
 pub(in crate::cli) struct Doctor {
-    /// Compose files, and manifests of pods and of what makes pods
+    /// Compose files, and manifests of pods and of what makes pods; `-` is stdin
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// Lines for people, or JSON for programs

@@ -15,10 +15,10 @@ pub(super) fn text(examined: &[Examined<'_>]) -> String {
     let mut text = String::new();
     for file in examined {
         for finding in &file.findings {
-            let Finding { code, mark, subject, what, remedy } = finding;
+            let Finding { code, mark, subject, what, why, remedy } = finding;
             let place = format!("{}:{}:{}", escape(&file.path.display().to_string()), mark.line, mark.column);
             let _ = writeln!(text, "{place}: {} {}: {}", code.id(), escape(subject), escape(what));
-            let _ = writeln!(text, "    why: {}", code.explanation().why);
+            let _ = writeln!(text, "    why: {why}");
             for step in remedy.steps() {
                 let (label, written) = (escape(&step.label()), step.written());
                 let _ = match written.split_once('\n') {
@@ -65,7 +65,7 @@ struct Written {
 }
 
 fn object(file: &Examined<'_>, finding: &Finding) -> Object {
-    let Finding { code, mark, subject, what, remedy } = finding;
+    let Finding { code, mark, subject, what, why, remedy } = finding;
     Object {
         code: code.id(),
         file: file.path.display().to_string(),
@@ -73,7 +73,7 @@ fn object(file: &Examined<'_>, finding: &Finding) -> Object {
         column: mark.column,
         subject: redacted(subject).into_owned(),
         message: redacted(what).into_owned(),
-        why: code.explanation().why,
+        why,
         write: redacted_text(&remedy.text()).into_owned(),
         steps: remedy.steps().iter().map(written).collect(),
     }

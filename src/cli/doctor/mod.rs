@@ -64,9 +64,15 @@ pub(super) fn doctor(arguments: &Doctor, process: &Process, log: Log) -> Result<
 }
 
 fn examine<'a>(path: &'a PathBuf, process: &Process) -> Result<Examined<'a>, Failure> {
-    let whole = process.directory.join(path);
     let failed = |unread| Failure::Examine(path.clone(), unread);
-    let text = read::text(&whole).map_err(failed)?;
+    // As kubectl and Compose have it: what is printed is of the working directory.
+    let (text, whole) = if path.as_os_str() == read::STDIN {
+        (read::printed(&process.directory), process.directory.join(read::STDIN))
+    } else {
+        let whole = process.directory.join(path);
+        (read::text(&whole), whole)
+    };
+    let text = text.map_err(failed)?;
     let directory = whole.parent().unwrap_or(Path::new("/"));
     let credentials: Vec<&'static str> =
         registry::PROVIDERS.iter().flat_map(|provider| provider.credential_variables).copied().collect();

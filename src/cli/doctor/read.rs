@@ -1,4 +1,5 @@
-//! Reads the file that is examined: a regular one of at most 1 MiB, in UTF-8.
+//! Reads the file that is examined: a regular one of at most 1 MiB, in UTF-8; or stdin, which is what another program has
+//! printed.
 
 use std::fs::File;
 use std::io::Read;
@@ -38,6 +39,28 @@ pub(in crate::cli) enum Unread {
     Content(Unreadable),
 }
 
+/// What stands for stdin.
+pub(super) const STDIN: &str = "-";
+
+/// All of stdin, to its end. `docker compose config` writes the sources of mounts and the files of secrets as absolute paths:
+/// those below this directory are made relative again, as doctor looks at what lies beside a file.
+pub(super) fn printed(directory: &Path) -> Result<String, Unread> {
+    let text = whole(std::io::stdin().lock())?;
+    let above = format!("{}/", directory.display());
+    let line = |line: &str| {
+        let key = line.trim_start().trim_start_matches("- ");
+        let value = ["source: ", "file: ", "path: "].iter().find_map(|name| key.strip_prefix(name));
+        match value.and_then(|value| value.strip_prefix(above.as_str())) {
+            Some(rest) => format!(
+                "{}./{rest}",
+                line.strip_suffix(rest).unwrap_or(line).trim_end_matches(above.as_str())
+            ),
+            None => line.to_owned(),
+        }
+    };
+    Ok(text.split_inclusive('\n').map(line).collect())
+}
+
 /// All of it.
 pub(super) fn text(path: &Path) -> Result<String, Unread> {
     // Without O_NONBLOCK a pipe in the file's place would hang kz for ever.
@@ -50,8 +73,12 @@ pub(super) fn text(path: &Path) -> Result<String, Unread> {
     if !metadata.is_file() {
         return Err(Unread::NotRegular);
     }
+    whole(&mut file)
+}
+
+fn whole(source: impl Read) -> Result<String, Unread> {
     let mut bytes = Vec::new();
-    (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    source.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
         return Err(Unread::TooLarge);
     }

@@ -54,7 +54,7 @@ catalogue! {
     Unreachable = 103,
         "the backend could not be reached",
         "No connection, no name, or no useful answer before the deadline: from a proxy that reaches nobody, a Vault that is sealed, a service that wants fewer requests. One that answers and fails is KZ120, one to which nothing leads as it is set up is KZ121. kz tries again until then, since backends and meshes start late.",
-        "Check the address and the network of this container. Give it longer with `--timeout 120s` where the backend is only slow to start.";
+        "The words behind the class say which it is. A name that is not found: correct it; between containers it is the service's, in a pod SERVICE.NAMESPACE.svc. Refused: the port, or `localhost`, which in a container is the container itself. Timed out: a firewall, a proxy, a NetworkPolicy. A certificate: `ca_cert`. Sealed: `vault operator unseal`. Ask from the same network: `docker run --rm --network container:NAME curlimages/curl -v URL`, in a pod `kubectl debug -it POD --image=curlimages/curl -- curl -v URL`. Give it longer with `--timeout 120s` where the backend is only slow to start.";
     Malformed = 104,
         "the answer is not what was expected",
         "What came back does not parse, does not decode with this `encoding`, or has another shape than the ref needs.",
@@ -321,8 +321,8 @@ catalogue! {
         "Mount a volume there (`-v secrets:/secrets`, in a pod an `emptyDir`), or `mkdir -p` it.";
     NotADirectory = 404,
         "something on the way to the output is no directory",
-        "A file stands where a directory of the path should be.",
-        "Correct `--output`.";
+        "A file stands where a directory of the path should be: kz writes a set into a directory, and a file into one.",
+        "`ls -ld PATH` shows what it is. Name another directory, `--output /secrets`, or move the file away; a volume is always a directory, in a pod too, and a bind mount is what its source is.";
     LinkNotFollowed = 405,
         "a symbolic link on the way is not followed",
         "Another user could have made it, and would send the secrets elsewhere. Links that only root or kz's own user can have made are followed.",
@@ -466,8 +466,8 @@ catalogue! {
         "Check the name, or give the whole path; end the lines of a script as Unix does; use an image that has what the program needs. Exit code 127, as of a shell.";
     NotExecutable = 513,
         "the command cannot be executed",
-        "It is not marked executable, is a directory, or is built for another architecture.",
-        "`chmod +x` it; a script needs a `#!` line; take the image for this machine. Exit code 126, as of a shell.";
+        "It is not marked executable, is a directory, is built for another architecture, or is a script without a `#!` line, or with one behind a byte order mark.",
+        "`chmod +x` it; a script needs a `#!` line, at its very beginning; take the image for this machine. Exit code 126, as of a shell.";
     KernelRefuses = 514,
         "the kernel does not take this environment",
         "Arguments and environment are larger than this kernel takes.",

@@ -44,8 +44,14 @@ fn find_finding(written: &str) -> Option<&'static doctor::Explanation> {
 }
 
 fn finding_entry(explanation: &doctor::Explanation) -> String {
-    let doctor::Explanation { code, title, why, remedy } = explanation;
-    format!("{}: {title}\n\n{why}\n\nWhat to do: {remedy}\n\nA finding of `kz doctor`.\n", code.id())
+    let doctor::Explanation { code, title, why, remedy, .. } = explanation;
+    let in_pod = in_pod(explanation);
+    format!("{}: {title}\n\n{why}{in_pod}\n\nWhat to do: {remedy}\n\nA finding of `kz doctor`.\n", code.id())
+}
+
+/// The reason that a pod has, where it is another one.
+fn in_pod(explanation: &doctor::Explanation) -> String {
+    explanation.why_in_pod.map(|why| format!("\n\nIn a pod: {why}")).unwrap_or_default()
 }
 
 fn list() -> String {
@@ -88,9 +94,10 @@ pub fn findings_page() -> String {
         delivery,\n2 volumes and ownership, 3 order and lifecycle, 4 credentials, configuration and commands, 5 pods. A code keeps its meaning for ever.\n"
         .to_owned();
     for explanation in doctor::CATALOGUE {
-        let doctor::Explanation { code, title, why, remedy } = explanation;
-        let id = code.id();
-        text.extend(["\n## ", &id, ": ", title, "\n\n", why, "\n\n**What to do:** ", remedy, "\n"]);
+        let doctor::Explanation { code, title, why, remedy, .. } = explanation;
+        let (id, in_pod) = (code.id(), in_pod(explanation));
+        let parts = ["\n## ", &id, ": ", title, "\n\n", why, &in_pod];
+        text.extend(parts.into_iter().chain(["\n\n**What to do:** ", remedy, "\n"]));
     }
     text
 }

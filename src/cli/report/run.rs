@@ -87,6 +87,12 @@ pub(super) fn exec_words(program: &str, refused: &exec::child::Refused) -> Words
         exec::child::Refused::NoProgram => cannot()
             .cause("it is neither a program nor a script that names its shell")
             .hint(format!("write `#!/bin/sh` as its first line, or name the shell: `kz run -- sh {shown}`")),
+        exec::child::Refused::Marked => cannot()
+            .cause("it begins with a byte order mark, behind which the kernel sees no `#!` line")
+            .hint(format!("write the script as UTF-8 without one: `sed -i '1s/^\\xef\\xbb\\xbf//' {shown}`")),
+        exec::child::Refused::Directory => cannot()
+            .cause("it is a directory")
+            .hint(format!("name the program in it: `ls {shown}` shows what there is")),
         exec::child::Refused::NotExecutable(errno) => cannot()
             .cause(errno.desc().to_lowercase())
             .hint(format!("`chmod +x {shown}`; nothing is executed on a volume that is mounted `noexec`")),

@@ -2,13 +2,14 @@
 //!
 //! `extends`, `include` and further files are not read: what they could bring is not missed.
 
+mod fills;
 mod mounts;
 mod unseen;
 
 use super::program;
 use super::scene::{
     Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Healthcheck, Kind, Scene,
-    Service, Stage, Unit, User, Variable, Volume,
+    Service, Stage, Unit, User, Variable, Volume, Writing,
 };
 use super::text::{Dialect, Text, normal};
 use super::yaml::{Key, Mark, Node};
@@ -39,6 +40,7 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         let mut unit = unit(key, node, secrets);
         unit.is_partial |= is_partial;
         unit.program = program::of(&unit.argv(), known.kz);
+        unit.started = program::started(&unit.argv(), &unit.program, known.kz);
         unit
     };
     let units = root.get("services").map(|services| services.entries().map(service).collect());
@@ -49,6 +51,8 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         volumes: volumes.unwrap_or_default(),
         secrets: secrets.map(|secrets| secrets.entries().map(given_secret).collect()).unwrap_or_default(),
         inline: root.get("configs").map(inline).unwrap_or_default(),
+        fills: fills::of(root),
+        shared: fills::shared(root),
         is_partial,
         pod: None,
     }
@@ -112,6 +116,7 @@ fn unit(key: &Key, node: &Node, secrets: Option<&Node>) -> Unit {
         capabilities: capabilities(node),
         refuses_root: false,
         program: program::Program::Other,
+        started: Vec::new(),
         stage: Stage::Main,
         service: service(node, secrets),
         container: Container::default(),
@@ -196,7 +201,12 @@ fn env_files(node: &Node) -> Vec<EnvFile> {
         let path = if item.is_map() { item.get("path")? } else { item };
         let required = item.entry("required").filter(|_| item.is_false("required"));
         let mark = required.map_or(path.mark, |(key, _)| key.mark);
-        Some(EnvFile { path: Text::of(path, COMPOSE)?, is_required: required.is_none(), mark })
+        let writing = match (item.is_map(), node.is_list()) {
+            (true, _) => Writing::Path,
+            (false, true) => Writing::Item,
+            (false, false) => Writing::Alone,
+        };
+        Some(EnvFile { path: Text::of(path, COMPOSE)?, is_required: required.is_none(), mark, writing })
     };
     items.into_iter().filter_map(file).collect()
 }

@@ -3,6 +3,9 @@
 mod objects;
 mod volume;
 
+use std::collections::HashMap;
+
+use super::manifest::Filled;
 use super::scene::{
     Capabilities, CommandLine, Container, FileKey, Kind, Mapped, Mount, Pod, Scene, Service, Source, Stage,
     Unit, User, Variable, Volume,
@@ -35,6 +38,12 @@ pub(super) fn read<R: AsRef<Node>>(roots: &[R], known: Known<'_>) -> Vec<Scene> 
     let configurations: Vec<Mapped> =
         objects.iter().flat_map(|object| configurations(object, known)).collect();
     objects.iter().filter_map(|object| scene(object, &objects, &configurations, known)).collect()
+}
+
+/// The `ConfigMap`s and Secrets of all documents, with what is in them.
+pub(super) fn filled<R: AsRef<Node>>(roots: &[R]) -> Vec<Filled> {
+    let manifests = roots.iter().map(AsRef::as_ref).filter(|root| is_manifest(root));
+    manifests.flat_map(objects).filter_map(objects::filled).collect()
 }
 
 /// Kinds of objects that hold no pod.
@@ -118,6 +127,7 @@ fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Kno
     );
     for unit in &mut units {
         unit.program = program::of(&unit.argv(), known.kz);
+        unit.started = program::started(&unit.argv(), &unit.program, known.kz);
     }
     let mut volumes: Vec<Volume> =
         list(spec, "volumes").into_iter().filter_map(|node| volume::read(node, objects)).collect();
@@ -129,6 +139,8 @@ fn scene(object: &Node, objects: &[&Node], configurations: &[Mapped], known: Kno
         volumes,
         secrets: Vec::new(),
         inline: Vec::new(),
+        fills: Vec::new(),
+        shared: HashMap::new(),
         is_partial: false,
         pod: Some(pod),
     })
@@ -145,6 +157,7 @@ fn list_at<'a>(node: &'a Node, names: &[&str]) -> Vec<&'a Node> {
 fn pod(object: &Node, spec: &Node, kind: &str, objects: &[&Node], configurations: &[Mapped]) -> Pod {
     let policy = spec.text_at("restartPolicy").unwrap_or("Always");
     Pod {
+        is_injected: is_injected(object, kind),
         shares_network: spec.is_true("hostNetwork"),
         objects: objects::of(object, objects),
         restarts: policy == "Always" && !matches!(kind, "Job" | "CronJob"),
@@ -157,6 +170,15 @@ fn pod(object: &Node, spec: &Node, kind: &str, objects: &[&Node], configurations
         configurations: configurations.to_vec(),
         entries: objects.iter().flat_map(|object| entries(object)).collect(),
     }
+}
+
+/// Whether the pod's annotations are those of an injector, as Vault's agent and Bank-Vaults have one.
+fn is_injected(object: &Node, kind: &str) -> bool {
+    let path = TEMPLATES.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, path)| path);
+    let above = path.split_last().map_or(&[][..], |(_, above)| above);
+    let annotations = object.at(above).and_then(|template| template.at(&["metadata", "annotations"]));
+    let is_one = |key: &Key| key.text.contains("inject") || key.text.starts_with("vault.");
+    annotations.is_some_and(|annotations| annotations.entries().any(|(key, _)| is_one(key)))
 }
 
 /// The entries of a `ConfigMap`, as the variables that they may become.
@@ -217,6 +239,7 @@ fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
         capabilities: capabilities(node),
         refuses_root: refuses_root(node, spec),
         program: program::Program::Other,
+        started: Vec::new(),
         stage,
         service: Service::default(),
         container: Container {

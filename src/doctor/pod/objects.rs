@@ -3,8 +3,11 @@
 //! Invariant: of an object that is not in the file nothing is said. Where an object or a pod names no namespace, `kubectl`
 //! and Kustomize give it one, so that the two may be the same.
 
-use super::super::manifest::{Elsewhere, Object, Wanted};
-use super::super::yaml::Node;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::manifest::{Elsewhere, Entry, Filled, Object, Wanted};
+use super::super::yaml::{Key, Node};
 use super::{list, list_at};
 
 /// The kinds of objects that hold keys.
@@ -32,6 +35,40 @@ pub(super) fn of(object: &Node, objects: &[&Node]) -> Vec<Object> {
         })
     };
     objects.iter().filter_map(|node| read(node)).collect()
+}
+
+/// An object with what is in it, as far as it is text.
+pub(super) fn filled(object: &Node) -> Option<Filled> {
+    let kind = KINDS.iter().find(|kind| object.text_at("kind") == Some(**kind))?;
+    let name = object.at(&["metadata", "name"])?.text()?.to_owned();
+    let held = ["data", "stringData"].into_iter().filter_map(|key| object.entry(key));
+    let entry = |below: &Key, key: &Key, node: &Node| {
+        let text = node.text()?;
+        // Lines of base64 may be folded.
+        let decoded = || {
+            let bytes = STANDARD.decode(text.split_whitespace().collect::<String>()).ok()?;
+            String::from_utf8(bytes).ok()
+        };
+        let is_encoded = *kind == "Secret" && below.text == "data";
+        let value = if is_encoded { decoded()? } else { text.to_owned() };
+        Some(Entry { key: key.text.clone(), value, mark: key.mark, below: (below.text.clone(), below.mark) })
+    };
+    let entries = held
+        .flat_map(|(below, held)| held.entries().filter_map(move |(key, node)| entry(below, key, node)))
+        .collect();
+    Some(Filled { kind, is_made: is_made(object, &name), name, entries })
+}
+
+/// Whether a program has made it: Kustomize, whose generators end names with a hash, Helm, by its label, or a cluster, which
+/// gives objects a uid.
+fn is_made(object: &Node, name: &str) -> bool {
+    // kustomize's api/hasher: the first ten hex digits, without those that could make words.
+    let is_hash = |end: &str| end.len() == 10 && end.chars().all(|c| "ghkmt2456789bcdf".contains(c));
+    let label = |name| object.at(&["metadata", "labels", name]).and_then(Node::text);
+    name.rsplit_once('-').is_some_and(|(_, end)| is_hash(end))
+        || label("app.kubernetes.io/managed-by") == Some("Helm")
+        || label("heritage") == Some("Helm")
+        || object.at(&["metadata", "uid"]).is_some()
 }
 
 /// What a container's variables are taken from, but for what may be missing.

@@ -9,7 +9,7 @@ use super::super::finding::Findings;
 use super::super::program::{SHELLS, file_name};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
-use super::super::text::Text;
+use super::super::text::{Dialect, Text};
 use super::super::words;
 use super::super::yaml::Mark;
 use super::values;
@@ -42,10 +42,33 @@ const ASKING: &[&str] = &[
     "mariadb",
     "mariadb-admin",
     "mariadb-dump",
+    "mysqlcheck",
+    "mysqlimport",
+    "mysqlshow",
+    "mariadb-check",
+    "mariadb-import",
+    "mariadb-show",
 ];
 
 /// Those among them that take it at once behind `-p`.
-const TAKING: &[&str] = &["mysql", "mysqladmin", "mysqldump", "mariadb", "mariadb-admin", "mariadb-dump"];
+const TAKING: &[&str] = &[
+    "mysql",
+    "mysqladmin",
+    "mysqldump",
+    "mysqlcheck",
+    "mysqlimport",
+    "mysqlshow",
+    "mariadb",
+    "mariadb-admin",
+    "mariadb-dump",
+    "mariadb-check",
+    "mariadb-import",
+    "mariadb-show",
+];
+
+/// Those of `MongoDB`, which take the next word behind `-p`, or at once.
+const MONGO: &[&str] =
+    &["mongosh", "mongo", "mongodump", "mongorestore", "mongoexport", "mongoimport", "mongostat", "mongotop"];
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -53,30 +76,71 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         let check = &unit.service.healthcheck;
         let checked: Vec<&Text> = check.words.iter().collect();
         let of_check = match (checked.as_slice(), check.is_shells) {
-            ([script], true) => in_script(&script.value, known).then_some(script.mark),
+            ([script], true) => in_script(&script.by_default(), known).then_some(script.mark),
             (words, _) => in_words(words, known),
         };
         if let Some(mark) = in_words(&unit.argv(), known) {
-            tell(unit, "its command line", mark, found);
+            tell(scene, (unit, &unit.argv()), "its command line", mark, found);
         } else if let Some(mark) = of_check {
-            tell(unit, "its healthcheck", mark, found);
+            tell(scene, (unit, &checked), "its healthcheck", mark, found);
         }
     }
 }
 
-fn tell(unit: &Unit, whose: &str, mark: Mark, found: &mut Findings) {
-    let what = format!(
-        "{whose} holds a credential, which everybody reads who reads this file or lists the processes (`docker top`, `ps`)"
-    );
-    let remedy =
-        Remedy::said("let it read a file (`--password-file /secrets/…`), or its environment by `kz run`");
-    found.add(Code::CredentialInCommand, mark, &unit.title, what, remedy);
+fn tell(scene: &Scene, (unit, words): (&Unit, &[&Text]), whose: &str, mark: Mark, found: &mut Findings) {
+    let lister = match scene.dialect {
+        Dialect::Compose => "lists the processes (`docker top`, `ps`)",
+        Dialect::Pod => "may read pods (`kubectl get pod -o yaml`) or list the node's processes (`ps`)",
+    };
+    let what = format!("{whose} holds a credential, which everybody reads who reads this file or {lister}");
+    let texts: Vec<&str> = words.iter().map(|word| word.value.as_str()).collect();
+    found.add(Code::CredentialInCommand, mark, &unit.title, what, instead(scene.dialect, &texts));
+}
+
+/// What the program takes in the place of a credential on its command line.
+fn instead(dialect: Dialect, words: &[&str]) -> Remedy {
+    let names = |programs: &[&str]| {
+        let parts = words.iter().flat_map(|word| word.split_whitespace());
+        parts.map(file_name).any(|word| programs.contains(&word))
+    };
+    if names(&["redis-server", "valkey-server"]) {
+        return Remedy::said(
+            "let `kz export --format template` write `redis.conf` with `requirepass {{ REDIS_PASSWORD | redis }}` in it, and start the server with `/secrets/redis.conf`",
+        )
+        .remark("compose-examples/template-redis does so");
+    }
+    // What Compose hands on as `$`.
+    let dollar = if dialect == Dialect::Compose { "$$" } else { "$" };
+    let by_variable = |variable: &str| {
+        Remedy::said(format!(
+            "let it read {variable} from its environment: `kz run` brings it, or a shell before it, {variable}=\"{dollar}(cat /secrets/NAME)\""
+        ))
+    };
+    if names(&["redis-cli", "valkey-cli"]) {
+        by_variable("REDISCLI_AUTH")
+    } else if names(TAKING) {
+        by_variable("MYSQL_PWD")
+    } else if names(ASKING) {
+        by_variable("PGPASSWORD")
+    } else if names(&["curl"]) {
+        Remedy::said(
+            "let it read a file that `kz export --format template` writes: `--header @/secrets/header`, or `--netrc-file /secrets/netrc`",
+        )
+    } else {
+        elsewhere()
+    }
+}
+
+/// Where any program is to have its credential from.
+pub(super) fn elsewhere() -> Remedy {
+    Remedy::said("let it read a file (`--password-file /secrets/…`), or its environment by `kz run`")
 }
 
 /// Where in the words of a command line one stands.
 fn in_words(words: &[&Text], known: Known<'_>) -> Option<Mark> {
-    // What is filled in later is left empty, which is no credential.
-    let texts: Vec<&str> = words.iter().map(|word| word.known().unwrap_or_default()).collect();
+    // What is filled in later is what stands here for it, or else left empty, which is no credential.
+    let texts: Vec<String> = words.iter().map(|word| word.by_default()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     if let Some(at) = script(&texts).filter(|at| in_script(texts[*at], known)) {
         return Some(words[at].mark);
     }
@@ -101,7 +165,7 @@ fn in_script(script: &str, known: Known<'_>) -> bool {
 /// Which of these words gives one.
 fn at(words: &[&str], known: Known<'_>) -> Option<usize> {
     let given = given(words).into_iter().map(|(index, _)| index);
-    let alone = words.iter().position(|word| known.kz.is_credential(word));
+    let alone = words.iter().position(|word| known.kz.is_credential(word) || values::of_hook(word).is_some());
     given.chain(alone).min()
 }
 
@@ -124,7 +188,12 @@ fn given<'a>(words: &[&'a str]) -> Vec<(usize, &'a str)> {
                 .filter(|(name, _)| values::is_named_so(name))
                 .map(|(_, value)| value)
                 .or_else(|| word.strip_prefix("-p").filter(|_| TAKING.contains(&program)))
+                .or_else(|| {
+                    word.strip_prefix("-p").filter(|rest| MONGO.contains(&program) && !rest.is_empty())
+                })
+                .or_else(|| follows(index).filter(|_| MONGO.contains(&program) && *word == "-p"))
                 .or_else(|| follows(index).filter(|_| program == "redis-cli" && *word == "-a"))
+                .or_else(|| values::of_hook(word))
                 .or_else(|| next(index).filter(|_| *word == "-H").and_then(of_header))
                 .or_else(|| next(index).filter(|_| program == "curl" && *word == "-u").and_then(of_user)),
         };
@@ -159,6 +228,15 @@ pub(super) fn discreet(words: &[&str]) -> Vec<String> {
             hide(word, value);
         }
     }
+    for word in &mut left {
+        let written = word.clone();
+        // A default is a value that stands here.
+        for (_, default) in
+            super::super::text::defaults(&written).into_iter().filter(|(_, text)| is_value(text))
+        {
+            *word = word.replace(&format!("-{default}}}"), "-***}");
+        }
+    }
     if let Some(word) = script.and_then(|at| left.get_mut(at)) {
         for command in words::commands(&word.replace("$$", "$")).unwrap_or_default() {
             let texts: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -168,6 +246,21 @@ pub(super) fn discreet(words: &[&str]) -> Vec<String> {
         }
     }
     left
+}
+
+/// Whether these words give a credential that a shell would have to put there, as the content of a file.
+pub(super) fn gives_content<W: AsRef<str>>(words: &[W]) -> bool {
+    const CONTENT: &str = "content0";
+    let with_content = |word: &str| match values::substituted(word) {
+        Some(_) => {
+            let at = word.find(['$', '`']).unwrap_or_default();
+            format!("{}{CONTENT}", &word[..at])
+        }
+        None => word.to_owned(),
+    };
+    let texts: Vec<String> = words.iter().map(|word| with_content(word.as_ref())).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    given(&texts).iter().any(|(_, value)| value.contains(CONTENT))
 }
 
 /// Hides a value where it is no part of another word.
@@ -251,10 +344,25 @@ mod tests {
             (&["sh", "-c", "mysql -phunter2 -e 'a b'"], &["sh", "-c", "mysql -p*** -e 'a b'"]),
             (&["sh", "-c", "curl -H 'X-Api-Key: hunter2' u"], &["sh", "-c", "curl -H 'X-Api-Key: ***' u"]),
             (&["curl", "-u", "admin:hunter2"], &["curl", "-u", "admin:***"]),
+            (&["app", "--token", "${TOKEN:-hunter2}"], &["app", "--token", "${TOKEN:-***}"]),
+            (&["mongosh", "-u", "root", "-p", "hunter2"], &["mongosh", "-u", "root", "-p", "***"]),
+            (&["mysqlcheck", "-phunter2", "-A"], &["mysqlcheck", "-p***", "-A"]),
+            (
+                &["sh", "-c", "curl https://hooks.slack.com/services/T0/B0/hunter2hunter2 -d x"],
+                &["sh", "-c", "curl https://hooks.slack.com/services/*** -d x"],
+            ),
             (&["sh", "-c", "exec app --token $$TOKEN x"], &["sh", "-c", "exec app --token $$TOKEN x"]),
         ] {
             assert_eq!(discreet(words), left, "{words:?}");
         }
+    }
+
+    #[test]
+    fn what_a_file_would_give_to_an_option_is_a_credential_where_the_option_takes_one() {
+        assert!(gives_content(&["redis-server", "--requirepass", "$(cat /s/a)"]));
+        assert!(gives_content(&["app", "--token=$(cat /s/a)"]));
+        assert!(!gives_content(&["psql", "--set", "word=$(cat /s/a)"]));
+        assert!(!gives_content(&["app", "--token", "x", "--name", "$(cat /s/a)"]));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use super::super::program::{self, Misread, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{CommandLine, Scene, Unit};
 use super::super::text::{Dialect, Text};
+use super::super::words;
+use super::documents;
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -22,6 +24,9 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
                 "in an image that has a shell; kz's own has none, and its `--output` does what `>` was for",
             );
             found.add(Code::NoShell, unit.command_mark(), &unit.title, what, remedy);
+        } else if let Some((line, key)) = in_one_word(scene, unit) {
+            one_word(unit, line, key, found);
+            continue;
         } else if let Program::Misread(Misread { message, hint }, mark) = &unit.program {
             let what =
                 format!("kz does not understand this command line, and ends with exit code 2: {message}");
@@ -44,6 +49,37 @@ fn operator<'a>(unit: &Unit, words: &'a CommandLine) -> Option<&'a str> {
     words.words.iter().filter(|_| words.is_string && is_kz).filter_map(Text::known).find(is_operator)
 }
 
+/// A command line whose first word is certainly a program's name, and has several words in it; and its key.
+fn in_one_word<'a>(scene: &Scene, unit: &'a Unit) -> Option<(&'a CommandLine, &'static str)> {
+    let (line, key) = match (&unit.entrypoint, &unit.command, scene.dialect) {
+        (Some(line), _, Dialect::Compose) => (line, "entrypoint"),
+        (Some(line), _, Dialect::Pod) => (line, "command"),
+        // kz's own image has no ENTRYPOINT; another one may do with the words what it likes.
+        (None, Some(line), Dialect::Compose) if images::is_kz(unit) => (line, "command"),
+        (None, Some(line), Dialect::Pod) if images::is_kz(unit) => (line, "args"),
+        _ => return None,
+    };
+    let first = line.words.first()?.known()?;
+    let program = program::file_name(first.split_whitespace().next()?);
+    // A path may have blanks.
+    let is_certain = !first.starts_with('/') || program == "kz" || program::SHELLS.contains(&program);
+    let has_several = first.trim().contains(char::is_whitespace) && is_certain;
+    (has_several && !line.is_string).then_some((line, key))
+}
+
+fn one_word(unit: &Unit, line: &CommandLine, key: &str, found: &mut Findings) {
+    let first = &line.words[0];
+    let mut written = words::split(&first.raw).unwrap_or_default();
+    written.extend(line.words.iter().skip(1).map(|word| word.raw.clone()));
+    let program = written.first().map_or("…", String::as_str);
+    let what = format!(
+        "the first item of its `{key}` is a command line in one word: a program of that whole name is looked for, and not `{program}`, so that the container does not start (`executable file not found`)"
+    );
+    let all: Vec<&str> = written.iter().map(String::as_str).collect();
+    let remedy = Remedy::unit(format!("{key}: {}", documents::list(&all)));
+    found.add(Code::OneWord, first.mark, &unit.title, what, remedy);
+}
+
 /// kz's image has no shell, unless somebody mounts one.
 fn shell(scene: &Scene, unit: &Unit, found: &mut Findings) {
     let Some(first) = unit.argv().first().and_then(|word| word.known()) else { return };
@@ -62,7 +98,8 @@ fn shell(scene: &Scene, unit: &Unit, found: &mut Findings) {
         (Dialect::Pod, None) => "args",
         _ => "command",
     };
-    let what = format!("kz's image has no shell: the engine ends with `exec: \"{first}\": {why}`");
+    let starter = scene.dialect.starter();
+    let what = format!("kz's image has no shell: {starter} ends with `exec: \"{first}\": {why}`");
     let remedy = Remedy::said(format!("{key}: [\"kz\", …]"))
         .remark("one command, and its options do what the script was for: `kz export --help`");
     found.add(Code::NoShell, unit.command_mark(), &unit.title, what, remedy);
@@ -82,8 +119,9 @@ fn without_name(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findin
     let Some(words) = words else { return };
     if words.first().is_some_and(|first| !first.starts_with('-')) && known.kz.line(&words).is_ok() {
         let first = words[0];
+        let starter = scene.dialect.starter();
         let what = format!(
-            "kz's image has no ENTRYPOINT, so the program `{first}` is looked for: the engine ends with `exec: \"{first}\": executable file not found in $PATH`"
+            "kz's image has no ENTRYPOINT, so the program `{first}` is looked for: {starter} ends with `exec: \"{first}\": executable file not found in $PATH`"
         );
         let remedy = Remedy::unit(format!("{key}: [\"kz\", \"{first}\", …]"));
         found.add(Code::NameMissing, command.mark, &unit.title, what, remedy);

@@ -3,7 +3,7 @@
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images;
-use super::super::program::{Action, file_name, is_toml};
+use super::super::program::{Action, Line, file_name, is_toml};
 use super::super::remedy::Remedy;
 use super::super::scene::{Kind, Mount, Pod, Scene, Source, Unit, Volume};
 use super::super::text::{Dialect, Text, below, host_words, join};
@@ -36,9 +36,18 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 
 /// Whether a unit runs kz with a configuration.
 pub(super) fn needs_one(unit: &Unit) -> bool {
-    match unit.line().map(|line| &line.action) {
-        Some(Action::Export(_) | Action::Look) => true,
-        Some(Action::Run(run)) => run.env_file.is_none(),
+    unit.line().is_some_and(wants_one)
+}
+
+/// The same, also where a script of it does, or a program that starts others.
+pub(super) fn is_asked_for_one(unit: &Unit) -> bool {
+    needs_one(unit) || unit.started.iter().any(wants_one)
+}
+
+fn wants_one(line: &Line) -> bool {
+    match &line.action {
+        Action::Export(_) | Action::Look => true,
+        Action::Run(run) => run.env_file.is_none(),
         _ => false,
     }
 }

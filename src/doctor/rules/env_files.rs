@@ -5,50 +5,96 @@
 
 use super::super::Known;
 use super::super::catalogue::Code;
+use super::super::env_text::{self, Entry};
 use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Scene, Unit, Variable};
 use super::super::text::{Dialect, Text, normal};
-use super::{delivering, mounting, own, values};
-
-/// What Compose fills in from.
-const FILLED_FROM: &str = ".env";
+use super::cutting::{self, FILLED_FROM, Reason};
+use super::{arguments, delivering, own, values};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     if scene.dialect != Dialect::Compose {
         return of_maps(scene, known, found);
     }
-    let filled_from = known.host.text(FILLED_FROM).unwrap_or_default();
-    let filled = credentials_in(&filled_from, None, known);
+    let text = known.host.text(FILLED_FROM).unwrap_or_default();
+    let filled = Filled { names: credentials_in(&env_text::entries(&text), None, known), text };
     for unit in &scene.units {
         for file in &unit.service.env_files {
             env_file(scene, unit, file, known, found);
         }
         for variable in &unit.variables {
-            if let Some(name) = filled_in(variable).filter(|name| filled.iter().any(|held| held == name)) {
-                is_filled_in(scene, unit, variable, name, known, found);
-            }
+            is_filled_in(scene, unit, variable, &filled, known, found);
         }
+        in_command(scene, unit, &filled, found);
     }
+}
+
+/// What Compose fills in from.
+struct Filled {
+    text: String,
+    /// Those that are credentials.
+    names: Vec<String>,
 }
 
 /// Credentials in a `ConfigMap` whose entries become variables.
 fn of_maps(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let Some(pod) = &scene.pod else { return };
     for unit in &scene.units {
-        for (map, entry) in pod.entries.iter().filter(|(map, _)| unit.container.maps.contains(map)) {
+        for (map, entry) in &pod.entries {
+            let Some(taken) = taken_by(unit, map, &entry.name) else { continue };
             let value = entry.value.as_ref().and_then(Text::known);
-            if value.is_some_and(|value| holds_one(Some(unit), &entry.name, value, known)) {
+            // It is called by two names, of which either may say so.
+            let names = match taken {
+                Taken::WithAll => vec![entry.name.as_str()],
+                Taken::As(variable) => vec![entry.name.as_str(), variable],
+            };
+            let is_one = |value: &str| {
+                let is_it = |name: &&str| {
+                    !values::may_name_object(name, value) && holds_one(Some(unit), name, value, known)
+                };
+                names.iter().any(is_it)
+            };
+            if value.is_some_and(is_one) {
                 let name = &entry.name;
                 let what = format!(
                     "`{name}` of the ConfigMap `{map}` holds a credential, which everybody reads who reads this file or may read ConfigMaps"
                 );
-                let remedy = Remedy::without(format!("`{name}`")).then(brought(scene, unit, name, known));
+                let without = Remedy::without(format!("`{name}`"));
+                let remedy = match taken {
+                    Taken::WithAll => without.then(brought(scene, unit, name, known)),
+                    Taken::As(variable) => without
+                        .then(Remedy::without_of(&unit.name, &format!("env: {variable}")))
+                        .then(brought(scene, unit, variable, known)),
+                };
                 found.add(Code::CredentialInEnvFile, entry.mark, &unit.title, what, remedy);
             }
         }
     }
+}
+
+/// Whether an entry of a `ConfigMap` becomes a variable of one of the containers.
+pub(super) fn is_variable(scene: &Scene, map: &str, key: &str) -> bool {
+    scene.units.iter().any(|unit| taken_by(unit, map, key).is_some())
+}
+
+/// How a container takes an entry of a `ConfigMap`.
+enum Taken<'a> {
+    /// With all others of it.
+    WithAll,
+    /// Alone, as this variable.
+    As(&'a str),
+}
+
+fn taken_by<'a>(unit: &'a Unit, map: &str, key: &str) -> Option<Taken<'a>> {
+    if unit.container.maps.iter().any(|taken| taken == map) {
+        return Some(Taken::WithAll);
+    }
+    let wanted = unit.container.wanted.iter().find(|wanted| {
+        wanted.kind == "ConfigMap" && wanted.name == map && wanted.key.as_deref() == Some(key)
+    });
+    wanted.and_then(|wanted| wanted.variable.as_deref()).map(Taken::As)
 }
 
 /// Whether it is a credential; what proves who kz is looks like nothing: a secret id is a UUID.
@@ -57,18 +103,22 @@ fn holds_one(unit: Option<&Unit>, name: &str, value: &str, known: Known<'_>) -> 
     values::is_credential(name, value, known) || (proves && !values::is_harmless(value))
 }
 
-/// The names of those variables of an env file that hold a credential.
-fn credentials_in(text: &str, unit: Option<&Unit>, known: Known<'_>) -> Vec<String> {
-    let line = |line: &str| {
-        let line = line.trim().strip_prefix("export ").unwrap_or(line.trim());
-        let (name, value) = line.split_once('=')?;
-        let name = name.trim();
-        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let value = value.trim().trim_matches(['"', '\'']);
-        (is_name && !value.contains('$') && holds_one(unit, name, value, known)).then(|| name.to_owned())
-    };
-    let mut names: Vec<String> = text.lines().filter_map(line).collect();
-    names.dedup();
+/// The names of those variables of an env file that hold a credential, or are made of one that does.
+fn credentials_in(entries: &[Entry], unit: Option<&Unit>, known: Known<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let is_one = |entry: &&Entry| {
+            let uses = entry.uses();
+            let is_made_of_one = uses.iter().any(|name| names.iter().any(|held| held == name));
+            let is_new = !names.contains(&entry.name);
+            is_new
+                && (is_made_of_one || (uses.is_empty() && holds_one(unit, &entry.name, &entry.value, known)))
+        };
+        let Some(next) = entries.iter().find(is_one) else { break };
+        names.push(next.name.clone());
+    }
+    let at = |name: &String| entries.iter().position(|entry| entry.name == *name);
+    names.sort_by_key(at);
     names
 }
 
@@ -77,20 +127,19 @@ fn env_file(scene: &Scene, unit: &Unit, file: &EnvFile, known: Known<'_>, found:
         return;
     };
     let Some(text) = known.host.text(&path) else { return };
-    let names = credentials_in(&text, Some(unit), known);
+    let entries = env_text::entries(&text);
+    let names = credentials_in(&entries, Some(unit), known);
     if names.is_empty() {
         return;
     }
-    let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let (verb, them) = if names.len() == 1 { ("is a credential", "it") } else { ("are credentials", "them") };
     let what = format!(
         "{} in `{path}` {verb}, in the clear, and `docker inspect` shows {them} of this container to everybody who may ask the engine",
-        listed.join(", ")
+        cutting::quoted(&names)
     );
-    let remedy = names.iter().fold(Remedy::none(), |all, name| {
-        all.then(taken_out(&path, name)).then(brought(scene, unit, name, known))
-    });
-    found.add(Code::CredentialInEnvFile, file.mark, &unit.title, what, remedy);
+    let taken = cutting::out_of(scene, (unit, file, &path), (&entries, &names, Reason::Credential), known);
+    let remedy = names.iter().fold(taken, |all, name| all.then(brought(scene, unit, name, known)));
+    found.add(Code::CredentialInEnvFile, file.path.mark, &unit.title, what, remedy);
 }
 
 /// What brings it otherwise: by kz, unless it is what kz itself needs before it can bring anything.
@@ -102,39 +151,53 @@ fn brought(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
     }
 }
 
-/// The command that takes a variable out of an env file.
-fn taken_out(path: &str, name: &str) -> Remedy {
-    Remedy::shell(format!("sed -i '/^ *\\(export \\)\\?{name} *=/d' {}", mounting::shell_word(path)))
-        .remark("and change the credential: it has been seen")
-}
-
-/// The variable that Compose fills in as the whole value: `NAME` alone, or `${NAME}`.
-fn filled_in(variable: &Variable) -> Option<&str> {
-    let Some(Text { raw, is_open: true, .. }) = &variable.value else {
-        return variable.value.is_none().then_some(variable.name.as_str());
-    };
-    let inner = raw.strip_prefix('$')?;
-    let inner = inner.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(inner);
-    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
-    let is_whole = end == inner.len() || raw.starts_with("${");
-    (is_whole && end > 0).then(|| &inner[..end])
-}
-
 fn is_filled_in(
     scene: &Scene,
     unit: &Unit,
     variable: &Variable,
-    name: &str,
+    filled: &Filled,
     known: Known<'_>,
     found: &mut Findings,
 ) {
+    let names = match &variable.value {
+        Some(_) => cutting::names_in(variable.value.as_ref()),
+        None => vec![variable.name.as_str()],
+    };
+    let Some(name) = names.into_iter().find(|name| filled.names.iter().any(|held| held == name)) else {
+        return;
+    };
     // kz's own credentials have a finding of their own.
     if own::is_of(unit, &variable.name, known) {
         return;
     }
+    let needed = cutting::others(scene, (unit, variable.mark), (FILLED_FROM, name), known);
+    let (stays, taken) = if needed.is_empty() {
+        (
+            String::new(),
+            cutting::cut(FILLED_FROM, &env_text::entries(&filled.text), (name, Reason::Credential)),
+        )
+    } else {
+        (format!("; it stays there for {}", cutting::listed(&needed)), Remedy::none())
+    };
     let what = format!(
-        "Compose fills in `{name}` from `{FILLED_FROM}`, where it is a credential in the clear, and `docker inspect` shows it of this container to everybody who may ask the engine"
+        "Compose fills in `{name}` from `{FILLED_FROM}`, where it is a credential in the clear, and `docker inspect` shows it of this container to everybody who may ask the engine{stays}"
     );
-    let remedy = delivering::in_place(scene, unit, &variable.name, known).then(taken_out(FILLED_FROM, name));
+    let remedy = delivering::in_place(scene, unit, &variable.name, known).then(taken);
     found.add(Code::CredentialInEnvFile, variable.mark, &unit.title, what, remedy);
+}
+
+/// What Compose fills in on a command line is on it as if it stood there.
+fn in_command(scene: &Scene, unit: &Unit, filled: &Filled, found: &mut Findings) {
+    let is_one = |name: &str| filled.names.iter().any(|held| held == name);
+    let fill = scene.fills.iter().find(|fill| {
+        let is_line = ["command", "entrypoint", "healthcheck"].contains(&fill.key.as_str());
+        is_line && fill.unit.as_deref() == Some(unit.name.as_str()) && is_one(&fill.name)
+    });
+    let Some(fill) = fill else { return };
+    let whose = if fill.key == "healthcheck" { "its healthcheck" } else { "its command line" };
+    let what = format!(
+        "Compose fills in `{}` from `{FILLED_FROM}` on {whose}, where everybody reads it who lists the processes (`docker top`, `ps`)",
+        fill.name
+    );
+    found.add(Code::CredentialInCommand, fill.mark, &unit.title, what, arguments::elsewhere());
 }

@@ -42,7 +42,7 @@ pub(super) fn made(
         return Remedy::none();
     }
     if scene.dialect == Dialect::Pod {
-        return in_pod(scene, unit, secret, known);
+        return in_pod(scene, unit, secret, target, known);
     }
     let (configured, file, found) = configured(secret, known);
     let mut mounts = vec![format!("{}:/app/.keyzero.toml:ro", host_words(&file))];
@@ -71,7 +71,7 @@ pub(super) fn made(
 }
 
 /// All that brings a secret into a pod without kz: the volume, the init container, the configuration.
-fn in_pod(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+fn in_pod(scene: &Scene, unit: &Unit, name: &str, target: &str, known: Known<'_>) -> Remedy {
     let is_taken = ["secrets", "kz"].iter().any(|volume| scene.volume(volume).is_some())
         || scene.units.iter().any(|unit| unit.name == "secrets-init" || unit.is_kz());
     if is_taken {
@@ -84,16 +84,17 @@ fn in_pod(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
         Some(uid) => (format!(", securityContext: {{ runAsUser: {uid} }}"), ""),
         None => (String::new(), ", with the uid of who reads there as its `runAsUser`"),
     };
-    in_pod_as(&context, remark, name, known)
+    in_pod_as((&context, remark), name, target, known)
 }
 
-fn in_pod_as(context: &str, remark: &str, name: &str, known: Known<'_>) -> Remedy {
+fn in_pod_as((context, remark): (&str, &str), name: &str, target: &str, known: Known<'_>) -> Remedy {
     let container = format!(
         "initContainers:\n  - {{ name: secrets-init, image: \"kz:dev\", command: [kz, export, --format, files, --output, /secrets]{context}, \
          volumeMounts: [{{ name: kz, mountPath: /app, readOnly: true }}, {{ name: secrets, mountPath: /secrets }}] }}"
     );
     let volumes = "volumes:\n  - { name: secrets, emptyDir: { medium: Memory } }\n  - { name: kz, configMap: { name: kz } }";
-    Remedy::unit("volumeMounts:\n  - { name: secrets, mountPath: /secrets, readOnly: true }")
+    let mount = format!("volumeMounts:\n  - {{ name: secrets, mountPath: {target}, readOnly: true }}");
+    Remedy::unit(mount)
         .then(Remedy::top(container).remark(format!("before all others{remark}")))
         .then(Remedy::top(volumes))
         .then(configured_in_pod(name, known))
@@ -140,7 +141,9 @@ fn configured(secret: &str, known: Known<'_>) -> (Remedy, String, Configuration)
     }
     if !is_there(DOCUMENT) {
         remedy = remedy
-            .then(Remedy::shell(format!("age -r \"$(age-keygen -y {IDENTITY})\" -o {DOCUMENT}")))
+            .then(Remedy::shell(format!(
+                "[ -e {DOCUMENT} ] || age -r \"$(age-keygen -y {IDENTITY})\" -o {DOCUMENT}"
+            )))
             .remark(format!("type NAME=… for each secret of `{file}`, a line each, then Ctrl-D"));
     }
     (remedy, file, of_kz_init(known))
@@ -183,10 +186,6 @@ fn owner(unit: &Unit) -> (Option<String>, Option<String>) {
         Some(0) => (None, None),
         Some(uid) => (Some(format!("{uid}:{uid}")), None),
         None if images::reads_as_root(unit) => (Some("999:999".to_owned()), None),
-        None if images::is_wordpress(unit) => (
-            Some("33:33".to_owned()),
-            Some("33:33 is www-data of the image; with `alpine` it is 82:82".to_owned()),
-        ),
         None => {
             let words = format!("1000:1000 stands for whom `{}` runs as", unit.name);
             (Some("1000:1000".to_owned()), Some(words))

@@ -181,8 +181,14 @@ fn not_mounted(scene: &Scene, unit: &Unit, missing: &[File], known: Known<'_>, f
     // The identity first: documents are encrypted to it.
     let mut ordered: Vec<&File> = missing.iter().collect();
     ordered.sort_by_key(|file| file.content != Content::Identity);
-    let remedy =
-        ordered.into_iter().fold(Remedy::none(), |all, file| all.then(brought(scene, unit, file, known)));
+    let made = ordered.iter().fold(Remedy::none(), |all, file| all.then(brought(scene, unit, file, known)));
+    // Whoever encrypts reads the identity, and so it is given away last.
+    let identities = ordered.iter().filter(|file| file.content == Content::Identity);
+    let remedy = identities.fold(made, |all, file| {
+        let name = name_on_host(file);
+        let is_made = !is_file(&name, known);
+        all.then(if is_made { mounting::handed_over(&name, unit) } else { Remedy::none() })
+    });
     found.add(Code::NeededNotMounted, unit.command_mark(), &unit.title, what, remedy);
 }
 
@@ -194,14 +200,19 @@ fn brought(scene: &Scene, unit: &Unit, file: &File, known: Known<'_>) -> Remedy 
         let made = if is_there { Remedy::none() } else { mounting::file_written(name, unit) };
         return made.then(mounting::given_secret(scene, name));
     }
-    let name = match (&file.relative, file.content) {
-        (Some(relative), _) => relative.clone(),
-        (None, Content::Identity) => "identity.txt".to_owned(),
-        (None, _) => file_name(&file.path).to_owned(),
-    };
+    let name = name_on_host(file);
     let made =
         if is_file(&name, known) { Remedy::none() } else { made(scene, &name, file.content, unit, known) };
     made.then(Remedy::unit(format!("volumes:\n  - {}:{}:ro", host_words(&name), file.path)))
+}
+
+/// What a file that is not mounted yet is called on the host.
+fn name_on_host(file: &File) -> String {
+    match (&file.relative, file.content) {
+        (Some(relative), _) => relative.clone(),
+        (None, Content::Identity) => "identity.txt".to_owned(),
+        (None, _) => file_name(&file.path).to_owned(),
+    }
 }
 
 fn is_file(path: &str, known: Known<'_>) -> bool {
@@ -226,17 +237,24 @@ fn removed(path: &str) -> Remedy {
     Remedy::shell(format!("rmdir {}", mounting::shell_word(path)))
 }
 
-/// The command that makes such a file.
+/// The command that makes such a file, and what gives it to the unit.
+fn made_and_given(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'_>) -> Remedy {
+    let made = made(scene, path, content, unit, known);
+    let identity = identity(scene, unit, known);
+    match content {
+        Content::Identity => made.then(mounting::handed_over(path, unit)),
+        Content::Encrypted if path != identity && !is_file(&identity, known) => {
+            made.then(mounting::handed_over(&identity, unit))
+        }
+        _ => made,
+    }
+}
+
+/// The command that makes such a file. An identity is still its maker's then.
 fn made(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'_>) -> Remedy {
     let word = mounting::shell_word(path);
     match content {
-        Content::Identity => {
-            let remedy = Remedy::shell(format!("(umask 077; age-keygen -o {word})"));
-            match mounting::readable(path, unit).strip_prefix("; ") {
-                Some(words) => remedy.remark(words),
-                None => remedy,
-            }
-        }
+        Content::Identity => Remedy::shell(format!("(umask 077; age-keygen -o {word})")),
         Content::Encrypted => {
             let plain = mounting::shell_word(path.strip_suffix(".age").unwrap_or("secrets.env"));
             let identity = identity(scene, unit, known);
@@ -249,8 +267,9 @@ fn made(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'
                 }
             };
             let identity = mounting::shell_word(&identity);
-            let encrypted =
-                Remedy::shell(format!("age -r \"$(age-keygen -y {identity})\" -o {word} {plain}"));
+            let encrypted = Remedy::shell(format!(
+                "[ -e {word} ] || age -r \"$(age-keygen -y {identity})\" -o {word} {plain}"
+            ));
             first.then(encrypted.remark("then remove what is not encrypted"))
         }
         Content::Credential | Content::Certificate | Content::Secret => mounting::file_written(path, unit),
@@ -270,7 +289,7 @@ fn mounted(
             let made = if is_file(name, known) {
                 Remedy::none()
             } else {
-                made(scene, name, file.content, unit, known)
+                made_and_given(scene, name, file.content, unit, known)
             };
             made.then(Remedy::here(format!("- {}:{}:ro", host_words(name), mount.target)))
         };
@@ -286,7 +305,7 @@ fn mounted(
     let Some(source) = source.filter(|source| !source.starts_with(['/', '~'])) else { return };
     let path = if rest.is_empty() { source.clone() } else { join(source, rest) };
     let state = known.host.look(&path);
-    let made = made(scene, &path, file.content, unit, known);
+    let made = made_and_given(scene, &path, file.content, unit, known);
     let (state, remedy) = match state {
         Found::File => return,
         // Certificates may be a directory of them.

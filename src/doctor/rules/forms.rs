@@ -52,6 +52,34 @@ impl Wanted {
     }
 }
 
+/// Whether what is read in such a way may be what an export of this form writes.
+pub(super) fn is_form(way: &Way, form: Form) -> bool {
+    match way {
+        Way::Script => form != Form::Files,
+        Way::EnvFile => form == Form::Lines,
+        Way::Variable(_) => form == Form::Single,
+        Way::Healthcheck => false,
+    }
+}
+
+/// The export that writes what is read, of at least one; or else the one that comes nearest to it, and why it is not that.
+pub(super) fn writer<'a, 'b>(
+    scene: &Scene,
+    read: &Read,
+    rest: &str,
+    exports: &[&'a Delivery<'b>],
+    known: Known<'_>,
+) -> (&'a Delivery<'b>, Option<Code>) {
+    let judged = exports.iter().map(|delivery| (*delivery, mismatch(scene, read, rest, delivery, known)));
+    let rank = |(delivery, code): &(&Delivery<'_>, Option<Code>)| match code {
+        None => 0,
+        Some(Code::OtherFile) if is_form(&read.way, delivery.export.form) => 2,
+        Some(Code::OtherFile) => 3,
+        Some(_) => 1,
+    };
+    judged.min_by_key(rank).unwrap_or((exports[0], None))
+}
+
 /// Why what is read is not what is written, if it is not.
 pub(super) fn mismatch(
     scene: &Scene,
@@ -126,7 +154,12 @@ fn is_unknown(scene: &Scene, delivery: &Delivery<'_>, name: &str, known: Known<'
 }
 
 /// Whether somebody reads what an export writes now; what `but` names is not asked.
-fn is_read(scene: &Scene, delivery: &Delivery<'_>, but: Option<(&Unit, &Read)>, known: Known<'_>) -> bool {
+pub(super) fn is_read(
+    scene: &Scene,
+    delivery: &Delivery<'_>,
+    but: Option<(&Unit, &Read)>,
+    known: Known<'_>,
+) -> bool {
     let others = scene.units.iter().filter(|unit| unit.name != delivery.unit.name);
     others.flat_map(|unit| reads::of(unit).into_iter().map(move |read| (unit, read))).any(|(unit, read)| {
         let is_asked = !but.is_some_and(|(other, that)| other.name == unit.name && that.path == read.path);
@@ -141,6 +174,17 @@ fn is_read(scene: &Scene, delivery: &Delivery<'_>, but: Option<(&Unit, &Read)>, 
     })
 }
 
+/// Whether another export writes its set where `[[outputs]]` of this one would write theirs: each replaces the whole set.
+fn is_taken(scene: &Scene, delivery: &Delivery<'_>) -> bool {
+    let is_there = |other: &Delivery<'_>| {
+        other.unit.name != delivery.unit.name
+            && other.shared() == delivery.shared()
+            && other.export.form == Form::Files
+            && other.inside.is_empty()
+    };
+    scene.deliveries().iter().any(is_there)
+}
+
 /// What makes an export write what is wanted, whatever else is read of it.
 pub(super) fn agreed(
     scene: &Scene,
@@ -153,7 +197,7 @@ pub(super) fn agreed(
         return one_more(scene, delivery, wanted, known);
     }
     if is_read(scene, delivery, but, known) {
-        return both(scene, delivery, wanted, known);
+        return if is_taken(scene, delivery) { said() } else { both(scene, delivery, wanted, known) };
     }
     let is_a_file = delivery.inside.is_empty() && delivery.export.form != Form::Files;
     if is_a_file && delivery.mount.is_some_and(|mount| matches!(mount.source, Source::Bind(_))) {
@@ -162,7 +206,9 @@ pub(super) fn agreed(
     // `--format files` makes no directory, and `[[outputs]]` do.
     let is_deeper = wanted.form() == Form::Files && !wanted.path.is_empty() && wanted.path != delivery.inside;
     match (delivery.mount, written_in(scene, delivery, known)) {
-        (Some(mount), Some(configuration)) if is_deeper && configuration.outputs.is_empty() => {
+        (Some(mount), Some(configuration))
+            if is_deeper && configuration.outputs.is_empty() && !is_taken(scene, delivery) =>
+        {
             by_outputs(delivery, mount, &[table(wanted.format, &wanted.path, &[])])
         }
         _ => Remedy::options_of(&delivery.unit.name, options(delivery, wanted)),

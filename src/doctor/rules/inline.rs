@@ -15,7 +15,8 @@ const DIRECTIVES: &[&str] = &["requirepass", "masterauth"];
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for (name, content) in &scene.inline {
-        let Some(key) = content.raw.lines().find_map(|line| credential_in(line, known)) else { continue };
+        let held = content.raw.lines().find_map(|line| credential_in(line, known));
+        let Some((key, _)) = held else { continue };
         let what = format!(
             "`{key}` in its content is a credential, which everybody reads who reads this file or its history"
         );
@@ -26,8 +27,8 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     }
 }
 
-/// The key of a line that gives a credential to it.
-fn credential_in<'a>(line: &'a str, known: Known<'_>) -> Option<&'a str> {
+/// The key of a line that gives a credential to it, and the credential.
+pub(super) fn credential_in<'a>(line: &'a str, known: Known<'_>) -> Option<(&'a str, &'a str)> {
     let line = line.trim();
     if line.starts_with(['#', ';']) || line.starts_with("//") {
         return None;
@@ -41,5 +42,5 @@ fn credential_in<'a>(line: &'a str, known: Known<'_>) -> Option<&'a str> {
     let last = key.rsplit('.').next().unwrap_or(key).replace('-', "_");
     let is_one =
         values::is_credential(&last, value, known) || (directive.is_some() && !values::is_harmless(value));
-    (is_text && is_one && !key.contains(char::is_whitespace)).then_some(key)
+    (is_text && is_one && !key.contains(char::is_whitespace)).then_some((key, value))
 }

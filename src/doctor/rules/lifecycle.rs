@@ -11,7 +11,7 @@ use super::super::text::{Dialect, Text};
 pub(super) fn examine(scene: &Scene, found: &mut Findings) {
     for unit in &scene.units {
         if let Program::Script(script) = &unit.program {
-            behind_a_shell(unit, script, found);
+            behind_a_shell(scene, unit, script, found);
         }
         no_command(scene, unit, found);
         if let (Some(_), Some(mark)) = (unit.export(), unit.service.ports) {
@@ -25,10 +25,17 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
     }
 }
 
-fn behind_a_shell(unit: &Unit, script: &Text, found: &mut Findings) {
+fn behind_a_shell(scene: &Scene, unit: &Unit, script: &Text, found: &mut Findings) {
     for (is_exec, words) in kz_commands(script) {
         if !is_exec && words.get(1).is_some_and(|word| word == "run") {
-            let what = "the shell may stay as PID 1 before kz (dash does): `stop` then signals the shell, which passes nothing on, and after 10 seconds everything is killed";
+            let what = match scene.dialect {
+                Dialect::Compose => {
+                    "the shell may stay as PID 1 before kz (dash does): `stop` then signals the shell, which passes nothing on, and after 10 seconds everything is killed"
+                }
+                Dialect::Pod => {
+                    "the shell may stay as PID 1 before kz (dash does): the kubelet then signals the shell, which passes nothing on, and after the grace period everything is killed"
+                }
+            };
             found.add(Code::BehindShell, script.mark, &unit.title, what, Remedy::said("exec kz run -- …"));
         }
     }

@@ -1,12 +1,16 @@
 //! The rules, by what they are about. Each looks at a scene and adds what it finds.
 
+mod absent;
 mod access;
 mod arguments;
 mod asked;
+mod beside;
+mod closed;
 mod commands;
 mod configuration;
 mod contents;
 mod credentials;
+mod cutting;
 mod delivering;
 mod documents;
 mod env_files;
@@ -18,16 +22,19 @@ mod installs;
 mod lifecycle;
 mod manifest;
 mod mounting;
+mod objects;
 mod offline;
 mod open;
 mod order;
 mod own;
 mod owners;
+mod readers;
 mod reading;
 mod reads;
 mod scratch;
 mod shells;
 mod targets;
+mod twice;
 mod unmounted;
 mod values;
 mod variables;
@@ -37,24 +44,29 @@ mod volumes;
 use super::Known;
 use super::catalogue::Code;
 use super::finding::Findings;
+use super::manifest::Filled;
 use super::remedy::Remedy;
 use super::scene::Scene;
+use super::text::Dialect;
 use super::yaml::Key;
 
 /// Everything that is wrong with one scene.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
+    found.are_of(scene.dialect);
     reading::examine(scene, known, found);
     targets::examine(scene, known, found);
     scratch::examine(scene, known, found);
     volumes::examine(scene, known, found);
     owners::examine(scene, known, found);
-    order::examine(scene, found);
+    order::examine(scene, &|delivery| readers::of(scene, delivery, known), found);
     lifecycle::examine(scene, found);
     shells::examine(scene, found);
     credentials::examine(scene, known, found);
     arguments::examine(scene, known, found);
     inline::examine(scene, known, found);
     env_files::examine(scene, known, found);
+    absent::examine(scene, known, found);
+    beside::examine(scene, known, found);
     vendors::examine(scene, known, found);
     variables::examine(scene, known, found);
     open::examine(scene, known, found);
@@ -63,9 +75,18 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     installs::examine(scene, found);
     configuration::examine(scene, known, found);
     files::examine(scene, known, found);
+    closed::examine(scene, known, found);
+    twice::examine(scene, found);
     contents::examine(scene, known, found);
     commands::examine(scene, known, found);
     manifest::examine(scene, known, found);
+    found.remark_shared(&scene.shared);
+}
+
+/// What is wrong with the `ConfigMap`s and Secrets of a file by themselves.
+pub(super) fn objects(objects: &[Filled], scenes: &[Scene], known: Known<'_>, found: &mut Findings) {
+    found.are_of(Dialect::Pod);
+    objects::examine(objects, scenes, known, found);
 }
 
 /// Keys that stand twice in one map.

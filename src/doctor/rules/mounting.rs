@@ -76,7 +76,8 @@ pub(super) fn mount_for_somebody(scene: &Scene, delivery: &Delivery<'_>, target:
             [only] => Some(only),
             _ => None,
         });
-    match reader {
+    // What is mounted there already would be hidden.
+    match reader.filter(|reader| reader.mounts.iter().all(|mount| mount.target != target)) {
         Some(reader) => mount_for(scene, delivery, reader, target).elsewhere(&reader.name),
         None => Remedy::said(format!("in the service that reads: {}", mount_item(scene, delivery, target))),
     }
@@ -93,7 +94,19 @@ pub(super) fn volume_name(scene: &Scene, delivery: &Delivery<'_>) -> String {
     let read = readers()
         .find_map(|unit| reads::of(unit).iter().find_map(|read| named(unit.mount_over(&read.path)?.0)));
     let same = || readers().flat_map(|unit| &unit.mounts).find(|mount| mount.target == delivery.directory());
-    read.or_else(|| same().and_then(named)).unwrap_or_else(|| "secrets".to_owned())
+    // A volume that somebody writes to is there for something else.
+    let is_taken = |name: &str| {
+        let writes = |mount: &Mount| named(mount).as_deref() == Some(name) && !mount.is_read_only;
+        scene
+            .units
+            .iter()
+            .filter(|unit| unit.name != delivery.unit.name)
+            .flat_map(|unit| &unit.mounts)
+            .any(writes)
+    };
+    let own =
+        || ["secrets", "kz-secrets"].into_iter().find(|name| !is_taken(name)).unwrap_or("secrets-of-kz");
+    read.or_else(|| same().and_then(named)).unwrap_or_else(|| own().to_owned())
 }
 
 /// The lines that mount a volume of this name in the finding's own unit, and define it.
@@ -143,23 +156,37 @@ pub(super) fn given_secret(scene: &Scene, name: &str) -> Remedy {
     Remedy::unit(format!("secrets: [{name}]")).then(defined)
 }
 
-/// The command that makes a file of the host which nobody but its owner may read.
+/// The command that makes a file of the host which nobody but its owner may read, and the one that gives it to the unit.
 pub(super) fn file_written(path: &str, unit: &Unit) -> Remedy {
+    file_written_of(path, unit, "paste it, then Ctrl-D")
+}
+
+/// The same, with what is to be typed.
+pub(super) fn file_written_of(path: &str, unit: &Unit, words: &str) -> Remedy {
     let directory = path.strip_suffix(file_name(path)).map(|directory| directory.trim_end_matches('/'));
     let made = match directory.filter(|directory| !directory.is_empty() && *directory != ".") {
         Some(directory) => format!("mkdir -p {}; ", shell_word(directory)),
         None => String::new(),
     };
     Remedy::shell(format!("(umask 077; {made}cat >{})", shell_word(path)))
-        .remark(format!("paste it, then Ctrl-D{}", readable(path, unit)))
+        .remark(words)
+        .then(handed_over(path, unit))
 }
 
-/// That the unit's uid has to read a file of the host, where that is certain and not root.
-pub(super) fn readable(path: &str, unit: &Unit) -> String {
+/// The command that gives a file of the host to the uid that is to read it, where that is certain and not root.
+pub(super) fn handed_over(path: &str, unit: &Unit) -> Remedy {
     match unit.uid().filter(|uid| *uid != 0) {
-        Some(uid) => format!("; uid {uid} is to read it: `chown {uid} {}`", shell_word(path)),
-        None => String::new(),
+        Some(uid) => {
+            Remedy::shell(given_to(path, uid)).remark(format!("`{}` reads it as uid {uid}", unit.name))
+        }
+        None => Remedy::none(),
     }
+}
+
+/// The command that gives a file of the host to a uid, which may then read it.
+pub(super) fn given_to(path: &str, uid: u32) -> String {
+    let word = shell_word(path);
+    format!("sudo chown {uid} {word} && sudo chmod u+r {word}")
 }
 
 /// The path as one word of a shell.

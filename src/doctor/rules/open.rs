@@ -103,7 +103,7 @@ fn empty(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, foun
 /// `RabbitMQ` makes the user `guest` with the password `guest`, and its image lets that in from everywhere
 /// (docker-library/rabbitmq, 10-defaults.conf: `loopback_users.guest = false`).
 fn guest(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findings) {
-    let is_one = images::is_rabbitmq(unit) && scene.dialect == Dialect::Compose;
+    let is_one = images::is_rabbitmq(unit);
     let has_own = unit.variables.iter().any(|variable| {
         [
             "RABBITMQ_DEFAULT_PASS",
@@ -124,6 +124,11 @@ fn guest(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findings) {
     }
     let what =
         "it starts with the user `guest` and the password `guest`, which its image lets in from everywhere";
-    let remedy = delivering::brought(scene, unit, "RABBITMQ_DEFAULT_PASS", known);
+    let remedy = match scene.dialect {
+        Dialect::Compose => delivering::brought(scene, unit, "RABBITMQ_DEFAULT_PASS", known),
+        Dialect::Pod => Remedy::said(
+            "let `kz export --format template` write `default_user` and `default_pass` into a file that is mounted in `/etc/rabbitmq/conf.d`, or put `kz run` in front of its command",
+        ),
+    };
     found.add(Code::NobodyAsks, unit.mark, &unit.title, what, remedy);
 }

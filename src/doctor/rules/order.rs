@@ -11,20 +11,23 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Condition, Depend, Mount, Scene, Unit};
 use super::super::text::Dialect;
 
+/// Who reads what an export writes.
+type Readers<'a> = &'a dyn Fn(&Delivery<'_>) -> Vec<(&'a Unit, &'a Mount)>;
+
 /// All rules of this kind.
-pub(super) fn examine(scene: &Scene, found: &mut Findings) {
+pub(super) fn examine<'a>(scene: &'a Scene, readers: Readers<'a>, found: &mut Findings) {
     if scene.dialect != Dialect::Compose {
         return;
     }
     unknown(scene, found);
     circles(scene, found);
     for delivery in scene.installs() {
-        let readers: Vec<_> =
+        let starting: Vec<_> =
             scene.consumers(&delivery).into_iter().filter(|(unit, _)| delivery.begins(unit)).collect();
-        waited(scene, &delivery, &readers, found);
+        waited(scene, &delivery, &starting, found);
     }
     for delivery in scene.deliveries() {
-        waited(scene, &delivery, &scene.consumers(&delivery), found);
+        waited(scene, &delivery, &readers(&delivery), found);
     }
 }
 
@@ -41,8 +44,8 @@ fn waited(scene: &Scene, delivery: &Delivery<'_>, readers: &[(&Unit, &Mount)], f
         }
     }
     never_healthy(scene, delivery, found);
-    restarted(delivery, found);
-    other_profile(scene, delivery, found);
+    restarted(scene, delivery, found);
+    other_profile(scene, delivery, readers, found);
 }
 
 /// The names of all units that start only when `name` has ended well.
@@ -122,13 +125,17 @@ fn never_healthy(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
     }
 }
 
-fn restarted(delivery: &Delivery<'_>, found: &mut Findings) {
+fn restarted(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
     if let Some((written, mark)) = &delivery.unit.service.restarts {
-        let remedy = Remedy::here(if written.starts_with("restart") {
-            "restart: \"no\""
-        } else {
-            "condition: on-failure"
-        });
+        let is_shared = !scene.sharing(delivery.unit, *mark).is_empty();
+        let remedy = match (written.starts_with("restart"), is_shared) {
+            (true, false) => Remedy::here("restart: \"no\""),
+            (false, false) => Remedy::here("condition: on-failure"),
+            (true, true) => Remedy::unit("restart: \"no\"")
+                .remark("with the service itself: the anchor is for others too"),
+            (false, true) => Remedy::unit("deploy:\n  restart_policy:\n    condition: on-failure")
+                .remark("with the service itself: the anchor is for others too"),
+        };
         let what = format!(
             "with `{written}` the engine starts it again and again after it has written and exited well, and who waits for its end may wait for ever"
         );
@@ -137,13 +144,12 @@ fn restarted(delivery: &Delivery<'_>, found: &mut Findings) {
 }
 
 /// An exporter that may be off while its reader is on, so that Compose refuses the reader, or starts it alone.
-fn other_profile(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
+fn other_profile(scene: &Scene, delivery: &Delivery<'_>, readers: &[(&Unit, &Mount)], found: &mut Findings) {
     let profiles = &delivery.unit.service.profiles;
     let name = &delivery.unit.name;
     if profiles.is_empty() || delivery.unit.is_partial {
         return;
     }
-    let readers = scene.consumers(delivery);
     for unit in scene.units.iter().filter(|unit| unit.name != *name && !unit.is_partial) {
         let own = &unit.service.profiles;
         let comes_along = !own.is_empty() && own.iter().all(|profile| profiles.contains(profile));

@@ -8,7 +8,7 @@ use super::{configuration, mounting};
 
 /// Whether a variable of a unit that is kz is a credential of kz's own, which kz cannot bring to itself.
 pub(super) fn is_of(unit: &Unit, name: &str, known: Known<'_>) -> bool {
-    unit.is_kz() && known.credential_variables.contains(&name)
+    unit.starts_kz() && known.credential_variables.contains(&name)
 }
 
 /// Whether a variable holds a credential of kz's own. A key's id is none.
@@ -81,10 +81,7 @@ fn given(scene: &Scene, unit: &Unit, secret: &str, content: Option<&str>) -> Rem
     let written = match (is_defined, content) {
         (true, _) => Remedy::none(),
         (false, None) => mounting::file_written(secret, unit),
-        (false, Some(content)) => {
-            let remark = format!("{content}, then Ctrl-D{}", mounting::readable(secret, unit));
-            mounting::file_written(secret, unit).remark(remark)
-        }
+        (false, Some(content)) => mounting::file_written_of(secret, unit, &format!("{content}, then Ctrl-D")),
     };
     mounting::given_secret(scene, secret).then(written)
 }

@@ -13,7 +13,7 @@ use super::super::text::join;
 use super::super::yaml::Mark;
 use super::super::{Found, Known, Owned};
 use super::access::{as_root, gives_owners, group, lets_read, run_as};
-use super::{mounting, order, scratch};
+use super::{closed, mounting, order, readers, scratch};
 
 /// Bits that let somebody else than the owner read.
 const OTHERS_READ: u32 = 0o044;
@@ -28,16 +28,16 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         closed_directory(scene, &delivery, found);
         closed_on_host(&delivery, known, found);
         foreign(scene, &delivery, found);
-        if !can_give_away(scene, &delivery, found) {
+        if !can_give_away(scene, &delivery, known, found) {
             continue;
         }
         let Some(owner) = owner(&delivery).filter(|_| !gives_owners(scene, &delivery, known)) else {
             continue;
         };
         if delivery.export.bits() & OTHERS_READ == 0 {
-            promised(scene, &delivery, owner, found);
+            promised(scene, &delivery, owner, known, found);
         }
-        readers(scene, &delivery, owner, known, found);
+        closed_to_readers(scene, &delivery, owner, known, found);
     }
 }
 
@@ -58,7 +58,7 @@ fn user_mark(unit: &Unit) -> Mark {
 }
 
 /// Only root with `CAP_CHOWN` can give files away. Says whether nothing is in the way of it.
-fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) -> bool {
+fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, known: Known<'_>, found: &mut Findings) -> bool {
     let unit = delivery.unit;
     let (Some(uid), Some(owner)) = (unit.uid(), delivery.export.owner_uid()) else { return true };
     if uid != 0 && owner != uid {
@@ -66,7 +66,9 @@ fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) -
             "it runs as uid {uid}, and only root can give files to uid {owner}: kz ends with exit code 4 and writes nothing"
         );
         let remedy = if unit.refuses_root {
-            run_as(scene, owner).remark("which owns what it writes, so that `--owner` asks for nothing")
+            run_as(scene, owner)
+                .remark("which owns what it writes, so that `--owner` asks for nothing")
+                .then(closed::opened_for(scene, unit, owner, known))
         } else {
             as_root(scene)
         };
@@ -86,7 +88,7 @@ fn can_give_away(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) -
 }
 
 /// `--for` names somebody who cannot read.
-fn promised(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Findings) {
+fn promised(scene: &Scene, delivery: &Delivery<'_>, owner: u32, known: Known<'_>, found: &mut Findings) {
     let unit = delivery.unit;
     let Some(reader) = delivery.export.reader.as_deref().and_then(uid) else { return };
     if reader != owner && reader != 0 {
@@ -94,14 +96,19 @@ fn promised(scene: &Scene, delivery: &Delivery<'_>, owner: u32, found: &mut Find
         let what = format!(
             "`--for {reader}` fails, as it is meant to: mode {bits:04o} and owner {owner} let only uid {owner} and root read"
         );
-        let remedy = give_to(scene, delivery, reader);
+        let remedy = give_to(scene, delivery, reader, known);
         found.add(Code::NotForReader, unit.command_mark(), &unit.title, what, remedy);
     }
 }
 
-fn readers(scene: &Scene, delivery: &Delivery<'_>, owner: u32, known: Known<'_>, found: &mut Findings) {
-    let readers: Vec<(&Unit, u32)> = scene
-        .consumers(delivery)
+fn closed_to_readers(
+    scene: &Scene,
+    delivery: &Delivery<'_>,
+    owner: u32,
+    known: Known<'_>,
+    found: &mut Findings,
+) {
+    let readers: Vec<(&Unit, u32)> = readers::of(scene, delivery, known)
         .into_iter()
         .filter(|(reader, _)| !lets_read(scene, delivery, reader))
         .filter_map(|(reader, _)| Some((reader, reader.uid().filter(|uid| *uid != 0)?)))
@@ -123,19 +130,21 @@ fn readers(scene: &Scene, delivery: &Delivery<'_>, owner: u32, known: Known<'_>,
             .remark("several uids read: everybody who mounts the volume then may")
             .then(scratch::shared(scene, delivery, known))
     } else {
-        give_to(scene, delivery, *uid)
+        give_to(scene, delivery, *uid, known)
     };
     found.add(Code::CannotRead, user_mark(unit), &unit.title, what, remedy);
 }
 
-/// What makes `uid` the owner: the option where the exporter is root or gives files away already, else its own user.
-fn give_to(scene: &Scene, delivery: &Delivery<'_>, uid: u32) -> Remedy {
+/// What makes `uid` the owner: the option where the exporter is root or gives files away already, else its own user, who
+/// then has to read what kz needs.
+fn give_to(scene: &Scene, delivery: &Delivery<'_>, uid: u32, known: Known<'_>) -> Remedy {
     let Delivery { unit, export, .. } = delivery;
     let gives = export.owner.is_some() || unit.uid() == Some(0);
     if !gives {
         let promised = export.reader.as_ref().map(|_| Remedy::options(format!("--for {uid}")));
-        let alone = run_as(scene, uid);
-        return promised.map_or_else(|| alone.clone(), |promised| alone.clone().then(promised));
+        return run_as(scene, uid)
+            .then(promised.unwrap_or_else(Remedy::none))
+            .then(closed::opened_for(scene, unit, uid, known));
     }
     let promised = export.reader.as_ref().map(|_| format!(" --for {uid}")).unwrap_or_default();
     let option = Remedy::options(format!("--owner {uid}:{uid}{promised}"));

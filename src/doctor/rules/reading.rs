@@ -138,32 +138,27 @@ fn other_file(
 ) {
     let exports: Vec<&Delivery<'_>> =
         deliveries.iter().filter(|delivery| delivery.shared() == Some(&mount.source)).collect();
-    let [delivery] = exports.as_slice() else { return };
+    if exports.is_empty() {
+        return;
+    }
+    let is_of_exports = |name: &str| exports.iter().any(|delivery| delivery.unit.name == name);
     let others_write = scene.units.iter().any(|other| {
-        other.name != delivery.unit.name
-            && other.mount_of(&mount.source).is_some_and(|mount| !mount.is_read_only)
+        !is_of_exports(&other.name) && other.mount_of(&mount.source).is_some_and(|mount| !mount.is_read_only)
     });
-    let in_part = mount.part.is_some() || delivery.mount.is_some_and(|mount| mount.part.is_some());
-    if others_write || in_part || delivery.unit.name == unit.name {
+    let is_part = |delivery: &&Delivery<'_>| delivery.mount.is_some_and(|mount| mount.part.is_some());
+    if others_write || mount.part.is_some() || exports.iter().any(is_part) || is_of_exports(&unit.name) {
         return;
     }
     // A healthcheck may look at the directory itself.
-    if read.way == Way::Healthcheck && (rest.is_empty() || rest == delivery.inside) {
+    let is_directory = |delivery: &&Delivery<'_>| rest.is_empty() || rest == delivery.inside;
+    if read.way == Way::Healthcheck && exports.iter().any(is_directory) {
         return;
     }
-    let Some(code) = forms::mismatch(scene, read, rest, delivery, known) else {
-        return kept_to_itself(scene, unit, read, delivery, found);
+    let (delivery, code) = match forms::writer(scene, read, rest, &exports, known) {
+        (delivery, None) => return kept_to_itself(scene, unit, read, delivery, found),
+        (delivery, Some(code)) => (delivery, code),
     };
-    let content = match delivery.export.form {
-        Form::Lines | Form::Single => format!("the one file `{}`", join(&mount.target, &delivery.inside)),
-        Form::Files if delivery.export.by_outputs => {
-            format!(
-                "what `[[outputs]]` of its configuration say into `{}`, and no such file",
-                join(&mount.target, &delivery.inside)
-            )
-        }
-        Form::Files => format!("a file for each secret into `{}`", join(&mount.target, &delivery.inside)),
-    };
+    let content = content(delivery, mount);
     if code == Code::UnknownSecret {
         let name = below(rest, &delivery.inside).filter(|_| !delivery.inside.is_empty()).unwrap_or(rest);
         return unknown_secret(scene, (unit, read), name, delivery, known, found);
@@ -174,14 +169,72 @@ fn other_file(
         let only: Vec<String> = delivery.export.only.iter().map(|name| format!("`{name}`")).collect();
         format!("{words}, and `{writer}` exports only {}", only.join(", "))
     } else {
-        format!("{words}, but `{writer}` writes {content}")
+        let others = exports.iter().filter(|other| other.unit.name != *writer);
+        let others =
+            others.map(|other| format!(", and `{}` {}", other.unit.name, self::content(other, mount)));
+        format!("{words}, but `{writer}` writes {content}{}", others.collect::<String>())
     };
+    if let Some((place, remedy)) =
+        meant(scene, (unit, read), mount, delivery, known).filter(|_| code == Code::OtherFile)
+    {
+        return found.add(code, read.mark, &unit.title, format!("{what}: did you mean `{place}`?"), remedy);
+    }
     let remedy = match (&read.way, code) {
         (Way::Healthcheck, Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
         (_, Code::NotExported) => Remedy::options_of(writer, unmounted::also(delivery, rest)),
         (way, _) => forms::agreed(scene, delivery, &Wanted::of(way, rest), Some((unit, read)), known),
     };
     found.add(code, read.mark, &unit.title, what, remedy);
+}
+
+/// What an export writes, as somebody sees it who mounts it there.
+fn content(delivery: &Delivery<'_>, mount: &Mount) -> String {
+    let place = join(&mount.target, &delivery.inside);
+    match delivery.export.form {
+        Form::Lines | Form::Single => format!("the one file `{place}`"),
+        Form::Files if delivery.export.by_outputs => {
+            format!("what `[[outputs]]` of its configuration say into `{place}`, and no such file")
+        }
+        Form::Files => format!("a file for each secret into `{place}`"),
+    }
+}
+
+/// The one file that is written, and what reads it, where it is what is looked for: its name differs in a letter or two
+/// from the one that is read, or it holds all variables, and others read it, from whom nothing is to be taken.
+fn meant(
+    scene: &Scene,
+    (unit, read): (&Unit, &Read),
+    mount: &Mount,
+    delivery: &Delivery<'_>,
+    known: Known<'_>,
+) -> Option<(String, Remedy)> {
+    let place = join(&mount.target, &delivery.inside);
+    let is_near = strsim::damerau_levenshtein(&place.to_lowercase(), &read.path.to_lowercase()) <= 2;
+    let has_all = || {
+        matches!(read.way, Way::EnvFile | Way::Script)
+            && delivery.export.form == Form::Lines
+            && delivery.export.only.is_empty()
+            && forms::is_read(scene, delivery, Some((unit, read)), known)
+    };
+    let is_form = forms::is_form(&read.way, delivery.export.form);
+    if delivery.inside.is_empty() || !is_form || !(is_near || has_all()) {
+        return None;
+    }
+    let remedy = match &read.way {
+        Way::Variable(variable) => Remedy::here(mounting::variable_line(scene.dialect, variable, &place)),
+        Way::EnvFile => Remedy::options(format!("--env-file {place}")),
+        Way::Script => match &unit.program {
+            Program::Script(script) if script.raw.contains(&read.path) => {
+                let read_there = script.raw.replace(&read.path, &place);
+                let is_kept = delivery.export.form == Form::Lines && keeps_to_itself(&script.value);
+                let script = if is_kept { handing_on(&read_there) } else { read_there };
+                documents::script_written(scene, unit, &script)?
+            }
+            _ => return None,
+        },
+        Way::Healthcheck => return None,
+    };
+    Some((place, remedy))
 }
 
 /// What is read is the file of no secret that the configuration has.
@@ -219,21 +272,28 @@ fn unknown_secret(
 /// may be content with that.
 fn kept_to_itself(scene: &Scene, unit: &Unit, read: &Read, delivery: &Delivery<'_>, found: &mut Findings) {
     let Program::Script(script) = &unit.program else { return };
-    let says = |word: &str| script.value.contains(word);
-    let hands_on = says("export") || says("set -a") || says("allexport") || says("kz run");
-    let uses = script.value.replace("$@", "").contains('$');
-    if read.way != Way::Script || delivery.export.form != Form::Lines || hands_on || uses {
+    if read.way != Way::Script || delivery.export.form != Form::Lines || !keeps_to_itself(&script.value) {
         return;
     }
     let Read { path, mark, .. } = read;
     let what = format!(
         "its script reads `{path}`, whose lines have no `export`: what it starts then sees none of the variables"
     );
-    // `source` is a word of bash's, which the `sh` of Debian does not have.
-    let script = format!("set -a; {}", sourced_by_all(&script.raw));
-    let remedy = documents::script_written(scene, unit, &script)
+    let remedy = documents::script_written(scene, unit, &handing_on(&script.raw))
         .unwrap_or_else(|| Remedy::options_of(&delivery.unit.name, "--format shell"));
     found.add(Code::KeptToItself, *mark, &unit.title, what, remedy);
+}
+
+/// Whether a script neither hands its variables on to what it starts nor uses them itself.
+fn keeps_to_itself(script: &str) -> bool {
+    let hands_on = ["export", "set -a", "allexport", "kz run"].iter().any(|words| script.contains(words));
+    let uses = script.replace("$@", "").contains('$');
+    !hands_on && !uses
+}
+
+/// The same script, which hands on what it reads. `source` is a word of bash's, which the `sh` of Debian does not have.
+fn handing_on(script: &str) -> String {
+    format!("set -a; {}", sourced_by_all(script))
 }
 
 /// A script in which `.` stands wherever a command is `source`.

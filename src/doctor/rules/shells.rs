@@ -1,6 +1,8 @@
 //! D1, fifth part, and D3, third: what only a shell reads. `$(cat FILE)` where none is, and a `$` that Compose takes before
 //! the container's shell sees it, in commands, entrypoints, healthchecks and variables.
 
+use std::borrow::Cow;
+
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images::{self, FileForm};
@@ -10,7 +12,7 @@ use super::super::scene::{Scene, Unit, Variable};
 use super::super::text::{Dialect, Text};
 use super::documents::list;
 use super::values::substituted;
-use super::{documents, mounting};
+use super::{arguments, documents, mounting};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, found: &mut Findings) {
@@ -52,7 +54,10 @@ fn command(scene: &Scene, unit: &Unit, found: &mut Findings) {
         let what = format!(
             "no shell reads its command, so that the text `$(cat {path})` itself is the argument, and no content of a file"
         );
-        let remedy = by_shell(unit).unwrap_or_else(said);
+        let remedy = match by_shell(unit) {
+            _ if arguments::gives_content(&merged(&words)) => by_file(),
+            remedy => remedy.unwrap_or_else(said),
+        };
         return found.add(Code::NotSubstituted, unit.command_mark(), &unit.title, what, remedy);
     }
     let own = rest.iter().find_map(|word| set(unit, &word.raw).map(|name| (name, word.mark)));
@@ -64,6 +69,28 @@ fn command(scene: &Scene, unit: &Unit, found: &mut Findings) {
 
 fn said() -> Remedy {
     Remedy::said("let a shell start it: [\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/…)\\\"\"]")
+}
+
+/// What is to be done where a shell would put a credential on a command line.
+fn by_file() -> Remedy {
+    Remedy::said(
+        "let it read a file by an option or a configuration of its own, which `kz export --format template` writes, or its environment: on its command line every user of the host reads it (`docker top`, `ps`)",
+    )
+}
+
+/// The words, of which a string has those apart that a shell would see as one.
+fn merged<'a>(words: &[&'a Text]) -> Vec<Cow<'a, str>> {
+    let mut words = words.iter().map(|word| word.value.as_str());
+    let mut all = Vec::new();
+    while let Some(word) = words.next() {
+        let mut whole = Cow::Borrowed(word);
+        while whole.contains("$(") && !whole.contains(')') {
+            let Some(next) = words.next() else { break };
+            whole = Cow::Owned(format!("{whole} {next}"));
+        }
+        all.push(whole);
+    }
+    all
 }
 
 /// The command line as a shell's script, where the image's own entrypoint starts it.
@@ -123,7 +150,11 @@ fn healthcheck(unit: &Unit, found: &mut Findings) {
             if is_a_shells { format!("\"{}\"", doubled(&word.raw)) } else { argument(&word.raw) }
         })
         .collect();
-    let remedy = test(&["CMD-SHELL", &written.join(" ")]);
+    let remedy = if arguments::gives_content(&merged(&words)) {
+        by_file()
+    } else {
+        test(&["CMD-SHELL", &written.join(" ")])
+    };
     found.add(Code::NotSubstituted, word.mark, &unit.title, what, remedy);
 }
 

@@ -9,7 +9,7 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Kind, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, below, host_words, join, normal};
 use super::super::{Found, Known};
-use super::{mounting, scratch};
+use super::{mounting, readers, scratch};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -265,7 +265,7 @@ fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_
     let unit = delivery.unit;
     // Whoever owns the directory too may follow: for root nothing is wrong.
     let Some(writer) = unit.uid().filter(|uid| *uid != 0) else { return };
-    let readers = scene.consumers(delivery).into_iter().filter_map(|(unit, _)| unit.uid());
+    let readers = readers::of(scene, delivery, known).into_iter().filter_map(|(unit, _)| unit.uid());
     let reader = readers.chain(delivery.export.owner_uid()).find(|uid| *uid != writer);
     if let (true, Form::Files, true, Some(reader)) =
         (is_sticky, delivery.export.form, delivery.inside.is_empty(), reader)

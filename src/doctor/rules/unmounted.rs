@@ -63,7 +63,9 @@ pub(super) fn examine(
         let directory = path.rsplit_once('/').map_or("/secrets", |(directory, _)| directory);
         let remedy = mounting::mounted(scene, "secrets", directory, ":ro");
         found.add(way.code(), *mark, &unit.title, what, remedy);
-    } else if let (Way::Variable(name), Dialect::Compose) = (way, scene.dialect) {
+    } else if let Way::Variable(name) = way
+        && !scene.pod.as_ref().is_some_and(|pod| pod.is_injected)
+    {
         of_vendor(scene, (unit, read), name, deliveries, known, found);
     }
 }
@@ -164,12 +166,18 @@ fn of_vendor(
 ) {
     let Read { path, mark, way } = read;
     let stem = variable.strip_suffix("__FILE").or_else(|| variable.strip_suffix("_FILE")).unwrap_or(variable);
-    let is_the_systems = ["/proc", "/dev", "/etc/ssl"].iter().any(|own| below(path, own).is_some());
+    let is_the_systems =
+        ["/proc", "/dev", "/etc/ssl", "/var/run/secrets"].iter().any(|own| below(path, own).is_some());
     if is_the_systems || images::file_form(unit, stem) != FileForm::Known(variable.to_owned()) {
         return;
     }
+    let ends = if images::does_without(unit) {
+        "and starts with the value that its vendor has published"
+    } else {
+        "and ends"
+    };
     let what =
-        format!("{}, and nothing is mounted there: the image has no such file, and ends", way.words(path));
+        format!("{}, and nothing is mounted there: the image has no such file, {ends}", way.words(path));
     let secret = program::file_name(path);
     // A mount over a directory of the image's own would hide what it needs there.
     let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
@@ -192,7 +200,12 @@ fn of_vendor(
         None if deliveries.is_empty() => {
             moved.then(exporters::made(scene, unit, secret, (Written::Files, target), known))
         }
-        None => Remedy::said(format!("mount the directory of `{path}`")),
+        None => Remedy::none(),
+    };
+    let remedy = if remedy.steps().is_empty() {
+        Remedy::said(format!("mount the directory of `{path}`"))
+    } else {
+        remedy
     };
     found.add(Code::FileNotMounted, *mark, &unit.title, what, remedy);
 }

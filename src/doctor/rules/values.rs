@@ -24,13 +24,89 @@ const NAMES: &[&str] = &[
 ];
 
 /// What stands for a value that is still to be written.
-const PLACEHOLDERS: &[&str] =
-    &["change", "your", "replace", "example", "placeholder", "todo", "xxx", "***", "<", "{{", "…", "..."];
+const PLACEHOLDERS: &[&str] = &[
+    "change",
+    "your",
+    "replace",
+    "example",
+    "placeholder",
+    "todo",
+    "xxx",
+    "***",
+    "<",
+    "{{",
+    "enc[",
+    "…",
+    "...",
+];
+
+/// Where what follows in the address of a hook is the credential itself: whoever has it may post.
+const HOOKS: &[&str] = &[
+    "://hooks.slack.com/services/",
+    "://hooks.slack.com/workflows/",
+    "://discord.com/api/webhooks/",
+    "://discordapp.com/api/webhooks/",
+    "://api.telegram.org/bot",
+    ".webhook.office.com/webhookb2/",
+    "://outlook.office.com/webhook/",
+    "://hooks.zapier.com/hooks/catch/",
+];
 
 /// Whether a variable of this name with this value holds one.
 pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
     let is_placeholder = || is_harmless(value) || value.contains("://");
-    known.kz.is_credential(value) || (is_named_so(name) && !is_placeholder())
+    known.kz.is_credential(value) || of_hook(value).is_some() || (is_named_so(name) && !is_placeholder())
+}
+
+/// What is secret in the address of a hook.
+pub(super) fn of_hook(word: &str) -> Option<&str> {
+    let rest = HOOKS.iter().find_map(|hook| Some(&word[word.find(hook)? + hook.len()..]))?;
+    let rest = rest.split(['"', '\'', ' ', '?']).next()?;
+    let is_mixed = rest.len() >= 16 && rest.contains(|c: char| c.is_ascii_digit());
+    is_mixed.then_some(rest)
+}
+
+/// What stands before `SECRET` where that is the secret itself, and not the name of an object that holds it.
+const CONTENTS: &[&str] = &[
+    "CLIENT",
+    "JWT",
+    "SESSION",
+    "COOKIE",
+    "AUTH",
+    "NEXTAUTH",
+    "OAUTH",
+    "OAUTH2",
+    "OIDC",
+    "SIGNING",
+    "WEBHOOK",
+    "API",
+    "APP",
+    "CSRF",
+    "HMAC",
+    "SHARED",
+    "CONSUMER",
+    "HASH",
+    "TOKEN",
+    "ACCESS",
+    "REFRESH",
+    "ENCRYPTION",
+    "MASTER",
+];
+
+/// What the names of objects say that hold one: `app-jwt-secret`, `web-tls`.
+const OF_OBJECTS: &[&str] =
+    &["secret", "secrets", "tls", "cert", "certs", "credentials", "creds", "auth", "keys"];
+
+/// Whether, in a cluster, the value may be the name of a Secret, as `TLS_SECRET: web-tls` has it.
+pub(super) fn may_name_object(name: &str, value: &str) -> bool {
+    let upper = name.to_ascii_uppercase().replace(['-', '.'], "_");
+    let Some(before) = upper.strip_suffix("SECRET") else { return false };
+    // RFC 1123, as the API server has it of an object's name.
+    let is_name = value.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.');
+    let says_so = || value.split(['-', '.']).any(|word| OF_OBJECTS.contains(&word));
+    let kind = before.trim_end_matches('_').rsplit('_').next().unwrap_or_default();
+    is_name && (!CONTENTS.contains(&kind) || says_so())
 }
 
 /// Whether a variable is called as those that hold one.
@@ -149,6 +225,41 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_a_hook_is_a_credential_where_it_is_whole() {
+        assert_eq!(of_hook("https://hooks.slack.com/services/T00/B00/aaaabbbb"), Some("T00/B00/aaaabbbb"));
+        assert_eq!(
+            of_hook("https://api.telegram.org/bot123456:aaaaaaaaaaaa/send"),
+            Some("123456:aaaaaaaaaaaa/send")
+        );
+        for other in
+            ["https://hooks.slack.com/services/", "https://discord.com/api/webhooks/ID/TOKEN", "slack"]
+        {
+            assert_eq!(of_hook(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_an_object_is_no_credential_and_a_secret_of_its_own_is_one() {
+        for (name, value) in [
+            ("TLS_SECRET", "web-tls"),
+            ("IMAGE_PULL_SECRET", "regcred"),
+            ("SECRET", "app"),
+            ("JWT_SECRET", "app-jwt-secret"),
+            ("secret", "alertmanager-main"),
+        ] {
+            assert!(may_name_object(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("CLIENT_SECRET", "hunter2"),
+            ("APP_SECRET", "Hunter2"),
+            ("TLS_SECRET", "Not_A_Name"),
+            ("API_TOKEN", "web"),
+        ] {
+            assert!(!may_name_object(name, value), "{name}");
+        }
+    }
+
+    #[test]
     fn switches_paths_and_placeholders_are_no_values() {
         for value in [
             "",
@@ -167,6 +278,7 @@ mod tests {
             "file:keys/a",
             "~/a",
             "C:\\a",
+            "ENC[AES256_GCM,data:aGk=,type:str]",
         ] {
             assert!(is_harmless(value), "{value}");
         }

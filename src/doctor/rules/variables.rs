@@ -1,14 +1,13 @@
-//! D1 and D4, sixth part: variables that do what nobody meant: beside another one, with quotes that belong to the value,
-//! or with what kz refuses.
+//! D1 and D4, sixth part: variables that do what nobody meant: with quotes that belong to the value, or with what kz refuses.
 
 use super::super::Known;
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
-use super::super::images::{self, FileForm};
+use super::super::images;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Stage, Unit, Variable};
 use super::super::text::{Dialect, Text};
-use super::{configuration, mounting, values};
+use super::{configuration, mounting};
 
 /// Where Vault's server is, by whichever name.
 const ADDRESSES: &[&str] = &["VAULT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "BAO_AGENT_ADDR"];
@@ -21,18 +20,16 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in &scene.units {
         let of_maps = scene.pod.iter().flat_map(|pod| &pod.entries);
         let of_maps = of_maps.filter(|(map, _)| unit.container.maps.contains(map)).map(|(_, entry)| entry);
-        for entry in of_maps.filter(|_| configuration::needs_one(unit)) {
+        for entry in of_maps.filter(|_| configuration::is_asked_for_one(unit)) {
             address(scene, unit, entry, Origin::Map, found);
         }
         for variable in &unit.variables {
             if quoted(scene, unit, variable, found) {
                 continue;
             }
-            if configuration::needs_one(unit) {
+            if configuration::is_asked_for_one(unit) {
                 refused(scene, unit, variable, known, found);
                 address(scene, unit, variable, Origin::Own, found);
-            } else if !unit.is_kz() {
-                beside_file(unit, variable, known, found);
             }
         }
     }
@@ -43,7 +40,7 @@ fn quoted(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings)
     let Variable { name, value: Some(value), mark } = variable else { return false };
     let bare = ['"', '\''].iter().find_map(|quote| value.raw.strip_prefix(*quote)?.strip_suffix(*quote));
     let names_file = name.len() > "_FILE".len() && name.ends_with("_FILE");
-    let is_ours = unit.is_kz() && OWN.iter().any(|begin| name.starts_with(begin));
+    let is_ours = unit.starts_kz() && OWN.iter().any(|begin| name.starts_with(begin));
     let Some(bare) = bare.filter(|bare| !bare.is_empty() && (names_file || is_ours)) else { return false };
     let what = format!("the quotes belong to the value of `{name}`, so that nothing is called so");
     // What is no path may be a credential.
@@ -51,24 +48,6 @@ fn quoted(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings)
     let remedy = Remedy::here(mounting::variable_line(scene.dialect, name, bare));
     found.add(Code::QuotedPath, *mark, &unit.title, what, remedy);
     true
-}
-
-/// `NAME` beside `NAME_FILE`, of which an image's entrypoint takes one.
-fn beside_file(unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut Findings) {
-    let Variable { name, value, mark } = variable;
-    let FileForm::Known(file) = images::file_form(unit, name) else { return };
-    let is_set = |variable: &Variable| {
-        variable.value.as_ref().and_then(Text::known).is_some_and(|value| !value.is_empty())
-    };
-    let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.is_empty()) else { return };
-    let has_both = unit.variable(&file).is_some_and(is_set) && images::refuses_both(unit);
-    // What is a credential is told of for that reason, with the same to do.
-    if has_both && !values::is_credential(name, value, known) {
-        let what = format!(
-            "`{name}` and `{file}` are both set: the image's entrypoint refuses that, and it ends at once"
-        );
-        found.add(Code::BesideFile, *mark, &unit.title, what, Remedy::without(format!("`{name}`")));
-    }
 }
 
 /// What makes kz trust whoever stands in between.
@@ -88,7 +67,6 @@ fn refused(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, fo
     }
 }
 
-/// An address that leads nowhere.
 /// Where a variable of a unit stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -119,6 +97,7 @@ fn is_alone(scene: &Scene, unit: &Unit) -> bool {
     }
 }
 
+/// An address that leads nowhere.
 fn address(scene: &Scene, unit: &Unit, variable: &Variable, origin: Origin, found: &mut Findings) {
     let Variable { name, value, mark } = variable;
     let Some(value) = value.as_ref().and_then(Text::known).filter(|value| !value.trim().is_empty()) else {

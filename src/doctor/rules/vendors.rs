@@ -91,7 +91,7 @@ fn unread(
     if is_mentioned || matches!(unit.program, Program::Script(_)) {
         return;
     }
-    let image = unit.image.as_ref().and_then(Text::known).unwrap_or_default();
+    let image = unit.image.as_ref().map(|image| image.raw.as_str()).unwrap_or_default();
     let (what, remedy) = match images::file_form(unit, stem) {
         FileForm::Known(other) if other != *name && is_meant(&other, stem) => {
             let what = format!("`{image}` does not know `{name}`, but `{other}`: nobody reads this file");

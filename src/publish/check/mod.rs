@@ -106,7 +106,7 @@ fn look(path: &Path) -> Result<Sound, Fault> {
         Ok(directory) => look_at_set(&directory),
         Err(Error::NotADirectory { .. }) => look_at_file(path),
         Err(Error::LinkNotFollowed { path: link }) if link == path => look_at_file(path),
-        Err(Error::DirectoryMissing { path }) => Err(Fault::Missing(path)),
+        Err(Error::DirectoryMissing { path, .. }) => Err(Fault::Missing(path)),
         Err(error) => Err(Fault::Closed(Box::new(error))),
     }
 }

@@ -16,11 +16,11 @@ use crate::support::{Sandbox, kz_binary};
 const MASKING: &[(&str, &[&str], &str)] = &[
     ("D109", &["D113", "D221"], "names are compared once there is a file for each secret"),
     ("D114", &["D109"], "nothing is read by a variable that the image does not know"),
-    ("D120", &["D104", "D109", "D221"], "nothing is written that could be compared"),
+    ("D120", &["D104", "D107", "D109", "D221"], "nothing is written that could be compared"),
     ("D202", &["D105", "D109", "D112", "D113", "D207", "D208", "D220", "D301", "D303", "D306", "D504"], OWN),
     ("D203", &["D105", "D109", "D112", "D113", "D207", "D208", "D220", "D301", "D303", "D306", "D504"], OWN),
     ("D204", &["D105", "D109", "D112", "D113", "D207", "D208", "D220", "D301", "D303", "D306", "D504"], OWN),
-    ("D205", &["D109", "D208"], "whoever mounts the volume was no reader before"),
+    ("D205", &["D109"], "whoever mounts the volume was no reader before"),
     ("D207", &["D107", "D109", "D218"], "whoever may write to the volume may have written what is read"),
     ("D209", &["D208"], OWNER),
     ("D210", &["D208"], OWNER),
@@ -29,8 +29,8 @@ const MASKING: &[(&str, &[&str], &str)] = &[
     (
         "D213",
         &[
-            "D105", "D108", "D109", "D110", "D112", "D113", "D115", "D207", "D208", "D220", "D301", "D303",
-            "D306", "D504",
+            "D105", "D108", "D109", "D110", "D112", "D113", "D115", "D207", "D220", "D301", "D303", "D306",
+            "D504",
         ],
         OWN,
     ),

@@ -148,6 +148,15 @@ fn logins() -> Vec<Row> {
         },
         Row {
             config: APP,
+            variables: &[("VAULT_TOKEN", "'[TOKEN]'")],
+            says: "the credential in VAULT_TOKEN has quotation marks of its own",
+            hint: "write it without them, as in `NAME=value`: an env file, and `- NAME=\"…\"` in a list, may keep them",
+            follow: Variable("VAULT_TOKEN", "[TOKEN]"),
+            then: APP_VALUE,
+            ..row("a quoted token in a variable", "KZ105")
+        },
+        Row {
+            config: APP,
             variables: &[("VAULT_TOKEN", ""), ("VAULT_ROLE_ID_FILE", "role-id")],
             before: login,
             says: "this role wants a secret id beside the role id",
@@ -352,6 +361,25 @@ fn commands() -> Vec<Row> {
             ..row("a program of another architecture", "KZ513")
         },
         Row {
+            files: &[("program", "\u{feff}#!/bin/sh\necho ran\n")],
+            before: executable,
+            arguments: RUN,
+            says: "caused by: it begins with a byte order mark, behind which the kernel sees no `#!` line",
+            hint: "write the script as UTF-8 without one: `sed -i '1s/^\\xef\\xbb\\xbf//' ./program`",
+            then: "ran",
+            ..row("a script with a byte order mark", "KZ513")
+        },
+        Row {
+            files: &[("bin/program", "#!/bin/sh\necho ran\n")],
+            before: |stage| stage.sandbox.mode("bin/program", 0o755),
+            arguments: &["run", "--", "./bin"],
+            says: "caused by: it is a directory",
+            hint: "name the program in it: `ls ./bin` shows what there is",
+            follow: Instead(&["run", "--", "./bin/program"]),
+            then: "ran",
+            ..row("a directory", "KZ513")
+        },
+        Row {
             files: &[("program", "#!/bin/sh\necho ran\n")],
             arguments: RUN,
             says: "caused by: permission denied",
@@ -376,6 +404,27 @@ fn names() -> Vec<Row> {
             follow: Instead(&["export", "--format", "files", "--output", "out"]),
             then: "",
             ..row("a name of zsh's", "KZ401")
+        },
+        Row {
+            config: "[secrets]\nA = { provider = \"env\", ref = \"V\" }\n",
+            variables: &[("V", "v")],
+            arguments: &["export", "--format", "files", "--output", "new/secrets/app"],
+            says: "directory `new` does not exist",
+            hint: "`mkdir -p new/secrets/app`",
+            follow: Instead(&["export", "--format", "json"]),
+            then: "{\"A\":\"v\"}",
+            ..row("several directories that are missing", "KZ403")
+        },
+        Row {
+            config: "[secrets]\nA = { provider = \"env\", ref = \"V\" }\n",
+            variables: &[("V", "v")],
+            files: &[("taken", "")],
+            arguments: &["export", "--format", "files", "--output", "taken"],
+            says: "`taken` is not a directory, and one is needed there",
+            hint: "`ls -ld taken` shows what it is",
+            follow: Instead(&["export", "--format", "json"]),
+            then: "{\"A\":\"v\"}",
+            ..row("a file in the place of the directory", "KZ404")
         },
         Row {
             config: "[secrets]\nA = { provider = \"1password\", ref = \"op://prod/Schlüssel für Müller/Passwort\" }\n",

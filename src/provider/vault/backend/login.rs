@@ -34,7 +34,7 @@ pub(super) async fn login(
     reader: Reader<'_>,
 ) -> Result<Token, Failure> {
     let mount = login.mount.clone();
-    let text = |piece: &Piece| piece.read(reader).map(|secret| in_text(&secret));
+    let text = |piece: &Piece| piece.read_bare(reader).map(|secret| in_text(&secret));
     let answer = match &login.method {
         Method::AppRole { role_id, secret_id } => {
             let role_id = text(role_id)?;
@@ -72,7 +72,7 @@ pub(super) async fn login(
                 .await
         }
         Method::UserPass { username, password } => {
-            let (username, password) = (username.clone(), text(password)?);
+            let (username, password) = (username.clone(), in_text(&password.read(reader)?));
             client.read(UserPassLoginRequest { mount, username, password }).await
         }
     };

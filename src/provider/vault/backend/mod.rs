@@ -159,7 +159,7 @@ impl Vault {
         };
         match chosen {
             Some(Credential::Token(piece)) => {
-                let token = piece.read(self.places.reader(ask))?;
+                let token = piece.read_bare(self.places.reader(ask))?;
                 self.say(&client, &format!("with the token from {piece}"));
                 client.with_token(&token)
             }

@@ -40,6 +40,28 @@ impl fmt::Display for Piece {
 }
 
 impl Piece {
+    /// The piece itself, which is a token or an id: neither has quotation marks, and a password may.
+    pub(super) fn read_bare(&self, reader: Reader<'_>) -> Result<Secret, Failure> {
+        let piece = self.read(reader)?;
+        let is_quoted = ['"', '\''].iter().any(|quote| {
+            let inner = in_text(&piece);
+            inner.len() > 1 && inner.starts_with(*quote) && inner.ends_with(*quote)
+        });
+        if !is_quoted {
+            return Ok(piece);
+        }
+        Err(Failure {
+            kind: FailureKind::Misconfigured,
+            cause: format!("the credential in {self} has quotation marks of its own"),
+            hint: said(match self {
+                Self::Variable(..) => {
+                    "write it without them, as in `NAME=value`: an env file, and `- NAME=\"…\"` in a list, may keep them"
+                }
+                Self::File(_) | Self::Written(_) => "write the credential alone, without them",
+            }),
+        })
+    }
+
     /// The piece itself.
     pub(super) fn read(&self, reader: Reader<'_>) -> Result<Secret, Failure> {
         let raw = match self {
@@ -97,6 +119,19 @@ mod tests {
         let path = fixture.file("token", b" hvs.x y\r\n\n");
         let piece = Piece::File(path).read(Places::of(&fixture).reader(&Ask::default())).unwrap();
         assert_eq!(piece.expose(), b"hvs.x y");
+    }
+
+    #[test]
+    fn a_token_has_no_quotation_marks_and_a_password_may() {
+        let fixture = Fixture::new();
+        for (content, is_bare) in
+            [(&b"'hvs.x'"[..], false), (b"\"x\"\n", false), (b"'", true), (b"x'y", true)]
+        {
+            let piece = Piece::File(fixture.file("token", content));
+            let reader = |ask| piece.read_bare(Places::of(&fixture).reader(ask));
+            assert_eq!(reader(&Ask::default()).is_ok(), is_bare);
+            assert!(piece.read(Places::of(&fixture).reader(&Ask::default())).is_ok());
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Response-wrapping tokens, each of which opens once: <https://developer.hashicorp.com/vault/docs/concepts/response-wrapping>.
 //!
-//! Invariants: none is sent a second time, since a spent one that is used again is how theft looks in Vault's audit log; what
+//! Invariants: none is opened for who only looks (`kz status`); none is sent a second time, since a spent one that is used again is how theft looks in Vault's audit log; what
 //! was inside serves as long as the same one lies there.
 
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use vaultrs::api::sys::requests::UnwrapRequest;
 use crate::hint::said;
 use crate::http::Reply;
 use crate::provider::local_file::Reader;
-use crate::provider::{Failure, FailureKind};
+use crate::provider::{Failure, FailureKind, Purpose};
 use crate::secret::Secret;
 
 use super::client::VaultClient;
@@ -47,10 +47,11 @@ pub(super) async fn secret_id(
     struct Inside {
         secret_id: String,
     }
-    let wrapping = piece.read(reader)?;
+    let wrapping = piece.read_bare(reader)?;
     if let Some(inside) = opened.inside(&wrapping) {
         return Ok(in_text(&inside));
     }
+    may_open(client, piece, "secret id")?;
     let reply = unwrapped(client, &wrapping, piece, "secret id").await?;
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let data = body.and_then(|body| body.data);
@@ -74,7 +75,7 @@ pub(super) async fn token(
     piece: &Piece,
     reader: Reader<'_>,
 ) -> Result<Token, Failure> {
-    let wrapping = piece.read(reader)?;
+    let wrapping = piece.read_bare(reader)?;
     if opened.inside(&wrapping).is_some() {
         return Err(Failure {
             kind: FailureKind::Denied,
@@ -84,6 +85,7 @@ pub(super) async fn token(
             hint: said("have another one wrapped: `vault token create -policy=POLICY -wrap-ttl=10m`"),
         });
     }
+    may_open(client, piece, "token")?;
     let reply = unwrapped(client, &wrapping, piece, "token").await?;
     let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
     let auth = body.and_then(|body| body.auth).filter(|auth| !auth.client_token.is_empty());
@@ -94,6 +96,22 @@ pub(super) async fn token(
     })?;
     opened.keep(wrapping, token.value.clone());
     Ok(token)
+}
+
+/// Who only looks opens none: what comes later would find it used up.
+fn may_open(client: &VaultClient<'_>, piece: &Piece, what: &str) -> Result<(), Failure> {
+    if client.ask().purpose == Purpose::Deliver {
+        return Ok(());
+    }
+    Err(Failure {
+        kind: FailureKind::Misconfigured,
+        cause: format!(
+            "the {what} in {piece} is wrapped, and unwrapping uses it up: kz does not, only to look"
+        ),
+        hint: said(
+            "`kz export` and `kz run` unwrap it, once; `vault write sys/wrapping/lookup token=\"$(cat FILE)\"` says whether it is still good, and leaves it so",
+        ),
+    })
 }
 
 /// What is in a response-wrapping token.

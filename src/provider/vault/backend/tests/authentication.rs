@@ -3,7 +3,7 @@
 use kz_fakes::fake_server::tls::{Authority, Flaw};
 
 use super::*;
-use crate::provider::{DocumentRef, FailureKind};
+use crate::provider::{DocumentRef, FailureKind, Purpose};
 
 /// The requests of one read with these settings and surroundings.
 pub(super) fn asked(fixture: &Fixture, settings: &Settings, server: &Server) -> Vec<Seen> {
@@ -161,6 +161,13 @@ fn a_wrapped_secret_id_is_unwrapped_with_its_own_token() {
     assert_foreseen(&fixture, &auth("approle", &pieces), &seen);
     assert_eq!(seen[0].header("x-vault-token"), Some("the-wrapping"));
     assert_eq!(seen[1].body, r#"{"role_id":"r","secret_id":"inside"}"#);
+    // Who only looks leaves it for who delivers.
+    let mut looking = fresh(&server);
+    looking.ask.purpose = Purpose::Look;
+    let before = server.lines().len();
+    let failure = refused(&looking, &auth("approle", &pieces));
+    assert_eq!((failure.kind, server.lines().len()), (FailureKind::Misconfigured, before));
+    assert!(failure.cause.ends_with("unwrapping uses it up: kz does not, only to look"), "{}", failure.cause);
     let spent = Server::plain(|_| {
         Answer::json(400, r#"{"errors":["wrapping token is not valid or does not exist"]}"#)
     });
