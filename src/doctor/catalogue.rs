@@ -263,8 +263,8 @@ catalogue! {
         "Correct the name.";
     HealthyDependency = 305,
         "`service_healthy` on an export",
-        "The export writes and exits. A container that has exited is never healthy, and without a healthcheck it cannot be.",
-        "Write `condition: service_completed_successfully`.";
+        "An export writes and exits, and a container that has exited is never healthy. One that stays (`--watch`) is so when its healthcheck says it, and never without one.",
+        "Write `condition: service_completed_successfully`; where the export stays, give it a healthcheck that runs `kz check`.";
     NotRequired = 306,
         "an export that need not succeed",
         "With `required: false` Compose only warns when the export fails, and starts the reader all the same.",
@@ -303,7 +303,11 @@ catalogue! {
         "an entrypoint that is given no command",
         "`entrypoint:` drops the CMD of the image. A script that hands on `\"$@\"` then has nothing to start.",
         "Write the image's CMD as `command:`.";
-
+    StaysForEver = 315,
+        "an export that stays, where it has to end",
+        "`kz export --watch` writes and stays: it ends when it is stopped, and whoever waits for its end waits for ever."
+            / "`kz export --watch` writes and stays: it ends when it is stopped. The kubelet starts the next container when an init container has ended, and so never, unless `restartPolicy: Always` says that it stays.",
+        "Wait until it is healthy: a healthcheck that runs `kz check`, and `condition: service_healthy`. In a pod `restartPolicy: Always`, and a `startupProbe` that runs `kz check`.";
     LiteralCredential = 401,
         "a credential in the environment's literal values",
         "This file is read by everybody who may see the repository, and its values by everybody who may ask the engine."
@@ -430,8 +434,8 @@ catalogue! {
         "Put the export first.";
     ExportAsSidecar = 506,
         "an export that the kubelet does not wait for",
-        "An init container with `restartPolicy: Always` is a sidecar: it counts as done when it has started, or when its `startupProbe` is passed, which an export that has ended never does.",
-        "Leave `restartPolicy` out, and `startupProbe` with it.";
+        "An init container with `restartPolicy: Always` is a sidecar: it counts as done when it has started, or when its `startupProbe` is passed, which an export that has ended never does. One that stays (`--watch`) has started before it has written.",
+        "Leave `restartPolicy` out, and `startupProbe` with it. An export that stays (`--watch`) has both, and its `startupProbe` runs `kz check`.";
     NoSuchVolume = 507,
         "a volume that the pod does not have",
         "Every volumeMount names one of the pod's `volumes`.",

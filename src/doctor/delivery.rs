@@ -23,6 +23,11 @@ impl Unit {
         (first.starts_with('/') && file_name(first) == "kz").then(|| normal(first))
     }
 
+    /// Whether it exports and stays.
+    pub(super) fn stays(&self) -> bool {
+        self.export().is_some_and(|export| export.stays)
+    }
+
     /// The uid that it runs as, where that is certain.
     pub(super) fn uid(&self) -> Option<u32> {
         match self.user {
@@ -85,6 +90,22 @@ impl Delivery<'_> {
             return Some(String::new());
         }
         below(&shown, &written).map(str::to_owned)
+    }
+
+    /// The export that writes the same once, before this one stays and watches it.
+    pub(super) fn first<'a>(&self, all: &'a [Delivery<'_>]) -> Option<&'a Unit> {
+        let once = |export: &Export| Export { stays: false, ..export.clone() };
+        let writes_same = |other: &&Delivery<'_>| {
+            let is_there = other.shared().is_some() && other.shared() == self.shared();
+            is_there
+                && other.unit.name != self.unit.name
+                && other.inside == self.inside
+                && *other.export == once(self.export)
+        };
+        if !self.export.stays {
+            return None;
+        }
+        all.iter().find(writes_same).map(|other| other.unit)
     }
 
     /// Whether a unit's first program lies in what it mounts of this.

@@ -52,6 +52,8 @@ pub struct Export {
     pub by_outputs: bool,
     /// `--format`, where nothing else says more of it.
     pub plain_format: Option<&'static str>,
+    /// `--watch`: it writes, and stays.
+    pub stays: bool,
 }
 
 /// What an export writes.

@@ -121,6 +121,30 @@ pub(super) fn defaults(raw: &str) -> Vec<(&str, &str)> {
     found
 }
 
+/// A text in which `{{}}`, which nobody takes for a value, stands wherever something is filled in.
+pub(super) fn blanked(raw: &str, dialect: Dialect) -> String {
+    const BLANK: &str = "{{}}";
+    let mut left = raw.to_owned();
+    match dialect {
+        Dialect::Compose => {
+            while let Some((start, end)) = first_variable(&left) {
+                left.replace_range(start..end, BLANK);
+            }
+        }
+        Dialect::Pod => {
+            let starts = |left: &str| {
+                let mut all = left.match_indices("$(").map(|(at, _)| at);
+                let at = all.find(|at| !is_escaped(left, *at))?;
+                Some((at, at + left[at..].find(')')? + 1))
+            };
+            while let Some((start, end)) = starts(&left) {
+                left.replace_range(start..end, BLANK);
+            }
+        }
+    }
+    left.replace("$$", "$")
+}
+
 /// Where the first variable in braces stands, or the first other one.
 fn first_variable(text: &str) -> Option<(usize, usize)> {
     let starts = text.match_indices('$').map(|(at, _)| at);
@@ -229,6 +253,13 @@ mod tests {
         assert_eq!(defaults("${A:-${B:-c}}"), [("A", "${B:-c}"), ("B", "c")]);
         let by_default = |raw| Text::new(raw, Mark { line: 1, column: 1 }, Dialect::Compose).by_default();
         assert_eq!(by_default("x:${A:-b}@$C/${A:-${B:-c}}$$D ${E:?f}"), "x:b@/c$D ");
+    }
+
+    #[test]
+    fn what_is_filled_in_is_blank() {
+        let blanked_in = |raw| blanked(raw, Dialect::Compose);
+        assert_eq!(blanked_in("p://a:b@${H:-${I}}:$P/$$x"), "p://a:b@{{}}:{{}}/$x");
+        assert_eq!(blanked("p://$(U):b@$$(H)/$(D", Dialect::Pod), "p://{{}}:b@$(H)/$(D");
     }
 
     #[test]

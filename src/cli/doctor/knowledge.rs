@@ -84,6 +84,7 @@ fn export(export: &deliver::Export) -> Export {
         by_name: export.format == Some(deliver::Format::Files) && export.template.is_empty(),
         by_outputs: export.format.is_none() && export.template.is_empty(),
         plain_format: plain_format(export),
+        stays: export.watch.interval.is_some(),
     }
 }
 
@@ -99,6 +100,7 @@ fn install(install: &deliver::Install) -> Export {
         by_name: false,
         by_outputs: false,
         plain_format: None,
+        stays: false,
     }
 }
 

@@ -36,6 +36,10 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
     let is_one = |value: &str| {
         is_credential(judged_by, value, known) || (own::proves(name, known) && !is_harmless(value))
     };
+    let is_filled_around = || {
+        let open = value.as_ref().filter(|text| text.is_open);
+        open.is_some_and(|text| values::has_password(&text.raw, dialect, known))
+    };
     let default = value.as_ref().filter(|text| text.is_open && dialect == Dialect::Compose);
     let default = default.and_then(|text| default_of(text, is_one, known));
     if let Some(from) = default {
@@ -48,7 +52,7 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
             "`{name}` is a credential that stands here where nobody sets `{from}`: the default of `${{{from}:-…}}` is read by everybody who reads this file or its history"
         );
         found.add(Code::LiteralCredential, *mark, &unit.title, what, remedy);
-    } else if literal.is_some_and(is_one) {
+    } else if literal.is_some_and(is_one) || is_filled_around() {
         let remedy = if own::is_of(unit, name, known) {
             own::in_place(scene, unit, name, known)
         } else {

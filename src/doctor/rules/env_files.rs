@@ -111,8 +111,14 @@ fn credentials_in(entries: &[Entry], unit: Option<&Unit>, known: Known<'_>) -> V
             let uses = entry.uses();
             let is_made_of_one = uses.iter().any(|name| names.iter().any(|held| held == name));
             let is_new = !names.contains(&entry.name);
-            is_new
-                && (is_made_of_one || (uses.is_empty() && holds_one(unit, &entry.name, &entry.value, known)))
+            let holds_one = || {
+                if uses.is_empty() {
+                    holds_one(unit, &entry.name, &entry.value, known)
+                } else {
+                    values::has_password(&entry.value, Dialect::Compose, known)
+                }
+            };
+            is_new && (is_made_of_one || holds_one())
         };
         let Some(next) = entries.iter().find(is_one) else { break };
         names.push(next.name.clone());

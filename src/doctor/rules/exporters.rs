@@ -66,7 +66,7 @@ pub(super) fn made(
         .then(service)
         .then(defined)
         .then(Remedy::unit(format!("volumes:\n  - {volume}:{target}:ro")))
-        .then(order::waiting(name))
+        .then(order::waiting_for(name))
         .remark("then ask `kz doctor` again, before another finding is followed")
 }
 

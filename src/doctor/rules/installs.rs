@@ -61,8 +61,8 @@ fn not_mounted(scene: &Scene, unit: &Unit, delivery: &Delivery<'_>, found: &mut 
         order::waiters(scene, name).contains(unit.name.as_str())
             || unit.service.depends.iter().any(|depend| depend.name == name)
     };
-    let remedy = writers.filter(|writer| !waits(&writer.name)).fold(remedy, |all, writer| {
-        all.then(order::waiting(&writer.name)).then(order::profiles_of(writer, unit))
-    });
+    let remedy = writers
+        .filter(|writer| !waits(&writer.name))
+        .fold(remedy, |all, writer| all.then(order::waiting(writer)).then(order::profiles_of(writer, unit)));
     found.add(Code::ProgramNotMounted, unit.command_mark(), &unit.title, what, remedy);
 }

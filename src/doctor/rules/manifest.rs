@@ -9,13 +9,13 @@ use super::super::program::{Form, file_name};
 use super::super::remedy::Remedy;
 use super::super::scene::{Elsewhere, Pod, Scene, Source, Stage, Unit, User, Wanted};
 use super::super::text::{below, join, normal};
-use super::configuration;
+use super::{configuration, staying};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     let Some(pod) = &scene.pod else { return };
     for unit in &scene.units {
-        if let (Some(_), Stage::Sidecar(_, mark)) = (unit.export(), unit.stage) {
+        if let (Some(_), Stage::Sidecar(_, mark), false) = (unit.export(), unit.stage, unit.stays()) {
             let (what, remedy) = sidecar(unit);
             found.add(Code::ExportAsSidecar, mark, &unit.title, what, remedy);
         }
@@ -29,11 +29,15 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         objects(pod, unit, found);
     }
     mounted_objects(scene, pod, found);
-    for delivery in scene.deliveries() {
-        let consumers = scene.consumers(&delivery);
-        exports_as_container(pod, delivery.unit, !consumers.is_empty(), found);
+    let deliveries = scene.deliveries();
+    for delivery in &deliveries {
+        let consumers = scene.consumers(delivery);
+        // Of two that write the same, the one that stays may stand beside who reads.
+        if delivery.first(&deliveries).is_none() {
+            exports_as_container(pod, delivery.unit, !consumers.is_empty(), found);
+        }
         for (reader, _) in consumers {
-            too_early(&delivery, reader, found);
+            too_early(delivery, reader, found);
         }
     }
     for unit in &scene.units {
@@ -105,13 +109,15 @@ fn other_namespace(kind: &str, name: &str, elsewhere: &Elsewhere, title: &str, f
 }
 
 fn exports_as_container(pod: &Pod, unit: &Unit, has_readers: bool, found: &mut Findings) {
-    if unit.stage == Stage::Main && (pod.restarts || has_readers) {
-        let what = if pod.restarts {
+    let is_over = pod.restarts && !unit.stays();
+    if unit.stage == Stage::Main && (is_over || has_readers) {
+        let what = if is_over {
             "it stands in `containers`: the others do not wait for it, and the kubelet starts it again whenever it has ended (`CrashLoopBackOff`)"
         } else {
             "it stands in `containers`: the others start at the same time and may read before the secrets are there"
         };
-        let remedy = Remedy::first(&unit.name);
+        let stays = if unit.stays() { staying::sidecar(unit) } else { Remedy::none() };
+        let remedy = Remedy::first(&unit.name).then(stays);
         found.add(Code::ExportAsContainer, unit.mark, &unit.title, what, remedy);
     }
 }

@@ -33,6 +33,7 @@ mod reading;
 mod reads;
 mod scratch;
 mod shells;
+mod staying;
 mod targets;
 mod twice;
 mod unmounted;
@@ -59,6 +60,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     volumes::examine(scene, known, found);
     owners::examine(scene, known, found);
     order::examine(scene, &|delivery| readers::of(scene, delivery, known), found);
+    staying::examine(scene, found);
     lifecycle::examine(scene, found);
     shells::examine(scene, found);
     credentials::examine(scene, known, found);

@@ -52,7 +52,7 @@ pub(super) fn mount_for(scene: &Scene, delivery: &Delivery<'_>, unit: &Unit, tar
         .collect();
     let waiting =
         writers.iter().filter_map(|writer| scene.unit(writer)).fold(Remedy::none(), |all, writer| {
-            all.then(order::waiting(&writer.name)).then(order::profiles_of(writer, unit))
+            all.then(order::waiting(writer)).then(order::profiles_of(writer, unit))
         });
     Remedy::unit(format!("{key}:\n  {}", mount_item(scene, delivery, target))).then(defined).then(waiting)
 }

@@ -10,6 +10,10 @@ use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{Condition, Depend, Mount, Scene, Unit};
 use super::super::text::Dialect;
+use super::staying;
+
+/// What an export that ends is waited for by.
+const COMPLETED: &str = "service_completed_successfully";
 
 /// Who reads what an export writes.
 type Readers<'a> = &'a dyn Fn(&Delivery<'_>) -> Vec<(&'a Unit, &'a Mount)>;
@@ -26,8 +30,11 @@ pub(super) fn examine<'a>(scene: &'a Scene, readers: Readers<'a>, found: &mut Fi
             scene.consumers(&delivery).into_iter().filter(|(unit, _)| delivery.begins(unit)).collect();
         waited(scene, &delivery, &starting, found);
     }
-    for delivery in scene.deliveries() {
-        waited(scene, &delivery, &readers(&delivery), found);
+    let deliveries = scene.deliveries();
+    for delivery in &deliveries {
+        // Of two that write the same, the one that writes it first is waited for.
+        let awaited = if delivery.first(&deliveries).is_some() { Vec::new() } else { readers(delivery) };
+        waited(scene, delivery, &awaited, found);
     }
 }
 
@@ -43,20 +50,24 @@ fn waited(scene: &Scene, delivery: &Delivery<'_>, readers: &[(&Unit, &Mount)], f
             reader_waits(delivery, reader, waits, found);
         }
     }
-    never_healthy(scene, delivery, found);
-    restarted(scene, delivery, found);
+    if !delivery.export.stays {
+        never_healthy(scene, delivery, found);
+        restarted(scene, delivery, found);
+    }
     other_profile(scene, delivery, readers, found);
 }
 
-/// The names of all units that start only when `name` has ended well.
+/// The names of all units that start only when `name` has done what it is for: it has ended well, or it is healthy and
+/// stays.
 pub(super) fn waiters<'a>(scene: &'a Scene, name: &'a str) -> HashSet<&'a str> {
+    let condition = scene.unit(name).map_or(Condition::Completed, awaited);
     let mut waiters: HashSet<&str> = HashSet::new();
     let mut dependents: HashMap<&str, Vec<&str>> = HashMap::new();
     for unit in &scene.units {
         for depend in &unit.service.depends {
             if depend.name != name {
                 dependents.entry(&depend.name).or_default().push(&unit.name);
-            } else if depend.condition == Condition::Completed {
+            } else if depend.condition == condition {
                 waiters.insert(&unit.name);
             }
         }
@@ -72,44 +83,56 @@ pub(super) fn waiters<'a>(scene: &'a Scene, name: &'a str) -> HashSet<&'a str> {
     waiters
 }
 
+/// What has to be waited for.
+fn awaited(unit: &Unit) -> Condition {
+    if unit.stays() { Condition::Healthy } else { Condition::Completed }
+}
+
 /// The lines that wait for an export.
-pub(super) fn waiting(name: &str) -> Remedy {
-    Remedy::unit(format!("depends_on:\n  {name}:\n    condition: service_completed_successfully"))
+pub(super) fn waiting(unit: &Unit) -> Remedy {
+    if unit.stays() { staying::waiting(unit) } else { waiting_for(&unit.name) }
+}
+
+/// The lines that wait for an export of this name, which ends.
+pub(super) fn waiting_for(name: &str) -> Remedy {
+    Remedy::unit(format!("depends_on:\n  {name}:\n    condition: {COMPLETED}"))
 }
 
 fn reader_waits(delivery: &Delivery<'_>, reader: &Unit, waits: bool, found: &mut Findings) {
     let name = &delivery.unit.name;
     let direct = reader.service.depends.iter().find(|depend| depend.name == *name);
-    let optional = direct.filter(|depend| depend.condition == Condition::Completed && !depend.is_required);
+    let awaited = awaited(delivery.unit);
+    let optional = direct.filter(|depend| depend.condition == awaited && !depend.is_required);
     if let Some(depend) = optional {
         let what = format!(
             "with `required: false` it starts although `{name}` has failed, and so without its secrets"
         );
-        let remedy = Remedy::unit(format!(
-            "depends_on:\n  {name}:\n    condition: service_completed_successfully\n    required: true"
-        ));
+        let condition = if awaited == Condition::Healthy { staying::HEALTHY } else { COMPLETED };
+        let remedy =
+            Remedy::unit(format!("depends_on:\n  {name}:\n    condition: {condition}\n    required: true"));
         return found.add(Code::NotRequired, depend.mark, &reader.title, what, remedy);
     }
     if waits {
         return;
     }
+    let until = if delivery.export.stays { "has written" } else { "has succeeded" };
     let (code, mark, how) = match direct {
         None => (Code::NoDependency, reader.mark, format!("it does not wait for `{name}`")),
         Some(Depend { condition: Condition::Short, mark, .. }) => (
             Code::ShortDependency,
             *mark,
-            format!("the short form waits until `{name}` has started, not until it has succeeded"),
+            format!("the short form waits until `{name}` has started, not until it {until}"),
         ),
         Some(Depend { condition: Condition::Started, mark, .. }) => (
             Code::StartedDependency,
             *mark,
-            format!("`service_started` waits until `{name}` has started, not until it has succeeded"),
+            format!("`service_started` waits until `{name}` has started, not until it {until}"),
         ),
         Some(_) => return,
     };
     let what =
         format!("{how}: it may read before the secrets are there, and starts when they could not be had");
-    found.add(code, mark, &reader.title, what, waiting(name));
+    found.add(code, mark, &reader.title, what, waiting(delivery.unit));
 }
 
 fn never_healthy(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
@@ -120,7 +143,7 @@ fn never_healthy(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
             let what = format!(
                 "`{name}` writes and exits, so it never becomes healthy: `up` ends with `dependency failed to start` (`container … has no healthcheck configured`, or `exited (0)`)"
             );
-            found.add(Code::HealthyDependency, depend.mark, &unit.title, what, waiting(name));
+            found.add(Code::HealthyDependency, depend.mark, &unit.title, what, waiting(delivery.unit));
         }
     }
 }
@@ -208,7 +231,7 @@ fn unknown(scene: &Scene, found: &mut Findings) {
             let waits = |name: &str| unit.service.depends.iter().any(|depend| depend.name == name);
             let remedy =
                 match exporter.filter(|exporter| exporter.name != unit.name && !waits(&exporter.name)) {
-                    Some(exporter) => waiting(&exporter.name).then(Remedy::without(&depend.name)),
+                    Some(exporter) => waiting(exporter).then(Remedy::without(&depend.name)),
                     None => Remedy::without(&depend.name),
                 };
             found.add(Code::UnknownDependency, depend.mark, &unit.title, what, remedy);

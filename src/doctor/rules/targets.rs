@@ -181,6 +181,7 @@ fn nobody_reads(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &m
 /// Whether somebody who has the volume mounted runs already when kz writes.
 fn is_held(scene: &Scene, delivery: &Delivery<'_>) -> bool {
     delivery.unit.is_partial
+        || delivery.export.stays
         || delivery.unit.service.depends.iter().any(|depend| {
             let holder = scene.unit(&depend.name);
             holder.zip(delivery.shared()).is_some_and(|(unit, source)| unit.mount_of(source).is_some())
@@ -274,7 +275,13 @@ fn sticky(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, known: Known<'_
             "`{}` has mode 1777: under `fs.protected_symlinks=1` uid {reader} cannot follow the links that uid {writer} makes there",
             mount.target
         );
-        let remedy = Remedy::without(&mount.target).then(own_volume(scene, delivery, &mount.target, known));
+        let remedy = match (&mount.source, scene.dialect) {
+            // A volume that nobody else may write to has no need of the bit.
+            (Source::Named(name), Dialect::Compose) => Remedy::top(format!(
+                "volumes:\n  {name}:\n    driver_opts: {{ type: tmpfs, device: tmpfs, o: \"uid={writer},mode=0755\" }}"
+            )),
+            _ => Remedy::without(&mount.target).then(own_volume(scene, delivery, &mount.target, known)),
+        };
         found.add(Code::StickyTarget, mount.mark, &unit.title, what, remedy);
     }
 }
@@ -288,6 +295,8 @@ fn twice(deliveries: &[Delivery<'_>], found: &mut Findings) {
             is_there
                 && earlier.export.form == delivery.export.form
                 && earlier.unit.line() != delivery.unit.line()
+                && delivery.first(deliveries).is_none()
+                && earlier.first(deliveries).is_none()
         });
         if let Some(earlier) = earlier {
             let unit = delivery.unit;

@@ -3,6 +3,7 @@
 //! Pure. Invariant: whoever is not sure says that it is none; a placeholder and a path are none.
 
 use super::super::Known;
+use super::super::text::{Dialect, blanked};
 
 /// How the names of variables end that hold a credential.
 const NAMES: &[&str] = &[
@@ -56,6 +57,12 @@ const HOOKS: &[&str] = &[
 pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
     let is_placeholder = || is_harmless(value) || value.contains("://");
     known.kz.is_credential(value) || of_hook(value).is_some() || (is_named_so(name) && !is_placeholder())
+}
+
+/// Whether an address of which something is filled in has a password in it that is not: `postgres://app:pw@${HOST}/db`.
+pub(super) fn has_password(raw: &str, dialect: Dialect, known: Known<'_>) -> bool {
+    let left = blanked(raw, dialect);
+    left.contains("://") && left.contains('@') && known.kz.is_credential(&left)
 }
 
 /// What is secret in the address of a hook.
