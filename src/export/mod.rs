@@ -155,6 +155,14 @@ impl<'a> Export<'a> {
         }
     }
 
+    /// Notes, where there is a place for it, that what is written is what the backends hold now.
+    pub fn confirm(&self, turn: Turn) -> Result<(), publish::Error> {
+        match &self.destination {
+            Destination::File(_) => Ok(()),
+            Destination::Set(_) => publish::confirm_set(self.path, turn),
+        }
+    }
+
     /// Removes what was written.
     pub fn wipe(&self, turn: Turn) -> Result<(), publish::Error> {
         match &self.destination {

@@ -45,7 +45,7 @@ mod wipe;
 pub use error::Error;
 pub use former::Former;
 pub use fresh::publish_new;
-pub use set::{publish_set, replace_set};
+pub use set::{confirm_set, publish_set, replace_set};
 pub use single::{check_file, publish_file};
 pub use wipe::{wipe_file, wipe_set};
 

@@ -13,12 +13,13 @@ use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::sys::stat::{FileStat, Mode, fstat, futimens};
+use nix::sys::time::TimeSpec;
 use nix::unistd::geteuid;
 
 use super::audience::PERMISSIONS;
 use super::content::{Place, remove, write_new};
-use super::directory::{Directory, is_regular};
+use super::directory::{Directory, is_regular, kind, with_own_umask};
 use super::error::Error;
 use super::manifest::{Key, Manifest};
 use super::stamp;
@@ -136,6 +137,20 @@ pub(super) fn confirmed(state: &Directory, owner: u32) -> Option<SystemTime> {
     let stat = state.entry(OsStr::new(WATCH)).ok().flatten()?;
     let is_kept = is_regular(&stat) && stat.st_uid == owner && stat.st_mode & 0o022 == 0;
     is_kept.then(|| stamp::changed(&stat))
+}
+
+/// Notes that somebody who watches the backends has found just now that the set is what they hold.
+pub(super) fn confirm(state: &Directory) -> Result<(), Error> {
+    let name = OsStr::new(WATCH);
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mode = Mode::from_bits_truncate(0o600);
+    let opened = with_own_umask(|| state.open(name, flags, mode)).map_err(state.failed("create", name))?;
+    let stat = fstat(&opened).map_err(state.failed("look at", name))?;
+    if !is_regular(&stat) {
+        return Err(Error::StateKind { path: state.at(name), kind: kind(stat.st_mode) });
+    }
+    let now = TimeSpec::UTIME_NOW;
+    futimens(&opened, &now, &now).map_err(state.failed("set the time of", name))
 }
 
 /// A manifest and its key, written but not in their places. Dropped before [`Note::publish`], they

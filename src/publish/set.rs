@@ -20,7 +20,7 @@ use super::links::{Links, confirm_names};
 use super::lock::lock_state;
 use super::mark::Marks;
 use super::protected_links::check_links_for;
-use super::record::Record;
+use super::record::{self, Record};
 use super::signals::Deferred;
 use super::tree::{Seen, Tree};
 use super::walk::{confirm_way, open_directory};
@@ -51,6 +51,17 @@ pub fn replace_set(
     let change = publish_in(&opened, files, directory_mode, turn, former)?;
     confirm_way(directory, &opened)?;
     Ok(change)
+}
+
+/// Notes for `kz check --max-age` that the set which this directory holds is what its backends hold now.
+pub fn confirm_set(directory: &Path, turn: Turn) -> Result<(), Error> {
+    let opened = open_directory(directory)?;
+    if current(&opened)?.is_none() {
+        return Ok(());
+    }
+    let deferred = Deferred::begin();
+    let state = lock_state(&opened, turn, &deferred)?;
+    record::confirm(state.directory())
 }
 
 pub(super) fn publish_in(

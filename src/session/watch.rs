@@ -168,6 +168,11 @@ impl<'p> Watched<'p> {
         self.each.values().filter_map(|entry| Some(self.due(entry)?.at)).min()
     }
 
+    /// Whether every document is what its backend holds, as far as that was asked.
+    pub fn is_sound(&self) -> bool {
+        self.each.values().all(|entry| entry.trouble.is_none() && entry.doubt.is_none())
+    }
+
     /// How each document stands.
     pub fn standings(&self) -> impl Iterator<Item = Standing<'_, 'p>> {
         self.each.iter().map(|(key, entry)| Standing {

@@ -1,6 +1,7 @@
 //! `kz export --watch`: what it does when something changes, when it is told to, and when it is to end. Waits for facts, never
 //! for a time.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -138,6 +139,26 @@ fn what_does_not_change_is_neither_written_nor_told() {
     watcher.stop();
 }
 
+/// When the set was last found to be what its backends hold.
+fn confirmed(sandbox: &Sandbox) -> Option<(i64, i64)> {
+    let metadata = std::fs::metadata(sandbox.path("out/.kz/watch")).ok()?;
+    Some((metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[test]
+fn what_is_still_right_is_confirmed_round_by_round_and_its_age_counts_from_there() {
+    let sandbox = sandbox();
+    let watcher = Watcher::of(&sandbox, &[]);
+    watcher.until("it is confirmed", || confirmed(&sandbox).is_some());
+    let first = confirmed(&sandbox);
+    let generation = std::fs::read_link(sandbox.path("out/..data")).expect("a link");
+    watcher.until("it is confirmed again", || confirmed(&sandbox) > first);
+    assert_eq!(std::fs::read_link(sandbox.path("out/..data")).expect("a link"), generation);
+    let run = sandbox.run(Command::new(kz_binary()).args(["check", "--max-age", "1h", "out"]));
+    assert!(run.stdout().contains("; it was confirmed "), "{}", run.describe());
+    watcher.stop();
+}
+
 #[test]
 fn a_program_that_fails_is_told_again_and_what_is_written_is_the_new() {
     let sandbox = sandbox();
@@ -219,9 +240,13 @@ fn what_is_written_goes_with_kz_only_where_that_is_wanted_and_nothing_of_others(
 fn what_is_gone_stays_written_and_is_said_and_ends_kz_where_that_is_wanted() {
     let sandbox = sandbox();
     let watcher = Watcher::of(&sandbox, &["--on-loss", "exit"]);
+    watcher.until("it is confirmed", || confirmed(&sandbox).is_some());
     std::fs::remove_file(sandbox.path("a")).expect("removed");
     let stderr = sandbox.path("stderr");
     assert_eq!(watcher.end().code(), Some(1));
+    // It was doubted for half a minute, in which nothing was confirmed.
+    let ended = std::fs::metadata(&stderr).expect("text").ctime();
+    assert!(confirmed(&sandbox).is_some_and(|(last, _)| last < ended - 20));
     let said = std::fs::read_to_string(stderr).expect("text");
     assert!(said.contains("A (file a): it is not there any more; what was read last stays"), "{said}");
     assert_eq!(read(&sandbox, "out/A"), "one");

@@ -179,6 +179,7 @@ impl<'a> Watch<'a, '_> {
         done::say(&done, output(self.arguments), invocation);
         self.state.changed(&secrets, done.change, Instant::now());
         self.state.begun();
+        self.confirm(subject, watched);
         invocation.log.note(&words::watching(watched, self.arguments.watch.interval, Instant::now()));
         Ok(())
     }
@@ -238,6 +239,7 @@ impl<'a> Watch<'a, '_> {
             if let Some(code) = self.after(subject, upkeep, watched, &round) {
                 return Some(code);
             }
+            self.confirm(subject, watched);
         } else if self.state.rewrites.is_some_and(|at| at <= now) {
             self.update(subject, upkeep, watched);
         }
@@ -304,6 +306,17 @@ impl<'a> Watch<'a, '_> {
                 self.state.say_once(&failure, self.say);
                 invocation.log.warn("what was written before stays");
             }
+        }
+    }
+
+    /// Notes for `kz check --max-age` that what is written is what the backends hold, where that is so.
+    fn confirm(&mut self, subject: &Subject<'_, 'a>, watched: &Watched<'_>) {
+        if !watched.is_sound() || self.state.rewrites.is_some() {
+            return;
+        }
+        let turn = Turn { deadline: Instant::now() + ROUND, log: subject.invocation.log };
+        if let Err(error) = subject.export.confirm(turn) {
+            self.state.say_once(&Failure::Export(error.into()), self.say);
         }
     }
 
