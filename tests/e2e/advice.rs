@@ -140,6 +140,9 @@ fn corrected(file: &Path) -> Result<Corrected, (String, String)> {
         std::fs::remove_file(stack.sandbox.path(placeholder)).expect("a placeholder");
     }
     encrypt(&stack.sandbox, "identity.txt", "secrets.env.age", &dotenv);
+    // The same identity, in a file that kz cannot read yet.
+    let identity = std::fs::read(stack.sandbox.path("identity.txt")).expect("an identity");
+    std::fs::write(stack.sandbox.path("closed.txt"), identity).expect("a file");
     for plain in ["secrets.env", "other.env"] {
         stack.sandbox.file(plain, &dotenv);
     }

@@ -72,7 +72,10 @@ pub fn added(all: &mut Map<String, Value>, project: &Value, prefix: &str, reader
             service.remove(key);
         }
         service.insert("network_mode".to_owned(), json!("none"));
-        if image != "kz:dev" {
+        let name = image.rsplit('/').next().unwrap_or_default();
+        if name.starts_with("kz:") {
+            service.insert("image".to_owned(), json!("kz:dev"));
+        } else {
             service.insert("image".to_owned(), json!(reader));
             let vendor = USERS.iter().find(|(name, _)| image.split(':').next() == Some(name));
             if let (Some((_, user)), None) = (vendor, service.get("user")) {
