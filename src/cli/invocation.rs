@@ -9,7 +9,7 @@ use crate::log::Log;
 use crate::plan::{Plan, Source};
 use crate::provider::{Ask, End, Purpose, Tokens};
 use crate::publish::Turn;
-use crate::resolve::{Resolution, Resolved, Verdicts};
+use crate::resolve::{Kept, Resolution, Resolved, Verdicts};
 use crate::session::{Foreseen, Hand, Opening};
 
 use super::args::Common;
@@ -79,6 +79,21 @@ impl<'a> Invocation<'a> {
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, Failure>,
     ) -> Result<U, Failure> {
+        self.deliver_but(Vec::new(), plan, delivered_in_a_line, look, prepare, kind, hand)
+    }
+
+    /// The same, where what is kept of an earlier delivery need not be asked for again.
+    #[expect(clippy::too_many_arguments, reason = "the same steps, and what is known before them")]
+    pub(super) fn deliver_but<T, U>(
+        &self,
+        kept: Vec<Kept>,
+        plan: &Plan<'_>,
+        delivered_in_a_line: impl Fn(&str) -> bool,
+        look: impl FnOnce() -> Result<(), Failure>,
+        prepare: impl FnOnce(Vec<Resolved>) -> Result<T, Failure>,
+        kind: Hand,
+        hand: impl FnOnce(T) -> Result<U, Failure>,
+    ) -> Result<U, Failure> {
         if self.loaded.config.declarations.is_empty() {
             self.log.warn(&remarks::nothing(&self.loaded.path, self.loaded.config.environment.as_deref()));
         }
@@ -88,7 +103,7 @@ impl<'a> Invocation<'a> {
             prepare(secrets)
         };
         let ask = Ask::until(self.deadline, self.log);
-        self.opening().open(plan)?.deliver(plan, &ask, look, prepare, kind, hand)
+        self.opening().open(plan)?.going_on_with(kept).deliver(plan, &ask, look, prepare, kind, hand)
     }
 
     /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and hides nothing of

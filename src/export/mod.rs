@@ -9,6 +9,7 @@
 
 pub mod content;
 pub mod error;
+mod handover;
 pub mod owner;
 mod part;
 mod set;
@@ -19,10 +20,10 @@ use std::path::Path;
 
 use crate::config::output::{Content as Written, Output};
 use crate::delivery::Attributes;
-use crate::plan::Declaration;
+use crate::plan::{Declaration, Plan};
 use crate::publish::readers::{self, Reader, check_entry, check_file_reader};
 use crate::publish::{self, Change, Former, Turn};
-use crate::resolve::Resolved;
+use crate::resolve::{Kept, Resolved};
 use content::Content;
 pub use error::Error;
 use set::Set;
@@ -152,6 +153,26 @@ impl<'a> Export<'a> {
         match &self.destination {
             Destination::File(content) => self.write_file(content, secrets, turn),
             Destination::Set(set) => set.write(self.path, secrets, self.rules.directory_mode, turn, former),
+        }
+    }
+
+    /// What an earlier export was lent, and lies there still; only in a set, which has a place to note it.
+    pub fn left(&self) -> Vec<Kept> {
+        match &self.destination {
+            Destination::File(_) => Vec::new(),
+            Destination::Set(_) => handover::left(self.path),
+        }
+    }
+
+    /// Leaves a note of what these secrets were lent by, for whoever goes on with it.
+    pub fn leave(&self, plan: &Plan<'_>, secrets: &[Resolved], turn: Turn) -> Result<(), publish::Error> {
+        match &self.destination {
+            Destination::File(_) => Ok(()),
+            Destination::Set(set) => {
+                let note =
+                    |generation: &str| handover::note(generation, plan, secrets, |name| set.own_file(name));
+                publish::leave_note(self.path, note, turn)
+            }
         }
     }
 

@@ -75,6 +75,14 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// The file in which this secret lies by itself.
+    pub(super) fn own_file(&self, name: &str) -> Option<&RelativePath> {
+        match &self.making {
+            Making::Files(places) => places.get(name).map(|(path, _)| path),
+            Making::One(..) => None,
+        }
+    }
+
     /// Its files with these values.
     pub(super) fn make(&self, secrets: &[Resolved]) -> Result<Vec<Piece>, Error> {
         let (path, content) = match &self.making {

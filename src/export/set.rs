@@ -91,6 +91,11 @@ impl<'a> Set<'a> {
         Ok(Done { change, secrets: secrets.len(), files, delivered, group, root, barred })
     }
 
+    /// The file in which this secret lies byte for byte, and nothing else.
+    pub(super) fn own_file(&self, name: &str) -> Option<String> {
+        self.parts.iter().find_map(|part| part.own_file(name)).map(ToString::to_string)
+    }
+
     /// The files of all parts; or every template that these values do not fit, or else everything that a form cannot hold.
     fn pieces(&self, secrets: &[Resolved]) -> Result<Vec<Piece>, Error> {
         let (mut pieces, mut refusals, mut faults) = (Vec::new(), Vec::new(), Vec::new());

@@ -106,6 +106,12 @@ impl Provider for Discreet {
 }
 
 impl Lender for Discreet {
+    fn adopt(&self, lease: &Lease) {
+        if let Some(lender) = self.inner.lender() {
+            lender.adopt(lease);
+        }
+    }
+
     fn renew<'a>(&'a self, lease: &'a Lease, wanted: Duration, ask: &'a Ask) -> Renewal<'a> {
         Box::pin(async move {
             let lender = self.inner.lender().ok_or(Unrenewed::Fixed)?;

@@ -11,6 +11,9 @@ pub trait Lender: Send + Sync {
     /// Asks for a life of so long from now on, or of what is left where that is more. What is given may be less, and is said.
     fn renew<'a>(&'a self, lease: &'a Lease, wanted: Duration, ask: &'a Ask) -> Renewal<'a>;
 
+    /// Goes on with a lease that another kz was lent, which it hangs on: what keeps that alive is renewed with it.
+    fn adopt(&self, lease: &Lease);
+
     /// Gives back what nobody uses any more. Never fails, and says what stays.
     fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a>;
 }

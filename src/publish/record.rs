@@ -30,6 +30,8 @@ use crate::secret::Secret;
 
 const MANIFEST: Kept = Kept { name: "manifest", temporary: "manifest.new", mode: 0o600 };
 const KEY: Kept = Kept { name: "key", temporary: "key.new", mode: 0o400 };
+/// What was lent of a set.
+const LEASES: Kept = Kept { name: "leases", temporary: "leases.new", mode: 0o600 };
 /// What confirms a set that did not change.
 const WATCH: &str = "watch";
 
@@ -58,7 +60,7 @@ impl<'a> Record<'a> {
     /// What `.kz/` holds, where a set of so many files is expected. Removes what a killed export
     /// left half written; call it under the lock.
     pub(super) fn read(state: &'a Directory, files: usize, log: Log) -> Self {
-        for kept in [&MANIFEST, &KEY] {
+        for kept in [&MANIFEST, &KEY, &LEASES] {
             let _ = state.remove(OsStr::new(kept.temporary));
         }
         let limit = files.saturating_mul(FILE_BYTES).saturating_add(HEAD_BYTES).min(LIMIT);
@@ -129,6 +131,26 @@ fn find(state: &Directory, owner: u32, limit: usize) -> Found {
     let manifest = || Manifest::parse(MANIFEST.read(state, owner, limit)?.expose());
     let key = || Key::from_bytes(KEY.read(state, owner, Key::BYTES)?.expose());
     Found { manifest: manifest(), key: key() }
+}
+
+/// Writes down what was lent, or takes away what was written down of it.
+pub(super) fn leave(state: &Directory, text: Option<String>) -> Result<(), Error> {
+    let name = OsStr::new(LEASES.name);
+    match text {
+        Some(text) => {
+            let _ = state.remove(OsStr::new(LEASES.temporary));
+            LEASES.draft(state, &Secret::new(text.into_bytes()))?.publish()
+        }
+        None => match state.remove(name) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(state.failed("remove", name)(errno)),
+        },
+    }
+}
+
+/// What was written down of that, by this owner.
+pub(super) fn left(state: &Directory, owner: u32) -> Option<String> {
+    LEASES.read(state, owner, LIMIT)?.expose_text().map(str::to_owned)
 }
 
 /// When somebody who watches the backends last found that the set is what they hold: the time of `.kz/watch`, which holds

@@ -8,6 +8,7 @@ mod documents;
 mod encoding;
 mod ending;
 pub mod field;
+mod kept;
 mod longer;
 pub mod template;
 mod value;
@@ -26,6 +27,7 @@ use crate::provider::{Ask, DocumentRef, End, Failure, FailureKind, Lease, Outcom
 use crate::secret::Secret;
 use documents::Documents;
 pub use documents::Key;
+pub use kept::Kept;
 use longer::Longer;
 pub use value::Verdict;
 use value::{Judge, failed};
@@ -126,6 +128,8 @@ pub type Verdicts<'a> = BTreeMap<&'a str, Verdict>;
 pub struct Reading<'p> {
     documents: Documents<'p>,
     longer: Longer,
+    /// What stands for documents that are not read, by those.
+    kept: BTreeMap<Key<'p>, Kept>,
 }
 
 impl<'p> Reading<'p> {
@@ -140,8 +144,14 @@ impl<'p> Reading<'p> {
     }
 
     /// Notes what became of one. What was there before is over.
-    pub fn replace(&mut self, (instance, document): Key<'p>, outcome: Outcome) {
-        self.documents.add(instance, document, outcome);
+    pub fn replace(&mut self, key: Key<'p>, outcome: Outcome) {
+        let _ = self.kept.remove(&key);
+        self.documents.add(key.0, key.1, outcome);
+    }
+
+    /// What stands for this one.
+    pub fn kept(&self, key: Key<'p>) -> Option<&Kept> {
+        self.kept.get(&key)
     }
 }
 
@@ -150,28 +160,43 @@ pub async fn resolve(plan: &Plan<'_>, providers: &Providers, ask: &Ask) -> Resul
     deliver(plan, assess(plan, providers, ask).await)
 }
 
+/// The same, where something of it lies there already.
+pub async fn resolve_but(
+    plan: &Plan<'_>,
+    kept: Vec<Kept>,
+    providers: &Providers,
+    ask: &Ask,
+) -> Result<Resolution, Failures> {
+    let reading = gather(plan, Vec::new(), kept, providers, ask).await;
+    deliver(plan, judge(plan, providers, &reading))
+}
+
 /// Reads everything that the plan wants and says what each secret came to.
 pub async fn assess<'a>(plan: &Plan<'a>, providers: &Providers, ask: &Ask) -> Verdicts<'a> {
-    let reading = gather(plan, Vec::new(), providers, ask).await;
+    let reading = gather(plan, Vec::new(), Vec::new(), providers, ask).await;
     judge(plan, providers, &reading)
 }
 
-/// Reads everything that the plan wants, but for documents of which it is known what became.
+/// Reads everything that the plan wants, but for documents of which it is known what became, or whose values are kept.
 pub async fn gather<'p>(
     plan: &'p Plan<'_>,
-    known: Vec<(Key<'p>, Outcome)>,
+    mut known: Vec<(Key<'p>, Outcome)>,
+    kept: Vec<Kept>,
     providers: &Providers,
     ask: &Ask,
 ) -> Reading<'p> {
+    let kept: BTreeMap<Key<'p>, Kept> =
+        kept.into_iter().filter_map(|kept| Some((kept.key_in(plan)?, kept))).collect();
+    known.extend(kept.keys().map(|key| (*key, Outcome::Readable)));
     let mut documents = read(plan, known, providers, ask).await;
     let longer = longer::look(plan, providers, ask, &documents).await;
     renew(plan, providers, ask, &mut documents).await;
-    Reading { documents, longer }
+    Reading { documents, longer, kept }
 }
 
 /// What each secret comes to, by what became of the documents.
 pub fn judge<'a>(plan: &Plan<'a>, providers: &Providers, reading: &Reading<'_>) -> Verdicts<'a> {
-    let mut judge = Judge::new(&reading.documents, &reading.longer);
+    let mut judge = Judge::new(&reading.documents, &reading.longer, &reading.kept);
     let mut verdicts = Verdicts::new();
     for step in &plan.steps {
         if let Source::Reference(reference) = &step.declaration.source {

@@ -10,6 +10,7 @@ use crate::secret::Secret;
 
 use super::documents::{Documents, Key, key};
 use super::field::{FieldError, Fields, names};
+use super::kept::Kept;
 use super::longer::Longer;
 use super::{Class, Failed, encoding, ending, field};
 
@@ -69,12 +70,17 @@ type Parsed<'a> = BTreeMap<Key<'a>, Result<Fields<'a>, FieldError>>;
 pub(super) struct Judge<'a> {
     documents: &'a Documents<'a>,
     longer: &'a Longer,
+    kept: &'a BTreeMap<Key<'a>, Kept>,
     parsed: Parsed<'a>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(documents: &'a Documents<'a>, longer: &'a Longer) -> Self {
-        Self { documents, longer, parsed: Parsed::new() }
+    pub(super) fn new(
+        documents: &'a Documents<'a>,
+        longer: &'a Longer,
+        kept: &'a BTreeMap<Key<'a>, Kept>,
+    ) -> Self {
+        Self { documents, longer, kept, parsed: Parsed::new() }
     }
 
     fn absent(&self, declaration: &Declaration, reference: &Reference) -> Verdict {
@@ -108,7 +114,7 @@ impl<'a> Judge<'a> {
             Some(Outcome::AbsentBecause(absence)) => {
                 return absent_because(declaration, absence.cause.clone(), absence.hint.clone());
             }
-            Some(Outcome::Readable) => return Verdict::Readable,
+            Some(Outcome::Readable) => return self.kept(declaration, reference),
             Some(Outcome::Failed(failure)) => {
                 let mut failed = failed(declaration, Class::Provider(failure.kind), failure.cause.clone());
                 failed.hint.clone_from(&failure.hint);
@@ -148,6 +154,18 @@ impl<'a> Judge<'a> {
         };
         Verdict::Present { value, version, lease }
     }
+
+    /// What was made of a document that was lent earlier, and lies there.
+    fn kept(&self, declaration: &Declaration, reference: &'a Reference) -> Verdict {
+        let kept = self.kept.get(&key(reference));
+        match kept.and_then(|kept| Some((kept.values.get(&declaration.name)?, &kept.lease))) {
+            Some((value, lease)) => {
+                Verdict::Present { value: value.clone(), version: None, lease: Some(lease.clone()) }
+            }
+            None => Verdict::Readable,
+        }
+    }
+
     fn field(
         &mut self,
         reference: &'a Reference,

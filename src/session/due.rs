@@ -58,11 +58,15 @@ pub struct Fresh {
 impl Fresh {
     /// One that was read at this time; `spread`, from 0 to 1, is chance.
     pub fn new(document: &Document, now: Instant, rule: Leases, spread: f64) -> Self {
-        let (lease, version) = (document.lease.clone(), document.version.clone());
+        Self { version: document.version.clone(), ..Self::lent(document.lease.clone(), now, rule, spread) }
+    }
+
+    /// One of which nothing else is known.
+    pub fn lent(lease: Option<Lease>, now: Instant, rule: Leases, spread: f64) -> Self {
         let lent = lease.as_ref().and_then(|lease| lease.lent.as_ref());
         let renews = rule == Leases::Renew && lent.is_some_and(|lent| lent.renewable);
         let wanted = lease.as_ref().map(|lease| lease.valid).unwrap_or_default();
-        Self { lease, wanted, version, read: now, spread, rule, renews, at_once: None, vain: None }
+        Self { lease, wanted, version: None, read: now, spread, rule, renews, at_once: None, vain: None }
     }
 
     /// What it is lent or changed by, as it stands now.

@@ -3,6 +3,7 @@
 //! Invariants: nothing is asked that the plan does not name; each asking has a deadline, which ends it; what was lent and reached nobody is given
 //! back, whatever happens. Says nothing of values, and knows neither files nor commands: whoever has asked gets them.
 
+pub mod adoption;
 mod asking;
 pub mod due;
 pub mod settle;
@@ -20,7 +21,7 @@ use crate::provider::descriptor::Descriptor;
 use crate::provider::forecast::Forecast;
 use crate::provider::settings::Settings;
 use crate::provider::{Ask, MAX_DOCUMENT_SIZE, Shared, Terms, Tokens, registry};
-use crate::resolve::{Failures, Providers, Resolution, Verdicts};
+use crate::resolve::{Failures, Kept, Providers, Resolution, Verdicts};
 pub use asking::Hand;
 use asking::{Asking, Lender, Waits};
 use upkeep::Upkeep;
@@ -53,6 +54,8 @@ pub struct Session {
     /// What each provider was built by.
     settings: BTreeMap<String, Settings>,
     asking: Asking,
+    /// What lies there of an earlier delivery.
+    kept: Vec<Kept>,
 }
 
 /// What asking one provider instance will come to.
@@ -78,7 +81,7 @@ impl Opening<'_> {
 
     fn waiting(&self, plan: &Plan<'_>, waits: Waits) -> Result<Session, Error> {
         let (providers, settings) = (self.providers(plan), self.settings(plan));
-        Ok(Session { providers, settings, asking: Asking::new(waits)? })
+        Ok(Session { providers, settings, asking: Asking::new(waits)?, kept: Vec::new() })
     }
 
     /// What each provider of a plan is built by.
@@ -138,6 +141,12 @@ impl Opening<'_> {
 }
 
 impl Session {
+    /// The same, which does not ask again for what is kept of an earlier delivery and still holds.
+    #[must_use]
+    pub fn going_on_with(self, kept: Vec<Kept>) -> Self {
+        Self { kept, ..self }
+    }
+
     /// Reads the values of a plan, unless a `look` shows that they cannot be delivered; `prepare`s all that can fail, gives back what
     /// is of no use any more, and `hand`s over. Where one of these fails, nothing was delivered, and what was lent is given
     /// back too. With that the session is over.
@@ -150,10 +159,15 @@ impl Session {
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, E>,
     ) -> Result<U, E> {
+        let kept = std::mem::take(&mut self.kept);
         let Self { providers, asking, .. } = &mut self;
         let lender = Lender { providers, ask };
         look()?;
-        let prepared = match asking.ask(crate::resolve::resolve(plan, providers, ask), lender) {
+        let resolved = async {
+            let kept = adoption::adopt_whole(plan, kept, providers, ask).await;
+            crate::resolve::resolve_but(plan, kept, providers, ask).await
+        };
+        let prepared = match asking.ask(resolved, lender) {
             Err(failures) => Err(Error::Unresolved(failures).into()),
             Ok(resolution) => {
                 asking.before(kind, lender);

@@ -15,8 +15,10 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use crate::exec::inherited;
 use crate::plan::Plan;
 use crate::provider::{Ask, End, Lease};
+use crate::resolve::Kept;
 use crate::signals::{self, Stops};
 
+use super::adoption::{self, Adopted};
 use super::watch::{Known, Round, Rules, Watched};
 use super::{Error, Opening, Session};
 
@@ -129,6 +131,20 @@ impl Upkeep {
                 }
             }
         })
+    }
+
+    /// Goes on with what an earlier export was lent, where that can be.
+    pub fn adopt(
+        &mut self,
+        plan: &Plan<'_>,
+        kept: Vec<Kept>,
+        known: &mut Known,
+        ask: &Ask,
+    ) -> Result<Adopted, Signal> {
+        let adopted =
+            self.attend(async |session| adoption::adopt(plan, kept, &session.providers, ask).await)?;
+        known.go_on_with(adopted.kept.clone());
+        Ok(adopted)
     }
 
     /// Reads everything that a plan wants and nobody knows.

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use crate::plan::{Declaration, Plan, Source, WhenAbsent};
 use crate::provider::{Ask, Document, DocumentRef, Failure, FailureKind, Lease, Leases, Outcome, Unrenewed};
-use crate::resolve::{self, Failures, Key, Providers, Reading, Resolution};
+use crate::resolve::{self, Failures, Kept, Key, Providers, Reading, Resolution};
 
 use super::due::{Due, Fresh, Step};
 
@@ -116,9 +116,14 @@ pub struct Standing<'w, 'p> {
     pub trouble: Option<&'w Trouble>,
 }
 
-/// Documents as they stood under another configuration, by instance and document.
+/// Documents as they stood under another configuration, or as an earlier export left them.
 #[derive(Default)]
-pub struct Known(BTreeMap<(String, DocumentRef), (Outcome, Entry)>);
+pub struct Known {
+    /// By instance and document.
+    each: BTreeMap<(String, DocumentRef), (Outcome, Entry)>,
+    /// Those of which only the values are known.
+    kept: Vec<Kept>,
+}
 
 impl<'p> Watched<'p> {
     /// Reads everything that a plan wants and nobody knows.
@@ -134,15 +139,20 @@ impl<'p> Watched<'p> {
             outcomes.push((key, known.0));
             each.insert(key, known.1);
         }
-        let reading = resolve::gather(plan, outcomes, providers, ask).await;
+        let reading = resolve::gather(plan, outcomes, known.take_kept(plan), providers, ask).await;
         let (spread, now) = (ask.patience.chance(), ask.now());
         for (key, outcome) in reading.outcomes() {
-            each.entry(key).or_insert_with(|| match found(outcome) {
-                Some(document) => {
+            let kept = reading.kept(key);
+            each.entry(key).or_insert_with(|| match (found(outcome), kept) {
+                (Some(document), _) => {
                     let fresh = Fresh::new(document, now, rules.leases, spread);
                     Entry { fresh: Some(fresh), ..Entry::default() }
                 }
-                None => Entry { looked: Some(now), ..Entry::default() },
+                (None, Some(kept)) => {
+                    let fresh = Fresh::lent(Some(kept.lease.clone()), now, rules.leases, spread);
+                    Entry { fresh: Some(fresh), ..Entry::default() }
+                }
+                (None, None) => Entry { looked: Some(now), ..Entry::default() },
             });
         }
         Self { plan, rules, spread, reading, each, former: Vec::new() }
@@ -150,12 +160,22 @@ impl<'p> Watched<'p> {
 
     /// Everything that is known, for another plan.
     pub fn into_known(mut self) -> Known {
-        let each = std::mem::take(&mut self.each).into_iter();
-        let known = each.filter_map(|(key, entry)| {
-            let outcome = self.reading.outcome(key)?.clone();
-            Some(((key.0.to_owned(), key.1.clone()), (outcome, entry)))
-        });
-        Known(known.collect())
+        let mut known = Known::default();
+        for (key, entry) in std::mem::take(&mut self.each) {
+            if let Some(kept) = self.reading.kept(key) {
+                let lease = entry.fresh.as_ref().and_then(Fresh::lease).unwrap_or(&kept.lease).clone();
+                known.kept.push(Kept { lease, ..kept.clone() });
+            } else if let Some(outcome) = self.reading.outcome(key) {
+                known.each.insert((key.0.to_owned(), key.1.clone()), (outcome.clone(), entry));
+            }
+        }
+        known
+    }
+
+    /// The leases of an earlier export that are still in use, by instance.
+    pub fn adopted(&self) -> Vec<(&'p str, Lease)> {
+        let kept = self.each.iter().filter(|(key, _)| self.reading.kept(**key).is_some());
+        kept.filter_map(|(key, entry)| Some((key.0, entry.fresh.as_ref()?.lease()?.clone()))).collect()
     }
 
     /// The values, as the documents stand.
@@ -302,6 +322,7 @@ impl<'p> Watched<'p> {
     /// Takes an answer, or does not believe it.
     fn take(&mut self, key: Key<'p>, outcome: Outcome, now: Instant, round: &mut Round<'p>) {
         let before = self.reading.outcome(key).and_then(found);
+        let was_there = before.is_some() || self.reading.kept(key).is_some();
         let dispensable = self.is_dispensable(key);
         let Some(entry) = self.each.get_mut(&key) else { return };
         match found(&outcome) {
@@ -310,7 +331,7 @@ impl<'p> Watched<'p> {
                     entry.fail(key, failure, now, round);
                 }
             }
-            None if before.is_none() => entry.looked = Some(now),
+            None if !was_there => entry.looked = Some(now),
             None if entry.doubts(now) => entry.rest(now),
             None if dispensable => {
                 *entry = Entry { looked: Some(now), ..Entry::default() };
@@ -328,8 +349,8 @@ impl<'p> Watched<'p> {
             }
             Some(document) => {
                 round.changed |= before.is_none_or(|before| before.content != document.content);
-                let lease = before.and_then(|before| before.lease.clone()).filter(Lease::is_lent);
-                self.former.extend(lease.map(|lease| (key.0, lease)));
+                let lease = entry.fresh.as_ref().and_then(Fresh::lease).filter(|lease| lease.is_lent());
+                self.former.extend(lease.map(|lease| (key.0, lease.clone())));
                 entry.mend(key, round);
                 match &mut entry.fresh {
                     Some(fresh) => fresh.read(document, now),
@@ -368,28 +389,44 @@ impl Known {
             .iter()
             .flat_map(|batch| batch.documents.iter().map(|document| (batch.instance.as_str(), document)));
         let known = |(instance, document): Key<'p>| {
-            let known = self.0.remove(&(instance.to_owned(), document.clone()))?;
+            let known = self.each.remove(&(instance.to_owned(), document.clone()))?;
             Some(((instance, document), known))
         };
         documents.filter_map(known).collect()
     }
 
+    /// Takes what stands for documents of a plan.
+    fn take_kept(&mut self, plan: &Plan<'_>) -> Vec<Kept> {
+        let (taken, left) =
+            std::mem::take(&mut self.kept).into_iter().partition(|kept| kept.key_in(plan).is_some());
+        self.kept = left;
+        taken
+    }
+
+    /// Goes on with these, where nothing better is known of them.
+    pub fn go_on_with(&mut self, kept: Vec<Kept>) {
+        self.kept.extend(kept);
+    }
+
     /// Forgets what is of instances that are set up otherwise now.
     pub fn keep(&mut self, is_kept: impl Fn(&str) -> bool) {
-        self.0.retain(|(instance, _), _| is_kept(instance));
+        self.each.retain(|(instance, _), _| is_kept(instance));
+        self.kept.retain(|kept| is_kept(&kept.instance));
     }
 
     /// Adds what is known from another plan.
     pub fn add(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.each.extend(other.each);
+        self.kept.extend(other.kept);
     }
 
     /// The leases of what nobody asked for.
     pub fn leases(&self) -> impl Iterator<Item = (&str, &Lease)> {
         let lent = |lease: &&Lease| lease.is_lent();
-        self.0.iter().filter_map(move |((instance, _), (_, entry))| {
+        let each = self.each.iter().filter_map(move |((instance, _), (_, entry))| {
             Some((instance.as_str(), entry.fresh.as_ref()?.lease().filter(lent)?))
-        })
+        });
+        each.chain(self.kept.iter().map(|kept| (kept.instance.as_str(), &kept.lease)))
     }
 }
 

@@ -54,6 +54,7 @@ mod gate;
 mod gcp;
 /// Signals, descriptors and limits that kz is started with.
 /// Where the words of engines may stand.
+mod handover;
 mod hints;
 mod inherited;
 /// The starter file works, in each situation.

@@ -18,14 +18,14 @@ const CONFIG: &str =
     "[secrets]\nA = { provider = \"file\", ref = \"a\" }\nB = { provider = \"file\", ref = \"b\" }\n";
 
 /// kz that watches, until it is dropped.
-struct Watcher<'s> {
+pub(crate) struct Watcher<'s> {
     sandbox: &'s Sandbox,
     child: Child,
 }
 
 impl<'s> Watcher<'s> {
     /// kz in this directory, with these words behind `export --watch 1s`; stderr goes to `stderr`.
-    fn start(sandbox: &'s Sandbox, command: Command, words: &[&str]) -> Self {
+    pub(crate) fn start(sandbox: &'s Sandbox, command: Command, words: &[&str]) -> Self {
         let mut command = command;
         let stderr = std::fs::File::create(sandbox.path("stderr")).expect("a file");
         command.args(["export", "--watch", "1s", "--settle", "100ms"]).args(words);
@@ -33,7 +33,7 @@ impl<'s> Watcher<'s> {
         Self { sandbox, child: command.spawn().expect("kz") }
     }
 
-    fn of(sandbox: &'s Sandbox, words: &[&str]) -> Self {
+    pub(crate) fn of(sandbox: &'s Sandbox, words: &[&str]) -> Self {
         std::fs::create_dir_all(sandbox.path("out")).expect("the output");
         let mut command = Command::new(kz_binary());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -43,12 +43,12 @@ impl<'s> Watcher<'s> {
         watcher
     }
 
-    fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         std::fs::read_to_string(self.sandbox.path("stderr")).unwrap_or_default()
     }
 
     /// Waits for a fact. One that never comes is ended by who runs the tests.
-    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         while !is_so() {
             let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
             let ended = kill(pid, None).is_err() || state(pid.as_raw()) == Some('Z');
@@ -57,16 +57,16 @@ impl<'s> Watcher<'s> {
         }
     }
 
-    fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")), signal).expect("it runs");
     }
 
-    fn end(mut self) -> ExitStatus {
+    pub(crate) fn end(mut self) -> ExitStatus {
         self.child.wait().expect("it ends")
     }
 
     /// Asks it to stop, and expects what it then says by its code.
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         self.send(Signal::SIGTERM);
         let stderr = self.sandbox.path("stderr");
         let status = self.end();

@@ -14,9 +14,10 @@ use crate::delivery::{Attributes, Owner};
 use crate::export::content::Content;
 use crate::export::{self, Export, Material, Rules, owner};
 use crate::plan::Plan;
+use crate::provider::{Lease, Leases};
 use crate::publish::DIRECTORY_MODE;
 use crate::publish::readers::Reader;
-use crate::resolve::Resolved;
+use crate::resolve::{Kept, Resolved};
 use crate::session::Hand;
 
 use super::args::deliver::Export as Arguments;
@@ -93,7 +94,28 @@ fn write(
     let write = |secrets: Vec<Resolved>| {
         let done = export.write(&secrets, invocation.turn())?;
         done::say(&done, path, invocation);
+        leave(export, &plan, &secrets, invocation);
         Ok(())
     };
-    invocation.deliver(&plan, takes, look, write, Hand::Files, Ok)
+    invocation.deliver_but(left(export, invocation), &plan, takes, look, write, Hand::Files, Ok)
+}
+
+/// What an earlier export was lent, where that may be gone on with.
+pub(super) fn left(export: &Export<'_>, invocation: &Invocation<'_>) -> Vec<Kept> {
+    match invocation.loaded.config.leases {
+        Leases::Renew => export.left(),
+        Leases::Reissue | Leases::Exit => Vec::new(),
+    }
+}
+
+/// Leaves a note of what was lent. Without it others take credentials of their own, so that it is no error.
+pub(super) fn leave(export: &Export<'_>, plan: &Plan<'_>, secrets: &[Resolved], invocation: &Invocation<'_>) {
+    if !secrets.iter().any(|secret| secret.lease.as_ref().is_some_and(Lease::is_lent)) {
+        return;
+    }
+    if let Err(error) = export.leave(plan, secrets, invocation.turn()) {
+        invocation
+            .log
+            .warn(&format!("{error}; the secrets are there, and the next export takes other credentials"));
+    }
 }

@@ -64,6 +64,13 @@ pub fn foresee(settings: &Settings, documents: &[DocumentRef], surroundings: &dy
     if revokes {
         notes.push("the token is not revoked when what was read with it is leased: it is made to end with that (`auth/token/renew-self`)".to_owned());
     }
+    if documents.iter().any(policy::may_be_lent) {
+        notes.push(
+            "`kz export --watch` renews what is lent (`sys/leases/renew`; in `default` too), and what an export before it was lent \
+             with another token (`auth/token/renew-accessor`), which it gives back at its end (`sys/leases/revoke`): all `update`"
+                .to_owned(),
+        );
+    }
     let token = match (&access, revokes) {
         (_, true) => Token::Own,
         (Access::Token, _) => Token::Given,

@@ -138,7 +138,7 @@ fn may_be_made(document: &DocumentRef) -> bool {
 }
 
 /// Whether it may be lent, and then ends with the token. A password that the server changes by itself is not.
-fn may_be_lent(document: &DocumentRef) -> bool {
+pub(super) fn may_be_lent(document: &DocumentRef) -> bool {
     may_be_made(document) && !document.path.contains("/static-cred")
 }
 

@@ -131,6 +131,8 @@ impl Provider for Backend {
 }
 
 impl Lender for Backend {
+    fn adopt(&self, _: &Lease) {}
+
     fn renew<'a>(&'a self, lease: &'a Lease, wanted: Duration, _: &'a Ask) -> Renewal<'a> {
         let now = self.now();
         let result = if self.is_away() {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::export::{Export, Material};
 use crate::plan::Plan;
-use crate::provider::Ask;
+use crate::provider::{Ask, End, Lease};
 use crate::publish::{Change, Turn};
 use crate::resolve::Resolved;
 use crate::session;
@@ -26,7 +26,7 @@ use super::super::args::watch::OnLoss;
 use super::super::failure::Failure;
 use super::super::invocation::Invocation;
 use super::target::{Target, usage};
-use super::{done, plan, rules};
+use super::{done, leave, left, plan, rules};
 use act::Act;
 use state::{State, output};
 
@@ -131,22 +131,29 @@ impl<'a> Watch<'a, '_> {
             }
         };
         let rules = Rules { interval: self.arguments.watch.interval, leases: config.leases };
+        if !self.state.is_ready() {
+            let kept = left(subject.export, invocation);
+            match upkeep.adopt(plan, kept, &mut self.state.known, &ask) {
+                Ok(adopted) => words::adopted(&adopted, invocation.log),
+                Err(_) => return Ok(self.end(subject, upkeep, &[], ExitCode::SUCCESS)),
+            }
+        }
         let Ok(mut watched) = upkeep.begin(plan, rules, &mut self.state.known, &ask) else {
-            return Ok(self.end(subject, upkeep, ExitCode::SUCCESS));
+            return Ok(self.end(subject, upkeep, &[], ExitCode::SUCCESS));
         };
         let first = self.first(subject, &upkeep, &watched);
         let ended = match first {
             Ok(()) => self.turn(subject, &mut upkeep, &mut watched),
             Err(failure) => {
                 if !self.state.is_ready() {
-                    upkeep.end(crate::provider::End::NotDelivered, &ask);
+                    upkeep.end(End::NotDelivered, &ask);
                     return Err(failure);
                 }
                 Err(failure)
             }
         };
         match ended {
-            Ok(Ended::Now(code)) => Ok(self.end(subject, upkeep, code)),
+            Ok(Ended::Now(code)) => Ok(self.end(subject, upkeep, &watched.adopted(), code)),
             Ok(Ended::Reload(next)) => {
                 self.hand_over(upkeep, watched);
                 Ok(Next::Reload(next))
@@ -177,6 +184,7 @@ impl<'a> Watch<'a, '_> {
         let secrets = invocation.remark(plan, resolution, takes);
         let done = self.write(subject, &secrets)?;
         done::say(&done, output(self.arguments), invocation);
+        leave(export, plan, &secrets, invocation);
         self.state.changed(&secrets, done.change, Instant::now());
         self.state.begun();
         self.confirm(subject, watched);
@@ -297,6 +305,7 @@ impl<'a> Watch<'a, '_> {
                 if done.change == Change::Written {
                     done::say(&done, output(self.arguments), invocation);
                 }
+                leave(export, plan, &secrets, invocation);
                 self.state.changed(&secrets, done.change, Instant::now());
             }
             Err(failure) => {
@@ -321,7 +330,13 @@ impl<'a> Watch<'a, '_> {
     }
 
     /// Ends kz, and what it was lent, as the user wants it.
-    fn end(&mut self, subject: &Subject<'_, 'a>, upkeep: Upkeep, code: ExitCode) -> Next<'a> {
+    fn end(
+        &mut self,
+        subject: &Subject<'_, 'a>,
+        mut upkeep: Upkeep,
+        adopted: &[(&str, Lease)],
+        code: ExitCode,
+    ) -> Next<'a> {
         let log = subject.invocation.log;
         if self.arguments.watch.wipe_on_exit {
             let turn = Turn { deadline: Instant::now() + ROUND, log };
@@ -329,7 +344,11 @@ impl<'a> Watch<'a, '_> {
                 log.warn(&format!("what was written stays: {error}"));
             }
         }
-        upkeep.end(subject.invocation.last(), &Ask::until(Instant::now() + ROUND, log));
+        let (last, ask) = (subject.invocation.last(), Ask::until(Instant::now() + ROUND, log));
+        if last == End::NotDelivered && !adopted.is_empty() {
+            upkeep.give_back(adopted, &ask);
+        }
+        upkeep.end(last, &ask);
         Next::End(code)
     }
 }

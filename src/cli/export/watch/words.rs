@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::log::Log;
 use crate::patience::seconds;
 use crate::provider::{Failure, FailureKind};
+use crate::session::adoption::Adopted;
 use crate::session::due::Step;
 use crate::session::watch::{Round, Trouble, Watched};
 
@@ -34,6 +35,24 @@ pub(super) fn watching(watched: &Watched<'_>, interval: Option<Duration>, now: I
             let at = due.at.saturating_duration_since(now).as_secs();
             format!("{read}, {lent} leased, the first of them {what} in {at} s")
         }
+    }
+}
+
+/// What is gone on with of an export before.
+pub(super) fn adopted(adopted: &Adopted, log: Log) {
+    let of = |count: usize| format!("{count} lease{}", if count == 1 { "" } else { "s" });
+    if !adopted.kept.is_empty() {
+        log.note(&format!(
+            "going on with {} of the export before: no other credential is taken",
+            of(adopted.kept.len())
+        ));
+    }
+    if adopted.fixed > 0 {
+        log.warn(&format!(
+            "{} of them cannot be renewed, or kz may not: others are taken before they end; `kz plan` prints the policy \
+             (`auth/token/renew-accessor`, `sys/leases/renew`)",
+            of(adopted.fixed)
+        ));
     }
 }
 

@@ -4,6 +4,7 @@
 //! what is lent is said to be valid no longer than the token that it hangs on. How it is given back: `giving_back.rs`.
 //! Rules: what a real `OpenBao` answers, recorded in `tests/fakes/src/vault/`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -47,6 +48,8 @@ pub(super) struct Entrusted {
     /// Those that it used before, as long as they live.
     pub(super) former: Vec<Own>,
     pub(super) leases: Vec<Lease>,
+    /// The tokens that leases hang on with which kz goes on, by their accessors; nobody has them.
+    adopted: BTreeSet<String>,
     /// When the token ends that requests go with, where it is not kz's own and that is known.
     end: Option<Instant>,
     /// Whether the server has shown that it sees kz's own token as such.
@@ -232,6 +235,16 @@ impl Custody {
         let mut held = self.held();
         held.leases.retain(|lease| !lease.left(now).is_zero());
         held.leases.push(lease);
+    }
+
+    /// Goes on with a lease that hangs on this token, which kz does not have.
+    pub(super) fn adopt(&self, accessor: &str) {
+        self.held().adopted.insert(accessor.to_owned());
+    }
+
+    /// Whether kz goes on with what hangs on this token.
+    pub(super) fn has_adopted(&self, accessor: &str) -> bool {
+        self.held().adopted.contains(accessor)
     }
 
     /// Notes the longer life of a lease.

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use crate::provider::{Ask, Closing, Failure, Lease, Lender, Lent, Renewal, Unrenewed};
 
+use super::client::VaultClient;
+use super::custody::MARGIN;
 use super::endpoint::Post;
 use super::giving_back;
 use super::reply::{Body, Known};
@@ -21,9 +23,14 @@ impl Lender for Vault {
             let wanted = wanted.max(lease.left(ask.now()));
             self.hasten(wanted, ask);
             let client = self.begin(ask, 1).await.map_err(Unrenewed::Failed)?;
-            if self.hangs_on_another(lent) {
-                return Err(Unrenewed::Over);
-            }
+            let ends = match self.foreign(lent) {
+                Some(accessor) if self.custody.has_adopted(accessor) => {
+                    Some(keep_alive(&client, accessor, wanted + MARGIN, ask).await?)
+                }
+                // It ends with that token, and nothing prolongs it.
+                Some(_) if self.custody.own().is_some() => return Err(Unrenewed::Over),
+                None | Some(_) => None,
+            };
             let client = client.at(Some(&lent.namespace)).map_err(Unrenewed::Failed)?;
             // Rounded up: below what is left it would shorten.
             let increment = wanted.as_secs() + u64::from(wanted.subsec_nanos() > 0);
@@ -33,8 +40,22 @@ impl Lender for Vault {
             let reply = client.read(renewal).await.map_err(unrenewed)?;
             let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
             let seconds = body.and_then(|body| body.lease_duration).ok_or_else(unread)?;
-            Ok(self.prolonged(lease, since, Duration::from_secs(seconds)))
+            let valid = Duration::from_secs(seconds);
+            Ok(match ends {
+                Some(end) => {
+                    let valid = valid.min(end.saturating_duration_since(since));
+                    Lease { issued: since, valid, ..lease.clone() }
+                }
+                None => self.prolonged(lease, since, valid),
+            })
         })
+    }
+
+    fn adopt(&self, lease: &Lease) {
+        let accessor = lease.lent.as_ref().and_then(|lent| lent.accessor.as_deref());
+        if let Some(accessor) = accessor {
+            self.custody.adopt(accessor);
+        }
     }
 
     fn give_back<'a>(&'a self, leases: &'a [Lease], ask: &'a Ask) -> Closing<'a> {
@@ -55,10 +76,10 @@ impl Vault {
         }
     }
 
-    /// Whether the token that it hangs on is not the one that kz uses now. It ends with that one, and nothing prolongs it.
-    fn hangs_on_another(&self, lent: &Lent) -> bool {
+    /// The token that it hangs on, where that is not the one that kz uses now.
+    fn foreign<'l>(&self, lent: &'l Lent) -> Option<&'l str> {
         let own = self.custody.own().and_then(|own| own.token.accessor);
-        matches!((&lent.accessor, own), (Some(its), Some(own)) if *its != own)
+        lent.accessor.as_deref().filter(|its| own.as_deref() != Some(its))
     }
 
     /// The lease with this life from then on, as far as its token lives.
@@ -69,9 +90,24 @@ impl Vault {
     }
 }
 
+/// Gives a token that kz does not have a life of so long, by its accessor. When it ends then.
+async fn keep_alive(
+    client: &VaultClient<'_>,
+    accessor: &str,
+    wanted: Duration,
+    ask: &Ask,
+) -> Result<Instant, Unrenewed> {
+    let since = ask.now();
+    let members = json!({ "accessor": accessor, "increment": wanted.as_secs() });
+    let reply = client.read(Post::new("auth/token/renew-accessor", members)).await.map_err(unrenewed)?;
+    let body: Option<Body<'_>> = serde_json::from_slice(reply.body.expose()).ok();
+    let life = body.and_then(|body| body.auth?.lease_duration).ok_or_else(unread)?;
+    Ok(since + Duration::from_secs(life))
+}
+
 fn unrenewed(unanswered: Unanswered) -> Unrenewed {
     match unanswered.known {
-        Some(Known::NoLease) => Unrenewed::Over,
+        Some(Known::NoLease | Known::NoAccessor) => Unrenewed::Over,
         Some(Known::NotRenewable) => Unrenewed::Fixed,
         _ => Unrenewed::Failed(unanswered.failure),
     }

@@ -105,6 +105,8 @@ pub(super) enum Known {
     NoLeader,
     /// It has no such lease, or no longer.
     NoLease,
+    /// No token has this accessor, or no longer.
+    NoAccessor,
     /// It gives this lease no longer life.
     NotRenewable,
     /// What made a credential failed to give it a longer life.
@@ -139,6 +141,7 @@ const PHRASES: &[(&str, Known)] = &[
     ("is sealed", Known::Sealed),
     ("active cluster node not found", Known::NoLeader),
     ("lease not found", Known::NoLease),
+    ("invalid accessor", Known::NoAccessor),
     ("lease is not renewable", Known::NotRenewable),
     ("failed to renew entry", Known::EngineFailed),
 ];

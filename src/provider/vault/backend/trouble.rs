@@ -251,6 +251,7 @@ impl fmt::Display for Trouble {
             (_, Some(Known::WantsTls)) => "the server speaks TLS",
             (_, Some(Known::NotReadable)) => "this path cannot be read",
             (_, Some(Known::NoLease)) => "the server has no such lease, or no longer",
+            (_, Some(Known::NoAccessor)) => "the server has no token with this accessor, or no longer",
             (_, Some(Known::NotRenewable)) => "the server gives this lease no longer life",
             (_, Some(Known::EngineFailed)) => "the engine failed to give the credential a longer life",
             (_, Some(Known::NoRoute)) => "nothing is mounted under this path",

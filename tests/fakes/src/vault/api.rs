@@ -182,7 +182,8 @@ impl Vault {
         if itself {
             return self.capabilities(held, call);
         }
-        if let Some(reply) = database::leases(self, call).or_else(|| auth::administer(self, call)) {
+        let administered = database::leases(self, call).or_else(|| token::by_accessor(self, call));
+        if let Some(reply) = administered.or_else(|| auth::administer(self, call)) {
             return reply;
         }
         match call.path.as_str() {

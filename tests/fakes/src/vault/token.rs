@@ -92,6 +92,33 @@ pub fn own(vault: &mut Vault, call: &Call, name: &str, held: &Token) -> Option<R
     })
 }
 
+/// What another token does with one that it knows by its accessor only; `None` for anything else.
+pub fn by_accessor(vault: &mut Vault, call: &Call) -> Option<Reply> {
+    let what = call.path.strip_prefix("auth/token/")?;
+    if !["renew-accessor", "revoke-accessor"].contains(&what) {
+        return None;
+    }
+    if !["POST", "PUT"].contains(&call.method.as_str()) {
+        return Some(Reply::unsupported());
+    }
+    let wanted = call.text("accessor");
+    let found = vault.tokens.iter().find(|(name, held)| accessor(name, held) == wanted);
+    let Some((name, held)) = found.map(|(name, held)| (name.clone(), held.clone())) else {
+        return Some(Reply::error(400, &["invalid accessor"]));
+    };
+    if what == "revoke-accessor" {
+        vault.end(&name);
+        return Some(Reply::no_content());
+    }
+    let life = call.body["increment"].as_u64().unwrap_or(held.life);
+    let mut reply = auth(&name, &Token { life, ..held });
+    if let Some(body) = &mut reply.body {
+        // The token itself is not told.
+        body["auth"]["client_token"] = "".into();
+    }
+    Some(reply)
+}
+
 fn create(vault: &mut Vault, call: &Call, parent: &str) -> Reply {
     let wanted = call.body["policies"].as_array().into_iter().flatten();
     let mut policies: Vec<String> = wanted.filter_map(|policy| policy.as_str().map(str::to_owned)).collect();
