@@ -90,6 +90,11 @@ pub(super) fn exec_words(program: &str, refused: &exec::child::Refused) -> Words
         exec::child::Refused::NotExecutable(errno) => cannot()
             .cause(errno.desc().to_lowercase())
             .hint(format!("`chmod +x {shown}`; nothing is executed on a volume that is mounted `noexec`")),
+        exec::child::Refused::NotStarted(errno) => {
+            Words::error(Code::NotStarted, format!("`{program}` cannot be started"))
+                .cause(errno.desc().to_lowercase())
+                .hint(Starting::Processes)
+        }
         exec::child::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";
             Words::error(Code::KernelRefuses, message)
@@ -124,4 +129,11 @@ fn this_machine() -> &'static str {
         "aarch64" => "arm64",
         other => other,
     }
+}
+
+pub(super) fn credentials_ended_words(program: &str) -> Words {
+    let message = format!(
+        "`{program}` was stopped: a credential that it was lent has ended, and no other is to be had"
+    );
+    Words::error(Code::CredentialsEnd, message).hint("`kz status` says what the backend answers now")
 }
