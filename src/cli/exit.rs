@@ -88,7 +88,9 @@ static TABLE: [Row; 8] = [
         plain: Some(75),
         run: Some(75),
         meaning: "not yet: every failure is one that passes by itself, a backend that is away, throttles, is sealed or fails, \
-                  a lock that another export holds, an env file that has not come",
+                  a lock that another export holds, an env file that has not come, a process that the kernel does not make; \
+                  of `kz run --supervise` also that kz has stopped the command, since what it was lent has ended, or for \
+                  `--on-change exit`",
         again: "yes",
     },
     Row {
@@ -127,6 +129,10 @@ impl End {
             (Code::NotFound, _) => Self::NotFound,
             (Code::NotExecutable, _) => Self::NotExecutable,
             (Code::Unreachable | Code::ServerFailed | Code::Locked | Code::EnvFileLate, _) => Self::NotYet,
+            // A start that is new asks anew, and has its own code for what does not pass.
+            (Code::CredentialsEnd, _) => Self::NotYet,
+            // EAGAIN: the limit counts processes of others too, which end.
+            (Code::NotStarted, _) => Self::NotYet,
             (_, 0 | 1) => Self::Never,
             (_, 4) => Self::Output,
             (_, 5) => Self::NotBegun,
@@ -268,7 +274,9 @@ mod tests {
         ] {
             assert_eq!(after(code), (plain, run), "{code:?}");
         }
-        assert_eq!(after(Code::Locked), (75, 75));
+        for code in [Code::Locked, Code::CredentialsEnd, Code::NotStarted] {
+            assert_eq!(after(code), (75, 75), "{code:?}");
+        }
     }
 
     #[test]

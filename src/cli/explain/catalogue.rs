@@ -486,8 +486,8 @@ catalogue! {
         "Look what became of the exporter: `docker compose logs secrets-init`, or `kubectl logs POD -c secrets-init`. Give it longer with `--wait 120s`.";
     NotStarted = 517,
         "the command cannot be started",
-        "The kernel makes no further process for `kz run --supervise`: the limit of processes, or memory, is used up.",
-        "Raise it: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose, the kubelet's `podPidsLimit`.";
+        "The kernel makes no further process, or no pipe to one, for `kz run --supervise`: the limit of processes or of open files, or memory, is used up. kz ends, and whoever restarts it tries it again.",
+        "Raise the limit that the message names: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose, the kubelet's `podPidsLimit`.";
 }
 
 impl Code {

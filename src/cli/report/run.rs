@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use crate::config::problem;
 use crate::exec;
 use crate::hint::Starting;
@@ -91,9 +93,10 @@ pub(super) fn exec_words(program: &str, refused: &exec::child::Refused) -> Words
             .cause(errno.desc().to_lowercase())
             .hint(format!("`chmod +x {shown}`; nothing is executed on a volume that is mounted `noexec`")),
         exec::child::Refused::NotStarted(errno) => {
-            Words::error(Code::NotStarted, format!("`{program}` cannot be started"))
-                .cause(errno.desc().to_lowercase())
-                .hint(Starting::Processes)
+            let words = Words::error(Code::NotStarted, format!("`{program}` cannot be started"))
+                .cause(errno.desc().to_lowercase());
+            let is_of_files = matches!(errno, Errno::EMFILE | Errno::ENFILE);
+            words.hint(if is_of_files { Starting::EventLoop } else { Starting::Processes })
         }
         exec::child::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";

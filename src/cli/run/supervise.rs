@@ -32,6 +32,7 @@ use crate::signals::{self, Fate};
 
 use super::super::args::Common;
 use super::super::args::deliver::Run;
+use super::super::exit;
 use super::super::export::watch::words;
 use super::super::failure::Failure;
 use super::super::invocation::Invocation;
@@ -40,8 +41,6 @@ use held::Held;
 
 /// How long kz may take to give everything back.
 const LAST: Duration = Duration::from_secs(15);
-/// kz's own exit code where CMD's does not count, so that whoever restarts what fails restarts it.
-const CHANGED: u8 = 125;
 
 /// Runs `kz run --supervise`, until CMD has ended for good.
 pub(in crate::cli) fn supervise(
@@ -80,6 +79,7 @@ pub(in crate::cli) fn supervise(
         variables: file_variables(&invocation.loaded.config.declarations),
         coming: None,
         values: Vec::new(),
+        told: None,
         held: Held::default(),
         changes: Changes::default(),
         is_asking: true,
@@ -114,8 +114,10 @@ struct Care<'a> {
     variables: BTreeMap<&'a str, String>,
     /// What is started next, where there is something to start.
     coming: Option<Coming>,
-    /// What there was last.
+    /// What CMD has.
     values: Vec<(String, Secret)>,
+    /// What it was told of since, by a signal, which gives it no other environment.
+    told: Option<Vec<(String, Secret)>>,
     held: Held,
     changes: Changes,
     /// A backend is asked, perhaps by a program whose end another waits for.
@@ -127,9 +129,10 @@ struct Care<'a> {
     end: Option<End>,
 }
 
-/// A command that can be started, and what its values were lent by.
+/// A command that can be started, its values, and what they were lent by.
 struct Coming {
     child: Child,
+    values: Vec<(String, Secret)>,
     held: Held,
 }
 
@@ -190,7 +193,7 @@ impl<'a> Care<'a> {
         if !given_back.is_empty() {
             let leases: Vec<_> =
                 given_back.iter().map(|(name, lease)| (name.as_str(), lease.clone())).collect();
-            let ask = Ask::until(now + LAST, self.log());
+            let ask = self.ask(LAST);
             if upkeep.give_back_beside(&leases, &ask, self.attend()).is_err() {
                 return;
             }
@@ -198,9 +201,17 @@ impl<'a> Care<'a> {
         self.act(Instant::now());
     }
 
+    /// How long a backend may be asked. What CMD has may end while one hangs: then CMD is stopped, and not after an answer that
+    /// does not come.
+    fn ask(&self, longest: Duration) -> Ask {
+        let now = Instant::now();
+        let ends = self.held.next(self.coming.is_some()).filter(|end| *end > now);
+        Ask::until(ends.into_iter().chain([now + longest]).min().unwrap_or(now), self.log())
+    }
+
     /// Asks for what is due, and takes what has changed.
     fn round(&mut self, upkeep: &Upkeep, watched: &mut Watched<'a>) -> Result<(), ()> {
-        let ask = Ask::until(Instant::now() + self.invocation.round(), self.log());
+        let ask = self.ask(self.invocation.round());
         let round = upkeep.round_beside(watched, &ask, self.attend())?;
         self.held.replaced(watched.take_former());
         words::say(&round, watched, self.log());
@@ -216,8 +227,8 @@ impl<'a> Care<'a> {
                     }
                 }
             }
-        } else if self.coming.is_none() {
-            self.held.is_still(watched);
+        } else {
+            self.values_stay(watched);
         }
         if round.leaves {
             self.log().note("a lease ends soon, and `[resolve] lease = \"exit\"` has kz end before it");
@@ -234,18 +245,30 @@ impl<'a> Care<'a> {
         let secrets = self.invocation.remark(self.plan, resolution, |name| !variables.contains_key(name));
         let values: Vec<(String, Secret)> =
             secrets.iter().map(|secret| (secret.name.clone(), secret.value.clone())).collect();
-        let names = differing(&self.values, &values);
-        if names.is_empty() && !values.is_empty() && self.supervisor.pid().is_some() {
+        let names = differing(self.told.as_ref().unwrap_or(&self.values), &values);
+        let runs = self.supervisor.pid().is_some();
+        if self.supervisor.is_settled() && names.is_empty() {
+            // What had changed is as it was.
+            self.changes.forget();
+            self.coming.take_if(|_| differing(&self.values, &values).is_empty());
+            self.values_stay(watched);
             return Ok(());
         }
         let given = from_backends(self.invocation, variables, secrets)?;
         let child = ready(self.arguments, self.process, given)?;
-        self.coming = Some(Coming { child, held: Held::of(watched) });
-        self.values = values;
-        if self.supervisor.pid().is_some() {
+        self.coming = Some(Coming { child, values, held: Held::of(watched) });
+        if runs {
             self.changes.add(names, Instant::now());
         }
         Ok(())
+    }
+
+    /// The values that are used, or come, are as they were, whatever they are lent by now.
+    fn values_stay(&mut self, watched: &Watched<'_>) {
+        match &mut self.coming {
+            Some(coming) => coming.held = Held::of(watched),
+            None => self.held.is_still(watched),
+        }
     }
 
     /// Does what is to be done about changes, and about what ends.
@@ -266,6 +289,7 @@ impl<'a> Care<'a> {
                 words::listed(&names),
                 options::plan_words(self.arguments)
             ));
+            self.told = self.coming.as_ref().map(|coming| coming.values.clone());
             let chance = Ask::until(now, self.log()).patience.chance();
             self.tell(Event::Change(options::delay(&self.arguments.supervise, chance)));
         }
@@ -339,7 +363,7 @@ impl<'a> Care<'a> {
 
     /// Starts CMD with what there is. Its values, beside those that are compared later, are gone with that.
     fn spawn(&mut self) -> Event {
-        let Some(Coming { child, held }) = self.coming.take() else { return Event::NotStarted };
+        let Some(Coming { child, values, held }) = self.coming.take() else { return Event::NotStarted };
         let surroundings = Surroundings {
             path: self.process.variable("PATH"),
             mask: self.heard.before(),
@@ -349,6 +373,7 @@ impl<'a> Care<'a> {
         match spawn(&child, surroundings) {
             Ok(pid) => {
                 self.held.started(held, Instant::now());
+                (self.values, self.told) = (values, None);
                 // What changed until now is what it has.
                 self.changes.forget();
                 self.log().detail(&format!("started `{}`, process {pid}", shown(self.arguments)));
@@ -369,7 +394,8 @@ impl<'a> Care<'a> {
         match end {
             Some(End::As(Status::Code(code))) => Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))),
             Some(End::As(Status::Signal(signal))) => signals::end_like(signal),
-            Some(End::Changed) => Ok(ExitCode::from(CHANGED)),
+            // CMD's own 0 would have `restart: on-failure` leave it down, and 125 says that it does not help to start it again.
+            Some(End::Changed) => Ok(ExitCode::from(exit::End::NotYet.code(exit::Style::Run))),
             Some(End::CredentialsEnded) => Err(Failure::CredentialsEnded(shown(self.arguments))),
             Some(End::NotStarted) | None => Err(failure.unwrap_or(Failure::NoCommand)),
         }

@@ -244,7 +244,7 @@ fn a_kernel_that_makes_no_process_is_told() {
     let mut kz = Command::new("setpriv");
     kz.args(["--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1", "./kz"]);
     kz.args(["run", "--supervise", "--", "true"]).env("VALUE", "v");
-    sandbox.run(&mut kz).expect_code(125).expect_stderr(&["`true` cannot be started [KZ517]", "pids_limit"]);
+    sandbox.run(&mut kz).expect_code(75).expect_stderr(&["`true` cannot be started [KZ517]", "pids_limit"]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_change_tells_the_command_or_ends_kz() {
     let first = ready(&log);
     change(&stage, "new");
     let (code, said) = stderr(kz);
-    assert_eq!(code, Some(125), "{said}");
+    assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("`sh` is stopped, and kz ends") && !is_alive(first), "{said}");
     assert!(lines(&log).contains(&format!("ended {first}")));
 }
@@ -152,7 +152,7 @@ fn a_lease_is_replaced_before_it_ends_and_without_another_the_command_is_stopped
     assert_eq!(values, ["value lent-1", "value lent-2"], "{said}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("ended")).count(), 2, "{lines:?}\n{said}");
     assert!(!lines.iter().any(|line| line.starts_with("beside")), "{lines:?}");
-    assert_eq!(code, Some(125), "{said}");
+    assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("[KZ122]") && said.contains("`sh` was stopped"), "{said}");
 }
 
