@@ -104,7 +104,9 @@ impl HeldBack {
         // SAFETY: the kernel has just given this number to kz, and nobody else has it.
         let descriptor = Descriptor(unsafe { OwnedFd::from_raw_fd(number) });
         let seen = SigSet::thread_get_mask()?;
-        let before = swap(libc::SIG_BLOCK, bits);
+        // Held back and not heard: in the background of a terminal that wants it so (`stty tostop`), a line of kz's would stop the
+        // whole job, the command too.
+        let before = swap(libc::SIG_BLOCK, bits | bit(libc::SIGTTOU));
         // Who starts kz with it held back would have kz never hear of CMD's end.
         swap(libc::SIG_UNBLOCK, bit(libc::SIGCHLD));
         stops::hold_for(seen, STOPS.into_iter().collect());

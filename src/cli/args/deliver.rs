@@ -151,8 +151,8 @@ Examples:
                                                     the server started anew when they are replaced
 
 kz replaces itself with the command, which gets its process id and its signals; with --supervise it
-stays, passes signals on and ends as the command does. The credentials of
-kz's own backends (VAULT_TOKEN, …) are taken out of the environment; --keep-env NAME keeps one.";
+stays, passes signals on and ends as the command does. The credentials of kz's own backends
+(VAULT_TOKEN, …) are taken out of the environment; --keep-env NAME keeps one.";
 
 /// `kz run`.
 #[derive(Debug, Args)]
@@ -179,12 +179,12 @@ pub(in crate::cli) struct Run {
     /// Accept this variable from the env file, though it makes programs load code
     #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "env_file")]
     pub allow: Vec<String>,
-    /// Whether kz stays.
-    #[command(flatten)]
-    pub supervise: Supervise,
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
+    /// Whether kz stays.
+    #[command(flatten)]
+    pub supervise: Supervise,
 }
 
 const INSTALL_EXAMPLES: &str = "\

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::Args;
+use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::exec::supervise::OnChange;
@@ -24,7 +25,7 @@ pub(in crate::cli) struct Supervise {
     #[arg(long, value_name = "WHAT", value_parser = on_change, requires = "stays")]
     pub on_change: Option<OnChange>,
     /// The signal by which kz stops the command [default: TERM]
-    #[arg(long, value_name = "SIGNAL", value_parser = signal, requires = "stays")]
+    #[arg(long, value_name = "SIGNAL", value_parser = stop_signal, requires = "stays")]
     pub stop_signal: Option<i32>,
     /// How long the command may take to end before it is killed; without this 10s when kz stops it, and
     /// when kz is asked to stop as long as who asks waits
@@ -46,8 +47,25 @@ fn on_change(text: &str) -> Result<OnChange, String> {
     match (text, text.split_once(':')) {
         ("restart", _) => Ok(OnChange::Restart),
         ("exit", _) => Ok(OnChange::Exit),
-        (_, Some(("signal", name))) => signal(name).map(OnChange::Tell),
+        (_, Some(("signal", name))) => match signal(name)? {
+            libc::SIGKILL | libc::SIGSTOP => {
+                Err("no program hears of that signal: `restart`, `exit`, or another one, as in `signal:HUP`"
+                    .to_owned())
+            }
+            number => Ok(OnChange::Tell(number)),
+        },
         _ => Err("`restart`, `exit`, or a signal as in `signal:HUP`".to_owned()),
+    }
+}
+
+/// Not one that stops a program until it is continued, or has it go on: nothing ends by it.
+fn stop_signal(text: &str) -> Result<i32, String> {
+    match signal(text)? {
+        libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU | libc::SIGCONT | libc::SIGCHLD => {
+            Err("no program ends by that signal: one that the command ends by, as in TERM, QUIT or RTMIN+3"
+                .to_owned())
+        }
+        number => Ok(number),
     }
 }
 
@@ -74,6 +92,21 @@ fn signal(text: &str) -> Result<i32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_program_does_not_hear_of_or_end_by_is_refused() {
+        for text in ["signal:KILL", "signal:STOP", "signal:", "signal", "HUP", ""] {
+            assert!(on_change(text).is_err(), "{text}");
+        }
+        for text in ["STOP", "TSTP", "CONT", "CHLD"] {
+            assert!(stop_signal(text).is_err(), "{text}");
+        }
+        // As of httpd, php-fpm, systemd.
+        for (text, number) in [("WINCH", 28), ("QUIT", 3), ("RTMIN+3", 37), ("KILL", 9)] {
+            assert_eq!(stop_signal(text), Ok(number));
+        }
+        assert_eq!(on_change("signal:USR1"), Ok(OnChange::Tell(10)));
+    }
 
     #[test]
     fn a_signal_is_a_name_or_a_number() {

@@ -69,7 +69,7 @@ catalogue! {
         "Put the filter of its place on it, such as `{{ NAME | urlencode }}` or `{{ NAME | redis }}` (docs/templates.md lists them); `{{ NAME | raw }}` insists. `{% if NAME is defined %}` copes with an optional one.";
     EventLoop = 118,
         "kz cannot wait for backends",
-        "To wait for several replies at once takes a few descriptors (epoll, eventfd, a pair of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it.",
+        "To wait for several replies at once, or beside a command (`kz run --supervise`), takes a few descriptors (epoll, eventfd, pairs of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it where kz does not stay.",
         "Raise the limit, as in Compose's `ulimits: { nofile: 1024 }` or `ulimit -n 1024`, or run kz under the engine's own seccomp profile; in a pod the limit is the node's, and the profile `seccompProfile: { type: RuntimeDefault }`.";
     TooLarge = 119,
         "what holds the document is too large",
@@ -486,8 +486,8 @@ catalogue! {
         "Look what became of the exporter: `docker compose logs secrets-init`, or `kubectl logs POD -c secrets-init`. Give it longer with `--wait 120s`.";
     NotStarted = 517,
         "the command cannot be started",
-        "The kernel makes no further process, or no pipe to one, for `kz run --supervise`: the limit of processes or of open files, or memory, is used up. kz ends, and whoever restarts it tries it again.",
-        "Raise the limit that the message names: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose, the kubelet's `podPidsLimit`.";
+        "The kernel makes no further process for `kz run --supervise`: the limit of processes, or memory, is used up. Others may have used it up, so whoever restarts kz tries it again.",
+        "Raise it: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose, the kubelet's `podPidsLimit`.";
 }
 
 impl Code {

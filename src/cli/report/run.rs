@@ -93,10 +93,14 @@ pub(super) fn exec_words(program: &str, refused: &exec::child::Refused) -> Words
             .cause(errno.desc().to_lowercase())
             .hint(format!("`chmod +x {shown}`; nothing is executed on a volume that is mounted `noexec`")),
         exec::child::Refused::NotStarted(errno) => {
-            let words = Words::error(Code::NotStarted, format!("`{program}` cannot be started"))
-                .cause(errno.desc().to_lowercase());
-            let is_of_files = matches!(errno, Errno::EMFILE | Errno::ENFILE);
-            words.hint(if is_of_files { Starting::EventLoop } else { Starting::Processes })
+            // A limit of kz's own is not mended by waiting, one that counts others' processes may be.
+            let (code, hint) = match errno {
+                Errno::EMFILE | Errno::ENFILE => (Code::EventLoop, Starting::EventLoop),
+                _ => (Code::NotStarted, Starting::Processes),
+            };
+            Words::error(code, format!("`{program}` cannot be started"))
+                .cause(errno.desc().to_lowercase())
+                .hint(hint)
         }
         exec::child::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";

@@ -1,3 +1,6 @@
+//! What becomes of a supervised CMD, as sentences of what happens at which second and what is done then; and, by chance, whatever
+//! happens in whatever order.
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -141,8 +141,9 @@ fn a_command_that_does_not_start_is_told_as_without_kz_beside_it() {
 #[test]
 fn the_command_finds_everything_as_without_kz_beside_it() {
     let sandbox = sandbox();
-    let look = "grep -E 'Sig(Blk|Ign|Cgt)|ShdPnd|NoNewPrivs|Seccomp:' /proc/self/status; ls /proc/self/fd | wc -l; \
-                ps -o pgid=,sid= -p $$ | tr -s ' ' | sed \"s/\\b$PGID\\b/GROUP/\"; env | sort; ulimit -c; umask";
+    let look = "grep -E '^(Sig(Blk|Ign|Cgt|Pnd)|ShdPnd|NoNewPrivs|Seccomp|Cap...|Groups|Uid|Gid|Umask|CoreDumping|Threads)' /proc/self/status; \
+                ls /proc/self/fd; cat /proc/$$/limits /proc/$$/oom_score_adj /proc/$$/cgroup; readlink /proc/$$/cwd; \
+                ps -o pgid=,sid=,nice=,tty= -p $$ | tr -s ' ' | sed \"s/\\b$PGID\\b/GROUP/\"; env | sort; umask";
     for option in ["--default-signal", "--ignore-signal", "--block-signal"] {
         for signal in ["PIPE", "TERM", "HUP", "CHLD", "USR1", "WINCH"] {
             let option = format!("{option}={signal}");
@@ -161,6 +162,49 @@ fn the_command_finds_everything_as_without_kz_beside_it() {
 
 fn group() -> i32 {
     nix::unistd::getpgrp().as_raw()
+}
+
+/// The kernel gives what may dump core to its user, and the rest to root: neither kz nor the witness may, nor can another look
+/// into them.
+#[test]
+fn neither_kz_nor_the_witness_can_be_looked_into() {
+    use std::os::unix::fs::MetadataExt as _;
+    let sandbox = sandbox();
+    sandbox.copy_kz();
+    sandbox.mode("", 0o755);
+    let log = sandbox.file("log", "");
+    sandbox.mode("log", 0o666);
+    let mut kz = Command::new("setpriv");
+    kz.args(["--reuid=65534", "--regid=65534", "--clear-groups", "./kz", "-q", "run", "--supervise", "--"]);
+    kz.args(["sh", "-c", "echo ready $$ >> log; while :; do sleep 1; done"]).env("VALUE", "v");
+    let mut kz = kz.current_dir(sandbox.path("")).spawn().unwrap();
+    let command = ready(&log);
+    let owner = |pid: i32| std::fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid();
+    let witness = witness(number(&kz)).expect("a witness");
+    assert_eq!([number(&kz), witness, command].map(owner), [0, 0, 65534]);
+    send(number(&kz), Signal::SIGTERM);
+    kz.wait().unwrap();
+}
+
+/// Nothing but the command has the value: no word of kz's, and no argument of any process.
+#[test]
+fn a_value_is_in_the_environment_of_the_command_and_nowhere_else() {
+    let sandbox = sandbox();
+    let canary = crate::canary::canary();
+    sandbox.file("a", &canary);
+    sandbox.file(".keyzero.toml", "[secrets]\nA = { provider = \"file\", ref = \"a\" }\n");
+    let script =
+        "printf %s \"$A\" | tr a-z A-Z > got; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ps -e -o comm=";
+    let mut kz = Command::new(kz_binary());
+    kz.args(["-v", "run", "--supervise", "--watch", "1s", "--", "sh", "-c", script]);
+    let run = sandbox.run(&mut kz).expect_code(0);
+    assert!(
+        run.stdout().contains("kz-witness") && run.stderr().contains("started `sh`"),
+        "{}",
+        run.describe()
+    );
+    assert_eq!(std::fs::read_to_string(sandbox.path("got")).unwrap(), canary.to_uppercase());
+    crate::canary::assert_clean(&run, &canary);
 }
 
 #[test]
@@ -245,6 +289,42 @@ fn a_kernel_that_makes_no_process_is_told() {
     kz.args(["--reuid=64321", "--regid=64321", "--clear-groups", "prlimit", "--nproc=1", "./kz"]);
     kz.args(["run", "--supervise", "--", "true"]).env("VALUE", "v");
     sandbox.run(&mut kz).expect_code(75).expect_stderr(&["`true` cannot be started [KZ517]", "pids_limit"]);
+}
+
+/// Each number of descriptors up to what it takes: an error in words, and nothing stays.
+#[test]
+fn too_few_descriptors_are_told() {
+    let sandbox = sandbox();
+    let mut succeeded = false;
+    for limit in 3..32 {
+        let mut kz = Command::new("prlimit");
+        kz.arg(format!("--nofile={limit}")).arg(kz_binary()).args(["-q", "run", "--supervise", "--", "true"]);
+        let run = sandbox.run(kz.env("VALUE", "v"));
+        succeeded = run.output.status.success();
+        if !succeeded {
+            run.expect_code(125).expect_stderr(&["too many open files", "[KZ118]", "nofile"]);
+        }
+    }
+    assert!(succeeded);
+}
+
+#[test]
+fn an_option_that_cannot_be_meant_says_what_can_be_typed() {
+    let sandbox = sandbox();
+    for (option, words) in [
+        ("--on-change=reload", "`restart`, `exit`, or a signal as in `signal:HUP`"),
+        ("--on-change=signal:KILL", "no program hears of that signal"),
+        ("--on-change=signal:NONE", "TERM, QUIT or RTMIN+3"),
+        ("--stop-signal=STOP", "no program ends by that signal"),
+        ("--stop-signal=KILLED", "TERM, QUIT or RTMIN+3"),
+        ("--stop-timeout=soon", "a time such as 60s"),
+        ("--splay=-1s", "a time such as 60s"),
+        ("--watch=10ms", "a time of at least 1s"),
+    ] {
+        let run = sandbox.kz(&["run", "--supervise", option, "--", "true"]).expect_code(125);
+        let name = option.split('=').next().unwrap();
+        run.expect_stderr(&["invalid value", name, words, "[KZ201]"]);
+    }
 }
 
 #[test]

@@ -1,3 +1,6 @@
+//! What the command has changes or ends: it is started anew, told or stopped, and what it was lent is given back. The command itself
+//! writes down what it has and whether a former one still runs; the server counts what it is asked.
+
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
@@ -125,16 +128,21 @@ fn one_that_does_not_stop_is_killed_and_started_anew() {
     assert!(said.contains("`sh` did not end within 0.2 s, and was killed"), "{said}");
 }
 
-/// A credential of a few seconds, which nobody prolongs.
-fn lend(stage: &Stage, times: usize, seconds: u64) {
-    for number in 1..=times {
+/// Credentials, each for so many seconds, which can be prolonged or not.
+fn lend_first(stage: &Stage, seconds: &[u64], renewable: bool) {
+    for (number, seconds) in (1..).zip(seconds) {
         let body = json!({
-            "lease_id": format!("database/creds/app/{number}"), "lease_duration": seconds, "renewable": false,
+            "lease_id": format!("database/creds/app/{number}"), "lease_duration": seconds, "renewable": renewable,
             "data": { "value": format!("lent-{number}") },
         });
         let reply = Reply::new(200, "application/json", body.to_string());
         stage.fake.script(Rule::new("database/creds/app", Act::Answer(reply)).times(1));
     }
+}
+
+/// Some that cannot, and then no more.
+fn lend(stage: &Stage, seconds: &[u64]) {
+    lend_first(stage, seconds, false);
     let gone = json!({ "errors": ["permission denied"] }).to_string();
     let reply = Reply::new(403, "application/json", gone);
     stage.fake.script(Rule::new("database/creds/app", Act::Answer(reply)));
@@ -144,7 +152,7 @@ fn lend(stage: &Stage, times: usize, seconds: u64) {
 fn a_lease_is_replaced_before_it_ends_and_without_another_the_command_is_stopped() {
     let (stage, log) = stage();
     stage.secrets(&[("A", "database/creds/app/value")], "");
-    lend(&stage, 2, 4);
+    lend(&stage, &[4, 4]);
     let kz = start(&stage, &["--settle", "50ms"]);
     let (code, said) = stderr(kz);
     let lines = lines(&log);
@@ -154,6 +162,102 @@ fn a_lease_is_replaced_before_it_ends_and_without_another_the_command_is_stopped
     assert!(!lines.iter().any(|line| line.starts_with("beside")), "{lines:?}");
     assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("[KZ122]") && said.contains("`sh` was stopped"), "{said}");
+}
+
+/// The server knows nothing of the lease any more, as after its database was restored, so kz takes another one; the first would live for
+/// forty seconds, of which two thirds are over by then.
+#[test]
+fn what_the_old_command_was_lent_is_given_back_when_the_new_one_has_run_for_a_while() {
+    let (stage, log) = stage();
+    stage.secrets(&[("A", "database/creds/app/value")], "");
+    lend_first(&stage, &[40, 3600], true);
+    let lost = json!({ "errors": ["lease not found"] }).to_string();
+    let lost = Reply::new(400, "application/json", lost);
+    stage.fake.script(Rule::new("sys/leases/renew", Act::Answer(lost)).times(1));
+    let kz = start(&stage, &["--settle", "50ms"]);
+    let first = ready(&log);
+    wait_for("the second one", || ready(&log) != first);
+    let second = ready(&log);
+    let given_back = || stage.fake.requests("sys/leases/revoke");
+    assert_eq!(given_back(), 0, "the second one has hardly begun");
+    wait_for("it is given back", || given_back() == 1);
+    assert!(is_alive(second) && !is_alive(first));
+    send(number(&kz), Signal::SIGTERM);
+    assert_eq!(stderr(kz).0, Some(0));
+    assert_eq!(given_back(), 2, "and the second at the end");
+}
+
+/// Whoever starts kz anew is to take another one: kz stops the command before the end, asks for nothing more, and says why.
+#[test]
+fn a_lease_that_is_left_to_whoever_starts_kz_anew_ends_the_command_before_it_ends() {
+    let (stage, log) = stage();
+    stage.secrets(&[("A", "database/creds/app/value")], "[resolve]\nlease = \"exit\"\n");
+    lend(&stage, &[4]);
+    let kz = start(&stage, &[]);
+    let first = ready(&log);
+    let (code, said) = stderr(kz);
+    assert_eq!(code, Some(75), "{said}");
+    assert!(said.contains("`[resolve] lease = \"exit\"`") && said.contains("[KZ122]"), "{said}");
+    assert!(lines(&log).contains(&format!("ended {first}")) && !is_alive(first));
+    assert_eq!(stage.fake.requests("database/creds/app"), 1, "it asks for no other");
+}
+
+/// The server takes the request and never answers. kz would wait for it for a quarter of an hour; the lease ends in seconds.
+#[test]
+fn a_command_does_not_outlive_its_lease_while_a_backend_hangs() {
+    let (stage, log) = stage();
+    stage.secrets(&[("A", "database/creds/app/value")], "");
+    lend_first(&stage, &[4], false);
+    stage.fake.script(Rule::new("database/creds/app", Act::Hang));
+    let kz = start(&stage, &["--timeout", "1h"]);
+    let first = ready(&log);
+    let (code, said) = stderr(kz);
+    assert_eq!(code, Some(75), "{said}");
+    assert!(said.contains("[KZ122]") && !is_alive(first), "{said}");
+    assert!(lines(&log).contains(&format!("ended {first}")));
+}
+
+/// The lease would last an hour, and ends with the token of a few seconds that it hangs on; that cannot be renewed, and nobody can log in
+/// again.
+#[test]
+fn a_command_does_not_outlive_the_token_that_its_lease_hangs_on() {
+    for act in [Act::Hang, Act::Reset, Act::Status(503, Vec::new()), Act::Status(403, Vec::new())] {
+        let (mut stage, log) = stage();
+        stage.token = None;
+        stage.sandbox.file("password", "lovelace");
+        let auth = "auth = { method = \"userpass\", username = \"ada\", password_file = \"password\" }";
+        stage.secrets(&[("A", "database/creds/app/value")], &format!("[providers.vault]\n{auth}\n"));
+        let login = json!({ "auth": { "client_token": "hvs.short", "accessor": "a", "policies": ["app"], "token_policies": ["app"],
+            "metadata": {}, "lease_duration": 4, "renewable": false, "entity_id": "", "token_type": "service", "orphan": true } });
+        let reply = Reply::new(200, "application/json", login.to_string());
+        stage.fake.script(Rule::new("auth/userpass/login", Act::Answer(reply)).times(1));
+        lend_first(&stage, &[3600], true);
+        stage.fake.script(Rule::new("", act.clone()));
+        let kz = start(&stage, &["--timeout", "1h"]);
+        let first = ready(&log);
+        let (code, said) = stderr(kz);
+        assert_eq!(code, Some(75), "{act:?}\n{said}");
+        assert!(said.contains("[KZ122]") && !is_alive(first), "{act:?}\n{said}");
+        assert!(lines(&log).contains(&format!("ended {first}")), "{act:?}");
+    }
+}
+
+/// A value that was another one for a moment, and a document that was written anew with what it had, start nothing anew.
+#[test]
+fn a_value_that_is_again_what_the_command_has_restarts_nothing() {
+    let (stage, log) = stage();
+    let kz = start(&stage, &["--watch", "1s", "--settle", "1h", "--settle-max", "1h"]);
+    ready(&log);
+    let requests = || stage.fake.requests("secret/data/app");
+    for value in ["new", "old"] {
+        change(&stage, value);
+        let before = requests();
+        wait_for("it is read", || requests() >= before + 2);
+    }
+    send(number(&kz), Signal::SIGTERM);
+    let (code, said) = stderr(kz);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(lines(&log).iter().filter(|line| line.starts_with("ready")).count(), 1, "{said}");
 }
 
 #[test]

@@ -1,3 +1,6 @@
+//! Signals to a kz that supervises: each arrives at the command once, be it for kz or for the group, with a terminal and without one.
+//! The command counts; the kernel, shells and terminals send.
+
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -61,6 +64,32 @@ fn each_signal_arrives_once_be_it_for_kz_or_for_the_group() {
     assert_eq!(counted(&lines(&log)), expected);
 }
 
+/// One that SIGTERM does not end, so that a second one would be seen. SIGUSR2 ends it.
+fn patient() -> String {
+    super::COUNTER.replace("number == 15", "number == 12")
+}
+
+#[test]
+fn a_request_to_stop_arrives_once_be_it_for_kz_or_for_the_group() {
+    let sandbox = sandbox();
+    sandbox.file("patient.py", patient());
+    let log = sandbox.path("log");
+    for signal in [libc::SIGTERM, libc::SIGQUIT] {
+        let _ = std::fs::remove_file(&log);
+        let option = format!("--stop-signal={signal}");
+        let mut kz = start(&sandbox, &[&option], &["python3", "patient.py", "log"]);
+        ready(&log);
+        let had = || counted(&lines(&log)).get(&signal).copied().unwrap_or_default();
+        for (count, to) in [(1, 1), (2, -1), (3, 1), (4, -1)] {
+            kill(to * number(&kz), signal);
+            wait_for(&format!("{signal} to {to}"), || had() >= count);
+        }
+        kill(number(&kz), libc::SIGUSR2);
+        assert_eq!(kz.wait().unwrap().code(), Some(7));
+        assert_eq!(counted(&lines(&log)), BTreeMap::from([(signal, 4), (libc::SIGUSR2, 1)]));
+    }
+}
+
 #[test]
 fn a_kz_that_was_stopped_goes_on_and_passes_on_what_came_meanwhile() {
     let sandbox = sandbox();
@@ -88,6 +117,7 @@ fn a_kz_that_was_stopped_goes_on_and_passes_on_what_came_meanwhile() {
 #[test]
 fn with_a_terminal_each_signal_arrives_once() {
     let sandbox = sandbox();
+    sandbox.file("patient.py", patient());
     sandbox.file(
         "terminal.py",
         "\
@@ -95,7 +125,7 @@ import fcntl, os, pty, signal, struct, sys, termios, time
 kz, log = sys.argv[1:]
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execv(kz, [kz, '-q', 'run', '--supervise', '--', 'python3', 'counter.py', log])
+    os.execv(kz, [kz, '-q', 'run', '--supervise', '--', 'python3', 'patient.py', log])
 def lines():
     try: return open(log).read().split('\\n')[:-1]
     except OSError: return []
@@ -116,11 +146,16 @@ for turn in range(3):
         one(number)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 40 + turn, 80, 0, 0))
     one(28)
+    for number in [1, 2, 3, 10, 15, 18, 20, 28, 37]:
+        for to in [pid, -pid]:
+            until(lambda: 'ShdPnd:\t0000000000000000' in open(f'/proc/{pid}/status').read())
+            os.kill(to, number)
+            one(number)
 os.close(terminal)
 one(1)
 one(18)
-os.kill(pid, 15)
-one(15)
+os.kill(pid, 12)
+one(12)
 code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 got = {number: lines().count(str(number)) for number in range(1, 65) if str(number) in lines()}
 print(code, got == expected, got, expected)
@@ -170,6 +205,51 @@ print(word('code'))
     python.arg("shell.py").arg(kz_binary()).env("VALUE", "v");
     let run = sandbox.run(&mut python).expect_code(0);
     assert_eq!(run.stdout(), "130\n", "{}", run.describe());
+}
+
+/// The command is in the foreground of its terminal, and reads it. In the background of one that stops who writes to it (`stty tostop`),
+/// what kz says stops nobody, as without kz nothing would.
+#[test]
+fn a_terminal_is_read_by_the_command_and_stops_nobody_for_what_kz_says() {
+    let sandbox = sandbox();
+    sandbox.file(
+        "background.py",
+        "\
+import os, pty, sys, time
+kz = sys.argv[1]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
+def state(pid):
+    try: return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0]
+    except OSError: return ''
+def until(fact):
+    while not fact(): time.sleep(0.01)
+def words(name):
+    try: return open(name).read().split()
+    except OSError: return []
+def type(line): os.write(terminal, line.encode() + b'\\n')
+type(f'{kz} -q run --supervise -- sh -c \"echo up > up; read line; echo \\$line > typed\"')
+until(lambda: words('up'))
+type('hello')
+until(lambda: words('typed') == ['hello'])
+open('a', 'w').write('one')
+open('.keyzero.toml', 'w').write('[secrets]\\nA = { provider = \"file\", ref = \"a\" }\\n')
+type('stty tostop')
+type(f'{kz} run --supervise --watch 1s --settle 50ms -- sh -c \"echo \\$\\$ \\$PPID > \\$A; while :; do sleep 1; done\" &')
+until(lambda: len(words('one')) == 2)
+open('a', 'w').write('two')
+until(lambda: len(words('two')) == 2)
+both = [int(pid) for pid in words('two')]
+print([state(pid) not in ('T', 'Z', '') for pid in both], words('one')[1] == words('two')[1])
+os.kill(both[1], 15)
+until(lambda: all(state(pid) in 'ZX' for pid in both))
+",
+    );
+    let mut python = Command::new("python3");
+    python.arg("background.py").arg(kz_binary()).env("VALUE", "v");
+    let run = sandbox.run(&mut python).expect_code(0);
+    assert_eq!(run.stdout(), "[True, True] True\n", "{}", run.describe());
 }
 
 /// As an engine does it: the signal to PID 1 of a container, and a wait for its end.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::exec::supervise::{OnChange, Rules};
 use crate::signals::witness::Ending;
 
@@ -36,8 +38,16 @@ pub(super) fn plan_words(arguments: &Run) -> String {
     let command = shown(arguments);
     match arguments.supervise.on_change.unwrap_or(OnChange::Restart) {
         OnChange::Restart => format!("`{command}` is started anew"),
-        OnChange::Tell(signal) => format!("`{command}` gets signal {signal}"),
+        OnChange::Tell(signal) => format!("`{command}` gets {}", signal_name(signal)),
         OnChange::Exit => format!("`{command}` is stopped, and kz ends, as `--on-change exit` says"),
+    }
+}
+
+/// As it is typed.
+fn signal_name(number: i32) -> String {
+    match Signal::try_from(number) {
+        Ok(signal) => signal.as_str().to_owned(),
+        Err(_) => format!("SIGRTMIN+{}", number - 34),
     }
 }
 
