@@ -164,17 +164,36 @@ pub fn send(child: i32, signal: i32) {
     unsafe { libc::kill(child, signal) };
 }
 
-/// Stops kz as this signal does it, until it is continued. Where nobody would continue it, the kernel does not stop it.
+/// Stops kz as this signal does it, until it is continued, unless this child, for whose stop that is, goes on already: whoever continued
+/// both would not do so again. Where nobody would continue kz, the kernel does not stop it.
 #[expect(unsafe_code, reason = "a disposition")]
-pub fn suspend_by(signal: i32) {
+pub fn suspend_by(signal: i32, child: Option<i32>) {
     let bit = 1 << (signal - 1).clamp(0, 63);
-    // SAFETY: SIG_DFL is a disposition of every signal.
+    let mask = heard::swap(libc::SIG_BLOCK, bit);
+    // From here on what continues kz takes the stop away; what came before has continued the child.
+    send(getpid().as_raw(), signal);
+    if child.is_some_and(goes_on) {
+        witness::take(signal);
+    } else {
+        // SAFETY: SIG_DFL is a disposition of every signal.
+        unsafe {
+            let before = libc::signal(signal, libc::SIG_DFL);
+            heard::swap(libc::SIG_UNBLOCK, bit);
+            libc::signal(signal, before);
+        }
+    }
+    heard::swap(libc::SIG_SETMASK, mask);
+}
+
+/// Whether a child was continued since it was stopped last.
+#[expect(unsafe_code, reason = "nix does not know a child that a real-time signal has ended")]
+fn goes_on(child: i32) -> bool {
+    let mut told = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let look = libc::WNOHANG | libc::WCONTINUED | libc::WNOWAIT;
+    // SAFETY: what is told is filled, or stays zero.
     unsafe {
-        let before = libc::signal(signal, libc::SIG_DFL);
-        send(libc::getpid(), signal);
-        let mask = heard::swap(libc::SIG_UNBLOCK, bit);
-        heard::swap(libc::SIG_SETMASK, mask);
-        libc::signal(signal, before);
+        let looked = libc::waitid(libc::P_PID, child.cast_unsigned(), told.as_mut_ptr(), look) == 0;
+        looked && told.assume_init_ref().si_pid() == child
     }
 }
 

@@ -174,6 +174,15 @@ fn pending(descriptor: &Descriptor) -> Option<Came> {
     Some(Came { signal: number(told.ssi_signo), from })
 }
 
+/// Whether this one has come and nobody has heard it yet.
+#[expect(unsafe_code, reason = "nix has no sigpending")]
+pub fn waits(signal: i32) -> bool {
+    let mut pending: Bits = 0;
+    // SAFETY: the set has the size that is told.
+    let told = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<Bits>()) == 0 };
+    told && pending & bit(signal) != 0
+}
+
 fn bit(signal: i32) -> Bits {
     1 << (signal - 1)
 }

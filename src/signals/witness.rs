@@ -220,7 +220,7 @@ unsafe fn end(program: RawFd, ending: Ending) {
 
 /// Takes a signal that waits, and says from whom it is.
 #[expect(unsafe_code, reason = "the C library hides its own signals")]
-fn take(signal: i32) -> Answer {
+pub(super) fn take(signal: i32) -> Answer {
     let set: u64 = 1 << (signal - 1).clamp(0, 63);
     let mut told = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };

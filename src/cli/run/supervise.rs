@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::libc;
 
 use crate::config::variables::Process;
 use crate::exec::child::{Child, Refused};
@@ -26,7 +27,7 @@ use crate::session::settle::{Changes, Settling, differing};
 use crate::session::upkeep::Upkeep;
 use crate::session::watch::{Rules, Watched};
 use crate::session::{self};
-use crate::signals::heard::{Came, Heard, HeldBack, Noise};
+use crate::signals::heard::{Came, Heard, HeldBack, Noise, waits};
 use crate::signals::witness::{Ending, Witness};
 use crate::signals::{self, Fate};
 
@@ -84,6 +85,7 @@ pub(in crate::cli) fn supervise(
         changes: Changes::default(),
         is_asking: true,
         is_leaving: false,
+        is_outrun: false,
         said: String::new(),
         failure: None,
         end: None,
@@ -124,6 +126,8 @@ struct Care<'a> {
     is_asking: bool,
     /// A lease is left to whoever starts kz anew: nothing is renewed or read any more.
     is_leaving: bool,
+    /// A SIGCONT has been sent to CMD, perhaps after the stop that is heard next.
+    is_outrun: bool,
     said: String,
     failure: Option<Failure>,
     end: Option<End>,
@@ -310,8 +314,16 @@ impl<'a> Care<'a> {
 
     fn hear(&mut self, came: Came) {
         let has_child = self.supervisor.pid().is_some();
-        let reach = if has_child && self.witness.has_seen(came) { Reach::Group } else { Reach::Alone };
+        let has_it = has_child && self.witness.has_seen(came);
+        let continues = came.signal == libc::SIGCONT;
+        // A stop takes a SIGCONT that nobody has heard away, as from the witness. So it may be older than a stop that CMD has already.
+        if continues && waits(libc::SIGTSTP) {
+            return;
+        }
+        let is_outrun = std::mem::take(&mut self.is_outrun) && came.signal == libc::SIGTSTP;
+        let reach = if has_it && !is_outrun { Reach::Group } else { Reach::Alone };
         self.tell(Event::Signal(came.signal, reach));
+        self.is_outrun = continues && reach == Reach::Alone && waits(libc::SIGTSTP);
     }
 
     fn look_at_children(&mut self) {
@@ -353,7 +365,7 @@ impl<'a> Care<'a> {
                 match action {
                     Action::Spawn => events.push(self.spawn()),
                     Action::Send(pid, signal) => signals::send(pid, signal),
-                    Action::Suspend(signal) => signals::suspend_by(signal),
+                    Action::Suspend(signal) => signals::suspend_by(signal, self.supervisor.pid()),
                     Action::Killed => self.log().warn(&options::killed_words(self.arguments)),
                     Action::End(end) => self.end = Some(end),
                 }

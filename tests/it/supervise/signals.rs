@@ -182,14 +182,19 @@ def state(pid):
     try: return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0]
     except OSError: return ''
 def until(fact):
-    while not fact(): time.sleep(0.01)
+    while not fact():
+        time.sleep(0.001)
+        try: os.read(terminal, 65536)
+        except BlockingIOError: pass
+os.set_blocking(terminal, False)
 def word(name):
     try: return open(name).read().strip()
     except OSError: return ''
-os.write(terminal, f'{kz} -q run --supervise -- sh -c \"echo \\\\$\\\\$ > command; echo \\\\$PPID > kz; while :; do sleep 1; done\"\\n'.encode())
+os.write(terminal, f'{kz} -q run --supervise -- sh -c \"echo \\\\$\\\\$ > command; echo \\\\$PPID > kz; exec sleep 1000\"\\n'.encode())
 until(lambda: word('kz'))
 both = [int(word('command')), int(word('kz'))]
-for turn in range(3):
+# As fast as no one types: a stop comes while kz is still asking who else was continued.
+for turn in range(50):
     os.write(terminal, b'\\x1a')
     until(lambda: [state(p) for p in both] == ['T', 'T'])
     os.write(terminal, b'fg\\n')
