@@ -128,11 +128,16 @@ impl End {
         match (code, code.class()) {
             (Code::NotFound, _) => Self::NotFound,
             (Code::NotExecutable, _) => Self::NotExecutable,
-            (Code::Unreachable | Code::ServerFailed | Code::Locked | Code::EnvFileLate, _) => Self::NotYet,
-            // A start that is new asks anew, and has its own code for what does not pass.
-            (Code::CredentialsEnd, _) => Self::NotYet,
-            // EAGAIN: the limit counts processes of others too, which end.
-            (Code::NotStarted, _) => Self::NotYet,
+            // A new start asks anew, and has its own code for what does not pass; a limit of processes counts others' too, which end.
+            (
+                Code::CredentialsEnd
+                | Code::EnvFileLate
+                | Code::Locked
+                | Code::NotStarted
+                | Code::ServerFailed
+                | Code::Unreachable,
+                _,
+            ) => Self::NotYet,
             (_, 0 | 1) => Self::Never,
             (_, 4) => Self::Output,
             (_, 5) => Self::NotBegun,

@@ -126,7 +126,7 @@ impl Upkeep {
                     Either::Left((Either::Left((signal, _)), _)) => return Event::Stop(signal),
                     Either::Left((Either::Right((Either::Left(_), _)), _)) => return Event::Reload,
                     Either::Left((Either::Right((Either::Right(_), _)), _)) => {
-                        signals::reap_orphans(own.as_slice())
+                        signals::reap_orphans(own.as_slice());
                     }
                     Either::Right((Either::Left(_), _)) => return Event::Time,
                     Either::Right((Either::Right((value, _)), _)) => return Event::Beside(value),

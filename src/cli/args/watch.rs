@@ -44,6 +44,7 @@ pub(in crate::cli) struct Watch {
 
 /// When something is done after a change, of a kz that stays.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "they are the options' names")]
 pub(in crate::cli) struct Settle {
     /// What is done after a change waits until nothing has changed for this long [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "stays")]

@@ -193,7 +193,7 @@ impl<'a> Care<'a> {
         }
         self.held.follow(watched);
         let now = Instant::now();
-        let given_back = self.held.to_give_back(now);
+        let given_back = self.held.take_unused(now);
         if !given_back.is_empty() {
             let leases: Vec<_> =
                 given_back.iter().map(|(name, lease)| (name.as_str(), lease.clone())).collect();

@@ -36,6 +36,7 @@ pub(crate) fn sandbox() -> Sandbox {
 }
 
 /// Waits for a fact.
+#[expect(clippy::print_stderr, reason = "a wait that does not end says for what")]
 fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let mut looks = 0;
     while !is_so() {
@@ -92,6 +93,7 @@ fn witness(kz: i32) -> Option<i32> {
 
 #[test]
 fn kz_ends_as_the_command_does() {
+    use std::os::unix::process::ExitStatusExt as _;
     let sandbox = sandbox();
     for words in ["exit 0", "exit 1", "exit 42", "exit 125", "exit 255"].map(str::to_owned).into_iter().chain(
         ["TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "PIPE", "ABRT", "SEGV", "RTMIN+3"]
@@ -107,7 +109,6 @@ fn kz_ends_as_the_command_does() {
         assert_eq!(supervised, plain, "{words}");
         // PID 1 cannot die of a signal.
         let init = ended(&["unshare", "--pid", "--fork"], &["--supervise"]);
-        use std::os::unix::process::ExitStatusExt as _;
         let expected = plain.code().or_else(|| Some(128 + plain.signal()?));
         assert_eq!(init.code(), expected, "{words}, as PID 1");
     }

@@ -281,6 +281,7 @@ fn as_pid_1_a_request_to_stop_reaches_the_command() {
 
 #[test]
 fn a_command_that_takes_its_time_is_killed_only_where_a_time_is_said() {
+    use std::os::unix::process::ExitStatusExt as _;
     let sandbox = sandbox();
     let words = "trap 'echo asked >> log' TERM; echo ready $$ >> log; while :; do sleep 0.05; done";
     for (options, is_killed) in [(&[][..], false), (&["--stop-timeout", "100ms"], true)] {
@@ -293,7 +294,6 @@ fn a_command_that_takes_its_time_is_killed_only_where_a_time_is_said() {
             assert!(is_alive(command));
             nix::sys::signal::kill(Pid::from_raw(command), Signal::SIGKILL).unwrap();
         }
-        use std::os::unix::process::ExitStatusExt as _;
         let output = kz.wait().unwrap();
         assert_eq!(output.signal(), Some(9), "{options:?}");
     }

@@ -83,7 +83,7 @@ impl Held {
     }
 
     /// What nobody uses any more.
-    pub(super) fn to_give_back(&mut self, now: Instant) -> Vec<(String, Lease)> {
+    pub(super) fn take_unused(&mut self, now: Instant) -> Vec<(String, Lease)> {
         let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.former)
             .into_iter()
             .partition(|(_, _, at)| at.is_some_and(|at| at <= now));
@@ -114,13 +114,13 @@ mod tests {
         let now = Instant::now();
         let mut held = Held { own: vec![("v".to_owned(), lease("a", now, 600))], former: Vec::new() };
         held.replaced(vec![("v", lease("a", now, 600))]);
-        assert!(held.to_give_back(now + RETIREMENT * 9).is_empty(), "CMD still has it");
+        assert!(held.take_unused(now + RETIREMENT * 9).is_empty(), "CMD still has it");
         held.started(Held { own: vec![("v".to_owned(), lease("b", now, 600))], former: Vec::new() }, now);
-        assert!(held.to_give_back(now + RETIREMENT / 2).is_empty());
+        assert!(held.take_unused(now + RETIREMENT / 2).is_empty());
         assert_eq!(held.gives_back(), Some(now + RETIREMENT));
-        let given: Vec<String> = held.to_give_back(now + RETIREMENT).into_iter().map(|one| one.0).collect();
+        let given: Vec<String> = held.take_unused(now + RETIREMENT).into_iter().map(|one| one.0).collect();
         assert_eq!(given, ["v"]);
-        assert!(held.to_give_back(now + RETIREMENT).is_empty(), "once");
+        assert!(held.take_unused(now + RETIREMENT).is_empty(), "once");
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
         let mut held = Held::default();
         held.replaced(vec![("v", lease("a", now, 5))]);
         held.started(Held::default(), now);
-        assert!(held.to_give_back(now + RETIREMENT).is_empty());
+        assert!(held.take_unused(now + RETIREMENT).is_empty());
         assert_eq!(held.gives_back(), None);
     }
 
