@@ -83,6 +83,11 @@ impl Witness {
         self.is_gone
     }
 
+    /// Whether that is known already.
+    pub fn is_known_gone(&self) -> bool {
+        self.is_gone
+    }
+
     /// Tells it of a program that runs.
     pub fn attend_to(&self, program: i32) {
         tell(self.socket.as_raw_fd(), [PROGRAM, program]);

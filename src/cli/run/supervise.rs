@@ -40,6 +40,8 @@ use super::super::invocation::Invocation;
 use super::{file_variables, from_backends, note_removed, ready, shown, words as command_words};
 use held::Held;
 
+/// How soon a witness that was ended is followed by another: whatever ends it, as for want of memory, may do so again at once.
+const WITNESS: Duration = Duration::from_secs(1);
 /// How long kz may take to give everything back.
 const LAST: Duration = Duration::from_secs(15);
 
@@ -77,6 +79,8 @@ pub(in crate::cli) fn supervise(
         supervisor: Supervisor::new(rules),
         heard,
         witness,
+        witnessed: Instant::now(),
+        is_unwitnessed: false,
         variables: file_variables(&invocation.loaded.config.declarations),
         coming: None,
         values: Vec::new(),
@@ -112,6 +116,10 @@ struct Care<'a> {
     supervisor: Supervisor,
     heard: Heard,
     witness: Witness,
+    /// When it was started, or was to be.
+    witnessed: Instant,
+    /// It was ended, and another does not start.
+    is_unwitnessed: bool,
     /// The variables that name open files, by the secrets in them.
     variables: BTreeMap<&'a str, String>,
     /// What is started next, where there is something to start.
@@ -169,7 +177,8 @@ impl<'a> Care<'a> {
             self.look_at_children();
             let rounds = watched.next().filter(|_| !self.is_leaving);
             let until = [rounds, self.next()].into_iter().flatten().min();
-            if upkeep.wait_beside(until, self.attend()).is_ok() {
+            // Whatever happens meanwhile may bring something forward.
+            if upkeep.wait_beside(until, self.attend_once()).is_ok() {
                 self.due(&upkeep, &mut watched);
             }
         }
@@ -180,7 +189,8 @@ impl<'a> Care<'a> {
     fn next(&self) -> Option<Instant> {
         let acts = self.changes.due(self.settling).filter(|_| self.supervisor.is_settled());
         let held = self.held.next(self.coming.is_some()).filter(|_| self.supervisor.pid().is_some());
-        [acts, held, self.held.gives_back()].into_iter().flatten().min()
+        let witness = self.witness.is_known_gone().then(|| self.witnessed + WITNESS);
+        [acts, held, self.held.gives_back(), witness].into_iter().flatten().min()
     }
 
     /// Does everything that is due now.
@@ -302,13 +312,18 @@ impl<'a> Care<'a> {
     /// Hears signals, children and the time, until everything is over.
     async fn attend(&mut self) {
         while self.end.is_none() {
-            let deadline = self.supervisor.deadline();
-            let noise = session::upkeep::until(deadline, self.heard.next()).await;
-            match noise {
-                None => self.tell(Event::Deadline),
-                Some(Noise::Child) => self.look_at_children(),
-                Some(Noise::Signal(came)) => self.hear(came),
-            }
+            self.attend_once().await;
+        }
+    }
+
+    /// The next of them.
+    async fn attend_once(&mut self) {
+        let deadline = self.supervisor.deadline();
+        let noise = session::upkeep::until(deadline, self.heard.next()).await;
+        match noise {
+            None => self.tell(Event::Deadline),
+            Some(Noise::Child) => self.look_at_children(),
+            Some(Noise::Signal(came)) => self.hear(came),
         }
     }
 
@@ -334,7 +349,7 @@ impl<'a> Care<'a> {
                 Fate::Stopped(signal) => Event::Suspended(signal),
             });
         }
-        if self.end.is_none() && self.witness.is_gone() {
+        if self.end.is_none() && self.witness.is_gone() && self.witnessed.elapsed() >= WITNESS {
             self.replace_witness();
         }
         if !self.is_asking {
@@ -345,15 +360,21 @@ impl<'a> Care<'a> {
     }
 
     fn replace_witness(&mut self) {
+        self.witnessed = Instant::now();
         match Witness::start(self.ending) {
-            Ok(witness) => self.witness = witness,
-            Err(error) => {
-                let why = super::super::report::system(&error);
-                self.log().warn(&format!("`kz-witness` was ended, and another one does not start: {why}"));
+            Ok(witness) => {
+                (self.witness, self.is_unwitnessed) = (witness, false);
+                if let Some(pid) = self.supervisor.pid() {
+                    self.witness.attend_to(pid);
+                }
             }
-        }
-        if let Some(pid) = self.supervisor.pid() {
-            self.witness.attend_to(pid);
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_unwitnessed, true) {
+                    let why = super::super::report::system(&error);
+                    self.log()
+                        .warn(&format!("`kz-witness` was ended, and another one does not start yet: {why}"));
+                }
+            }
         }
     }
 
