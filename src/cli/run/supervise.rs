@@ -79,8 +79,7 @@ pub(in crate::cli) fn supervise(
         supervisor: Supervisor::new(rules),
         heard,
         witness,
-        witnessed: Instant::now(),
-        is_unwitnessed: false,
+        witnessed: Witnessed { at: Instant::now(), lacks: false },
         variables: file_variables(&invocation.loaded.config.declarations),
         coming: None,
         values: Vec::new(),
@@ -116,10 +115,7 @@ struct Care<'a> {
     supervisor: Supervisor,
     heard: Heard,
     witness: Witness,
-    /// When it was started, or was to be.
-    witnessed: Instant,
-    /// It was ended, and another does not start.
-    is_unwitnessed: bool,
+    witnessed: Witnessed,
     /// The variables that name open files, by the secrets in them.
     variables: BTreeMap<&'a str, String>,
     /// What is started next, where there is something to start.
@@ -139,6 +135,14 @@ struct Care<'a> {
     said: String,
     failure: Option<Failure>,
     end: Option<End>,
+}
+
+/// How it stands with the witness.
+struct Witnessed {
+    /// When it was started, or was to be.
+    at: Instant,
+    /// It was ended, and another does not start.
+    lacks: bool,
 }
 
 /// A command that can be started, its values, and what they were lent by.
@@ -189,7 +193,7 @@ impl<'a> Care<'a> {
     fn next(&self) -> Option<Instant> {
         let acts = self.changes.due(self.settling).filter(|_| self.supervisor.is_settled());
         let held = self.held.next(self.coming.is_some()).filter(|_| self.supervisor.pid().is_some());
-        let witness = self.witness.is_known_gone().then(|| self.witnessed + WITNESS);
+        let witness = self.witness.is_known_gone().then(|| self.witnessed.at + WITNESS);
         [acts, held, self.held.gives_back(), witness].into_iter().flatten().min()
     }
 
@@ -349,7 +353,7 @@ impl<'a> Care<'a> {
                 Fate::Stopped(signal) => Event::Suspended(signal),
             });
         }
-        if self.end.is_none() && self.witness.is_gone() && self.witnessed.elapsed() >= WITNESS {
+        if self.end.is_none() && self.witness.is_gone() && self.witnessed.at.elapsed() >= WITNESS {
             self.replace_witness();
         }
         if !self.is_asking {
@@ -360,16 +364,16 @@ impl<'a> Care<'a> {
     }
 
     fn replace_witness(&mut self) {
-        self.witnessed = Instant::now();
+        self.witnessed.at = Instant::now();
         match Witness::start(self.ending) {
             Ok(witness) => {
-                (self.witness, self.is_unwitnessed) = (witness, false);
+                (self.witness, self.witnessed.lacks) = (witness, false);
                 if let Some(pid) = self.supervisor.pid() {
                     self.witness.attend_to(pid);
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.is_unwitnessed, true) {
+                if !std::mem::replace(&mut self.witnessed.lacks, true) {
                     let why = super::super::report::system(&error);
                     self.log()
                         .warn(&format!("`kz-witness` was ended, and another one does not start yet: {why}"));
