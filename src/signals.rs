@@ -8,8 +8,10 @@
 //! Invariants: a group is ended when its [`Group`] is dropped, and by its guard when kz ends; the guard never
 //! allocates, and holds no descriptor of kz's. Beside `exec`, this module alone has `unsafe`.
 
+pub mod heard;
 mod other;
 mod stops;
+pub mod witness;
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -18,7 +20,7 @@ use std::process::Command;
 use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, raise, signal};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getpid, getppid};
 
 pub use other::{Other, Unfound};
@@ -94,15 +96,104 @@ pub fn end_by(signal: Signal) -> ! {
     end(128 + signal as i32)
 }
 
-/// As PID 1, reaps what was left to kz and has ended, but for this child of its own, which somebody waits for. What ends after
-/// that one waits until it is reaped.
-pub fn reap_orphans(own: Option<u32>) {
-    let peek = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-    while getpid().as_raw() == 1
-        && let Ok(WaitStatus::Exited(ended, _) | WaitStatus::Signaled(ended, ..)) = waitid(Id::All, peek)
-        && u32::try_from(ended.as_raw()).ok() != own
-    {
-        let _ = waitpid(ended, Some(WaitPidFlag::WNOHANG));
+/// Ends kz as this signal, which it may hold back or ignore, has ended another: of it, or, as PID 1, with the exit code that a
+/// shell would see.
+#[expect(unsafe_code, reason = "real-time signals, which nix does not know")]
+pub fn end_like(number: i32) -> ! {
+    // SAFETY: SIG_DFL is a disposition of every signal, and kill takes any number.
+    unsafe {
+        libc::signal(number, libc::SIG_DFL);
+        heard::swap(libc::SIG_UNBLOCK, 1 << (number - 1).clamp(0, 63));
+        libc::kill(libc::getpid(), number);
+    }
+    end(128 + number)
+}
+
+/// As PID 1, reaps what was left to kz and has ended, but for these children of its own, which somebody waits for. What ends
+/// after one of those waits until that is reaped.
+#[expect(unsafe_code, reason = "nix does not know a child that a real-time signal has ended")]
+pub fn reap_orphans(own: &[u32]) {
+    while getpid().as_raw() == 1 {
+        let mut told = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        let peek = libc::WNOHANG | libc::WEXITED | libc::WNOWAIT;
+        // SAFETY: what is told is filled, or stays zero; waitpid takes any number, and tells nothing here.
+        unsafe {
+            let ended = libc::waitid(libc::P_ALL, 0, told.as_mut_ptr(), peek) == 0;
+            let pid = told.assume_init_ref().si_pid();
+            if !ended || pid <= 0 || own.contains(&pid.cast_unsigned()) {
+                return;
+            }
+            libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG);
+        }
+    }
+}
+
+/// What has become of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It has ended with this code.
+    Exited(i32),
+    /// This signal has ended it.
+    Killed(i32),
+    /// This signal has stopped it.
+    Stopped(i32),
+}
+
+/// What is new of a child. One that has ended is reaped.
+#[expect(unsafe_code, reason = "nix does not know a child that a real-time signal has ended")]
+pub fn look_at(child: i32) -> Option<Fate> {
+    let mut status = 0;
+    // SAFETY: what is told is filled where a child is.
+    let changed = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+    if changed != child {
+        return None;
+    }
+    Some(if libc::WIFSTOPPED(status) {
+        Fate::Stopped(libc::WSTOPSIG(status))
+    } else if libc::WIFSIGNALED(status) {
+        Fate::Killed(libc::WTERMSIG(status))
+    } else {
+        Fate::Exited(libc::WEXITSTATUS(status))
+    })
+}
+
+/// Sends a child of kz's, which nobody has reaped, a signal.
+#[expect(unsafe_code, reason = "real-time signals, which nix does not know")]
+pub fn send(child: i32, signal: i32) {
+    // SAFETY: kill takes any numbers. One that ends meanwhile needs no signal any more.
+    unsafe { libc::kill(child, signal) };
+}
+
+/// Stops kz as this signal does it, until it is continued, unless this child, for whose stop that is, goes on already: whoever continued
+/// both would not do so again. Where nobody would continue kz, the kernel does not stop it.
+#[expect(unsafe_code, reason = "a disposition")]
+pub fn suspend_by(signal: i32, child: Option<i32>) {
+    let bit = 1 << (signal - 1).clamp(0, 63);
+    let mask = heard::swap(libc::SIG_BLOCK, bit);
+    // From here on what continues kz takes the stop away; what came before has continued the child.
+    send(getpid().as_raw(), signal);
+    if child.is_some_and(goes_on) {
+        witness::take(signal);
+    } else {
+        // SAFETY: SIG_DFL is a disposition of every signal.
+        unsafe {
+            let before = libc::signal(signal, libc::SIG_DFL);
+            heard::swap(libc::SIG_UNBLOCK, bit);
+            libc::signal(signal, before);
+        }
+    }
+    heard::swap(libc::SIG_SETMASK, mask);
+}
+
+/// Whether a child was continued since it was stopped last.
+#[expect(unsafe_code, reason = "nix does not know a child that a real-time signal has ended")]
+fn goes_on(child: i32) -> bool {
+    let mut told = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let look = libc::WNOHANG | libc::WCONTINUED | libc::WNOWAIT;
+    // SAFETY: what is told is filled, or stays zero.
+    unsafe {
+        let looked = libc::waitid(libc::P_PID, child.cast_unsigned(), told.as_mut_ptr(), look) == 0;
+        looked && told.assume_init_ref().si_pid() == child
     }
 }
 

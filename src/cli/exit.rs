@@ -88,7 +88,9 @@ static TABLE: [Row; 8] = [
         plain: Some(75),
         run: Some(75),
         meaning: "not yet: every failure is one that passes by itself, a backend that is away, throttles, is sealed or fails, \
-                  a lock that another export holds, an env file that has not come",
+                  a lock that another export holds, an env file that has not come, a process that the kernel does not make; \
+                  of `kz run --supervise` also that kz has stopped the command, since what it was lent has ended, or for \
+                  `--on-change exit`",
         again: "yes",
     },
     Row {
@@ -126,7 +128,16 @@ impl End {
         match (code, code.class()) {
             (Code::NotFound, _) => Self::NotFound,
             (Code::NotExecutable, _) => Self::NotExecutable,
-            (Code::Unreachable | Code::ServerFailed | Code::Locked | Code::EnvFileLate, _) => Self::NotYet,
+            // A new start asks anew, and has its own code for what does not pass; a limit of processes counts others' too, which end.
+            (
+                Code::CredentialsEnd
+                | Code::EnvFileLate
+                | Code::Locked
+                | Code::NotStarted
+                | Code::ServerFailed
+                | Code::Unreachable,
+                _,
+            ) => Self::NotYet,
             (_, 0 | 1) => Self::Never,
             (_, 4) => Self::Output,
             (_, 5) => Self::NotBegun,
@@ -268,7 +279,9 @@ mod tests {
         ] {
             assert_eq!(after(code), (plain, run), "{code:?}");
         }
-        assert_eq!(after(Code::Locked), (75, 75));
+        for code in [Code::Locked, Code::CredentialsEnd, Code::NotStarted] {
+            assert_eq!(after(code), (75, 75), "{code:?}");
+        }
     }
 
     #[test]

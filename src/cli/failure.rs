@@ -53,6 +53,8 @@ pub(super) enum Failure {
     Unfit(exec::child::Unfit),
     /// CMD did not start.
     Exec(String, exec::child::Refused),
+    /// CMD was stopped, since what it was lent has ended.
+    CredentialsEnded(String),
     /// `kz doctor` cannot examine a file.
     Examine(std::path::PathBuf, Unread),
     /// `kz init` found a configuration.

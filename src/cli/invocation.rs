@@ -19,6 +19,9 @@ use super::remarks::{self, Urgency};
 /// Compose does not retry a failed init, so kz does, this long.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// What one round of a kz that stays may take at least: a backend that is away must not keep others' leases waiting.
+const ROUND: Duration = Duration::from_secs(15);
+
 /// A loaded configuration and the process it was loaded in.
 #[derive(Debug)]
 pub(super) struct Invocation<'a> {
@@ -116,6 +119,11 @@ impl<'a> Invocation<'a> {
     /// What asking for a plan's documents will come to, provider by provider. Asks nothing.
     pub(super) fn foresee<'p>(&'p self, plan: &'p Plan<'_>) -> Vec<Foreseen<'p>> {
         self.opening().foresee(plan)
+    }
+
+    /// How long one round of a kz that stays may take.
+    pub(super) fn round(&self) -> Duration {
+        self.timeout.min(ROUND.max(self.timeout / 4))
     }
 
     /// What becomes of what kz was lent and still uses, when it ends.

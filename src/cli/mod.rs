@@ -115,6 +115,9 @@ fn run(arguments: &Arguments, style: Style, say: &dyn Fn(&Failure)) -> Result<Ex
     let log = log(common);
     let open = || Invocation::open(common, &process, log);
     match &arguments.command {
+        Command::Run(command) if command.supervise.stays => {
+            return run::supervise::supervise(command, common, &process, log, say);
+        }
         Command::Run(command) => run::run(command, common, &process, log).map(|never| match never {})?,
         Command::Export(command) if command.watch.interval.is_some() => {
             return export::watch::watch(command, &open, say);

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
@@ -11,6 +12,7 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::secret::Secret;
 
+use super::call::Call;
 use super::environment::{self, Environment, Recipe};
 pub use super::environment::{Inherit, Unfit};
 pub use super::look::Needed;
@@ -27,6 +29,8 @@ pub struct Given {
     pub credentials: Vec<&'static str>,
     /// Variables that are taken over in any case.
     pub keep: Vec<String>,
+    /// Open files that values are in.
+    pub open: Vec<OwnedFd>,
 }
 
 /// A program's name and its arguments.
@@ -37,6 +41,8 @@ pub struct Words(Vec<CString>);
 pub struct Child {
     words: Words,
     environment: Environment,
+    /// Of kz's alone until CMD is started.
+    open: Vec<OwnedFd>,
 }
 
 /// Why CMD did not start.
@@ -58,6 +64,8 @@ pub enum Refused {
     NotExecutable(Errno),
     /// The kernel took neither arguments nor environment: exit code 125.
     TooBig,
+    /// The kernel starts no further process: exit code 125.
+    NotStarted(Errno),
 }
 
 /// Where programs are looked for when PATH is unset, as in a container without one.
@@ -69,13 +77,20 @@ impl Child {
         words: Words,
         inherited: &[(OsString, OsString)],
         inherit: Inherit,
-        given: &Given,
+        given: Given,
     ) -> Result<Self, Unfit> {
-        let Given { secrets, elsewhere, credentials, keep } = given;
-        let environment =
-            environment::build(&Recipe { inherited, inherit, keep, credentials, secrets, elsewhere })?;
-        environment::check_size(&words.0, &environment, secrets, stack_limit())?;
-        Ok(Self { words, environment })
+        let Given { secrets, elsewhere, credentials, keep, open } = given;
+        let recipe = Recipe {
+            inherited,
+            inherit,
+            keep: &keep,
+            credentials: &credentials,
+            secrets: &secrets,
+            elsewhere: &elsewhere,
+        };
+        let environment = environment::build(&recipe)?;
+        environment::check_size(&words.0, &environment, &secrets, stack_limit())?;
+        Ok(Self { words, environment, open })
     }
 
     /// Names of variables that were there, and are taken out.
@@ -87,32 +102,45 @@ impl Child {
 impl Child {
     /// Replaces this process by the first program of that name on `path`, which is kz's own PATH, also when
     /// CMD gets another. Returns only when that fails.
-    ///
-    /// Not execvp: of the C libraries that kz is built with, one runs a file without `#!` by a shell.
     pub fn replace(&self, path: Option<&OsStr>) -> Result<Infallible, Refused> {
-        let Words(arguments) = &self.words;
-        let Some(program) = arguments.first() else { return Err(Refused::NotFound) };
+        let call = self.call(path).ok_or(Refused::NotFound)?;
         inherited::restore();
+        let mut failed = Vec::new();
+        call.execute(|errno| failed.push(errno));
+        Err(Refused::of(&call, &failed))
+    }
+
+    /// How it is executed. Nothing where it has no words.
+    pub(super) fn call(&self, path: Option<&OsStr>) -> Option<Call<'_>> {
+        let Words(arguments) = &self.words;
+        let files = candidates(arguments.first()?, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes));
+        let open = self.open.iter().map(AsRawFd::as_raw_fd).collect();
+        Some(Call::of(files, arguments, &self.environment.strings, open))
+    }
+}
+
+impl Refused {
+    /// What these failures, one of each file of a call, come to.
+    pub(super) fn of(call: &Call<'_>, failed: &[Errno]) -> Self {
         let mut refused = Refused::NotFound;
-        for candidate in candidates(program, path.map_or(DEFAULT_PATH, OsStrExt::as_bytes)) {
-            match nix::unistd::execve(&candidate, arguments, &self.environment.strings) {
-                Ok(never) => return Ok(never),
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {
-                    refused = look::needed(&candidate).map_or(refused, Refused::Needs);
+        for (candidate, errno) in call.candidates().iter().zip(failed) {
+            match errno {
+                Errno::ENOENT | Errno::ENOTDIR => {
+                    refused = look::needed(candidate).map_or(refused, Refused::Needs);
                 }
-                Err(Errno::ENOEXEC) => {
-                    let other = look::other_machine(&candidate);
+                Errno::ENOEXEC => {
+                    let other = look::other_machine(candidate);
                     let no_program =
-                        if look::is_marked(&candidate) { Refused::Marked } else { Refused::NoProgram };
-                    return Err(other.map_or(no_program, Refused::OtherMachine));
+                        if look::is_marked(candidate) { Refused::Marked } else { Refused::NoProgram };
+                    return other.map_or(no_program, Refused::OtherMachine);
                 }
                 // Another directory may have one that can be executed.
-                Err(Errno::EACCES) => refused = denied(&candidate),
-                Err(Errno::E2BIG) => return Err(Refused::TooBig),
-                Err(errno) => return Err(Refused::NotExecutable(errno)),
+                Errno::EACCES => refused = denied(candidate),
+                Errno::E2BIG => return Refused::TooBig,
+                errno => refused = Refused::NotExecutable(*errno),
             }
         }
-        Err(refused)
+        refused
     }
 }
 

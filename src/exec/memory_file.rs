@@ -1,12 +1,12 @@
 //! A value as an open file that lies in no file system: a sealed memfd, which CMD inherits.
 //!
-//! Invariants: it is complete and sealed before its number is told to anybody, so that nobody who has it can change
+//! Invariants: no other program that kz starts has it (`close-on-exec` until CMD's own start); it is complete and sealed before its number is told to anybody, so that nobody who has it can change
 //! what another reads; whoever inherits it can read it, also after it changed its uid, as entrypoints do. It is
 //! lost where a program closes the descriptors that it does not know.
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -31,17 +31,16 @@ pub struct Error {
     pub errno: Errno,
 }
 
-/// Puts a value into a file of its own, open until CMD ends; where CMD finds it.
-pub fn hand_over(name: &str, value: &Secret) -> Result<String, Error> {
+/// Puts a value into a file of its own, for CMD to have open; where CMD finds it.
+pub fn hand_over(name: &str, value: &Secret) -> Result<(String, OwnedFd), Error> {
     let error = |errno| Error { name: name.to_owned(), errno };
     let file = create(name).map_err(error)?;
-    let number = fill(&file, value).map_err(error)?;
-    Ok(format!("/proc/self/fd/{number}"))
+    let descriptor = fill(&file, value).map_err(error)?;
+    Ok((format!("/proc/self/fd/{}", descriptor.as_raw_fd()), descriptor))
 }
 
-/// Without `CLOEXEC`: CMD is to have it.
 fn create(name: &str) -> Result<File, Errno> {
-    let flags = MFdFlags::MFD_ALLOW_SEALING;
+    let flags = MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC;
     // A name is cut to what the kernel takes; it is only for a person who looks at /proc.
     let name = &name[..name.len().min(200)];
     let file = memfd_create(name, flags | NOEXEC_SEAL).or_else(|errno| match errno {
@@ -51,8 +50,9 @@ fn create(name: &str) -> Result<File, Errno> {
     Ok(File::from(file))
 }
 
-/// The number at which CMD has it.
-fn fill(mut file: &File, value: &Secret) -> Result<RawFd, Errno> {
+/// It, at the number at which CMD has it.
+#[expect(unsafe_code, reason = "nix tells a number")]
+fn fill(mut file: &File, value: &Secret) -> Result<OwnedFd, Errno> {
     file.write_all(value.expose())
         .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
     // Each opening of /proc/self/fd/N asks for permission anew, and an entrypoint may have dropped its uid.
@@ -61,8 +61,10 @@ fn fill(mut file: &File, value: &Secret) -> Result<RawFd, Errno> {
         SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(file, FcntlArg::F_ADD_SEALS(seals))?;
     // EINVAL: the limit of descriptors lies below FIRST (fcntl(2)).
-    fcntl(file, FcntlArg::F_DUPFD(FIRST))
-        .map_err(|errno| if errno == Errno::EINVAL { Errno::EMFILE } else { errno })
+    let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(FIRST))
+        .map_err(|errno| if errno == Errno::EINVAL { Errno::EMFILE } else { errno })?;
+    // SAFETY: the kernel has just given this number to kz, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_read_whole_by_each_reader_and_written_by_none() {
         let value = Secret::new(vec![0xff; 300_000]);
-        let path = hand_over("A", &value).unwrap();
+        let (path, _open) = hand_over("A", &value).unwrap();
         for _ in 0..2 {
             let mut read = Vec::new();
             File::open(&path).unwrap().read_to_end(&mut read).unwrap();

@@ -1,10 +1,11 @@
 //! CMD (`child`), the files that it is told of, and the process and the program that kz itself is.
 //!
-//! Invariants: kz does not stay behind, so CMD has kz's process id and gets its signals itself; the
-//! signal dispositions (`inherited`) and the core-dump protection that kz set for itself are not passed on; beside
+//! Invariants: kz does not stay behind, so CMD has kz's process id and gets its signals itself, unless kz supervises it (`spawn`,
+//! `supervise`); the signal dispositions (`inherited`) and the core-dump protection that kz set for itself are not passed on; beside
 //! `signals`, `unsafe` is in this module alone, with that of its heap (`memory`).
 
 pub mod action;
+mod call;
 pub mod child;
 pub mod env_file;
 pub mod environment;
@@ -13,6 +14,8 @@ mod look;
 pub mod memory;
 pub mod memory_file;
 pub mod program;
+pub mod spawn;
+pub mod supervise;
 
 use nix::sys::signal::{SigHandler, Signal};
 

@@ -79,6 +79,11 @@ impl Opening<'_> {
         Upkeep::of(self.waiting(plan, Waits::Network)?)
     }
 
+    /// The same for one that hears of nothing itself, since somebody beside it does.
+    pub fn stay_deaf(&self, plan: &Plan<'_>) -> Result<Upkeep, Error> {
+        Ok(Upkeep::deaf(self.waiting(plan, Waits::Network)?))
+    }
+
     fn waiting(&self, plan: &Plan<'_>, waits: Waits) -> Result<Session, Error> {
         let (providers, settings) = (self.providers(plan), self.settings(plan));
         Ok(Session { providers, settings, asking: Asking::new(waits)?, kept: Vec::new() })

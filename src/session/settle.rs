@@ -6,6 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::secret::Secret;
+
 const HOUR: Duration = Duration::from_hours(1);
 /// The pause after an action that failed; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -34,7 +36,23 @@ pub struct Changes {
     failed: Option<(u32, Instant)>,
 }
 
+/// The names of what has another value than before, or is there only before or only now.
+pub fn differing(before: &[(String, Secret)], after: &[(String, Secret)]) -> BTreeSet<String> {
+    let differs = |(name, value): &&(String, Secret)| {
+        !before.iter().any(|(known, held)| known == name && held == value)
+    };
+    let gone = before.iter().filter(|(name, _)| !after.iter().any(|(known, _)| known == name));
+    after.iter().filter(differs).chain(gone).map(|(name, _)| name.clone()).collect()
+}
+
 impl Changes {
+    /// Whoever is to be told has all of it by another way.
+    pub fn forget(&mut self) {
+        self.since = None;
+        self.names.clear();
+        self.failed = None;
+    }
+
     /// These have changed.
     pub fn add(&mut self, names: impl IntoIterator<Item = String>, now: Instant) {
         self.names.extend(names);
@@ -92,6 +110,26 @@ mod tests {
 
     fn names(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_another_is_new_or_is_gone_differs() {
+        let of = |values: &[(&str, &str)]| -> Vec<(String, Secret)> {
+            let secret =
+                |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::new(value.as_bytes().to_vec()));
+            values.iter().map(secret).collect()
+        };
+        let before = of(&[("A", "1"), ("B", "1"), ("C", "1")]);
+        assert_eq!(differing(&before, &of(&[("D", "1"), ("B", "2"), ("A", "1")])), names(&["B", "C", "D"]));
+        assert_eq!(differing(&before, &before), names(&[]));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_done() {
+        let (now, mut changes) = (Instant::now(), Changes::default());
+        changes.add(names(&["A"]), now);
+        changes.forget();
+        assert_eq!((changes.due(SETTLING), changes.begin(now)), (None, names(&[])));
     }
 
     #[test]

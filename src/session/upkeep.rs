@@ -28,12 +28,12 @@ const STOPS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 /// A session that stays, and what it hears.
 pub struct Upkeep {
     session: Session,
-    /// Nothing where they end kz as they always do.
+    /// Nothing where they end kz as they always do, or another hears them.
     stops: Option<Stops>,
-    /// Requests to read everything again.
-    reloads: Stream,
-    /// Ends of children.
-    children: Stream,
+    /// Requests to read everything again. Nothing where SIGHUP is ignored, or another hears it.
+    reloads: Option<Stream>,
+    /// Ends of children. Nothing where another hears of them.
+    children: Option<Stream>,
 }
 
 /// What somebody waits for beside.
@@ -65,15 +65,17 @@ impl Upkeep {
         let inside = session.asking.runtime().enter();
         let stops = Stops::hold(&STOPS, inherited::is_ignored).ok();
         let hear = |kind| signal(kind).map_err(Error::EventLoop);
-        // One that kz was started with ignored stays so.
-        let reloads = if inherited::is_ignored(Signal::SIGHUP) {
-            SignalKind::user_defined2()
-        } else {
-            SignalKind::hangup()
-        };
-        let (reloads, children) = (hear(reloads)?, hear(SignalKind::child())?);
+        // One that kz was started with ignored, as by nohup, stays so.
+        let is_deaf = inherited::is_ignored(Signal::SIGHUP);
+        let reloads = if is_deaf { None } else { Some(hear(SignalKind::hangup())?) };
+        let children = Some(hear(SignalKind::child())?);
         drop(inside);
         Ok(Self { session, stops, reloads, children })
+    }
+
+    /// Keeps a session, and leaves requests to somebody who hears them beside (`…_beside`).
+    pub fn deaf(session: Session) -> Self {
+        Self { session, stops: None, reloads: None, children: None }
     }
 
     /// Goes on with another configuration: providers that are set up as before stay, with everything that they hold.
@@ -119,13 +121,15 @@ impl Upkeep {
                         None => std::future::pending().await,
                     }
                 };
-                let heard = select(Box::pin(reloads.recv()), Box::pin(children.recv()));
+                let heard = select(Box::pin(next(reloads)), Box::pin(next(children)));
                 let asked = select(Box::pin(stop), heard);
                 let came = select(Box::pin(time), Box::pin(beside));
                 match select(asked, came).await {
                     Either::Left((Either::Left((signal, _)), _)) => return Event::Stop(signal),
                     Either::Left((Either::Right((Either::Left(_), _)), _)) => return Event::Reload,
-                    Either::Left((Either::Right((Either::Right(_), _)), _)) => signals::reap_orphans(own),
+                    Either::Left((Either::Right((Either::Right(_), _)), _)) => {
+                        signals::reap_orphans(own.as_slice());
+                    }
                     Either::Right((Either::Left(_), _)) => return Event::Time,
                     Either::Right((Either::Right((value, _)), _)) => return Event::Beside(value),
                 }
@@ -173,15 +177,7 @@ impl Upkeep {
 
     /// Gives these leases back, which nobody uses any more.
     pub fn give_back(&mut self, leases: &[(&str, Lease)], ask: &Ask) {
-        let mut of: BTreeMap<&str, Vec<Lease>> = BTreeMap::new();
-        for (instance, lease) in leases {
-            of.entry(instance).or_default().push(lease.clone());
-        }
-        let Session { providers, asking, .. } = &self.session;
-        let given = of.iter().filter_map(|(instance, leases)| {
-            Some(providers.get(*instance)?.as_ref().ok()?.lender()?.give_back(leases, ask))
-        });
-        asking.runtime().block_on(join_all(given));
+        self.session.asking.runtime().block_on(give_back(&self.session, leases, ask));
     }
 
     /// Ends the session: with it ends what it was lent, unless somebody goes on with that.
@@ -198,14 +194,98 @@ impl Upkeep {
     /// Does work that a request to stop ends.
     fn attend<T>(&mut self, work: impl AsyncFnOnce(&Session) -> T) -> Result<T, Signal> {
         let Self { session, stops, .. } = self;
-        let Some(stops) = stops else {
-            return Ok(session.asking.runtime().block_on(work(session)));
-        };
-        session.asking.runtime().block_on(async {
-            match select(Box::pin(work(session)), Box::pin(stops.next())).await {
-                Either::Left((result, _)) => Ok(result),
-                Either::Right((signal, _)) => Err(signal),
+        attend(session, work, async {
+            match stops {
+                Some(stops) => stops.next().await,
+                None => std::future::pending().await,
             }
         })
     }
+}
+
+/// The same, while something goes on beside that ends it.
+impl Upkeep {
+    /// Reads everything that a plan wants.
+    pub fn begin_beside<'p, S>(
+        &self,
+        plan: &'p Plan<'p>,
+        rules: Rules,
+        ask: &Ask,
+        beside: impl Future<Output = S>,
+    ) -> Result<Watched<'p>, S> {
+        let work = async |session: &Session| {
+            Watched::begin(plan, rules, &mut Known::default(), &session.providers, ask).await
+        };
+        attend(&self.session, work, beside)
+    }
+
+    /// Does what is due.
+    pub fn round_beside<'p, S>(
+        &self,
+        watched: &mut Watched<'p>,
+        ask: &Ask,
+        beside: impl Future<Output = S>,
+    ) -> Result<Round<'p>, S> {
+        attend(&self.session, async |session| watched.round(&session.providers, ask).await, beside)
+    }
+
+    /// Gives these leases back.
+    pub fn give_back_beside<S>(
+        &self,
+        leases: &[(&str, Lease)],
+        ask: &Ask,
+        beside: impl Future<Output = S>,
+    ) -> Result<(), S> {
+        attend(&self.session, async |session| give_back(session, leases, ask).await, beside)
+    }
+
+    /// Waits until then.
+    pub fn wait_beside<S>(&self, until: Option<Instant>, beside: impl Future<Output = S>) -> Result<(), S> {
+        let time = async |_: &Session| match until {
+            Some(until) => tokio::time::sleep_until(until.into()).await,
+            None => std::future::pending().await,
+        };
+        attend(&self.session, time, beside)
+    }
+}
+
+/// What comes, unless the time comes first.
+pub async fn until<T>(deadline: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), what).await.ok(),
+        None => Some(what.await),
+    }
+}
+
+async fn next(stream: &mut Option<Stream>) -> Option<()> {
+    match stream {
+        Some(stream) => stream.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Does work that something else ends.
+fn attend<T, S>(
+    session: &Session,
+    work: impl AsyncFnOnce(&Session) -> T,
+    beside: impl Future<Output = S>,
+) -> Result<T, S> {
+    session.asking.runtime().block_on(async {
+        // What goes on beside goes first: it is done at once, and work is not.
+        match select(Box::pin(beside), Box::pin(work(session))).await {
+            Either::Left((end, _)) => Err(end),
+            Either::Right((result, _)) => Ok(result),
+        }
+    })
+}
+
+async fn give_back(session: &Session, leases: &[(&str, Lease)], ask: &Ask) {
+    let mut of: BTreeMap<&str, Vec<Lease>> = BTreeMap::new();
+    for (instance, lease) in leases {
+        of.entry(instance).or_default().push(lease.clone());
+    }
+    let given = of.iter().filter_map(|(instance, leases)| {
+        Some(session.providers.get(*instance)?.as_ref().ok()?.lender()?.give_back(leases, ask))
+    });
+    join_all(given).await;
 }

@@ -42,6 +42,16 @@ pub(super) fn mask_before() -> Option<SigSet> {
     held().map(|held| held.before)
 }
 
+/// Somebody holds all signals back, these requests to stop among them.
+pub(super) fn hold_for(before: SigSet, stops: SigSet) {
+    *held() = Some(Held { before, stops });
+}
+
+/// And does so no more.
+pub(super) fn release() {
+    *held() = None;
+}
+
 /// Whether one has come that is held back: who waits is not to wait any longer, so that what was lent can be given back.
 /// What is not held back has its effect by itself.
 #[expect(unsafe_code, reason = "nix has no sigpending")]

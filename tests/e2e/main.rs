@@ -64,5 +64,5 @@ mod run;
 mod typed;
 /// A foreign Vault beside the image.
 mod vault;
-/// `compose-examples/vault-init` and `vault-entrypoint`, unchanged.
+/// `compose-examples/vault-init`, `vault-entrypoint` and `supervise-postgres`, unchanged.
 mod vault_examples;

@@ -1,6 +1,6 @@
 //! `kz run` in one's own image: the binary copied in, the server as PID 1, secrets from a volume.
 
-use crate::engine::{Container, IMAGE, Image, SERVER, Volume, ask, docker, expect_nowhere, unique};
+use crate::engine::{Container, IMAGE, Image, POSTGRES, SERVER, Volume, ask, docker, expect_nowhere, unique};
 use crate::support::Sandbox;
 
 /// The README's way of putting kz in front of one's own program.
@@ -41,6 +41,33 @@ fn a_server_behind_kz_is_pid_1_and_stops_as_it_stops_alone() {
     let (alone, behind) = (alone.stop(), behind.stop());
     assert_eq!(behind, alone);
     assert_ne!(behind, "137", "the engine had to kill it");
+}
+
+/// The engine's client is the judge: it kills what does not end in time, which the code tells. One that ends at once does so, and one that
+/// asks for more time than there is is killed, with kz before it and without.
+#[test]
+fn a_server_behind_a_kz_that_supervises_is_stopped_as_it_is_alone() {
+    let context = Sandbox::new();
+    let from = format!(
+        "FROM {POSTGRES}\nCOPY --from={IMAGE} /usr/local/bin/kz /usr/local/bin/kz\nSTOPSIGNAL SIGTERM\n"
+    );
+    let image = Image::build(&context, &format!("{from}ENTRYPOINT []\n"));
+    let example = example("correct horse");
+    let [config, password] = mounts(&example);
+    let options = [&config, &password, "--workdir=/app", image.0.as_str()];
+    for (script, code) in [
+        ("trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done", "7"),
+        ("trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done", "137"),
+    ] {
+        for kz in [&[][..], &["kz", "run", "--"], &["kz", "run", "--supervise", "--"]] {
+            let container = Container::start(&[&options[..], kz, &["sh", "-c", script]].concat());
+            container.says("ready");
+            assert_eq!(container.stop(), code, "{kz:?} {script}");
+            if code == "137" {
+                container.says("asked");
+            }
+        }
+    }
 }
 
 #[test]

@@ -181,6 +181,11 @@ fn vault_entrypoint_with_the_stand_in() {
 }
 
 #[test]
+fn supervise_postgres_with_the_stand_in() {
+    logs("supervise-postgres", &[1, 2], Reader::Colleague, "app", "logged in as app_b");
+}
+
+#[test]
 fn aws_init_with_the_stand_in() {
     let _alone = credentials_subnet();
     says("aws-init", &[1], Reader::User, &["kz: wrote 1 secret to /secrets"]);

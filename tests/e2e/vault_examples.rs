@@ -1,4 +1,4 @@
-//! `compose-examples/vault-init` and `vault-entrypoint`, copied and otherwise unchanged, with a foreign Vault.
+//! `compose-examples/vault-init`, `vault-entrypoint` and `supervise-postgres`, copied and otherwise unchanged, with a foreign Vault.
 
 use crate::engine::{self, Container, Project, ask, docker, docker_with, expect_nowhere, give, unique};
 use crate::quickstart::{database_takes, refused, state};
@@ -98,4 +98,49 @@ fn entrypoint_waits_for_a_vault_that_is_still_sealed() {
     project.compose(&["exec", "-T", "vault", "vault-admin", "unseal"]).expect_code(0);
     app.says("logged in as postgres");
     assert_eq!(app.exit_code(), "0");
+}
+
+/// A new user with a password of its own, in the database first, and then in Vault.
+fn turn(project: &Project, user: &str) -> String {
+    let (password, db, vault) = (unique("turn"), project.container("db"), project.container("vault"));
+    let role = format!("create role {user} login password '{password}';");
+    let psql = ["exec", "--interactive", &db, "psql", "--username", "postgres", "--set", "ON_ERROR_STOP=1"];
+    docker_with(&role, &psql).expect_code(0);
+    let document = format!(r#"{{"data": {{"user": "{user}", "password": "{password}"}}}}"#);
+    let put = ["exec", "--interactive", &vault, "vault-admin", "put", "secret/data/prod/app"];
+    docker_with(&document, &put).expect_code(0);
+    password
+}
+
+#[test]
+fn supervised_an_application_changes_over_to_another_user_in_the_same_container() {
+    let password = unique("password");
+    let project = example("supervise-postgres", &password);
+    project.compose(&["up", "--detach", "--build", "db"]).expect_code(0);
+    let db = project.container("db");
+    assert!(database_takes(&db, &password));
+    let first = turn(&project, "app_a");
+    project.compose(&["up", "--detach", "--build", "app"]).expect_code(0);
+    let app = Container(project.container("app"));
+    app.says("logged in as app_a");
+    let begun = state(&app.0, "StartedAt");
+    let second = turn(&project, "app_b");
+    app.says("PGPASSWORD, PGUSER changed: `sh` is started anew");
+    app.says("logged in as app_b");
+    // Nobody uses the first one any more, and a Vault that is away takes nothing from who runs.
+    ask(&["exec", &db, "psql", "--username", "postgres", "--command", "drop role app_a"]);
+    project.compose(&["stop", "vault"]).expect_code(0);
+    app.says("what was read last stays");
+    assert_eq!((state(&app.0, "StartedAt"), state(&app.0, "Running")), (begun, "true".to_owned()));
+    let processes = ask(&["top", &app.0, "-o", "pid,comm"]);
+    for program in ["kz", "kz-witness", "sh"] {
+        assert!(
+            processes.lines().any(|line| line.trim_end().ends_with(&format!(" {program}"))),
+            "{processes}"
+        );
+    }
+    for value in [&password, &first, &second] {
+        expect_clean(&project, value, &["app", "db"]);
+    }
+    assert_eq!(app.stop(), "143");
 }

@@ -8,6 +8,8 @@ use crate::support::{Sandbox, expect_committed};
 /// Codes that no case can show, with what shows them.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("KZ001", "a bug; its words have a test in src/cli/mod.rs"),
+    ("KZ122", "it takes a lease that ends; tests/it/supervise/rotation.rs"),
+    ("KZ517", "it takes a limit of processes; tests/it/supervise/mod.rs"),
     ("KZ419", "the configuration's own check (KZ238) comes first; src/publish/tree.rs tests it"),
 ];
 

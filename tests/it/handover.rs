@@ -156,7 +156,7 @@ fn what_cannot_be_gone_on_with_is_taken_anew() {
     // So has what it hangs on.
     taken_anew("", |stage| {
         stage.fake.configure(|vault| {
-            vault.tokens.retain(|_, token| token.policies.iter().any(|one| one == "root"))
+            vault.tokens.retain(|_, token| token.policies.iter().any(|one| one == "root"));
         });
     });
     // Somebody has changed a file, taken the set away, or written another note.

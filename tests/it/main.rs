@@ -122,6 +122,8 @@ mod sigpipe;
 #[cfg(feature = "provider-age")]
 mod start;
 mod strace;
+/// `kz run --supervise`.
+mod supervise;
 mod support;
 mod surroundings;
 /// Targets that are not what they should be.

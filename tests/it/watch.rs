@@ -213,6 +213,31 @@ fn a_hangup_reads_the_configuration_again_and_keeps_the_last_where_that_is_wrong
     watcher.stop();
 }
 
+/// As `nohup` starts it. What the kernel knows of it is the judge: it hears of no other signal in the place of that one.
+#[test]
+fn a_hangup_that_is_ignored_from_the_start_stays_so_and_no_other_signal_stands_for_it() {
+    let sandbox = sandbox();
+    std::fs::create_dir_all(sandbox.path("out")).expect("the output");
+    let mut command = Command::new("env");
+    command.args(["--default-signal", "--ignore-signal=HUP"]).arg(kz_binary());
+    let watcher = Watcher::start(&sandbox, command, &["--format", "files", "--output", "out"]);
+    watcher.until("it watches", || watcher.stderr().contains("watching: "));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", watcher.child.id())).expect("it runs");
+    let has = |set: &str, signal: Signal| {
+        let bits = status.lines().find_map(|line| line.strip_prefix(set)).expect("a set of signals");
+        u64::from_str_radix(bits.trim(), 16).expect("bits") >> (signal as i32 - 1) & 1 == 1
+    };
+    assert!(has("SigIgn:", Signal::SIGHUP), "{status}");
+    for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
+        assert!(!has("SigCgt:", signal) && !has("SigBlk:", signal), "{signal}: {status}");
+    }
+    watcher.send(Signal::SIGHUP);
+    sandbox.file("a", "three");
+    watcher.until("it goes on", || read(&sandbox, "out/A") == "three");
+    assert!(!watcher.stderr().contains("SIGHUP"), "{}", watcher.stderr());
+    watcher.stop();
+}
+
 #[test]
 fn what_is_written_goes_with_kz_only_where_that_is_wanted_and_nothing_of_others() {
     let sandbox = sandbox();

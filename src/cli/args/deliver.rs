@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use crate::output::env::Dialect;
 use crate::output::shell::Shell;
 
+use super::supervise::Supervise;
 use super::watch::Watch;
 use super::{directory_mode, duration, mode};
 
@@ -146,9 +147,12 @@ Examples:
   CMD [\"node\", \"server.js\"]
   kz run --only DATABASE_URL -- ./migrate
   kz run --env-file /secrets/.env --wait 60s -- ./server
+  kz run --supervise -- ./server                    for database users and other leases: renewed, and
+                                                    the server started anew when they are replaced
 
-kz replaces itself with the command, which gets its process id and its signals. The credentials of
-kz's own backends (VAULT_TOKEN, …) are taken out of the environment; --keep-env NAME keeps one.";
+kz replaces itself with the command, which gets its process id and its signals; with --supervise it
+stays, passes signals on and ends as the command does. The credentials of kz's own backends
+(VAULT_TOKEN, …) are taken out of the environment; --keep-env NAME keeps one.";
 
 /// `kz run`.
 #[derive(Debug, Args)]
@@ -178,6 +182,9 @@ pub(in crate::cli) struct Run {
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
+    /// Whether kz stays.
+    #[command(flatten)]
+    pub supervise: Supervise,
 }
 
 const INSTALL_EXAMPLES: &str = "\

@@ -4,6 +4,7 @@
 
 pub(super) mod deliver;
 pub(super) mod look;
+pub(super) mod supervise;
 pub(super) mod watch;
 
 use std::path::PathBuf;
@@ -55,7 +56,12 @@ impl Arguments {
     /// What is typed beside `--env-file` although that reads no configuration, and what to do: whoever types it expects
     /// something of it. (clap's own conflicts do not see an option that stands before `run`.)
     pub(super) fn contradiction(&self) -> Option<(String, String)> {
-        let Command::Run(Run { env_file: Some(_), .. }) = &self.command else { return None };
+        let Command::Run(Run { env_file: Some(_), supervise, .. }) = &self.command else { return None };
+        if supervise.stays {
+            let message = "`--supervise` renews and reads again what a configuration names, and `--env-file` reads none";
+            let hint = "leave `--env-file` out and mount the configuration, or leave `--supervise` out";
+            return Some((message.to_owned(), hint.to_owned()));
+        }
         let option = match (&self.common.config, &self.common.environment) {
             (Some(_), _) => "--config",
             (None, Some(_)) => "--env",

@@ -69,7 +69,7 @@ catalogue! {
         "Put the filter of its place on it, such as `{{ NAME | urlencode }}` or `{{ NAME | redis }}` (docs/templates.md lists them); `{{ NAME | raw }}` insists. `{% if NAME is defined %}` copes with an optional one.";
     EventLoop = 118,
         "kz cannot wait for backends",
-        "To wait for several replies at once takes a few descriptors (epoll, eventfd, a pair of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it.",
+        "To wait for several replies at once, or beside a command (`kz run --supervise`), takes a few descriptors (epoll, eventfd, pairs of sockets). The limit of open files is too low for them, or a seccomp profile forbids one. Variables, files and age need none of it where kz does not stay.",
         "Raise the limit, as in Compose's `ulimits: { nofile: 1024 }` or `ulimit -n 1024`, or run kz under the engine's own seccomp profile; in a pod the limit is the node's, and the profile `seccompProfile: { type: RuntimeDefault }`.";
     TooLarge = 119,
         "what holds the document is too large",
@@ -83,6 +83,10 @@ catalogue! {
         "nothing leads to the backend as it is set up",
         "Somebody has to change something first, so kz does not try again: the server's certificate is not one that kz trusts, or not for this name, or expired; a proxy refuses; what answers speaks neither TLS nor HTTP as the address says. No credential was sent there, and nothing was delivered.",
         "Follow the hint: `ca_cert` or `tls_server_name` for a certificate, HTTPS_PROXY and NO_PROXY for a proxy, `https://` or `http://` in the address. `kz status` asks again without delivering anything.";
+    CredentialsEnd = 122,
+        "what the command was lent has ended",
+        "`kz run --supervise` stops its command when a credential that was lent to it ends and no other one is to be had: the backend is away, or refuses, or `lease = \"exit\"` leaves it to whoever starts kz anew. The messages before say why. What was still lent has been given back.",
+        "Look whether the backend can be reached (`kz status`), and let the engine start the container again: `restart: unless-stopped`, or in a pod `restartPolicy: Always`.";
 
     Problems = 200,
         "the configuration has problems",
@@ -480,6 +484,10 @@ catalogue! {
         "the env file did not come in time",
         "`--wait` lets kz wait for what an exporter writes, and when that time was over the file was still not there.",
         "Look what became of the exporter: `docker compose logs secrets-init`, or `kubectl logs POD -c secrets-init`. Give it longer with `--wait 120s`.";
+    NotStarted = 517,
+        "the command cannot be started",
+        "The kernel makes no further process for `kz run --supervise`: the limit of processes, or memory, is used up. Others may have used it up, so whoever restarts kz tries it again.",
+        "Raise it: `ulimit -u`, `--pids-limit` of a container, `pids_limit` in Compose, the kubelet's `podPidsLimit`.";
 }
 
 impl Code {

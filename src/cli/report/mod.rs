@@ -29,7 +29,10 @@ use super::suspects::Suspects;
 use config::config_words;
 use export::{export_words, publish_words};
 use failures::resolve_words;
-use run::{dangerous_words, env_file_line_words, env_file_words, exec_words, no_command_words, unfit_code};
+use run::{
+    credentials_ended_words, dangerous_words, env_file_line_words, env_file_words, exec_words,
+    no_command_words, unfit_code,
+};
 use words::Words;
 
 /// Where this process runs: the one place that decides it.
@@ -100,6 +103,7 @@ fn words(failure: &Failure) -> Words {
         Failure::Unfit(error) => Words::error(unfit_code(error), error.to_string())
             .hint("deliver it as a file: `kz export --format files`, or leave it out with `--only`"),
         Failure::Exec(program, refused) => exec_words(program, refused),
+        Failure::CredentialsEnded(program) => credentials_ended_words(program),
         Failure::Examine(path, unread) => examine_words(path, unread),
         Failure::Overwrites(path) => {
             let message = format!("`{}` is there already, and `kz init` overwrites nothing", path.display());

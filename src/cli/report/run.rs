@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use crate::config::problem;
 use crate::exec;
 use crate::hint::Starting;
@@ -96,6 +98,16 @@ pub(super) fn exec_words(program: &str, refused: &exec::child::Refused) -> Words
         exec::child::Refused::NotExecutable(errno) => cannot()
             .cause(errno.desc().to_lowercase())
             .hint(format!("`chmod +x {shown}`; nothing is executed on a volume that is mounted `noexec`")),
+        exec::child::Refused::NotStarted(errno) => {
+            // A limit of kz's own is not mended by waiting, one that counts others' processes may be.
+            let (code, hint) = match errno {
+                Errno::EMFILE | Errno::ENFILE => (Code::EventLoop, Starting::EventLoop),
+                _ => (Code::NotStarted, Starting::Processes),
+            };
+            Words::error(code, format!("`{program}` cannot be started"))
+                .cause(errno.desc().to_lowercase())
+                .hint(hint)
+        }
         exec::child::Refused::TooBig => {
             let message = "the kernel does not take arguments and environment of this size";
             Words::error(Code::KernelRefuses, message)
@@ -130,4 +142,11 @@ fn this_machine() -> &'static str {
         "aarch64" => "arm64",
         other => other,
     }
+}
+
+pub(super) fn credentials_ended_words(program: &str) -> Words {
+    let message = format!(
+        "`{program}` was stopped: a credential that it was lent has ended, and no other is to be had"
+    );
+    Words::error(Code::CredentialsEnd, message).hint("`kz status` says what the backend answers now")
 }

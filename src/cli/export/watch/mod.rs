@@ -7,7 +7,7 @@
 
 mod act;
 mod state;
-mod words;
+pub(in crate::cli) mod words;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ use super::{done, leave, left, plan, rules};
 use act::Act;
 use state::{State, output};
 
-/// What one round may take at least: a backend that is away must not keep others' leases waiting.
+/// How long kz may take to remove and to give back.
 const ROUND: Duration = Duration::from_secs(15);
 /// When it is tried again to write what could not be written.
 const REWRITE: Duration = Duration::from_secs(10);
@@ -240,8 +240,7 @@ impl<'a> Watch<'a, '_> {
     ) -> Option<ExitCode> {
         let (log, now) = (subject.invocation.log, Instant::now());
         if watched.next().is_some_and(|next| next <= now) {
-            let limit = subject.invocation.timeout.min(ROUND.max(subject.invocation.timeout / 4));
-            let ask = Ask::until(now + limit, log);
+            let ask = Ask::until(now + subject.invocation.round(), log);
             let Ok(round) = upkeep.round(watched, &ask) else { return Some(ExitCode::SUCCESS) };
             self.state.replaced(watched.take_former());
             if let Some(code) = self.after(subject, upkeep, watched, &round) {

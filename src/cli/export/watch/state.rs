@@ -15,7 +15,7 @@ use crate::provider::{Ask, Lease};
 use crate::publish::{Change, Former, Turn};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
-use crate::session::settle::{Changes, Settling};
+use crate::session::settle::{Changes, Settling, differing};
 use crate::session::upkeep::{Beside, Upkeep};
 use crate::session::watch::Known;
 
@@ -23,6 +23,7 @@ use super::super::super::args::deliver::Export as Arguments;
 use super::super::super::args::watch::Watch;
 use super::super::super::failure::Failure;
 use super::act::{self, Act};
+use super::words::listed;
 
 /// How long a set stays that was replaced, so that whoever is reading it can finish, and how long a lease does, once its
 /// successor is in use.
@@ -57,11 +58,7 @@ struct Running {
 
 impl State {
     pub(super) fn of(written: &Watch, act: Act) -> Self {
-        let settling = Settling {
-            quiet: written.settle.unwrap_or(Duration::from_secs(5)),
-            longest: written.settle_max.unwrap_or(Duration::from_secs(30)),
-            per_hour: written.actions_per_hour.unwrap_or(12).into(),
-        };
+        let settling = written.settle.settling();
         Self {
             upkeep: None,
             known: Known::default(),
@@ -109,13 +106,7 @@ impl State {
             secrets.iter().map(|secret| (secret.name.clone(), secret.value.clone())).collect();
         let before = self.values.replace(values);
         if let (Some(before), Some(after), Change::Written) = (before, &self.values, change) {
-            let differs = |(name, value): &&(String, Secret), other: &[(String, Secret)]| {
-                !other.iter().any(|(known, held)| known == name && held == value)
-            };
-            let names = after.iter().filter(|one| differs(one, &before));
-            let gone = before.iter().filter(|(name, _)| !after.iter().any(|(known, _)| known == name));
-            let names: BTreeSet<String> = names.chain(gone).map(|(name, _)| name.clone()).collect();
-            self.add(names, now);
+            self.add(differing(&before, after), now);
         }
         self.said.clear();
     }
@@ -240,12 +231,4 @@ impl State {
 /// Where an export writes to.
 pub(super) fn output(arguments: &Arguments) -> &Path {
     arguments.output.as_deref().unwrap_or(Path::new("-"))
-}
-
-/// Names, in one line.
-fn listed(names: &BTreeSet<String>) -> String {
-    const MOST: usize = 8;
-    let some: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
-    let more = names.len().saturating_sub(MOST);
-    if more == 0 { some.join(", ") } else { format!("{} and {more} more", some.join(", ")) }
 }

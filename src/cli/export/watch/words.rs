@@ -1,5 +1,6 @@
-//! What is said while kz watches. No value, and no text of a backend's.
+//! What is said while kz stays and watches, here and beside a command. No value, and no text of a backend's.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::log::Log;
@@ -12,7 +13,7 @@ use crate::session::watch::{Round, Trouble, Watched};
 use super::super::super::class;
 
 /// What is watched, and what comes next.
-pub(super) fn watching(watched: &Watched<'_>, interval: Option<Duration>, now: Instant) -> String {
+pub(in crate::cli) fn watching(watched: &Watched<'_>, interval: Option<Duration>, now: Instant) -> String {
     let (mut lasting, mut lent, mut first) = (0, 0, None);
     for standing in watched.standings() {
         if standing.lease.is_some_and(crate::provider::Lease::is_lent) {
@@ -22,8 +23,9 @@ pub(super) fn watching(watched: &Watched<'_>, interval: Option<Duration>, now: I
             lasting += 1;
         }
     }
-    let every = interval.map(seconds).unwrap_or_default();
-    let read = format!("watching: {} read again every {every} s", documents(lasting));
+    let again = interval
+        .map_or_else(|| "read once".to_owned(), |every| format!("read again every {} s", seconds(every)));
+    let read = format!("watching: {} {again}", documents(lasting));
     match first {
         None => read,
         Some(due) => {
@@ -57,7 +59,7 @@ pub(super) fn adopted(adopted: &Adopted, log: Log) {
 }
 
 /// What is new after a round.
-pub(super) fn say(round: &Round<'_>, watched: &Watched<'_>, log: Log) {
+pub(in crate::cli) fn say(round: &Round<'_>, watched: &Watched<'_>, log: Log) {
     for (key, trouble) in &round.troubles {
         let names = watched.names(*key).collect::<Vec<_>>().join(", ");
         let (instance, document) = (key.0, &key.1.path);
@@ -90,4 +92,12 @@ fn documents(number: usize) -> String {
 
 fn leases(number: usize) -> String {
     if number == 1 { "1 lease".to_owned() } else { format!("{number} leases") }
+}
+
+/// Names, in one line.
+pub(in crate::cli) fn listed(names: &BTreeSet<String>) -> String {
+    const MOST: usize = 8;
+    let some: Vec<&str> = names.iter().take(MOST).map(String::as_str).collect();
+    let more = names.len().saturating_sub(MOST);
+    if more == 0 { some.join(", ") } else { format!("{} and {more} more", some.join(", ")) }
 }

@@ -1,4 +1,6 @@
-//! `kz run -- CMD`: resolves, then becomes CMD.
+//! `kz run -- CMD`: resolves, then becomes CMD, or with `--supervise` stays its parent.
+
+pub(super) mod supervise;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -30,7 +32,11 @@ pub(super) fn run(
         return Err(Failure::NoCommand);
     }
     let path = process.variable("PATH");
-    let make_ready = |given| ready(arguments, process, given, log);
+    let make_ready = |given| {
+        let child = ready(arguments, process, given)?;
+        note_removed(&child, log);
+        Ok(child)
+    };
     let start =
         |child: Child| child.replace(path).map_err(|refused| Failure::Exec(shown(arguments), refused));
     if let Some(file) = &arguments.env_file {
@@ -57,16 +63,17 @@ fn words(arguments: &Run) -> Result<Words, Failure> {
 }
 
 /// Everything that can fail before the command is started.
-fn ready(arguments: &Run, process: &Process, mut given: Given, log: Log) -> Result<Child, Failure> {
+fn ready(arguments: &Run, process: &Process, mut given: Given) -> Result<Child, Failure> {
     given.keep.extend(arguments.keep_env.iter().cloned());
     let inherit = if arguments.clean_env { Inherit::Kept } else { Inherit::All };
-    let child = Child::prepare(words(arguments)?, &process.variables, inherit, &given);
-    let child = child.map_err(Failure::Unfit)?;
+    Child::prepare(words(arguments)?, &process.variables, inherit, given).map_err(Failure::Unfit)
+}
+
+fn note_removed(child: &Child, log: Log) {
     if !child.removed().is_empty() {
         let names = child.removed().join(", ");
         log.note(&format!("{names} removed from the command's environment (keep with --keep-env)"));
     }
-    Ok(child)
 }
 
 fn from_backends(
@@ -79,8 +86,9 @@ fn from_backends(
         match variables.get(secret.name.as_str()) {
             None => given.secrets.push((secret.name, secret.value)),
             Some(variable) => {
-                let place =
+                let (place, open) =
                     memory_file::hand_over(&secret.name, &secret.value).map_err(Failure::MemoryFile)?;
+                given.open.push(open);
                 invocation.log.detail(&format!("{} is at {place}, which {variable} names", secret.name));
                 given.secrets.push((variable.clone(), Secret::new(place.into_bytes())));
                 given.elsewhere.push(secret.name);
