@@ -139,7 +139,8 @@ catalogue! {
         "Write `--format`, or `[[outputs]]` into the configuration.";
     NotSubstituted = 121,
         "what only a shell reads, and no shell does",
-        "Only a shell puts the content of a file in the place of `$(cat FILE)`. Compose starts none for a list, for a string, for the value of a variable, or for a healthcheck of `CMD`: the text itself is the password, which everybody knows who knows the file.",
+        "Only a shell puts the content of a file in the place of `$(cat FILE)`. Compose starts none for a list, for a string, for the value of a variable, or for a healthcheck of `CMD`: the text itself is the password, which everybody knows who knows the file."
+            / "Only a shell puts the content of a file in the place of `$(cat FILE)`, and the kubelet fills in `$(NAME)` of a variable that the container has, and no other: the text itself is the password, which everybody knows who knows the file.",
         "Use the variable or the option that names the file, or a configuration that kz writes (`--format template`). What is no option for a credential may be filled in by a shell, `[\"sh\", \"-c\", \"exec … \\\"$$(cat /secrets/NAME)\\\"\"]`, `CMD-SHELL` in a healthcheck: command lines are shown to every user of the host. Change the password that has been set.";
     ProgramNotMounted = 122,
         "kz is started from where nothing is mounted",

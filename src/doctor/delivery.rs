@@ -148,7 +148,7 @@ impl Scene {
     }
 
     fn delivery(unit: &Unit) -> Option<Delivery<'_>> {
-        Self::written(unit, unit.export()?)
+        Self::written(unit, unit.export().filter(|_| !unit.is_base)?)
     }
 
     fn written<'a>(unit: &'a Unit, export: &'a Export) -> Option<Delivery<'a>> {

@@ -60,6 +60,33 @@ static VENDORS: &[Vendor] = &[
 const READ_AS_ROOT: &[(&str, &str)] =
     &[("postgres", "postgres"), ("mysql", "mysqld"), ("mariadb", "mariadbd")];
 
+/// The users of docker-library's images by their names, and their uids, on Debian and on Alpine.
+const NAMED: &[(&str, &str, u32, u32)] = &[
+    // docker-library/postgres: useradd --uid=999; of alpine adduser -u 70
+    ("postgres", "postgres", 999, 70),
+    // docker-library/mysql and MariaDB/mariadb-docker: useradd --uid 999
+    ("mysql", "mysql", 999, 999),
+    ("mariadb", "mysql", 999, 999),
+    // docker-library/mongo: useradd --uid 999
+    ("mongo", "mongodb", 999, 999),
+    // docker-library/redis: useradd --uid 999; of alpine adduser -u 999
+    ("redis", "redis", 999, 999),
+    // nginx/docker-nginx: useradd --uid 101; of alpine adduser -u 101
+    ("nginx", "nginx", 101, 101),
+    // nodejs/docker-node: useradd --uid 1000; of alpine adduser -u 1000
+    ("node", "node", 1000, 1000),
+    // Debian's base-passwd; of alpine adduser -u 82
+    ("wordpress", "www-data", 33, 82),
+    ("httpd", "www-data", 33, 82),
+    ("php", "www-data", 33, 82),
+];
+
+/// docker-library's images that are root whatever they run, but for the server that their entrypoint makes another one.
+const STARTS_AS_ROOT: &[&str] = &[
+    "postgres", "mysql", "mariadb", "mongo", "redis", "wordpress", "nginx", "httpd", "php", "node", "python", "golang",
+    "ruby", "alpine", "debian", "ubuntu", "busybox",
+];
+
 /// What an image makes of variables that end in `_FILE`.
 #[derive(Clone, Copy, Debug)]
 enum Files {
@@ -311,6 +338,40 @@ pub(super) fn reads_as_root(unit: &Unit) -> bool {
         unit.image.as_ref().filter(|_| !unit.is_built && unit.entrypoint.is_none()).and_then(repository);
     let known = READ_AS_ROOT.iter().find(|(known, _)| name == Some(known));
     unit.user == User::Image && known.is_some_and(|(_, server)| begins(unit.command.as_ref(), server))
+}
+
+/// The uid of a user whom an image knows by name.
+pub(super) fn uid_named(image: &Text, name: &str) -> Option<u32> {
+    let repository = repository(image).filter(|_| !image.is_open)?;
+    let is_alpine = image.known().is_some_and(|image| image.contains("alpine"));
+    let (.., debian, alpine) = NAMED.iter().find(|(known, user, ..)| *known == repository && *user == name)?;
+    Some(if is_alpine { *alpine } else { *debian })
+}
+
+/// Whether a unit reads files as root: it says so, or its image is root and neither becomes another one first nor is told to.
+pub(super) fn is_root(unit: &Unit) -> bool {
+    const CHANGERS: [&str; 5] = ["gosu", "su-exec", "setpriv", "runuser", "su "];
+    if unit.user != User::Image || unit.refuses_root || unit.is_partial {
+        return matches!(unit.user, User::Id(0, _));
+    }
+    let name = unit.image.as_ref().filter(|_| !unit.is_built).and_then(repository);
+    let is_known = name.is_some_and(|name| STARTS_AS_ROOT.contains(&name));
+    let is_server = unit.entrypoint.is_none()
+        && start(unit).is_some_and(|(_, server)| begins(unit.command.as_ref(), server));
+    let changes = || unit.argv().iter().any(|word| CHANGERS.iter().any(|name| word.value.contains(name)));
+    is_known && if is_server { reads_as_root(unit) } else { !changes() }
+}
+
+/// Whether a variable is a password that a unit's image sets or shows, whatever its value is: a placeholder too.
+pub(super) fn is_password(unit: &Unit, name: &str) -> bool {
+    let is_named_so = ["PASSWORD", "PASS"].iter().any(|end| name.ends_with(end));
+    let is_known = match habits(unit).map(|habits| habits.files) {
+        Some(Files::Reads { names, .. }) => names.contains(&name),
+        Some(Files::Doubled(prefix)) => name.starts_with(prefix),
+        Some(Files::None(prefixes)) => prefixes.iter().any(|prefix| name.starts_with(prefix)),
+        None => false,
+    };
+    is_named_so && is_known
 }
 
 /// The uid that a unit's image becomes after it has started as root, which its `USER` says whatever it runs: the kubelet

@@ -82,6 +82,8 @@ pub struct Configuration {
     pub far: Vec<String>,
     /// The files that kz reads for it.
     pub files: Vec<Needed>,
+    /// The owners that it gives to secrets' files, each behind the file's name, with a mode where it gives one.
+    pub owners: Vec<(String, String, Option<u32>)>,
     /// It gives an owner or a mode to a secret.
     pub gives_owners: bool,
     /// It gives a name of its own to a secret's file.
@@ -99,6 +101,8 @@ pub struct Output {
     pub form: Form,
     /// These secrets, or all.
     pub only: Vec<String>,
+    /// A template says what is in it.
+    pub is_template: bool,
 }
 
 /// A file that kz reads for a configuration.

@@ -42,12 +42,16 @@ pub struct Export {
     pub owner: Option<String>,
     /// `--mode`.
     pub mode: Option<u32>,
+    /// `--dir-mode`.
+    pub directory_mode: Option<u32>,
     /// `--for`.
     pub reader: Option<String>,
     /// `--only`.
     pub only: Vec<String>,
     /// Each secret is a file of its name, unless the configuration says otherwise.
     pub by_name: bool,
+    /// Templates say what is written, and which secrets that takes.
+    pub by_template: bool,
     /// `[[outputs]]` of the configuration says what is written.
     pub by_outputs: bool,
     /// `--format`, where nothing else says more of it.

@@ -2,6 +2,9 @@
 //!
 //! The words that are shown are made from the steps and from nothing else, so that a test which applies the steps applies
 //! what its reader reads (tests/it/doctor/).
+//!
+//! Invariant: no step repeats a script or a command line of the user's, in which anything may be a credential. It says which
+//! words are to be changed, or what is to stand before them.
 
 /// Where a step is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,19 @@ pub enum Place {
     },
     /// At the end of this configuration, by its name on the host.
     ConfigurationEnd(String),
+    /// In the text of the finding's own unit below this key, in the place of these words wherever they stand alone.
+    Words {
+        /// `command`, `entrypoint`, `args`, `healthcheck`.
+        key: &'static str,
+        /// What stands there now.
+        old: String,
+    },
+    /// At the start of the script that stands below this key of the finding's own unit.
+    ScriptStart(&'static str),
+    /// Before all words that stand below this key of the finding's own unit.
+    Before(&'static str),
+    /// The words below this key of the finding's own unit, which are one.
+    Split(&'static str),
     /// At the top of the pod's `initContainers`, from where it stands: the container of this name.
     First(String),
     /// In a shell, in the directory of the file.
@@ -126,6 +142,26 @@ impl Remedy {
         Self::one(Place::Configuration { file: file.to_owned(), section }, text)
     }
 
+    /// Other words in the place of these, in a text that is not repeated here, since it may hold a credential.
+    pub(super) fn words(key: &'static str, old: impl Into<String>, new: impl Into<String>) -> Self {
+        Self::one(Place::Words { key, old: old.into() }, new)
+    }
+
+    /// What a script is to begin with.
+    pub(super) fn script_start(key: &'static str, text: impl Into<String>) -> Self {
+        Self::one(Place::ScriptStart(key), text)
+    }
+
+    /// Words that come before those which are there.
+    pub(super) fn before(key: &'static str, words: impl Into<String>) -> Self {
+        Self::one(Place::Before(key), words)
+    }
+
+    /// Each of several words by itself.
+    pub(super) fn split(key: &'static str) -> Self {
+        Self::one(Place::Split(key), "each word as an item of its own")
+    }
+
     /// Moves a container to the top of `initContainers`.
     pub(super) fn first(name: &str) -> Self {
         Self::one(Place::First(name.to_owned()), format!("`{name}` to the top of `initContainers`"))
@@ -167,6 +203,14 @@ impl Remedy {
     pub(super) fn remark(mut self, words: impl Into<String>) -> Self {
         if let Some(last) = self.0.last_mut() {
             last.remark = Some(words.into());
+        }
+        self
+    }
+
+    /// With a remark on the first step.
+    pub(super) fn remark_first(mut self, words: impl Into<String>) -> Self {
+        if let Some(first) = self.0.first_mut() {
+            first.remark = Some(words.into());
         }
         self
     }
@@ -230,6 +274,10 @@ impl Step {
             Place::OutOfTop => "remove, at the top level".to_owned(),
             Place::Configuration { file, section } => format!("write, in `{file}` below `[{section}]`"),
             Place::ConfigurationEnd(file) => format!("write, at the end of `{file}`"),
+            Place::Words { key, old } => format!("write, in `{key}` in the place of `{old}`"),
+            Place::ScriptStart(key) => format!("write, in `{key}` at the start of the script"),
+            Place::Before(key) => format!("write, in `{key}` before its words"),
+            Place::Split(key) => format!("write, in `{key}`"),
             Place::First(_) => "move".to_owned(),
             Place::Shell => "run".to_owned(),
             Place::Said => "do".to_owned(),
@@ -242,6 +290,14 @@ impl Step {
         match self.text.split_once('\n') {
             None => format!("{}   # {remark}", self.text),
             Some((first, rest)) => format!("{first}   # {remark}\n{rest}"),
+        }
+    }
+
+    /// What stands now where the text is to stand, if that is told by it.
+    pub fn instead(&self) -> Option<&str> {
+        match &self.place {
+            Place::Words { old, .. } => Some(old),
+            _ => None,
         }
     }
 
@@ -258,6 +314,10 @@ impl Step {
             Place::OutOfTop => ("out-of-top", None),
             Place::Configuration { file, section } => ("configuration", Some(format!("{file} [{section}]"))),
             Place::ConfigurationEnd(file) => ("configuration-end", Some(file.clone())),
+            Place::Words { key, .. } => ("words", Some((*key).to_owned())),
+            Place::ScriptStart(key) => ("script-start", Some((*key).to_owned())),
+            Place::Before(key) => ("before", Some((*key).to_owned())),
+            Place::Split(key) => ("split", Some((*key).to_owned())),
             Place::First(name) => ("first", Some(name.clone())),
             Place::Shell => ("shell", None),
             Place::Said => ("said", None),

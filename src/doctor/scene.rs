@@ -67,6 +67,8 @@ pub(super) struct Unit {
     pub(super) mounts: Vec<Mount>,
     pub(super) directory: Option<Text>,
     pub(super) capabilities: Capabilities,
+    /// It never runs itself: other services are made of it (`extends`), or it is scaled to none.
+    pub(super) is_base: bool,
     /// It says that the engine must not run it as root.
     pub(super) refuses_root: bool,
     pub(super) program: Program,
@@ -218,14 +220,27 @@ pub(super) enum Writing {
 pub(super) struct Capabilities {
     /// Where all are dropped.
     pub(super) dropped: Option<Mark>,
+    /// Those that are dropped by themselves, and where.
+    pub(super) lacking: Vec<(String, Mark)>,
     pub(super) added: Vec<String>,
 }
 
 impl Capabilities {
     /// Whether root would have this one.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.dropped.is_none()
-            || self.added.iter().any(|added| added.trim_start_matches("CAP_") == name || added == "ALL")
+        let lacks = self.dropped.is_some() || self.lacking.iter().any(|(lacking, _)| lacking == name);
+        !lacks || self.adds(name)
+    }
+
+    fn adds(&self, name: &str) -> bool {
+        self.added.iter().any(|added| added.trim_start_matches("CAP_") == name || added == "ALL")
+    }
+
+    /// Where it is said that root may not read what only another one may; nothing where it may.
+    pub(super) fn closed_to_root(&self) -> Option<Mark> {
+        let lacking = self.lacking.iter().find(|(lacking, _)| lacking == "DAC_OVERRIDE");
+        let mark = self.dropped.or(lacking.map(|(_, mark)| *mark))?;
+        (!self.adds("DAC_OVERRIDE") && !self.adds("DAC_READ_SEARCH")).then_some(mark)
     }
 }
 

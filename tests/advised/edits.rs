@@ -133,7 +133,8 @@ pub fn take_out_of(unit: &mut Node, text: &str) {
     let held = unit.get(key).unwrap_or_else(|| panic!("no {key}"));
     let is_it = |item: &mut Node| {
         let named = ["path", "source", "name"].into_iter().find_map(|key| item.text_at(key));
-        item.text() == Some(value) || named.as_deref() == Some(value)
+        let is_variable = item.text().is_some_and(|text| text.starts_with(&format!("{value}=")));
+        item.text() == Some(value) || named.as_deref() == Some(value) || is_variable
     };
     let is_gone = match &mut held.value {
         Value::Scalar { .. } => true,

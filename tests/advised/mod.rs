@@ -1,5 +1,5 @@
 //! The broken files of `tests/doctor/`, and what it takes to follow the advice of `kz doctor` as a person does: a tree that
-//! can be edited (`tree`), the edits (`edits`), and a directory with what lies beside the file (`stack`).
+//! can be edited (`tree`), the edits (`edits`, and of what is said by its words `lines`), and a directory with what lies beside the file (`stack`).
 #![allow(
     dead_code,
     unreachable_pub,
@@ -12,6 +12,7 @@
 )]
 
 pub mod edits;
+pub mod lines;
 pub mod stack;
 pub mod tree;
 

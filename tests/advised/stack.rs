@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use super::edits::{
     merge, move_first, options, options_out, replace_entry, replace_item, take_out, take_out_of, top, unit,
 };
+use super::lines;
 use super::tree::{self, Mark, Node};
 use crate::support::{Sandbox, in_repository, kz_binary};
 
@@ -300,6 +301,23 @@ impl Stack {
                     context()
                 ),
             },
+            "words" | "script-start" | "before" | "split" => {
+                let found = unit(root, &subject).unwrap_or_else(|| panic!("{}", context()));
+                let (key, old) = of.expect("a key").split_once(' ').unwrap_or((of.expect("a key"), ""));
+                let key = if key == "healthcheck" {
+                    found.get(key).and_then(|check| check.get("test"))
+                } else {
+                    found.get(key)
+                };
+                let node = key.unwrap_or_else(|| panic!("{}", context()));
+                let is_done = match place {
+                    "words" => lines::replace(node, old, text),
+                    "script-start" => lines::begin(node, text),
+                    "before" => lines::put_before(node, text),
+                    _ => lines::split(node),
+                };
+                assert!(is_done, "{}", context());
+            }
             "first" => move_first(root, &name),
             "out-of-top" => {
                 let keys: Vec<&str> = text.split(": ").collect();
@@ -347,7 +365,11 @@ pub fn finding(object: &serde_json::Value) -> Finding {
     let text = |object: &serde_json::Value, key: &str| object[key].as_str().map(str::to_owned);
     let steps = object["steps"].as_array().expect("steps").iter().map(|step| {
         let place = text(step, "place").expect("a place");
-        (place, text(step, "of"), text(step, "write").expect("a text"))
+        let of = text(step, "of").map(|of| match text(step, "instead") {
+            Some(old) => format!("{of} {old}"),
+            None => of,
+        });
+        (place, of, text(step, "write").expect("a text"))
     });
     Finding {
         code: text(object, "code").expect("a code"),

@@ -61,6 +61,9 @@ struct Written {
     place: &'static str,
     /// Nothing where the place needs no name.
     of: Option<String>,
+    /// What stands there now, where the place is told by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<String>,
     write: String,
 }
 
@@ -84,6 +87,7 @@ fn written(step: &Step) -> Written {
     Written {
         place,
         of: of.map(|of| redacted(&of).into_owned()),
+        instead: step.instead().map(|old| redacted(old).into_owned()),
         write: redacted_text(&step.text).into_owned(),
     }
 }

@@ -28,6 +28,13 @@ pub(super) fn read(tree: &DeTable<'_>, found: &mut Configuration) {
         }
         for (name, secret) in secrets.into_iter().flatten() {
             let own = secret.get_ref().as_table().and_then(|secret| text_at(secret, "file"));
+            if let Some(given) = secret.get_ref().as_table().filter(|_| section.get_ref() == "secrets")
+                && let Some(owner) = text_at(given, "owner")
+            {
+                let file = own.unwrap_or(name.get_ref()).to_owned();
+                let mode = text_at(given, "mode").and_then(|mode| u32::from_str_radix(mode, 8).ok());
+                found.owners.push((file, owner.to_owned(), mode));
+            }
             // An environment may give a secret's file another name, or leave the one that it has.
             let name = name.get_ref().to_string();
             found.file_names.push((name.clone(), own.map_or(name.clone(), str::to_owned)));
@@ -91,7 +98,8 @@ fn outputs(tree: &DeTable<'_>) -> Vec<Output> {
             }
             _ => Vec::new(),
         };
-        Some(Output { path: text_at(table, "path").unwrap_or_default().to_owned(), form, only })
+        let is_template = text_at(table, "format") == Some("template");
+        Some(Output { path: text_at(table, "path").unwrap_or_default().to_owned(), form, only, is_template })
     };
     outputs.iter().filter_map(|table| output(table.get_ref().as_table()?)).collect()
 }

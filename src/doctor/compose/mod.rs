@@ -6,7 +6,7 @@ mod fills;
 mod mounts;
 mod unseen;
 
-use super::program;
+use super::{images, program};
 use super::scene::{
     Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Healthcheck, Kind, Scene,
     Service, Stage, Unit, User, Variable, Volume, Writing,
@@ -36,9 +36,11 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
     let is_overridden = OVERRIDES.iter().any(|name| known.host.look(name) == Found::File);
     let is_partial = is_overridden || root.get("include").is_some();
     let secrets = root.get("secrets");
+    let bases = bases(root);
     let service = |(key, node): (&Key, &Node)| {
         let mut unit = unit(key, node, secrets);
         unit.is_partial |= is_partial;
+        unit.is_base |= bases.contains(&unit.name.as_str());
         unit.program = program::of(&unit.argv(), known.kz);
         unit.started = program::started(&unit.argv(), &unit.program, known.kz);
         unit
@@ -56,6 +58,20 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         is_partial,
         pod: None,
     }
+}
+
+/// The services of this file that others are made of. What those bring is not looked at, and they may be for nothing else.
+fn bases(root: &Node) -> Vec<&str> {
+    let services = root.get("services").into_iter().flat_map(Node::entries);
+    let extended = services.filter_map(|(_, service)| service.get("extends"));
+    let own = extended.filter(|node| node.get("file").is_none());
+    own.filter_map(|node| node.text().or_else(|| node.text_at("service"))).collect()
+}
+
+/// Whether it is scaled to nothing.
+fn is_off(node: &Node) -> bool {
+    let replicas = node.at(&["deploy", "replicas"]).and_then(Node::text);
+    node.text_at("scale").or(replicas) == Some("0")
 }
 
 fn volume((key, node): (&Key, &Node)) -> Volume {
@@ -109,11 +125,12 @@ fn unit(key: &Key, node: &Node, secrets: Option<&Node>) -> Unit {
         is_partial: node.get("extends").is_some() || node.get("volumes_from").is_some(),
         entrypoint: command_line("entrypoint"),
         command: command_line("command"),
-        user: user(node),
+        user: user(node, own_image(node)),
         variables: node.get("environment").map(variables).unwrap_or_default(),
         mounts: mounts::of(node),
         directory: node.get("working_dir").and_then(|node| Text::of(node, COMPOSE)),
         capabilities: capabilities(node),
+        is_base: is_off(node),
         refuses_root: false,
         program: program::Program::Other,
         started: Vec::new(),
@@ -155,12 +172,21 @@ fn command_line(node: &Node) -> Option<CommandLine> {
     Some(CommandLine { words, mark: node.mark, is_string })
 }
 
-fn user(node: &Node) -> User {
+/// The image, unless one is built here under its name.
+fn own_image(node: &Node) -> Option<&Node> {
+    node.get("image").filter(|_| node.get("build").is_none())
+}
+
+fn user(node: &Node, image: Option<&Node>) -> User {
     let Some(node) = node.get("user").filter(|node| node.text().is_some()) else { return User::Image };
     let text = Text::of(node, COMPOSE);
     match text.as_ref().and_then(Text::known) {
         Some("root") => User::Id(0, node.mark),
-        Some(known) => program::uid(known).map_or(User::Unknown, |uid| User::Id(uid, node.mark)),
+        Some(known) => {
+            let image = image.and_then(|image| Text::of(image, COMPOSE));
+            let named = || images::uid_named(&image?, known.split(':').next()?);
+            program::uid(known).or_else(named).map_or(User::Unknown, |uid| User::Id(uid, node.mark))
+        }
         None => User::Unknown,
     }
 }
@@ -248,11 +274,28 @@ fn restarts(node: &Node) -> Option<(String, Mark)> {
     Some((format!("{}: {}", key.text, node.text()?), key.mark))
 }
 
+/// The capabilities that are dropped by their names, and where each is.
+pub(super) fn lacking(dropped: &[&Node]) -> Vec<(String, Mark)> {
+    let named = |item: &&Node| {
+        Some((item.text()?.to_uppercase().trim_start_matches("CAP_").to_owned(), item.mark))
+    };
+    dropped.iter().filter_map(named).collect()
+}
+
 fn capabilities(node: &Node) -> Capabilities {
     let dropped = node.get("cap_drop").map(Node::items).unwrap_or_default();
     let added = node.get("cap_add").map(Node::items).unwrap_or_default();
     Capabilities {
-        dropped: dropped.iter().find(|item| item.text() == Some("ALL")).map(|item| item.mark),
-        added: added.iter().filter_map(|item| item.text()).map(str::to_uppercase).collect(),
+        dropped: dropped
+            .iter()
+            .find(|item| item.text().is_some_and(|name| name.eq_ignore_ascii_case("ALL")))
+            .map(|item| item.mark),
+        lacking: lacking(&dropped),
+        added: added
+            .iter()
+            .filter_map(|item| item.text())
+            .map(str::to_uppercase)
+            .chain(node.is_true("privileged").then(|| "ALL".to_owned()))
+            .collect(),
     }
 }

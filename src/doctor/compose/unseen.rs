@@ -1,6 +1,7 @@
 //! What of a Compose file is not looked at, so that nobody takes silence for a judgement: what comes from elsewhere, what
 //! the engine has and doctor does not know, and what nobody knows, such as a key with a typo.
 
+use super::super::scene::User;
 use super::super::text::{Dialect, Text};
 use super::super::yaml::{Key, Node};
 use super::super::{Found, Known};
@@ -119,11 +120,20 @@ pub(super) fn of(root: &Node, known: Known<'_>) -> Vec<String> {
     for (name, service) in root.get("services").into_iter().flat_map(Node::entries) {
         let keys = service.entries().map(|(key, _)| key).filter(|key| is_other(key, &[READ, INDIFFERENT]));
         unseen.extend(keys.map(|key| format!("`{}` of service `{}`", key.text, name.text)));
+        if is_named_user(service) {
+            unseen.push(format!("which uid the `user` of service `{}` has", name.text));
+        }
         if is_open(service) {
             unseen.push(format!("the command of service `{}`, which is filled in later", name.text));
         }
     }
     unseen
+}
+
+/// Whether it runs as somebody by a name of the image's own, which nobody here knows.
+fn is_named_user(service: &Node) -> bool {
+    let written = service.get("user").and_then(Node::text).is_some_and(|user| !user.contains('$'));
+    written && super::user(service, super::own_image(service)) == User::Unknown
 }
 
 /// Whether it runs kz by words that are not all known.

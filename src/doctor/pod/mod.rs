@@ -12,7 +12,7 @@ use super::scene::{
 };
 use super::text::{Dialect, Text, join};
 use super::yaml::{Key, Mark, Node};
-use super::{Known, program};
+use super::{Known, compose, program};
 
 const POD: Dialect = Dialect::Pod;
 
@@ -237,6 +237,7 @@ fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
         mounts: list(node, "volumeMounts").into_iter().filter_map(mount).collect(),
         directory: node.get("workingDir").and_then(|node| Text::of(node, POD)),
         capabilities: capabilities(node),
+        is_base: false,
         refuses_root: refuses_root(node, spec),
         program: program::Program::Other,
         started: Vec::new(),
@@ -309,10 +310,20 @@ fn mount(node: &Node) -> Option<Mount> {
     })
 }
 
+fn is_privileged(node: &Node) -> bool {
+    node.get("securityContext").is_some_and(|context| context.is_true("privileged"))
+}
+
 fn capabilities(node: &Node) -> Capabilities {
     let of = |name| list_at(node, &["securityContext", "capabilities", name]);
     Capabilities {
         dropped: of("drop").iter().find(|item| item.text() == Some("ALL")).map(|item| item.mark),
-        added: of("add").iter().filter_map(|item| item.text()).map(str::to_uppercase).collect(),
+        lacking: compose::lacking(&of("drop")),
+        added: of("add")
+            .iter()
+            .filter_map(|item| item.text())
+            .map(str::to_uppercase)
+            .chain(is_privileged(node).then(|| "ALL".to_owned()))
+            .collect(),
     }
 }

@@ -2,18 +2,19 @@
 //! from `environment:`, from env files, and from the document that kz writes and the unit's shell or `kz run` reads.
 
 use super::super::catalogue::Code;
+use super::super::delivery::Delivery;
 use super::super::env_text::{self, Entry};
 use super::super::finding::Findings;
 use super::super::images::{self, FileForm};
 use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Scene, Unit, Variable};
-use super::super::text::{Text, normal};
+use super::super::text::{Text, below, normal};
 use super::super::yaml::Mark;
 use super::super::{Configuration, Known};
 use super::cutting::Reason;
 use super::reads::{self, Read, Way};
-use super::{configuration, cutting, forms, values};
+use super::{configuration, cutting, values};
 
 /// A variable that has a value, and where that is from.
 struct Given<'a> {
@@ -68,48 +69,98 @@ fn given<'a>(scene: &'a Scene, unit: &'a Unit, known: Known<'_>) -> Vec<Given<'a
             }
         }
     }
-    for name in documented(scene, unit, known) {
+    for name in documented(scene, unit, Documents::HandedOn, known) {
         all.retain(|one| one.name != name);
         all.push(Given { name, from: From::Document });
     }
     all
 }
 
+/// Which documents of variables count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Documents {
+    /// All that the unit's shell reads.
+    All,
+    /// Those whose variables it hands on to what it starts.
+    HandedOn,
+}
+
 /// The names of the variables that the unit reads from what kz writes, or that `kz run` brings by itself.
-fn documented(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<String> {
+pub(super) fn documented(scene: &Scene, unit: &Unit, which: Documents, known: Known<'_>) -> Vec<String> {
     // What only an environment has, which is chosen elsewhere, may not be there.
-    let certain = |found: Configuration| found.secrets.filter(|_| found.environments.is_empty());
+    let certain = |found: &Configuration| {
+        found.secrets.clone().filter(|_| found.environments.is_empty()).unwrap_or_default()
+    };
     if unit.run().is_some_and(|run| run.env_file.is_none()) {
-        return configuration::of(scene, unit, known).and_then(certain).unwrap_or_default();
+        return configuration::of(scene, unit, known).as_ref().map(certain).unwrap_or_default();
     }
-    let mut names = Vec::new();
     let hands_on = match &unit.program {
-        Program::Script(script) => ["set -a", "allexport"].iter().any(|word| script.value.contains(word)),
+        Program::Script(script) if which == Documents::HandedOn => {
+            ["set -a", "allexport"].iter().any(|word| script.value.contains(word))
+        }
         _ => true,
     };
+    let mut names = Vec::new();
     for delivery in scene.deliveries() {
-        let is_read = |read: &Read| {
-            let is_all = matches!(read.way, Way::Script | Way::EnvFile);
-            let over = unit.mount_over(&read.path).filter(|(mount, _)| {
-                is_all && Some(&mount.source) == delivery.shared() && mount.part.is_none()
-            });
-            over.is_some_and(|(_, rest)| {
-                !rest.is_empty() && forms::mismatch(scene, read, rest, &delivery, known).is_none()
-            })
-        };
-        let exports = delivery.export.plain_format == Some("shell");
-        let is_plain = matches!(delivery.export.plain_format, Some("env" | "shell"));
-        if delivery.export.form == Form::Files || !is_plain || !(hands_on || exports) {
-            continue;
-        }
-        if reads::of(unit).iter().any(is_read) {
-            let secrets =
-                configuration::of(scene, delivery.unit, known).and_then(certain).unwrap_or_default();
-            let only = &delivery.export.only;
-            names.extend(secrets.into_iter().filter(|name| only.is_empty() || only.contains(name)));
+        let Some(found) = configuration::of(scene, delivery.unit, known) else { continue };
+        let secrets = certain(&found);
+        for only in reads::of(unit).iter().filter_map(|read| only_in(read, unit, &delivery, &found, hands_on)) {
+            names.extend(secrets.iter().filter(|name| only.is_empty() || only.contains(name)).cloned());
         }
     }
     names
+}
+
+/// What takes the variables that name files from a unit which is to read a document with the same secrets, where its image
+/// refuses both.
+pub(super) fn without_files(scene: &Scene, unit: &Unit, delivery: &Delivery<'_>, known: Known<'_>) -> Remedy {
+    if !images::refuses_both(unit) {
+        return Remedy::none();
+    }
+    let secrets = configuration::of(scene, delivery.unit, known).and_then(|found| found.secrets).unwrap_or_default();
+    let only = &delivery.export.only;
+    let doubled = secrets.iter().filter(|name| only.is_empty() || only.contains(name)).filter_map(|name| {
+        let FileForm::Known(file) = images::file_form(unit, name) else { return None };
+        unit.variable(&file).map(|variable| variable.name.clone())
+    });
+    doubled.fold(Remedy::none(), |all, name| {
+        all.then(Remedy::without_of(&unit.name, &format!("environment: {name}")))
+            .remark("of which the image takes one, and refuses both")
+    })
+}
+
+/// Which secrets are in the document of variables that is read, none for all; nothing where it is no such document.
+fn only_in<'a>(
+    read: &Read,
+    unit: &Unit,
+    delivery: &'a Delivery<'_>,
+    found: &'a Configuration,
+    hands_on: bool,
+) -> Option<&'a [String]> {
+    let is_all = matches!(read.way, Way::Script | Way::EnvFile);
+    let (mount, rest) = unit.mount_over(&read.path)?;
+    let is_there = Some(&mount.source) == delivery.shared() && mount.part.is_none() && !rest.is_empty();
+    if !is_all || !is_there {
+        return None;
+    }
+    let export = delivery.export;
+    if export.by_outputs {
+        let path = if delivery.inside.is_empty() { Some(rest) } else { below(rest, &delivery.inside) };
+        let output = found.outputs.iter().find(|output| Some(output.path.as_str()) == path)?;
+        // One that is no lines is a shell's, which exports by itself, where a shell reads it.
+        let is_document = match output.form {
+            Form::Lines => hands_on,
+            Form::Single => read.way == Way::Script,
+            Form::Files => false,
+        };
+        return is_document.then_some(output.only.as_slice());
+    }
+    let is_document = match export.plain_format {
+        Some("shell") => true,
+        Some("env") => hands_on,
+        _ => false,
+    };
+    (is_document && export.form != Form::Files && rest == delivery.inside).then_some(export.only.as_slice())
 }
 
 fn both(
@@ -125,14 +176,14 @@ fn both(
         (From::Document, _) => file,
         (From::Own(variable), _) => {
             let text = variable.value.as_ref().and_then(Text::known).unwrap_or_default();
-            if values::is_credential(&value.name, text, known) {
+            if values::is_credential_of(unit, &value.name, text, known) {
                 return;
             }
             value
         }
         (From::File { entries, .. }, _) => {
             let is_one = |entry: &Entry| {
-                entry.name == value.name && values::is_credential(&entry.name, &entry.value, known)
+                entry.name == value.name && values::is_credential_of(unit, &entry.name, &entry.value, known)
             };
             if entries.iter().any(is_one) {
                 return;

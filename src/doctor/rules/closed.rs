@@ -11,9 +11,6 @@ use super::super::text::Dialect;
 use super::super::{Found, Known, Owned};
 use super::{configuration, files, mounting};
 
-/// The capabilities by which root reads what is another one's.
-const OVER_MODES: [&str; 2] = ["DAC_OVERRIDE", "DAC_READ_SEARCH"];
-
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     if scene.dialect != Dialect::Compose {
@@ -85,7 +82,7 @@ fn source<'a>(scene: &'a Scene, mount: &'a Mount) -> Option<&'a str> {
 }
 
 fn is_closed(owned: Owned, unit: &Unit, uid: u32) -> bool {
-    if uid == 0 && OVER_MODES.iter().any(|capability| unit.capabilities.has(capability)) {
+    if uid == 0 && unit.capabilities.closed_to_root().is_none() {
         return false;
     }
     if owned.uid == uid { owned.mode & 0o400 == 0 } else { owned.mode & 0o044 == 0 }

@@ -8,8 +8,7 @@ use super::super::program::{self, Misread, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{CommandLine, Scene, Unit};
 use super::super::text::{Dialect, Text};
-use super::super::words;
-use super::documents;
+use super::plain;
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -25,7 +24,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             );
             found.add(Code::NoShell, unit.command_mark(), &unit.title, what, remedy);
         } else if let Some((line, key)) = in_one_word(scene, unit) {
-            one_word(unit, line, key, found);
+            one_word(line, (unit, key), found);
             continue;
         } else if let Program::Misread(Misread { message, hint }, mark) = &unit.program {
             let what =
@@ -67,17 +66,16 @@ fn in_one_word<'a>(scene: &Scene, unit: &'a Unit) -> Option<(&'a CommandLine, &'
     (has_several && !line.is_string).then_some((line, key))
 }
 
-fn one_word(unit: &Unit, line: &CommandLine, key: &str, found: &mut Findings) {
+fn one_word(line: &CommandLine, (unit, key): (&Unit, &'static str), found: &mut Findings) {
     let first = &line.words[0];
-    let mut written = words::split(&first.raw).unwrap_or_default();
-    written.extend(line.words.iter().skip(1).map(|word| word.raw.clone()));
-    let program = written.first().map_or("…", String::as_str);
+    let program = first.raw.split_whitespace().next().unwrap_or_default();
+    // What is no program's name may be a credential, as in `NAME=value`.
+    let meant =
+        if plain::is_program(program) { format!("not `{program}`") } else { "not its first word".to_owned() };
     let what = format!(
-        "the first item of its `{key}` is a command line in one word: a program of that whole name is looked for, and not `{program}`, so that the container does not start (`executable file not found`)"
+        "the first item of its `{key}` is a command line in one word: a program of that whole name is looked for, and {meant}, so that the container does not start (`executable file not found`)"
     );
-    let all: Vec<&str> = written.iter().map(String::as_str).collect();
-    let remedy = Remedy::unit(format!("{key}: {}", documents::list(&all)));
-    found.add(Code::OneWord, first.mark, &unit.title, what, remedy);
+    found.add(Code::OneWord, first.mark, &unit.title, what, Remedy::split(key));
 }
 
 /// kz's image has no shell, unless somebody mounts one.

@@ -235,6 +235,7 @@ fn together(pod: &Pod) -> Option<Configuration> {
         one.environments.extend(other.environments);
         one.providers.extend(other.providers);
         one.files.extend(other.files);
+        one.owners.extend(other.owners);
         one.gives_owners |= other.gives_owners;
         one.names_files |= other.names_files;
         one.uses_service_account |= other.uses_service_account;
@@ -276,6 +277,16 @@ fn in_volume(scene: &Scene, unit: &Unit, path: &str, mount: &Mount, rest: &str, 
     }
     if !contents.lacks(&place) {
         return;
+    }
+    // One file is mounted as if it were the directory that it is to be in.
+    if let Some((part, _)) = mount.part.as_ref().filter(|(part, _)| !rest.is_empty() && contents.file(part).is_some()) {
+        let what = format!(
+            "`{part}` of {}, one file, is mounted at `{}`, where kz looks for a directory with `{rest}` in it: it ends with exit code 2",
+            volume.words(),
+            mount.target
+        );
+        let code = if is_named(unit) { Code::NamedConfiguration } else { Code::ConfigurationElsewhere };
+        return found.add(code, mount.mark, &unit.title, what, mounted_part(part));
     }
     let becomes = if mount.part.is_some() {
         "the kubelet makes a directory of what is not there"

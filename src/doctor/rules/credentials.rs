@@ -34,7 +34,8 @@ fn variable_value(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<
     let may_be_name = dialect == Dialect::Pod && literal.is_some_and(names_object);
     let judged_by = if may_be_name { "" } else { name.as_str() };
     let is_one = |value: &str| {
-        is_credential(judged_by, value, known) || (own::proves(name, known) && !is_harmless(value))
+        values::is_credential_of(unit, judged_by, value, known)
+            || (own::proves(name, known) && !is_harmless(value))
     };
     let is_filled_around = || {
         let open = value.as_ref().filter(|text| text.is_open);

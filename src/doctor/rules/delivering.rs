@@ -3,7 +3,7 @@
 use super::super::Known;
 use super::super::delivery::Delivery;
 use super::super::images::{self, FileForm};
-use super::super::program::Form;
+use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
 use super::super::text::{Dialect, below, join};
@@ -14,14 +14,31 @@ use super::{configuration, documents, exporters, mounting};
 
 /// What brings a secret to a unit, in the place of the variable that holds it today.
 pub(super) fn in_place(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Remedy {
+    in_place_of(scene, unit, (name, name), known)
+}
+
+/// The same where the variable that stands there is called otherwise than the secret.
+pub(super) fn in_place_of(
+    scene: &Scene,
+    unit: &Unit,
+    (written, name): (&str, &str),
+    known: Known<'_>,
+) -> Remedy {
+    // What other values are made of has to be a variable itself.
+    if scene.dialect == Dialect::Pod && is_made_of(unit, name) {
+        return Remedy::here(format!(
+            "- {{ name: {name}, valueFrom: {{ secretKeyRef: {{ name: …, key: … }} }} }}"
+        ))
+        .remark(format!("of a Secret: the kubelet fills in `$({name})` elsewhere"));
+    }
     let way = way(scene, unit, name, known);
     let first = match &way.variable {
         // It names its file already, beside what stands here.
         Some((variable, _)) if unit.variable(variable).is_some() => {
-            return Remedy::without(format!("`{name}`"));
+            return Remedy::without(format!("`{written}`"));
         }
         Some((variable, place)) => Remedy::here(mounting::variable_line(scene.dialect, variable, place)),
-        None => Remedy::without(format!("`{name}`")),
+        None => Remedy::without(format!("`{written}`")),
     };
     way.remark.map_or(first.clone(), |remark| first.remark(remark)).then(way.rest)
 }
@@ -51,7 +68,13 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
         let rest = configuration::secret_added(scene, unit, name, known);
         return Way { variable: None, remark: Some("`kz run` brings it"), rest };
     }
+    let is_used = uses(unit, name);
+    if let Some(rest) = by_document(scene, unit, name, known).filter(|_| is_used) {
+        return Way { variable: None, remark: None, rest };
+    }
     let (variable, remark) = match images::file_form(unit, name) {
+        // Its script fills it in, and so has to have it.
+        _ if is_used => (name.to_owned(), None),
         FileForm::Known(variable) => (variable, None),
         FileForm::Unknown => {
             if let Some(rest) = by_document(scene, unit, name, known) {
@@ -69,7 +92,15 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
             return Way { variable: None, remark: Some(words), rest: Remedy::none() };
         }
     };
-    let in_file = |place: String, rest| Way { variable: Some((variable, place)), remark, rest };
+    let in_file = |place: String, rest: Remedy| {
+        if !is_used {
+            return Way { variable: Some((variable, place)), remark, rest };
+        }
+        let dollar = if scene.dialect == Dialect::Compose { "$$" } else { "$" };
+        let key = documents::key_at(scene, unit, documents::SCRIPT);
+        let read = Remedy::script_start(key, format!("{name}=\"{dollar}(cat {place})\"; export {name};"));
+        Way { variable: None, remark: None, rest: rest.then(read) }
+    };
     let (sets, others): (Vec<_>, Vec<_>) =
         scene.deliveries().into_iter().partition(|delivery| delivery.export.by_name);
     let mounted =
@@ -97,6 +128,23 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
     in_file(join(&directory, name), mounting.then(also_exported(delivery, name)).then(added))
 }
 
+/// Whether a unit's script fills in a variable by itself.
+fn uses(unit: &Unit, name: &str) -> bool {
+    let Program::Script(script) = &unit.program else { return false };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    [format!("${name}"), format!("${{{name}")]
+        .iter()
+        .any(|used| script.value.match_indices(used).any(|(at, _)| !script.value[at + used.len()..].starts_with(is_name)))
+}
+
+/// Whether the kubelet makes other values of a container's, or its command line, of a variable.
+fn is_made_of(unit: &Unit, name: &str) -> bool {
+    let used = format!("$({name})");
+    let others = unit.variables.iter().filter(|variable| variable.name != name);
+    let values = others.filter_map(|variable| variable.value.as_ref());
+    values.chain(unit.argv()).any(|text| text.raw.contains(&used))
+}
+
 /// The document that the unit's shell is to read, where its image wants variables: one that is written already, or one more.
 /// Nothing where the unit mounts a file for each secret, which says how it takes them, and where nobody knows its shell.
 fn by_document(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Option<Remedy> {
@@ -107,7 +155,9 @@ fn by_document(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Opti
     let deliveries = scene.deliveries();
     let is_mounted =
         |delivery: &Delivery<'_>| delivery.shared().is_some_and(|source| unit.mount_of(source).is_some());
-    if deliveries.iter().any(|delivery| delivery.export.by_name && is_mounted(delivery)) {
+    // One whose image reads no file for it takes it in no other way.
+    let takes_none = images::file_form(unit, name) == FileForm::None;
+    if !takes_none && deliveries.iter().any(|delivery| delivery.export.by_name && is_mounted(delivery)) {
         return None;
     }
     let Some(delivery) = deliveries.iter().find(|delivery| is_mounted(delivery)).or(deliveries.first())

@@ -8,7 +8,6 @@ use super::super::program::Program;
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Unit};
 use super::super::text::Dialect;
-use super::arguments;
 
 /// The lines by which a unit's shell reads a document, where that can be told. One that `exports` says `export` itself.
 pub(super) fn read_by_shell(scene: &Scene, unit: &Unit, place: &str, exports: bool) -> Option<Remedy> {
@@ -16,15 +15,15 @@ pub(super) fn read_by_shell(scene: &Scene, unit: &Unit, place: &str, exports: bo
         return None;
     }
     let reads = if exports { format!(". {place}") } else { format!("set -a; . {place}") };
-    if let Program::Script(script) = &unit.program {
-        return script_written(scene, unit, &format!("{reads} && {}", script.raw));
+    if let Program::Script(_) = &unit.program {
+        return Some(Remedy::script_start(key_at(scene, unit, SCRIPT), format!("{reads} &&")));
     }
-    let Some(entrypoint) = &unit.entrypoint else { return Some(before_image(unit, &reads)) };
+    if unit.entrypoint.is_none() {
+        return Some(before_image(unit, &reads));
+    }
     // Compose has dropped the image's CMD already.
-    let words: Vec<&str> = entrypoint.words.iter().map(|word| word.raw.as_str()).collect();
     let script = format!("{reads} && exec \"$$@\"");
-    let line = [&["sh", "-c", script.as_str(), "--"], words.as_slice()].concat();
-    Some(Remedy::unit(format!("entrypoint: {}", list(&line))))
+    Some(Remedy::before("entrypoint", list(&["sh", "-c", &script, "--"])))
 }
 
 /// The same where the image's own entrypoint runs.
@@ -53,32 +52,21 @@ fn foreign(unit: &Unit) -> String {
     format!("the image's own ENTRYPOINT before \"$$@\", where it has one; it needs a shell{built}")
 }
 
-/// The line that gives another script to the shell that a unit runs.
-pub(super) fn script_written(scene: &Scene, unit: &Unit, script: &str) -> Option<Remedy> {
-    // A shell, its option, its script.
-    word_written(scene, unit, 2, script)
+/// Where a script stands in a command line: behind a shell and its option.
+pub(super) const SCRIPT: usize = 2;
+
+/// The key below which this word of the whole command line stands.
+pub(super) fn key_at(scene: &Scene, unit: &Unit, at: usize) -> &'static str {
+    let is_of_entrypoint = at < unit.entrypoint.as_ref().map_or(0, |line| line.words.len());
+    match (scene.dialect, is_of_entrypoint) {
+        (Dialect::Compose, true) => "entrypoint",
+        (Dialect::Compose, false) | (Dialect::Pod, true) => "command",
+        (Dialect::Pod, false) => "args",
+    }
 }
 
-/// The line with another word at this place of the whole command line.
-pub(super) fn word_written(scene: &Scene, unit: &Unit, at: usize, script: &str) -> Option<Remedy> {
-    let of_entrypoint = unit.entrypoint.as_ref().map_or(0, |line| line.words.len());
-    let (line, at, key) = match scene.dialect {
-        Dialect::Compose if at < of_entrypoint => (&unit.entrypoint, at, "entrypoint"),
-        Dialect::Compose => (&unit.command, at - of_entrypoint, "command"),
-        Dialect::Pod if at < of_entrypoint => (&unit.entrypoint, at, "command"),
-        Dialect::Pod => (&unit.command, at - of_entrypoint, "args"),
-    };
-    let words = &line.as_ref()?.words;
-    let written: Vec<&str> = words
-        .iter()
-        .enumerate()
-        .map(|(index, word)| if index == at { script } else { word.raw.as_str() })
-        .collect();
-    Some(Remedy::unit(format!("{key}: {}", list(&written))))
-}
-
-/// A command line as YAML and JSON write a list. Of a credential in it `***` is left, for what the file has there.
+/// A command line as YAML and JSON write a list, of words that are not the user's, or that may be said (`plain`).
 pub(super) fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = arguments::discreet(words).iter().map(|word| quoted(word)).collect();
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("[{}]", quoted.join(", "))
 }

@@ -100,7 +100,11 @@ fn taken_by<'a>(unit: &'a Unit, map: &str, key: &str) -> Option<Taken<'a>> {
 /// Whether it is a credential; what proves who kz is looks like nothing: a secret id is a UUID.
 fn holds_one(unit: Option<&Unit>, name: &str, value: &str, known: Known<'_>) -> bool {
     let proves = unit.is_some_and(|unit| own::is_of(unit, name, known)) && own::proves(name, known);
-    values::is_credential(name, value, known) || (proves && !values::is_harmless(value))
+    let is_one = match unit {
+        Some(unit) => values::is_credential_of(unit, name, value, known),
+        None => values::is_credential(name, value, known),
+    };
+    is_one || (proves && !values::is_harmless(value))
 }
 
 /// The names of those variables of an env file that hold a credential, or are made of one that does.

@@ -105,11 +105,14 @@ pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
         }
     };
     // What is named is what is asked for, and a file of variables may bring anything.
-    let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty());
+    let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty() || export.by_template);
     let path = configuration::path(unit);
     let directory = path.as_deref().and_then(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
     if let (Some(directory), Some(configuration), false) =
         (directory, configuration::of(scene, unit, known), is_narrowed)
+        // So do outputs that name theirs, and a template asks for what is in it.
+        && !(unit.export().is_some_and(|export| export.by_outputs)
+            && !configuration.outputs.iter().any(|output| output.only.is_empty() && !output.is_template))
     {
         for needed in configuration.files {
             let is_default = !needed.unless.is_empty();

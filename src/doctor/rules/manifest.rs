@@ -5,7 +5,7 @@ use super::super::catalogue::Code;
 use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::images;
-use super::super::program::{Form, file_name};
+use super::super::program::{Export, Form, file_name};
 use super::super::remedy::Remedy;
 use super::super::scene::{Elsewhere, Pod, Scene, Source, Stage, Unit, User, Wanted};
 use super::super::text::{below, join, normal};
@@ -21,7 +21,10 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         }
         if let (User::Id(0, mark), true) = (unit.user, unit.refuses_root) {
             let what = "`runAsNonRoot` and `runAsUser: 0` exclude each other: the kubelet does not start it (`CreateContainerConfigError: container's runAsUser breaks non-root policy`)";
-            found.add(Code::RootRefused, mark, &unit.title, what, Remedy::here("runAsUser: 65532"));
+            // Whom it gives to what it writes may be the one who writes it.
+            let uid = unit.export().and_then(Export::owner_uid).filter(|uid| *uid != 0);
+            let uid = uid.unwrap_or(images::KZ_UID);
+            found.add(Code::RootRefused, mark, &unit.title, what, Remedy::here(format!("runAsUser: {uid}")));
         }
     }
     for unit in &scene.units {

@@ -77,10 +77,23 @@ pub(super) fn mount_for_somebody(scene: &Scene, delivery: &Delivery<'_>, target:
             _ => None,
         });
     // What is mounted there already would be hidden.
-    match reader.filter(|reader| reader.mounts.iter().all(|mount| mount.target != target)) {
-        Some(reader) => mount_for(scene, delivery, reader, target).elsewhere(&reader.name),
+    let there = |reader: &Unit| reader.mounts.iter().find(|mount| mount.target == target).map(|mount| mount.source.clone());
+    match reader.filter(|reader| there(reader).is_none_or(|source| is_alone(&source))) {
+        Some(reader) => {
+            let remedy = mount_for(scene, delivery, reader, target);
+            let remedy = match there(reader) {
+                Some(_) => remedy.remark_first(format!("in the place of what `{}` alone has there", reader.name)),
+                None => remedy,
+            };
+            remedy.elsewhere(&reader.name)
+        }
         None => Remedy::said(format!("in the service that reads: {}", mount_item(scene, delivery, target))),
     }
+}
+
+/// Whether it is a container's own, and nothing of it is seen elsewhere or stays.
+fn is_alone(source: &Source) -> bool {
+    matches!(source, Source::Tmpfs | Source::Anonymous)
 }
 
 /// The name of the volume that an export is to write to which has none yet: the one that somebody reads from.

@@ -122,8 +122,13 @@ fn guest(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findings) {
     if !is_one || has_own || is_configured || !is_plain {
         return;
     }
-    let what =
-        "it starts with the user `guest` and the password `guest`, which its image lets in from everywhere";
+    let user = unit.variable("RABBITMQ_DEFAULT_USER").and_then(|variable| variable.value.as_ref());
+    let what = match user {
+        None => {
+            "it starts with the user `guest` and the password `guest`, which its image lets in from everywhere"
+        }
+        Some(_) => "it starts with the user that it is given, and the password `guest`, which everybody knows",
+    };
     let remedy = match scene.dialect {
         Dialect::Compose => delivering::brought(scene, unit, "RABBITMQ_DEFAULT_PASS", known),
         Dialect::Pod => Remedy::said(

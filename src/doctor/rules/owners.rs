@@ -42,7 +42,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 /// The uid that will own what is written, where that is certain.
-fn owner(delivery: &Delivery<'_>) -> Option<u32> {
+pub(super) fn owner(delivery: &Delivery<'_>) -> Option<u32> {
     match &delivery.export.owner {
         Some(_) => delivery.export.owner_uid(),
         None => delivery.unit.uid(),

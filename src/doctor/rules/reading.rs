@@ -6,11 +6,11 @@ use super::super::finding::Findings;
 use super::super::program::{self, Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Mount, Scene, Source, Unit};
-use super::super::text::{below, join, normal};
+use super::super::text::{Text, below, join, normal};
 use super::super::{Configuration, Found, Known};
 use super::forms::{self, Wanted};
 use super::reads::{Read, Way};
-use super::{configuration, documents, mounting, reads, unmounted};
+use super::{beside, configuration, documents, mounting, reads, unmounted};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -92,6 +92,7 @@ fn let_container_read(
     let remedy = documents::read_by_shell(scene, unit, &place, format == Some("shell"))
         .unwrap_or_else(|| Remedy::said(format!("let it read `{place}` itself")));
     let Some(delivery) = delivery else { return remedy };
+    let remedy = remedy.then(beside::without_files(scene, unit, delivery, known));
     let written = match delivery.export.form {
         Form::Files => {
             let target = match (mounted, delivery.mount) {
@@ -225,10 +226,10 @@ fn meant(
         Way::EnvFile => Remedy::options(format!("--env-file {place}")),
         Way::Script => match &unit.program {
             Program::Script(script) if script.raw.contains(&read.path) => {
-                let read_there = script.raw.replace(&read.path, &place);
+                let key = documents::key_at(scene, unit, documents::SCRIPT);
+                let moved = Remedy::words(key, &read.path, &place);
                 let is_kept = delivery.export.form == Form::Lines && keeps_to_itself(&script.value);
-                let script = if is_kept { handing_on(&read_there) } else { read_there };
-                documents::script_written(scene, unit, &script)?
+                if is_kept { moved.then(handing_on(key, script, (&read.path, &place))) } else { moved }
             }
             _ => return None,
         },
@@ -279,8 +280,8 @@ fn kept_to_itself(scene: &Scene, unit: &Unit, read: &Read, delivery: &Delivery<'
     let what = format!(
         "its script reads `{path}`, whose lines have no `export`: what it starts then sees none of the variables"
     );
-    let remedy = documents::script_written(scene, unit, &handing_on(&script.raw))
-        .unwrap_or_else(|| Remedy::options_of(&delivery.unit.name, "--format shell"));
+    let key = documents::key_at(scene, unit, documents::SCRIPT);
+    let remedy = handing_on(key, script, (path, path));
     found.add(Code::KeptToItself, *mark, &unit.title, what, remedy);
 }
 
@@ -291,26 +292,14 @@ fn keeps_to_itself(script: &str) -> bool {
     !hands_on && !uses
 }
 
-/// The same script, which hands on what it reads. `source` is a word of bash's, which the `sh` of Debian does not have.
-fn handing_on(script: &str) -> String {
-    format!("set -a; {}", sourced_by_all(script))
-}
-
-/// A script in which `.` stands wherever a command is `source`.
-fn sourced_by_all(script: &str) -> String {
-    let ends_command = |before: &str| {
-        let before = before.trim_end();
-        before.is_empty() || before.ends_with([';', '&', '|', '{', '(', '\n']) || before.ends_with("then")
-    };
-    let mut written = String::with_capacity(script.len());
-    let mut rest = script;
-    while let Some(at) = rest.find("source ") {
-        let (before, behind) = rest.split_at(at);
-        written.push_str(before);
-        written.push_str(if ends_command(&written) { ". " } else { "source " });
-        rest = &behind["source ".len()..];
+/// What makes a script hand on what it reads, which it finds there by then. `source` is a word of bash's, which the `sh` of
+/// Debian does not have.
+fn handing_on(key: &'static str, script: &Text, (path, place): (&str, &str)) -> Remedy {
+    let exported = Remedy::script_start(key, "set -a;");
+    if script.raw.contains(&format!("source {path}")) {
+        return Remedy::words(key, format!("source {place}"), format!(". {place}")).then(exported);
     }
-    written + rest
+    exported
 }
 
 /// The file that is meant: that of the secret of this name, or one in another case, or with a letter or two that differ.
@@ -321,16 +310,4 @@ fn nearest(found: &Configuration, name: &str) -> Option<String> {
     let distance = |secret: &str| strsim::damerau_levenshtein(&secret.to_lowercase(), &name.to_lowercase());
     let files = found.file_names.iter().map(|(_, file)| (distance(file), file));
     files.filter(|(distance, _)| *distance <= 2).min().map(|(_, file)| file.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn source_is_a_dot_where_it_is_a_command_and_stays_where_it_is_a_word() {
-        let corrected = sourced_by_all("source /s/.env && echo source of; { source /b; }");
-        assert_eq!(corrected, ". /s/.env && echo source of; { . /b; }");
-        assert_eq!(sourced_by_all("./resource x"), "./resource x");
-    }
 }

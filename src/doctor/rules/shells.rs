@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
+use super::super::Known;
 use super::super::catalogue::Code;
+use super::super::env_text;
 use super::super::finding::Findings;
 use super::super::images::{self, FileForm};
 use super::super::program::{SHELLS, file_name};
@@ -12,15 +14,15 @@ use super::super::scene::{Scene, Unit, Variable};
 use super::super::text::{Dialect, Text};
 use super::documents::list;
 use super::values::substituted;
-use super::{arguments, documents, mounting};
+use super::{arguments, beside, cutting, documents, mounting, of_kubelet, plain};
 
 /// All rules of this kind.
-pub(super) fn examine(scene: &Scene, found: &mut Findings) {
+pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     if scene.dialect != Dialect::Compose {
-        return;
+        return of_kubelet::examine(scene, known, found);
     }
     for unit in &scene.units {
-        command(scene, unit, found);
+        command(scene, unit, known, found);
         healthcheck(unit, found);
         // A script of its own may do with a variable what it likes.
         let evaluates = unit.argv().iter().any(|word| word.value.contains("eval"));
@@ -31,7 +33,7 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
 }
 
 /// Where in a command line the script of a shell stands, whatever starts the shell.
-fn script(words: &[&Text]) -> Option<usize> {
+pub(super) fn script(words: &[&Text]) -> Option<usize> {
     let is_shell = |word: &Text| word.known().is_some_and(|known| SHELLS.contains(&file_name(known)));
     let takes_script = |word: &Text| {
         word.value.starts_with('-') && !word.value.starts_with("--") && word.value.contains('c')
@@ -40,12 +42,11 @@ fn script(words: &[&Text]) -> Option<usize> {
     pairs.enumerate().find(|(_, three)| is_shell(three[0]) && takes_script(three[1])).map(|(at, _)| at + 2)
 }
 
-fn command(scene: &Scene, unit: &Unit, found: &mut Findings) {
+fn command(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findings) {
     let words = unit.argv();
     if let Some(at) = script(&words) {
-        let text = words[at];
-        let corrected = |raw: &str| documents::word_written(scene, unit, at, raw);
-        return dollars(unit, text, corrected, found);
+        let brought = brought(scene, unit, known);
+        return dollars((unit, &brought), words[at], documents::key_at(scene, unit, at), found);
     }
     // The first word may be given to the image's own shell.
     let Some(rest) = words.get(1..).filter(|rest| !rest.is_empty()) else { return };
@@ -72,14 +73,14 @@ fn said() -> Remedy {
 }
 
 /// What is to be done where a shell would put a credential on a command line.
-fn by_file() -> Remedy {
+pub(super) fn by_file() -> Remedy {
     Remedy::said(
         "let it read a file by an option or a configuration of its own, which `kz export --format template` writes, or its environment: on its command line every user of the host reads it (`docker top`, `ps`)",
     )
 }
 
 /// The words, of which a string has those apart that a shell would see as one.
-fn merged<'a>(words: &[&'a Text]) -> Vec<Cow<'a, str>> {
+pub(super) fn merged<'a>(words: &[&'a Text]) -> Vec<Cow<'a, str>> {
     let mut words = words.iter().map(|word| word.value.as_str());
     let mut all = Vec::new();
     while let Some(word) = words.next() {
@@ -96,6 +97,10 @@ fn merged<'a>(words: &[&'a Text]) -> Vec<Cow<'a, str>> {
 /// The command line as a shell's script, where the image's own entrypoint starts it.
 fn by_shell(unit: &Unit) -> Option<Remedy> {
     let words = &unit.command.as_ref().filter(|_| unit.entrypoint.is_none() && !unit.is_kz())?.words;
+    let whole: Vec<&Text> = words.iter().collect();
+    if !plain::may_be_said(&merged(&whole)) {
+        return None;
+    }
     let mut written: Vec<String> = Vec::new();
     let mut words = words.iter().map(|word| word.raw.as_str());
     while let Some(word) = words.next() {
@@ -125,17 +130,11 @@ fn healthcheck(unit: &Unit, found: &mut Findings) {
     let check = &unit.service.healthcheck;
     let words: Vec<&Text> = check.words.iter().collect();
     let Some(first) = words.first() else { return };
-    let test = |words: &[&str]| Remedy::unit(format!("healthcheck:\n  test: {}", list(words)));
     if check.is_shells {
-        return dollars(unit, first, |raw| Some(test(&["CMD-SHELL", raw])), found);
+        return dollars((unit, &[]), first, "healthcheck", found);
     }
     if let Some(at) = script(&words) {
-        let corrected = |raw: &str| {
-            let line =
-                words.iter().enumerate().map(|(index, word)| if index == at { raw } else { &word.raw });
-            Some(test(&std::iter::once("CMD").chain(line).collect::<Vec<_>>()))
-        };
-        return dollars(unit, words[at], corrected, found);
+        return dollars((unit, &[]), words[at], "healthcheck", found);
     }
     let Some((word, path)) = words.iter().find_map(|word| Some((word, substituted(&word.value)?))) else {
         return;
@@ -152,14 +151,17 @@ fn healthcheck(unit: &Unit, found: &mut Findings) {
         .collect();
     let remedy = if arguments::gives_content(&merged(&words)) {
         by_file()
+    } else if plain::may_be_said(&merged(&words)) {
+        Remedy::unit(format!("healthcheck:\n  test: {}", list(&["CMD-SHELL", &written.join(" ")])))
     } else {
-        test(&["CMD-SHELL", &written.join(" ")])
+        Remedy::said(format!("[\"CMD-SHELL\", \"… $$(cat {path}) …\"]"))
+            .remark("its words as one string, for a shell")
     };
     found.add(Code::NotSubstituted, word.mark, &unit.title, what, remedy);
 }
 
 /// A variable that is told to be what a shell would make of it.
-fn value(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings) {
+pub(super) fn value(scene: &Scene, unit: &Unit, variable: &Variable, found: &mut Findings) {
     let Variable { name, value: Some(text), mark } = variable else { return };
     let Some(path) = substituted(&text.value) else { return };
     let what =
@@ -196,14 +198,36 @@ fn filled_in(name: &str) -> String {
     )
 }
 
-/// What Compose fills in, or refuses, though the shell in the container is meant to read it.
-fn dollars(unit: &Unit, text: &Text, corrected: impl Fn(&str) -> Option<Remedy>, found: &mut Findings) {
+/// The secrets that a unit's shell, or `kz run` in it, has as variables by itself, and Compose does not have.
+fn brought(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<String> {
+    let of_compose = known.host.text(cutting::FILLED_FROM).unwrap_or_default();
+    let of_compose = env_text::entries(&of_compose);
+    let mut names = beside::documented(scene, unit, beside::Documents::All, known);
+    names.retain(|name| of_compose.iter().all(|entry| entry.name != *name));
+    names
+}
+
+/// What Compose fills in, or refuses, though the shell in the container is meant to read it: of the unit's own variables, and
+/// of what kz brings it.
+fn dollars(
+    (unit, brought): (&Unit, &[String]),
+    text: &Text,
+    key: &'static str,
+    found: &mut Findings,
+) {
+    let is_own = |name: &str| is_set(unit, name) || brought.iter().any(|brought| brought == name);
     let is_wrong = |word: &&str| {
         let name = bare(word);
-        !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || is_set(unit, name)
+        !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || is_own(name)
     };
-    let Some(dollar) = dollar_words(&text.raw).into_iter().find(is_wrong) else { return };
-    let what = if is_set(unit, bare(dollar)) {
+    let mut wrong: Vec<&str> = Vec::new();
+    for word in dollar_words(&text.raw).into_iter().filter(is_wrong) {
+        if !wrong.contains(&word) {
+            wrong.push(word);
+        }
+    }
+    let Some(dollar) = wrong.first() else { return };
+    let what = if is_own(bare(dollar)) {
         filled_in(bare(dollar))
     } else {
         format!(
@@ -211,11 +235,9 @@ fn dollars(unit: &Unit, text: &Text, corrected: impl Fn(&str) -> Option<Remedy>,
             unit.name
         )
     };
-    let mut raw = text.raw.clone();
-    for wrong in dollar_words(&text.raw).into_iter().filter(is_wrong) {
-        raw = single_replaced(&raw, wrong);
-    }
-    let remedy = corrected(&raw).unwrap_or_else(|| Remedy::said(format!("${dollar}")));
+    let remedy = wrong
+        .iter()
+        .fold(Remedy::none(), |all, word| all.then(Remedy::words(key, *word, format!("${word}"))));
     let remedy = remedy.remark("`$$` is a `$` for the shell");
     found.add(Code::Dollar, text.mark, &unit.title, what, remedy);
 }
@@ -232,21 +254,6 @@ fn doubled(raw: &str) -> String {
         }
     }
     written
-}
-
-/// The text with another `$` before each `word`, which begins with one that is alone.
-fn single_replaced(raw: &str, word: &str) -> String {
-    let mut written = String::with_capacity(raw.len() + 2);
-    let mut rest = raw;
-    while let Some(at) = rest.find('$') {
-        let (before, behind) = rest.split_at(at);
-        written.push_str(before);
-        let length = if behind.starts_with("$$") { 2 } else { 1 };
-        let is_it = length == 1 && dollar_words(behind).first() == Some(&word) && behind.starts_with(word);
-        written.push_str(if is_it { "$$" } else { &behind[..length] });
-        rest = &behind[length..];
-    }
-    written + rest
 }
 
 /// The single `$` of a text, each with what belongs to it: a name (after `{` too), or one character that no variable
@@ -284,8 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_meant_for_the_shell_is_doubled() {
-        assert_eq!(single_replaced("$(a) ${X} $X $$X $XY", "$X"), "$(a) ${X} $$X $$X $XY");
+    fn a_dollar_that_is_alone_is_doubled() {
         assert_eq!(doubled("$(a) $$b é$"), "$$(a) $$b é$$");
     }
 

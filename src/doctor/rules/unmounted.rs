@@ -12,7 +12,7 @@ use super::super::{Found, Known};
 use super::exporters::{self, Written};
 use super::forms::{self, Wanted};
 use super::reads::{Read, Way};
-use super::{configuration, documents, mounting};
+use super::{configuration, mounting};
 
 /// Where Compose mounts secrets.
 const SECRETS: &str = "/run/secrets";
@@ -83,7 +83,7 @@ fn not_given(
     let words = way.words(path);
     let moved = |place: &str| match way {
         Way::Variable(variable) => Remedy::here(mounting::variable_line(scene.dialect, variable, place)),
-        Way::Healthcheck => checked_at(unit, path, place),
+        Way::Healthcheck => checked_at(path, place),
         Way::Script | Way::EnvFile => Remedy::said(format!("let it read `{place}`")),
     };
     let given = unit.mounts.iter().filter_map(|mount| below(&mount.target, SECRETS));
@@ -119,13 +119,9 @@ fn not_given(
     found.add(Code::SecretNotGiven, *mark, &unit.title, what, remedy);
 }
 
-/// The healthcheck with another path in the place of one.
-fn checked_at(unit: &Unit, path: &str, place: &str) -> Remedy {
-    let check = &unit.service.healthcheck;
-    let form = if check.is_shells { "CMD-SHELL" } else { "CMD" };
-    let words: Vec<String> = check.words.iter().map(|word| word.raw.replace(path, place)).collect();
-    let all: Vec<&str> = std::iter::once(form).chain(words.iter().map(String::as_str)).collect();
-    Remedy::unit(format!("healthcheck:\n  test: {}", documents::list(&all)))
+/// What makes a healthcheck look there.
+fn checked_at(path: &str, place: &str) -> Remedy {
+    Remedy::words("healthcheck", path, place)
 }
 
 /// The secret of the configuration that is meant, and the export that writes a file for it.

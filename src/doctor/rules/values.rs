@@ -3,6 +3,8 @@
 //! Pure. Invariant: whoever is not sure says that it is none; a placeholder and a path are none.
 
 use super::super::Known;
+use super::super::images;
+use super::super::scene::Unit;
 use super::super::text::{Dialect, blanked};
 
 /// How the names of variables end that hold a credential.
@@ -57,6 +59,14 @@ const HOOKS: &[&str] = &[
 pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
     let is_placeholder = || is_harmless(value) || value.contains("://");
     known.kz.is_credential(value) || of_hook(value).is_some() || (is_named_so(name) && !is_placeholder())
+}
+
+/// The same of a variable that a unit has: of a server's own password a placeholder is the password.
+pub(super) fn is_credential_of(unit: &Unit, name: &str, value: &str, known: Known<'_>) -> bool {
+    // What another program fills in, and what says where the value is.
+    let is_filled_in = ["{{", "<", "enc[", "…", "***"].iter().any(|begin| value.to_lowercase().starts_with(begin));
+    let is_set = || !value.is_empty() && !is_path(value) && substituted(value).is_none() && !is_filled_in;
+    is_credential(name, value, known) || (images::is_password(unit, name) && is_set())
 }
 
 /// Whether an address of which something is filled in has a password in it that is not: `postgres://app:pw@${HOST}/db`.

@@ -105,7 +105,7 @@ fn unread(
             } else {
                 let what =
                     format!("`{image}` knows no `{name}`: nobody reads this file, and it starts without");
-                (what, delivering::in_place(scene, unit, name, known))
+                (what, delivering::in_place_of(scene, unit, (name, stem), known))
             }
         }
         _ => return,

@@ -8,7 +8,7 @@ use super::super::remedy::Remedy;
 use super::super::scene::{Mount, OwnedSecret, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, host_words, join, normal};
 use super::super::{Found, Known};
-use super::{configuration, mounting, scratch};
+use super::{configuration, mounting, order, scratch};
 
 /// All rules of this kind.
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
@@ -33,6 +33,10 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     }
     for delivery in scene.deliveries() {
         for (unit, mount) in scene.consumers(&delivery) {
+            // Who has done before the export begins what it has to do there, such as to give the volume away, writes first.
+            if order::waiters(scene, &unit.name).contains(delivery.unit.name.as_str()) {
+                continue;
+            }
             // Who is told to mount the whole volume is told to mount it read-only.
             if !part(scene, &delivery, unit, mount, found) && !mount.is_read_only {
                 writable(scene, unit, mount, &delivery.unit.name, found);
@@ -101,7 +105,7 @@ fn defining(scene: &Scene, unit: &Unit, mount: &Mount, name: &str, known: Known<
 /// The line that mounts the volume that is meant, where one is called almost so and somebody mounts it.
 fn near(scene: &Scene, mount: &Mount, name: &str) -> Option<Remedy> {
     let is_near = |one: &str, other: &str| {
-        one.strip_prefix(other).or_else(|| other.strip_prefix(one)).is_some_and(|rest| rest.len() == 1)
+        one.eq_ignore_ascii_case(other) || one.strip_prefix(other).or_else(|| other.strip_prefix(one)).is_some_and(|rest| rest.len() == 1)
     };
     let meant =
         scene.volumes.iter().find(|volume| is_near(&volume.name, name) && is_mounted(scene, &volume.name))?;
