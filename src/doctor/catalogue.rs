@@ -411,6 +411,11 @@ catalogue! {
         "a command line in one word",
         "In a list each item is one word, and the first one is the name of the program. No program is called `kz run -- app`, and no shell splits it: the container does not start.",
         "Write each word by itself: `[\"kz\", \"run\", \"--\", \"app\"]`.";
+    NotInImage = 425,
+        "a program that the image does not have",
+        "kz's image holds nothing but kz, and no vendor's image holds kz: the engine, or `kz run`, ends with exit code 127 (`executable file not found`)."
+            / "kz's image holds nothing but kz, and no vendor's image holds kz: the kubelet, or `kz run`, finds no such program.",
+        "Build an image that has both (`COPY --from=kz:dev /usr/local/bin/kz /usr/local/bin/kz`), or let `kz install` bring kz into a volume that the service mounts. Or let `kz export` write what the program reads.";
 
     ExportAsContainer = 501,
         "an export in `containers`",

@@ -23,7 +23,7 @@ impl Entry {
     /// The command of `sed` that takes it out of its file, all its lines, and is harmless where it is no longer there. Nothing
     /// where a line within it seems to end it.
     pub(super) fn cut(&self) -> Option<String> {
-        let start = format!("/^[[:space:]]*\\(export[[:space:]]\\+\\)\\?{}[[:space:]]*=/", self.name);
+        let start = format!("/^[[:space:]]*\\(export[[:space:]]\\+\\)\\?{}[[:space:]]*[=:]/", self.name);
         match self.quote {
             _ if self.lines == 1 => Some(format!("{start}d")),
             Some(quote) => {
@@ -59,7 +59,8 @@ pub(super) fn entries(text: &str) -> Vec<Entry> {
 
 /// The name that a line gives a value to, and where that begins.
 fn assigned(line: &str) -> Option<(&str, usize)> {
-    let at = line.find('=')?;
+    // Compose takes `NAME: value` too.
+    let at = line.find(['=', ':'])?;
     let name = line[..at].trim();
     let name =
         name.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(name).trim();
@@ -106,6 +107,7 @@ mod tests {
         assert_eq!(of("K=\"-----\nab=\nC=d\n\"\nD=e"), pairs(&[("K", "-----\nab=\nC=d\n"), ("D", "e")]));
         assert_eq!(of("A=\"b\\\"c\"\nB=\"x\nC=d\n"), pairs(&[("A", "b\\\"c"), ("B", "\"x"), ("C", "d")]));
         assert_eq!(of("A=\nB=x"), pairs(&[("A", ""), ("B", "x")]));
+        assert_eq!(of("A: b\nB=c:d"), pairs(&[("A", "b"), ("B", "c:d")]));
     }
 
     #[test]
@@ -118,9 +120,9 @@ mod tests {
     #[test]
     fn a_value_over_several_lines_is_cut_to_its_end_or_not_at_all() {
         let cut = |text: &str| entries(text)[0].cut();
-        assert!(cut("A=b\n").is_some_and(|cut| cut.ends_with("=/d")));
-        assert!(cut("A=\"b\nc\"\n").is_some_and(|cut| cut.ends_with("=/,/\"/d")));
-        assert!(cut("A='b\nc'\n").is_some_and(|cut| cut.ends_with("=/,/\\x27/d")));
+        assert!(cut("A=b\n").is_some_and(|cut| cut.ends_with("[=:]/d")));
+        assert!(cut("A=\"b\nc\"\n").is_some_and(|cut| cut.ends_with("[=:]/,/\"/d")));
+        assert!(cut("A='b\nc'\n").is_some_and(|cut| cut.ends_with("[=:]/,/\\x27/d")));
         assert_eq!(cut("A=\"b\\\"\nc\"\n"), None);
     }
 }

@@ -362,6 +362,12 @@ pub(super) fn is_root(unit: &Unit) -> bool {
     is_known && if is_server { reads_as_root(unit) } else { !changes() }
 }
 
+/// Whether a unit's image is a vendor's that certainly has no kz.
+pub(super) fn is_vendors(unit: &Unit) -> bool {
+    let name = unit.image.as_ref().filter(|_| !unit.is_built && !unit.is_partial).and_then(repository);
+    name.is_some_and(|name| STARTS_AS_ROOT.contains(&name)) || habits(unit).is_some_and(|_| !unit.is_partial)
+}
+
 /// Whether a variable is a password that a unit's image sets or shows, whatever its value is: a placeholder too.
 pub(super) fn is_password(unit: &Unit, name: &str) -> bool {
     let is_named_so = ["PASSWORD", "PASS"].iter().any(|end| name.ends_with(end));

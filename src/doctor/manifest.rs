@@ -121,6 +121,8 @@ pub(super) struct Container {
     pub(super) maps: Vec<String>,
     /// What its variables are taken from.
     pub(super) wanted: Vec<Wanted>,
+    /// The commands of its probes and hooks.
+    pub(super) asked: Vec<Vec<Text>>,
     /// It says when it counts as started.
     pub(super) has_startup_probe: bool,
 }

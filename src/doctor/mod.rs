@@ -31,7 +31,7 @@ use scene::Scene;
 
 pub use catalogue::{CATALOGUE, Code, Explanation};
 pub use finding::{Finding, Findings};
-pub use program::{Action, Export, Form, Line, Misread, Run};
+pub use program::{Action, Export, Form, Line, Misread, Run, Template};
 pub use remedy::{Place, Remedy, Step};
 pub use yaml::Mark;
 
@@ -101,8 +101,8 @@ pub struct Output {
     pub form: Form,
     /// These secrets, or all.
     pub only: Vec<String>,
-    /// A template says what is in it.
-    pub is_template: bool,
+    /// The template that says what is in it.
+    pub template: Option<String>,
 }
 
 /// A file that kz reads for a configuration.
@@ -125,6 +125,8 @@ pub enum Content {
     Identity,
     /// A credential of kz's own.
     Credential,
+    /// A template of an export.
+    Template,
     /// A certificate.
     Certificate,
     /// A secret as it is.
@@ -133,6 +135,8 @@ pub enum Content {
 
 /// The directory that the file stands in.
 pub trait Host {
+    /// Its own path, absolute, where it is known.
+    fn directory(&self) -> Option<String>;
     /// What is there under a path that is relative to the file, or absolute.
     fn look(&self, path: &str) -> Found;
     /// The text of such a file, when it is a small one.

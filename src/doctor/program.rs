@@ -50,14 +50,23 @@ pub struct Export {
     pub only: Vec<String>,
     /// Each secret is a file of its name, unless the configuration says otherwise.
     pub by_name: bool,
-    /// Templates say what is written, and which secrets that takes.
-    pub by_template: bool,
+    /// The templates that say what is written, and which secrets that takes.
+    pub templates: Vec<Template>,
     /// `[[outputs]]` of the configuration says what is written.
     pub by_outputs: bool,
     /// `--format`, where nothing else says more of it.
     pub plain_format: Option<&'static str>,
     /// `--watch`: it writes, and stays.
     pub stays: bool,
+}
+
+/// A template of an export, `SRC` or `SRC:DST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The file that it is in.
+    pub source: String,
+    /// What it becomes, below the directory of `--output`.
+    pub target: Option<String>,
 }
 
 /// What an export writes.
@@ -80,6 +89,8 @@ pub struct Run {
     pub waits: bool,
     /// Whether there is a command to become.
     pub has_command: bool,
+    /// The program that it becomes.
+    pub program: Option<String>,
     /// `--from-uid`.
     pub from_uid: Option<u32>,
 }

@@ -144,6 +144,8 @@ pub(super) struct Mount {
     pub(super) mark: Mark,
     pub(super) source: Source,
     pub(super) is_read_only: bool,
+    /// What the image has there is not copied into it when it is new.
+    pub(super) is_bare: bool,
     /// Where the source's part is named.
     pub(super) part: Option<(String, Mark)>,
 }

@@ -10,6 +10,8 @@ pub(super) struct Volume {
     pub(super) kind: Kind,
     /// What the kubelet puts into it.
     pub(super) contents: Option<Contents>,
+    /// It has a name of its own, under which other projects may mount it too.
+    pub(super) is_shared: bool,
     /// `sizeLimit`.
     pub(super) limit: Option<Limit>,
     /// A `medium` that the kubelet does not know.
@@ -92,6 +94,7 @@ impl Volume {
             mark,
             kind,
             contents: None,
+            is_shared: false,
             limit: None,
             unknown_medium: None,
             says_nothing: false,

@@ -132,6 +132,24 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
             ("shell", None, "mkdir -p run && chown 999 run"),
         ],
     ),
+    ("cannot-read-given-to-another", "D208", &[("shell", None, "sed -i s/1000:1000/999:999/ owners.toml")]),
+    ("pod-text-as-argument", "D121", &[("unit", None, "args: [redis-server, /secrets/redis.conf]")]),
+    (
+        "pod-credential-in-probe",
+        "D402",
+        &[("unit", None, "livenessProbe: { exec: { command: [redis-cli, ping] } }")],
+    ),
+    ("not-in-image", "D425", &[("unit", None, "image: registry.example/web:1")]),
+    ("not-in-image-of-kz", "D425", &[("unit", None, "image: registry.example/web:1")]),
+    (
+        "pod-no-such-item",
+        "D515",
+        &[(
+            "top",
+            None,
+            "volumes: [ { name: id, secret: { secretName: kz-age, items: [ { key: identity.txt, path: identity } ] } } ]",
+        )],
+    ),
     (
         "two-exports",
         "D220",

@@ -3,6 +3,7 @@
 
 mod advice;
 mod alone;
+mod leaks;
 mod pairs;
 mod pods;
 

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use toml::de::{DeTable, DeValue};
 
-use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Owned, Run};
+use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Owned, Run, Template};
 use crate::literal;
 use crate::provider::registry;
 
@@ -58,6 +58,7 @@ fn line(arguments: &Arguments) -> Line {
             env_file: run.env_file.as_ref().map(text),
             waits: run.wait.is_some(),
             has_command: !run.command.is_empty(),
+            program: run.command.first().map(|program| program.to_string_lossy().into_owned()),
             from_uid: run.from_uid,
         }),
         Command::Validate | Command::Status(_) | Command::Plan(_) => Action::Look,
@@ -83,10 +84,18 @@ fn export(export: &deliver::Export) -> Export {
         reader: export.reader.clone(),
         only: export.only.clone(),
         by_name: export.format == Some(deliver::Format::Files) && export.template.is_empty(),
-        by_template: !export.template.is_empty(),
+        templates: export.template.iter().map(|written| template(written)).collect(),
         by_outputs: export.format.is_none() && export.template.is_empty(),
         plain_format: plain_format(export),
         stays: export.watch.interval.is_some(),
+    }
+}
+
+/// `SRC` or `SRC:DST`.
+fn template(written: &str) -> Template {
+    match written.split_once(':') {
+        Some((source, target)) => Template { source: source.to_owned(), target: Some(target.to_owned()) },
+        None => Template { source: written.to_owned(), target: None },
     }
 }
 
@@ -101,7 +110,7 @@ fn install(install: &deliver::Install) -> Export {
         reader: None,
         only: Vec::new(),
         by_name: false,
-        by_template: false,
+        templates: Vec::new(),
         by_outputs: false,
         plain_format: None,
         stays: false,
@@ -196,6 +205,11 @@ fn look(table: &DeTable<'_>, found: &mut Configuration) {
 pub(super) struct Beside<'a>(pub(super) &'a Path);
 
 impl Host for Beside<'_> {
+    fn directory(&self) -> Option<String> {
+        let text = self.0.is_absolute().then(|| self.0.to_str()).flatten();
+        text.filter(|text| *text != "/").map(str::to_owned)
+    }
+
     fn look(&self, path: &str) -> Found {
         match self.0.join(path).metadata() {
             Ok(metadata) if metadata.is_dir() => Found::Directory,

@@ -98,8 +98,8 @@ fn outputs(tree: &DeTable<'_>) -> Vec<Output> {
             }
             _ => Vec::new(),
         };
-        let is_template = text_at(table, "format") == Some("template");
-        Some(Output { path: text_at(table, "path").unwrap_or_default().to_owned(), form, only, is_template })
+        let template = text_at(table, "template").map(str::to_owned);
+        Some(Output { path: text_at(table, "path").unwrap_or_default().to_owned(), form, only, template })
     };
     outputs.iter().filter_map(|table| output(table.get_ref().as_table()?)).collect()
 }

@@ -9,9 +9,9 @@ mod unseen;
 use super::{images, program};
 use super::scene::{
     Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Healthcheck, Kind, Scene,
-    Service, Stage, Unit, User, Variable, Volume, Writing,
+    Service, Source, Stage, Unit, User, Variable, Volume, Writing,
 };
-use super::text::{Dialect, Text, normal};
+use super::text::{Dialect, Text, below, normal};
 use super::yaml::{Key, Mark, Node};
 use super::{Found, Known, words};
 
@@ -41,17 +41,25 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
         let mut unit = unit(key, node, secrets);
         unit.is_partial |= is_partial;
         unit.is_base |= bases.contains(&unit.name.as_str());
+        for mount in &mut unit.mounts {
+            if let Source::Bind(path) = &mount.source {
+                mount.source = Source::Bind(beside(path.clone(), known));
+            }
+        }
         unit.program = program::of(&unit.argv(), known.kz);
         unit.started = program::started(&unit.argv(), &unit.program, known.kz);
         unit
     };
     let units = root.get("services").map(|services| services.entries().map(service).collect());
-    let volumes = root.get("volumes").map(|volumes| volumes.entries().map(volume).collect());
+    let project = root.text_at("name");
+    let volumes = root
+        .get("volumes")
+        .map(|volumes| volumes.entries().map(|entry| volume(entry, project)).collect());
     Scene {
         dialect: COMPOSE,
         units: units.unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
-        secrets: secrets.map(|secrets| secrets.entries().map(given_secret).collect()).unwrap_or_default(),
+        secrets: secrets.map(|secrets| secrets.entries().map(|entry| given_secret(entry, known)).collect()).unwrap_or_default(),
         inline: root.get("configs").map(inline).unwrap_or_default(),
         fills: fills::of(root),
         shared: fills::shared(root),
@@ -74,8 +82,22 @@ fn is_off(node: &Node) -> bool {
     node.text_at("scale").or(replicas) == Some("0")
 }
 
-fn volume((key, node): (&Key, &Node)) -> Volume {
-    Volume::new(key.text.clone(), key.mark, kind(node))
+fn volume((key, node): (&Key, &Node), project: Option<&str>) -> Volume {
+    // `docker compose config` names each as Compose would.
+    let own = project.map(|project| format!("{project}_{}", key.text));
+    let is_shared = node.get("name").is_some_and(|name| name.text() != own.as_deref());
+    Volume { is_shared, ..Volume::new(key.text.clone(), key.mark, kind(node)) }
+}
+
+/// An absolute path below the directory that the file stands in, as one that is relative to that: `docker compose config`
+/// writes it so.
+fn beside(path: String, known: Known<'_>) -> String {
+    let rest = known.host.directory().and_then(|directory| below(&path, &directory).map(str::to_owned));
+    match rest {
+        Some(rest) if rest.is_empty() => ".".to_owned(),
+        Some(rest) => rest,
+        None => path,
+    }
 }
 
 /// What of it is not looked at, in words.
@@ -92,13 +114,14 @@ fn inline(configs: &Node) -> Vec<(String, Text)> {
     configs.entries().filter_map(content).collect()
 }
 
-fn given_secret((key, node): (&Key, &Node)) -> GivenSecret {
+fn given_secret((key, node): (&Key, &Node), known: Known<'_>) -> GivenSecret {
     let file = node.get("file").and_then(|node| Text::of(node, COMPOSE));
-    GivenSecret { name: key.text.clone(), file: file.as_ref().and_then(Text::known).map(normal) }
+    let file = file.as_ref().and_then(Text::known).map(|file| beside(normal(file), known));
+    GivenSecret { name: key.text.clone(), file }
 }
 
 fn kind(node: &Node) -> Kind {
-    let is_elsewhere = node.get("external").is_some() || node.get("name").is_some();
+    let is_elsewhere = node.get("external").is_some();
     let is_local = matches!(node.text_at("driver"), None | Some("local"));
     let options = node.get("driver_opts");
     match options {

@@ -44,7 +44,8 @@ fn short(written: &str, mark: Mark) -> Option<Mount> {
     // A mode that is not known yet is taken for the right one.
     let is_read_only =
         mode.is_some_and(|mode| mode.is_open || mode.value.split(',').any(|word| word == "ro"));
-    Some(Mount { target: normal(target.known()?), mark, source, is_read_only, part: None })
+    let is_bare = mode.is_some_and(|mode| mode.value.split(',').any(|word| word == "nocopy"));
+    Some(Mount { target: normal(target.known()?), mark, source, is_read_only, is_bare, part: None })
 }
 
 /// Colons, but for those in `${NAME:-…}`.
@@ -83,6 +84,7 @@ fn long(item: &Node) -> Option<Mount> {
         mark: item.mark,
         source,
         is_read_only: read_only || item.is_true("read_only"),
+        is_bare: item.get("volume").is_some_and(|volume| volume.is_true("nocopy")),
         part,
     })
 }
@@ -95,6 +97,7 @@ fn tmpfs(item: &Node) -> Option<Mount> {
         mark: item.mark,
         source: Source::Tmpfs,
         is_read_only: false,
+        is_bare: false,
         part: None,
     })
 }
@@ -109,6 +112,7 @@ fn given(item: &Node, directory: &str, is_secret: bool) -> Option<Mount> {
         mark: item.mark,
         source: Source::Given(source),
         is_read_only: true,
+        is_bare: false,
         part: None,
     })
 }

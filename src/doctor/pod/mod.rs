@@ -252,10 +252,27 @@ fn unit(node: &Node, spec: &Node, owner: &str, stage: Stage) -> Option<Unit> {
                 .filter(|from| from.get("prefix").is_none())
                 .filter_map(|from| from.at(&["configMapRef", "name"])?.text().map(str::to_owned))
                 .collect(),
+            asked: asked(node),
             has_startup_probe: node.get("startupProbe").is_some(),
             wanted: objects::wanted_by(node),
         },
     })
+}
+
+/// The commands by which the kubelet asks for a container's health, and those that it runs at its start and its end.
+fn asked(node: &Node) -> Vec<Vec<Text>> {
+    const PLACES: [&[&str]; 5] = [
+        &["livenessProbe"],
+        &["readinessProbe"],
+        &["startupProbe"],
+        &["lifecycle", "postStart"],
+        &["lifecycle", "preStop"],
+    ];
+    let words = |place: &&[&str]| {
+        let items = list_at(node.at(place)?, &["exec", "command"]);
+        Some(items.into_iter().filter_map(|item| Text::of(item, POD)).collect())
+    };
+    PLACES.iter().filter_map(words).collect()
 }
 
 fn file_key(node: &Node) -> Option<FileKey> {
@@ -306,6 +323,7 @@ fn mount(node: &Node) -> Option<Mount> {
         mark: node.mark,
         source: Source::Named(name),
         is_read_only: node.is_true("readOnly"),
+        is_bare: false,
         part,
     })
 }

@@ -79,6 +79,12 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
             ([script], true) => in_script(&script.by_default(), known).then_some(script.mark),
             (words, _) => in_words(words, known),
         };
+        for words in &unit.container.asked {
+            let words: Vec<&Text> = words.iter().collect();
+            if let Some(mark) = in_words(&words, known) {
+                tell(scene, (unit, &words), "the command of a probe or a hook", mark, found);
+            }
+        }
         if let Some(mark) = in_words(&unit.argv(), known) {
             tell(scene, (unit, &unit.argv()), "its command line", mark, found);
         } else if let Some(mark) = of_check {

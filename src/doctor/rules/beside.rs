@@ -10,6 +10,7 @@ use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{EnvFile, Scene, Unit, Variable};
 use super::super::text::{Text, below, normal};
+use super::super::words;
 use super::super::yaml::Mark;
 use super::super::{Configuration, Known};
 use super::cutting::Reason;
@@ -29,6 +30,8 @@ enum From<'a> {
     File { file: &'a EnvFile, path: String, entries: Vec<Entry> },
     /// What kz writes, and the unit reads.
     Document,
+    /// The unit's own script, which exports it.
+    Script,
 }
 
 /// All rules of this kind.
@@ -47,8 +50,12 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 /// What the unit's first process is given, each variable once: `environment:` has the last word, and a document that is read
 /// by its shell comes after all.
 fn given<'a>(scene: &'a Scene, unit: &'a Unit, known: Known<'_>) -> Vec<Given<'a>> {
-    let is_set = |variable: &&Variable| {
-        variable.value.as_ref().and_then(Text::known).is_some_and(|value| !value.is_empty())
+    // An object of the cluster's gives it, or nothing starts.
+    let is_given =
+        |name: &str| unit.container.wanted.iter().any(|wanted| wanted.variable.as_deref() == Some(name));
+    let is_set = |variable: &&Variable| match &variable.value {
+        Some(value) => value.known().is_some_and(|value| !value.is_empty()),
+        None => is_given(&variable.name),
     };
     let own = unit.variables.iter().filter(is_set);
     let mut all: Vec<Given<'_>> =
@@ -69,11 +76,23 @@ fn given<'a>(scene: &'a Scene, unit: &'a Unit, known: Known<'_>) -> Vec<Given<'a
             }
         }
     }
+    for name in exported(unit) {
+        all.retain(|one| one.name != name);
+        all.push(Given { name, from: From::Script });
+    }
     for name in documented(scene, unit, Documents::HandedOn, known) {
         all.retain(|one| one.name != name);
         all.push(Given { name, from: From::Document });
     }
     all
+}
+
+/// The variables that a unit's script exports with a value of its own.
+fn exported(unit: &Unit) -> Vec<String> {
+    let Program::Script(script) = &unit.program else { return Vec::new() };
+    let commands = words::commands(&script.value).unwrap_or_default();
+    let exports = commands.iter().filter(|words| words.first().is_some_and(|first| first == "export"));
+    exports.flatten().filter_map(|word| word.split_once('=')).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Which documents of variables count.
@@ -172,8 +191,8 @@ fn both(
 ) {
     // What kz brings stays. What is a credential in the clear is told of for that reason, with the same to do.
     let needless = match (&value.from, &file.from) {
-        (From::Document, From::Document) => return,
-        (From::Document, _) => file,
+        (From::Document | From::Script, From::Document | From::Script) => return,
+        (From::Document | From::Script, _) => file,
         (From::Own(variable), _) => {
             let text = variable.value.as_ref().and_then(Text::known).unwrap_or_default();
             if values::is_credential_of(unit, &value.name, text, known) {
@@ -194,9 +213,9 @@ fn both(
     let what = format!(
         "`{}`{} and `{}`{} are both set: the image's entrypoint refuses that, and it ends at once",
         value.name,
-        words(&value.from),
+        origin(&value.from),
         file.name,
-        words(&file.from)
+        origin(&file.from)
     );
     let (mark, remedy): (Mark, Remedy) = match &needless.from {
         From::Own(variable) => (variable.mark, Remedy::without(format!("`{}`", variable.name))),
@@ -207,16 +226,17 @@ fn both(
                 cutting::out_of(scene, (unit, file, path), (entries, &names, Reason::Needless), known),
             )
         }
-        From::Document => return,
+        From::Document | From::Script => return,
     };
     found.add(Code::BesideFile, mark, &unit.title, what, remedy);
 }
 
 /// Where a variable is from, unless it stands with the service itself.
-fn words(from: &From<'_>) -> String {
+fn origin(from: &From<'_>) -> String {
     match from {
         From::Own(_) => String::new(),
         From::File { path, .. } => format!(" (of `{path}`)"),
         From::Document => " (of what kz brings)".to_owned(),
+        From::Script => " (of its script)".to_owned(),
     }
 }

@@ -75,6 +75,7 @@ fn brought(scene: &Scene, file: &File) -> Remedy {
             "projected: { sources: [ { serviceAccountToken: { path: token, expirationSeconds: 600 } } ] }",
         ),
         Content::Credential => ("kz-credential", "secret: { secretName: kz-credential }"),
+        Content::Template => ("kz-templates", "configMap: { name: kz-templates }"),
         Content::Encrypted => ("kz-documents", "configMap: { name: kz-documents }"),
         Content::Secret => ("kz-secrets", "secret: { secretName: kz-secrets }"),
     };

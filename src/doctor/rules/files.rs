@@ -10,7 +10,7 @@ use super::super::program::file_name;
 use super::super::remedy::Remedy;
 use super::super::scene::{Kind, Mount, Scene, Source, Unit};
 use super::super::text::{Dialect, Text, below, host_words, join, normal};
-use super::super::{Content, Found, Known};
+use super::super::{Content, Found, Known, Needed, Output};
 use super::{configuration, mounting};
 
 /// Where Compose mounts secrets.
@@ -105,16 +105,19 @@ pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
         }
     };
     // What is named is what is asked for, and a file of variables may bring anything.
-    let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty() || export.by_template);
+    let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty() || !export.templates.is_empty());
     let path = configuration::path(unit);
     let directory = path.as_deref().and_then(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
-    if let (Some(directory), Some(configuration), false) =
-        (directory, configuration::of(scene, unit, known), is_narrowed)
-        // So do outputs that name theirs, and a template asks for what is in it.
-        && !(unit.export().is_some_and(|export| export.by_outputs)
-            && !configuration.outputs.iter().any(|output| output.only.is_empty() && !output.is_template))
-    {
-        for needed in configuration.files {
+    let by_outputs = unit.export().is_some_and(|export| export.by_outputs);
+    if let (Some(directory), Some(configuration)) = (directory, configuration::of(scene, unit, known)) {
+        // Outputs that name theirs narrow it too, and a template asks for what is in it.
+        let asks_for_all = |output: &Output| output.only.is_empty() && output.template.is_none();
+        let is_narrowed = is_narrowed
+            || (by_outputs && !configuration.outputs.is_empty() && !configuration.outputs.iter().any(asks_for_all));
+        let templates = configuration.outputs.iter().filter(|_| by_outputs).filter_map(|output| output.template.clone());
+        let template = |path| Needed { path, what: Content::Template, unless: &[] };
+        let templates: Vec<Needed> = templates.map(template).collect();
+        for needed in configuration.files.into_iter().filter(|_| !is_narrowed).chain(templates) {
             let is_default = !needed.unless.is_empty();
             let is_other = needed.unless.iter().any(|name| unit.variable(name).is_some())
                 || !unit.service.env_files.is_empty()
@@ -125,6 +128,12 @@ pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
             let relative = (!needed.path.starts_with('/')).then(|| normal(&needed.path));
             let path = join(if directory.is_empty() { "/" } else { directory }, &needed.path);
             add(File { path, relative, content: needed.what });
+        }
+    }
+    for template in unit.export().into_iter().flat_map(|export| &export.templates) {
+        if let Some(path) = unit.path(&template.source) {
+            let relative = (!template.source.starts_with('/')).then(|| normal(&template.source));
+            add(File { path, relative, content: Content::Template });
         }
     }
     for variable in &unit.variables {
@@ -163,6 +172,7 @@ pub(super) fn words(content: Content) -> &'static str {
         Content::Encrypted => "the encrypted document",
         Content::Identity => "the age identity",
         Content::Credential => "kz's credential",
+        Content::Template => "the template",
         Content::Certificate => "the certificate",
         Content::Secret => "the secret's file",
     }
@@ -173,7 +183,8 @@ pub(super) fn missing_words(missing: &[File]) -> String {
     let listed: Vec<String> =
         missing.iter().map(|file| format!("{} `{}`", words(file.content), file.path)).collect();
     let verb = if missing.len() == 1 { "is" } else { "are" };
-    format!("{} {verb} not mounted: kz ends with exit code 1", listed.join(" and "))
+    let code = if missing.iter().any(|file| file.content == Content::Template) { 2 } else { 1 };
+    format!("{} {verb} not mounted: kz ends with exit code {code}", listed.join(" and "))
 }
 
 fn not_mounted(scene: &Scene, unit: &Unit, missing: &[File], known: Known<'_>, found: &mut Findings) {
@@ -275,6 +286,7 @@ fn made(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'
             ));
             first.then(encrypted.remark("then remove what is not encrypted"))
         }
+        Content::Template => mounting::file_written_of(path, unit, "type it, with `{{ NAME }}` for each secret, then Ctrl-D"),
         Content::Credential | Content::Certificate | Content::Secret => mounting::file_written(path, unit),
     }
 }

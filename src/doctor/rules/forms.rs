@@ -27,7 +27,7 @@ impl Wanted {
     pub(super) fn of(way: &Way, rest: &str) -> Self {
         let directory = rest.rsplit_once('/').map_or("", |(directory, _)| directory);
         match way {
-            Way::Variable(_) | Way::Healthcheck => Self { format: "files", path: directory.to_owned() },
+            Way::Variable(_) | Way::Argument(_) | Way::Healthcheck => Self { format: "files", path: directory.to_owned() },
             Way::Script => Self { format: "shell", path: rest.to_owned() },
             Way::EnvFile => Self { format: "env", path: rest.to_owned() },
         }
@@ -58,6 +58,7 @@ pub(super) fn is_form(way: &Way, form: Form) -> bool {
         Way::Script => form != Form::Files,
         Way::EnvFile => form == Form::Lines,
         Way::Variable(_) => form == Form::Single,
+        Way::Argument(_) => form == Form::Single,
         Way::Healthcheck => false,
     }
 }
@@ -96,13 +97,17 @@ pub(super) fn mismatch(
     if delivery.export.by_outputs {
         return of_outputs(scene, (name, &read.way), delivery, known);
     }
+    let mut made = delivery.export.templates.iter().filter_map(|template| template.target.as_deref()).peekable();
+    if made.peek().is_some() {
+        return (!made.any(|target| target == name)).then_some(Code::OtherFile);
+    }
     let names_files = || {
         configuration::of(scene, delivery.unit, known).is_none_or(|configuration| configuration.names_files)
     };
     let only = &delivery.export.only;
     match read.way {
         Way::Script | Way::EnvFile => (!names_files()).then_some(Code::OtherFile),
-        Way::Variable(_) | Way::Healthcheck => {
+        Way::Variable(_) | Way::Argument(_) | Way::Healthcheck => {
             if is_unknown(scene, delivery, name, known) {
                 return Some(Code::UnknownSecret);
             }
@@ -150,7 +155,9 @@ fn of_outputs(
 fn is_unknown(scene: &Scene, delivery: &Delivery<'_>, name: &str, known: Known<'_>) -> bool {
     let Some(found) = configuration::of(scene, delivery.unit, known) else { return false };
     let is_certain = delivery.export.by_name && found.secrets.is_some();
-    is_certain && !found.file_names.iter().any(|(_, file)| file == name)
+    // It may be the directory of some.
+    let is_it = |file: &str| file == name || below(file, name).is_some();
+    is_certain && !found.file_names.iter().any(|(_, file)| is_it(file))
 }
 
 /// Whether somebody reads what an export writes now; what `but` names is not asked.
@@ -230,7 +237,7 @@ pub(super) fn read_first(scene: &Scene, delivery: &Delivery<'_>) -> Option<Wante
     scene.consumers(delivery).into_iter().find_map(|(unit, mount)| {
         reads::of(unit).iter().find_map(|read| {
             let rest = below(&read.path, &mount.target).filter(|rest| !rest.is_empty())?;
-            (read.way != Way::Healthcheck).then(|| Wanted::of(&read.way, rest))
+            (!matches!(read.way, Way::Healthcheck | Way::Argument(_))).then(|| Wanted::of(&read.way, rest))
         })
     })
 }

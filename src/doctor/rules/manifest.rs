@@ -9,6 +9,7 @@ use super::super::program::{Export, Form, file_name};
 use super::super::remedy::Remedy;
 use super::super::scene::{Elsewhere, Pod, Scene, Source, Stage, Unit, User, Wanted};
 use super::super::text::{below, join, normal};
+use super::super::volume::Volume;
 use super::{configuration, staying};
 
 /// All rules of this kind.
@@ -96,10 +97,26 @@ fn mounted_objects(scene: &Scene, pod: &Pod, found: &mut Findings) {
         let Some((key, name)) = object else { continue };
         let kind = if *key == "secret" { "Secret" } else { "ConfigMap" };
         let mounts = |unit: &&Unit| unit.mount_of(&Source::Named(volume.name.clone())).is_some();
+        if let Some(unit) = scene.units.iter().find(mounts) {
+            no_such_item(pod, volume, (kind, name), &unit.title, found);
+        }
         if let (Some(elsewhere), Some(unit)) = (pod.elsewhere(kind, name), scene.units.iter().find(mounts)) {
             other_namespace(kind, name, elsewhere, &unit.title, found);
         }
     }
+}
+
+/// A key among the `items` of a volume that its object does not have.
+fn no_such_item(pod: &Pod, volume: &Volume, (kind, name): (&str, &str), title: &str, found: &mut Findings) {
+    let items = volume.contents.as_ref().and_then(|contents| contents.items.as_ref());
+    let Some(object) = pod.object(kind, name).filter(|object| !object.keys.is_empty()) else { return };
+    let Some(item) = items.into_iter().flatten().find(|item| !object.keys.contains(&item.key)) else { return };
+    let what = format!(
+        "the {kind} `{name}` has no key `{}`: the kubelet mounts nothing, and the pod hangs (`references non-existent {kind} key: {}`)",
+        item.key, item.key
+    );
+    let remedy = Remedy::said(format!("name one of its keys: `{}`", object.keys.join("`, `")));
+    found.add(Code::NoSuchKey, volume.mark, title, what, remedy);
 }
 
 fn other_namespace(kind: &str, name: &str, elsewhere: &Elsewhere, title: &str, found: &mut Findings) {

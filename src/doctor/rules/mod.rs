@@ -31,6 +31,7 @@ mod order;
 mod own;
 mod owners;
 mod plain;
+mod programs;
 mod readers;
 mod reading;
 mod reads;
@@ -79,6 +80,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     asked::examine(scene, known, found);
     offline::examine(scene, known, found);
     installs::examine(scene, found);
+    programs::examine(scene, found);
     configuration::examine(scene, known, found);
     files::examine(scene, known, found);
     closed::examine(scene, known, found);

@@ -91,6 +91,22 @@ pub(super) fn mount_for_somebody(scene: &Scene, delivery: &Delivery<'_>, target:
     }
 }
 
+/// The same for those who read there, and have memory or a volume of their own there, in which nobody else writes.
+pub(super) fn in_place_of_own(scene: &Scene, delivery: &Delivery<'_>, name: &str) -> Remedy {
+    let directory = delivery.directory();
+    let others = scene.units.iter().filter(|unit| unit.name != delivery.unit.name && !unit.is_kz());
+    others.fold(Remedy::none(), |all, unit| {
+        let own = unit.mounts.iter().find(|mount| mount.target == directory && is_alone(&mount.source));
+        let reads = || reads::of(unit).iter().any(|read| below(&read.path, directory).is_some_and(|rest| !rest.is_empty()));
+        if own.is_none() || !reads() {
+            return all;
+        }
+        let mounted = mounted(scene, name, directory, ":ro");
+        let remark = format!("in the place of what `{}` alone has there", unit.name);
+        all.then(mounted.remark_first(remark).elsewhere(&unit.name))
+    })
+}
+
 /// Whether it is a container's own, and nothing of it is seen elsewhere or stays.
 fn is_alone(source: &Source) -> bool {
     matches!(source, Source::Tmpfs | Source::Anonymous)

@@ -156,13 +156,18 @@ fn give_to(scene: &Scene, delivery: &Delivery<'_>, uid: u32, known: Known<'_>) -
 fn closed_directory(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
     let (unit, Some(mount)) = (delivery.unit, delivery.mount) else { return };
     let is_plain = scene.volume_of(mount).is_some_and(|volume| volume.kind == Kind::Plain);
-    let is_absent = !images::KZ_WRITABLE.contains(&mount.target.as_str());
+    let is_absent = !images::KZ_WRITABLE.contains(&mount.target.as_str()) || mount.is_bare;
     let Some(uid) = unit.uid().filter(|uid| *uid != 0) else { return };
     let waiters = order::waiters(scene, &unit.name);
     let is_first = scene.consumers(delivery).iter().all(|(reader, _)| waiters.contains(reader.name.as_str()));
     if is_plain && is_absent && images::is_kz(unit) && !unit.is_partial && is_first {
+        let why = if mount.is_bare {
+            "with `nocopy` the volume is root's and not as the image has"
+        } else {
+            "kz's image has no"
+        };
         let what = format!(
-            "kz's image has no `{}`, so the engine makes it for root, mode 0755, and uid {uid} cannot write there: kz ends with exit code 4 (`permission denied`)",
+            "{why} `{}`, so the engine makes it for root, mode 0755, and uid {uid} cannot write there: kz ends with exit code 4 (`permission denied`)",
             mount.target
         );
         if delivery.unit.export().is_none() {

@@ -24,6 +24,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
         }
         for read in reads::of(unit) {
             match unit.mount_over(&read.path) {
+                None if matches!(read.way, Way::Argument(_)) => {}
                 None => unmounted::examine(scene, unit, &read, &deliveries, known, found),
                 Some((mount, rest)) => {
                     other_file(scene, (unit, &read), (mount, rest), &deliveries, known, found);
@@ -150,9 +151,10 @@ fn other_file(
     if others_write || mount.part.is_some() || exports.iter().any(is_part) || is_of_exports(&unit.name) {
         return;
     }
-    // A healthcheck may look at the directory itself.
+    // A healthcheck may look at the directory itself, and a command may be given it.
     let is_directory = |delivery: &&Delivery<'_>| rest.is_empty() || rest == delivery.inside;
-    if read.way == Way::Healthcheck && exports.iter().any(is_directory) {
+    let is_of_words = matches!(read.way, Way::Healthcheck | Way::Argument(_));
+    if is_of_words && exports.iter().any(is_directory) {
         return;
     }
     let (delivery, code) = match forms::writer(scene, read, rest, &exports, known) {
@@ -181,7 +183,7 @@ fn other_file(
         return found.add(code, read.mark, &unit.title, format!("{what}: did you mean `{place}`?"), remedy);
     }
     let remedy = match (&read.way, code) {
-        (Way::Healthcheck, Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
+        (Way::Healthcheck | Way::Argument(_), Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
         (_, Code::NotExported) => Remedy::options_of(writer, unmounted::also(delivery, rest)),
         (way, _) => forms::agreed(scene, delivery, &Wanted::of(way, rest), Some((unit, read)), known),
     };
@@ -209,8 +211,18 @@ fn meant(
     delivery: &Delivery<'_>,
     known: Known<'_>,
 ) -> Option<(String, Remedy)> {
+    let directory = join(&mount.target, &delivery.inside);
+    let is_it = |place: &str| strsim::damerau_levenshtein(&place.to_lowercase(), &read.path.to_lowercase()) <= 2;
+    // Of templates the one whose file is called almost so.
+    let targets = delivery.export.templates.iter().filter_map(|template| template.target.as_ref());
+    if let (Way::Argument(at), Some(place)) =
+        (&read.way, targets.map(|target| join(&directory, target)).find(|place| is_it(place)))
+    {
+        let remedy = Remedy::words(documents::key_at(scene, unit, *at), &read.path, &place);
+        return Some((place, remedy));
+    }
     let place = join(&mount.target, &delivery.inside);
-    let is_near = strsim::damerau_levenshtein(&place.to_lowercase(), &read.path.to_lowercase()) <= 2;
+    let is_near = is_it(&place);
     let has_all = || {
         matches!(read.way, Way::EnvFile | Way::Script)
             && delivery.export.form == Form::Lines
@@ -233,6 +245,7 @@ fn meant(
             }
             _ => return None,
         },
+        Way::Argument(at) => Remedy::words(documents::key_at(scene, unit, *at), &read.path, &place),
         Way::Healthcheck => return None,
     };
     Some((place, remedy))
@@ -260,6 +273,10 @@ fn unknown_secret(
         (Some(near), Way::Variable(variable)) => {
             let directory = path.strip_suffix(name).unwrap_or("/");
             Remedy::here(mounting::variable_line(scene.dialect, variable, &format!("{directory}{near}")))
+        }
+        (Some(near), Way::Argument(at)) => {
+            let directory = path.strip_suffix(name).unwrap_or("/");
+            Remedy::words(documents::key_at(scene, unit, *at), path, format!("{directory}{near}"))
         }
         (Some(near), _) => Remedy::said(format!("let it read `{near}` there")),
         (None, _) if is_left_out(name) => configuration::secret_added(scene, delivery.unit, name, known)

@@ -23,6 +23,8 @@ pub(super) enum Way {
     Script,
     /// By `kz run --env-file`.
     EnvFile,
+    /// By this word of its command line.
+    Argument(usize),
     /// By its healthcheck.
     Healthcheck,
 }
@@ -33,6 +35,7 @@ impl Way {
             Way::Variable(name) => format!("`{name}` names `{path}`"),
             Way::Script => format!("its script reads `{path}`"),
             Way::EnvFile => format!("`kz run --env-file` reads `{path}`"),
+            Way::Argument(_) => format!("its command reads `{path}`"),
             Way::Healthcheck => format!("its healthcheck reads `{path}`"),
         }
     }
@@ -41,7 +44,7 @@ impl Way {
     pub(super) fn code(&self) -> Code {
         match self {
             Way::Variable(_) => Code::FileNotMounted,
-            Way::Script => Code::ScriptNotMounted,
+            Way::Script | Way::Argument(_) => Code::ScriptNotMounted,
             Way::EnvFile => Code::RunFileNotMounted,
             Way::Healthcheck => Code::HealthcheckNotMounted,
         }
@@ -72,6 +75,7 @@ pub(super) fn of(unit: &Unit) -> Vec<Read> {
     }
     let env_file = unit.run().and_then(|run| unit.path(run.env_file.as_deref()?));
     reads.extend(env_file.map(|path| Read { path, mark: unit.command_mark(), way: Way::EnvFile }));
+    reads.extend(arguments(unit));
     let checked = unit
         .service
         .healthcheck
@@ -80,6 +84,32 @@ pub(super) fn of(unit: &Unit) -> Vec<Read> {
         .flat_map(|text| paths(text).into_iter().map(|path| (path, text.mark)));
     reads.extend(checked.map(|(path, mark)| Read { path, mark, way: Way::Healthcheck }));
     reads
+}
+
+/// The files that a command line names: those of which a script takes the content, or whole words of a program's.
+fn arguments(unit: &Unit) -> Vec<Read> {
+    if unit.is_kz() {
+        return Vec::new();
+    }
+    let is_plain = |path: &&str| {
+        path.len() > 1
+            && path.starts_with('/')
+            && path.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c))
+    };
+    let of = |at: usize, text: &Text, path: &str| Read {
+        path: normal(path),
+        mark: text.mark,
+        way: Way::Argument(at),
+    };
+    if let Program::Script(script) = &unit.program {
+        let taken = ["$(cat ", "$(<"].iter().flat_map(|begin| script.value.split(begin).skip(1));
+        let paths = taken.filter_map(|rest| rest.split(')').next());
+        let paths = paths.map(|path| path.trim().trim_matches(['"', '\'']));
+        return paths.filter(is_plain).map(|path| of(2, script, path)).collect();
+    }
+    let words = unit.argv().into_iter().enumerate().skip(1);
+    let named = words.filter_map(|(at, word)| Some((at, word, word.known()?)));
+    named.filter(|(.., path)| is_plain(path)).map(|(at, word, path)| of(at, word, path)).collect()
 }
 
 /// The absolute paths in a command, where nothing is filled in.

@@ -6,7 +6,8 @@ use super::super::delivery::Delivery;
 use super::super::finding::Findings;
 use super::super::remedy::Remedy;
 use super::super::scene::{Condition, Scene, Stage, Unit};
-use super::super::text::Dialect;
+use super::super::images;
+use super::super::text::{Dialect, Text, normal};
 
 /// What an export that stays is waited for by.
 pub(super) const HEALTHY: &str = "service_healthy";
@@ -21,8 +22,25 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
     }
 }
 
+/// Whether `kz check` in its healthcheck names a path, and not the one that it writes to.
+fn asks_elsewhere(delivery: &Delivery<'_>) -> bool {
+    let check = &delivery.unit.service.healthcheck;
+    let words: Option<Vec<&str>> = check.words.iter().map(Text::known).collect();
+    let Some(words) = words.filter(|words| !check.is_shells && words.get(1) == Some(&"check")) else {
+        return false;
+    };
+    let paths: Vec<String> =
+        words.iter().skip(2).filter(|word| word.starts_with('/')).map(|path| normal(path)).collect();
+    !paths.is_empty() && !paths.contains(&delivery.path)
+}
+
 fn waited_for(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
     let (name, unit) = (&delivery.unit.name, delivery.unit);
+    let check = &unit.service.healthcheck;
+    if let Some(first) = check.words.first().filter(|_| check.is_shells && images::is_kz(unit)) {
+        let what = "its healthcheck is for a shell, which kz's image does not have: it is never healthy";
+        found.add(Code::NoShell, first.mark, &unit.title, what, checked(unit));
+    }
     for reader in &scene.units {
         let Some(depend) = reader.service.depends.iter().find(|depend| depend.name == *name) else {
             continue;
@@ -35,6 +53,13 @@ fn waited_for(scene: &Scene, delivery: &Delivery<'_>, found: &mut Findings) {
                 let required = if depend.is_required { "" } else { "\n    required: true" };
                 let remedy = waiting_as(unit, required);
                 found.add(Code::StaysForEver, depend.mark, &reader.title, what, remedy);
+            }
+            Condition::Healthy if asks_elsewhere(delivery) => {
+                let what = format!(
+                    "the healthcheck of `{name}` asks for another path than `{}`, where it writes, so that it never becomes healthy: `up` ends with `dependency failed to start` (`container … is unhealthy`)",
+                    delivery.path
+                );
+                found.add(Code::HealthyDependency, depend.mark, &reader.title, what, checked(unit));
             }
             Condition::Healthy if !is_checked(unit) => {
                 let what = format!(

@@ -96,6 +96,7 @@ fn own_volume(scene: &Scene, delivery: &Delivery<'_>, target: &str, known: Known
     let readers = scene.consumers(delivery).into_iter().fold(Remedy::none(), |all, (reader, mount)| {
         all.then(mounting::mounted(scene, &name, &mount.target, ":ro").elsewhere(&reader.name))
     });
+    let readers = readers.then(mounting::in_place_of_own(scene, delivery, &name));
     // A new volume is closed to all but root where the image has no such directory.
     let is_open = images::KZ_WRITABLE.contains(&target) || unit.uid() == Some(0) || !images::is_kz(unit);
     if scene.dialect == Dialect::Pod {
@@ -170,6 +171,7 @@ fn nobody_reads(scene: &Scene, delivery: &Delivery<'_>, mount: &Mount, found: &m
     let is_mounted = scene.units.iter().any(|other| {
         other.name != unit.name && (other.mount_of(&mount.source).is_some() || reads_keys(other))
     });
+    let is_here = is_here && !scene.volume_of(mount).is_some_and(|volume| volume.is_shared);
     if is_here && !is_mounted && !scene.is_partial && scene.units.iter().all(|unit| !unit.is_partial) {
         let target = &mount.target;
         let what = format!("nobody else mounts `{name}`, so nobody reads what is written to `{target}`");

@@ -84,7 +84,7 @@ fn not_given(
     let moved = |place: &str| match way {
         Way::Variable(variable) => Remedy::here(mounting::variable_line(scene.dialect, variable, place)),
         Way::Healthcheck => checked_at(path, place),
-        Way::Script | Way::EnvFile => Remedy::said(format!("let it read `{place}`")),
+        Way::Script | Way::EnvFile | Way::Argument(_) => Remedy::said(format!("let it read `{place}`")),
     };
     let given = unit.mounts.iter().filter_map(|mount| below(&mount.target, SECRETS));
     let defined = scene.secrets.iter().map(|secret| secret.name.as_str());

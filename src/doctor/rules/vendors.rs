@@ -1,13 +1,13 @@
 //! What vendors' images make of the variables and commands that they are given.
 
-use super::super::Known;
+use super::super::{Found, Known};
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images::{self, FileForm};
 use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Source, Unit, Variable};
-use super::super::text::{Dialect, Text, normal};
+use super::super::text::{Dialect, Text, host_words, normal};
 use super::{delivering, mounting, values};
 
 /// What follows a word that a path may stand behind, in names of variables whose value is certainly no path.
@@ -17,6 +17,7 @@ const VALUES: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE"];
 pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
     for unit in scene.units.iter().filter(|unit| !unit.is_kz()) {
         for variable in &unit.variables {
+            relative(scene, unit, variable, known, found);
             let value = variable.value.as_ref().and_then(Text::known).filter(|value| value.starts_with('/'));
             if let Some(value) = value {
                 path_as_value(scene, unit, variable, value, found);
@@ -32,6 +33,33 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 /// The variable without its end, where it names a file.
 fn stem(name: &str) -> Option<&str> {
     name.strip_suffix("__FILE").or_else(|| name.strip_suffix("_FILE")).filter(|stem| !stem.is_empty())
+}
+
+/// A file of the host, named as it is there and not as the container has it.
+fn relative(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, found: &mut Findings) {
+    let Variable { name, value, mark } = variable;
+    let Some(path) = value.as_ref().and_then(Text::known).filter(|path| !path.starts_with(['/', '~'])) else {
+        return;
+    };
+    let Some(stem) = stem(name).filter(|_| scene.dialect == Dialect::Compose && !unit.is_partial) else { return };
+    let is_read = images::file_form(unit, stem) == FileForm::Known(name.clone());
+    if !is_read || known.host.look(path) != Found::File {
+        return;
+    }
+    let path = normal(path);
+    let what = format!(
+        "`{name}` names `{path}`, which is beside this file, and in the container relative to its working directory: there is no such file, and it ends"
+    );
+    let mounted = unit.mounts.iter().find(|mount| mount.source == Source::Bind(path.clone()));
+    let remedy = if let Some(mount) = mounted {
+        Remedy::here(mounting::variable_line(scene.dialect, name, &mount.target))
+    } else {
+        let secret = stem.to_ascii_lowercase();
+        Remedy::here(mounting::variable_line(scene.dialect, name, &format!("/run/secrets/{secret}")))
+            .then(Remedy::unit(format!("secrets: [{secret}]")))
+            .then(Remedy::top(format!("secrets:\n  {secret}: {{ file: {} }}", host_words(&path))))
+    };
+    found.add(Code::FileNotMounted, *mark, &unit.title, what, remedy);
 }
 
 fn path_as_value(scene: &Scene, unit: &Unit, variable: &Variable, value: &str, found: &mut Findings) {
