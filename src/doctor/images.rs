@@ -83,8 +83,23 @@ const NAMED: &[(&str, &str, u32, u32)] = &[
 
 /// docker-library's images that are root whatever they run, but for the server that their entrypoint makes another one.
 const STARTS_AS_ROOT: &[&str] = &[
-    "postgres", "mysql", "mariadb", "mongo", "redis", "wordpress", "nginx", "httpd", "php", "node", "python", "golang",
-    "ruby", "alpine", "debian", "ubuntu", "busybox",
+    "postgres",
+    "mysql",
+    "mariadb",
+    "mongo",
+    "redis",
+    "wordpress",
+    "nginx",
+    "httpd",
+    "php",
+    "node",
+    "python",
+    "golang",
+    "ruby",
+    "alpine",
+    "debian",
+    "ubuntu",
+    "busybox",
 ];
 
 /// What an image makes of variables that end in `_FILE`.
@@ -344,7 +359,8 @@ pub(super) fn reads_as_root(unit: &Unit) -> bool {
 pub(super) fn uid_named(image: &Text, name: &str) -> Option<u32> {
     let repository = repository(image).filter(|_| !image.is_open)?;
     let is_alpine = image.known().is_some_and(|image| image.contains("alpine"));
-    let (.., debian, alpine) = NAMED.iter().find(|(known, user, ..)| *known == repository && *user == name)?;
+    let (.., debian, alpine) =
+        NAMED.iter().find(|(known, user, ..)| *known == repository && *user == name)?;
     Some(if is_alpine { *alpine } else { *debian })
 }
 

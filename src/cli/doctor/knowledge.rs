@@ -7,7 +7,9 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use toml::de::{DeTable, DeValue};
 
-use crate::doctor::{Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Owned, Run, Template};
+use crate::doctor::{
+    Action, Configuration, Export, Form, Found, Host, Kz, Line, Misread, Owned, Run, Template,
+};
 use crate::literal;
 use crate::provider::registry;
 

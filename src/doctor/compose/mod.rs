@@ -6,7 +6,6 @@ mod fills;
 mod mounts;
 mod unseen;
 
-use super::{images, program};
 use super::scene::{
     Capabilities, CommandLine, Condition, Container, Depend, EnvFile, GivenSecret, Healthcheck, Kind, Scene,
     Service, Source, Stage, Unit, User, Variable, Volume, Writing,
@@ -14,6 +13,7 @@ use super::scene::{
 use super::text::{Dialect, Text, below, normal};
 use super::yaml::{Key, Mark, Node};
 use super::{Found, Known, words};
+use super::{images, program};
 
 const COMPOSE: Dialect = Dialect::Compose;
 
@@ -52,14 +52,15 @@ pub(super) fn read(root: &Node, known: Known<'_>) -> Scene {
     };
     let units = root.get("services").map(|services| services.entries().map(service).collect());
     let project = root.text_at("name");
-    let volumes = root
-        .get("volumes")
-        .map(|volumes| volumes.entries().map(|entry| volume(entry, project)).collect());
+    let volumes =
+        root.get("volumes").map(|volumes| volumes.entries().map(|entry| volume(entry, project)).collect());
     Scene {
         dialect: COMPOSE,
         units: units.unwrap_or_default(),
         volumes: volumes.unwrap_or_default(),
-        secrets: secrets.map(|secrets| secrets.entries().map(|entry| given_secret(entry, known)).collect()).unwrap_or_default(),
+        secrets: secrets
+            .map(|secrets| secrets.entries().map(|entry| given_secret(entry, known)).collect())
+            .unwrap_or_default(),
         inline: root.get("configs").map(inline).unwrap_or_default(),
         fills: fills::of(root),
         shared: fills::shared(root),
@@ -299,9 +300,8 @@ fn restarts(node: &Node) -> Option<(String, Mark)> {
 
 /// The capabilities that are dropped by their names, and where each is.
 pub(super) fn lacking(dropped: &[&Node]) -> Vec<(String, Mark)> {
-    let named = |item: &&Node| {
-        Some((item.text()?.to_uppercase().trim_start_matches("CAP_").to_owned(), item.mark))
-    };
+    let named =
+        |item: &&Node| Some((item.text()?.to_uppercase().trim_start_matches("CAP_").to_owned(), item.mark));
     dropped.iter().filter_map(named).collect()
 }
 

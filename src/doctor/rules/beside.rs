@@ -123,7 +123,8 @@ pub(super) fn documented(scene: &Scene, unit: &Unit, which: Documents, known: Kn
     for delivery in scene.deliveries() {
         let Some(found) = configuration::of(scene, delivery.unit, known) else { continue };
         let secrets = certain(&found);
-        for only in reads::of(unit).iter().filter_map(|read| only_in(read, unit, &delivery, &found, hands_on)) {
+        for only in reads::of(unit).iter().filter_map(|read| only_in(read, unit, &delivery, &found, hands_on))
+        {
             names.extend(secrets.iter().filter(|name| only.is_empty() || only.contains(name)).cloned());
         }
     }
@@ -136,7 +137,8 @@ pub(super) fn without_files(scene: &Scene, unit: &Unit, delivery: &Delivery<'_>,
     if !images::refuses_both(unit) {
         return Remedy::none();
     }
-    let secrets = configuration::of(scene, delivery.unit, known).and_then(|found| found.secrets).unwrap_or_default();
+    let secrets =
+        configuration::of(scene, delivery.unit, known).and_then(|found| found.secrets).unwrap_or_default();
     let only = &delivery.export.only;
     let doubled = secrets.iter().filter(|name| only.is_empty() || only.contains(name)).filter_map(|name| {
         let FileForm::Known(file) = images::file_form(unit, name) else { return None };

@@ -279,7 +279,9 @@ fn in_volume(scene: &Scene, unit: &Unit, path: &str, mount: &Mount, rest: &str, 
         return;
     }
     // One file is mounted as if it were the directory that it is to be in.
-    if let Some((part, _)) = mount.part.as_ref().filter(|(part, _)| !rest.is_empty() && contents.file(part).is_some()) {
+    if let Some((part, _)) =
+        mount.part.as_ref().filter(|(part, _)| !rest.is_empty() && contents.file(part).is_some())
+    {
         let what = format!(
             "`{part}` of {}, one file, is mounted at `{}`, where kz looks for a directory with `{rest}` in it: it ends with exit code 2",
             volume.words(),

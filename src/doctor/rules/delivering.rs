@@ -132,9 +132,9 @@ fn way(scene: &Scene, unit: &Unit, name: &str, known: Known<'_>) -> Way {
 fn uses(unit: &Unit, name: &str) -> bool {
     let Program::Script(script) = &unit.program else { return false };
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    [format!("${name}"), format!("${{{name}")]
-        .iter()
-        .any(|used| script.value.match_indices(used).any(|(at, _)| !script.value[at + used.len()..].starts_with(is_name)))
+    [format!("${name}"), format!("${{{name}")].iter().any(|used| {
+        script.value.match_indices(used).any(|(at, _)| !script.value[at + used.len()..].starts_with(is_name))
+    })
 }
 
 /// Whether the kubelet makes other values of a container's, or its command line, of a variable.

@@ -30,13 +30,7 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 /// Root that reads as everybody else does, since it has lost what makes it root.
-fn closed_to_root(
-    scene: &Scene,
-    delivery: &Delivery<'_>,
-    owner: u32,
-    reader: &Unit,
-    found: &mut Findings,
-) {
+fn closed_to_root(scene: &Scene, delivery: &Delivery<'_>, owner: u32, reader: &Unit, found: &mut Findings) {
     let bits = delivery.export.bits();
     let Some(mark) = reader.capabilities.closed_to_root() else { return };
     if owner == 0 || bits & 0o044 != 0 || !images::is_root(reader) {
@@ -57,15 +51,18 @@ fn closed_to_root(
 /// Directories of a set that only their owner may enter.
 fn closed_directory(scene: &Scene, delivery: &Delivery<'_>, known: Known<'_>, found: &mut Findings) {
     let (unit, export) = (delivery.unit, delivery.export);
-    let Some(mode) = export.directory_mode.filter(|mode| mode & 0o011 == 0 && export.form == Form::Files) else {
+    let Some(mode) = export.directory_mode.filter(|mode| mode & 0o011 == 0 && export.form == Form::Files)
+    else {
         return;
     };
     let owners = [owner(delivery), unit.uid()];
     let readers = readers::of(scene, delivery, known).into_iter();
     // Whoever may not read the files is told of those.
     let mut closed = readers.filter(|(reader, _)| access::lets_read(scene, delivery, reader));
-    let is_other = |uid: &u32| *uid != 0 && owners.iter().all(|owner| owner.is_some_and(|owner| owner != *uid));
-    let Some((reader, uid)) = closed.find_map(|(reader, _)| Some((reader, reader.uid().filter(is_other)?))) else {
+    let is_other =
+        |uid: &u32| *uid != 0 && owners.iter().all(|owner| owner.is_some_and(|owner| owner != *uid));
+    let Some((reader, uid)) = closed.find_map(|(reader, _)| Some((reader, reader.uid().filter(is_other)?)))
+    else {
         return;
     };
     let what = format!(
@@ -87,7 +84,8 @@ fn given_to_another(
     let Some(own) = reader.uid().filter(|uid| *uid != 0) else { return };
     let Some(configuration) = configuration::of(scene, delivery.unit, known) else { return };
     for read in reads::of(reader) {
-        let rest = below(&read.path, &mount.target).filter(|_| delivery.export.by_name && mount.part.is_none());
+        let rest =
+            below(&read.path, &mount.target).filter(|_| delivery.export.by_name && mount.part.is_none());
         let file = match delivery.inside.as_str() {
             "" => rest,
             inside => rest.and_then(|rest| below(rest, inside)),
@@ -103,7 +101,8 @@ fn given_to_another(
             "{}, and the configuration gives `{file}` to `{written}` with mode {bits:04o}: uid {own}, as which it runs, cannot read it (`Permission denied`)",
             read.way.words(&read.path)
         );
-        let remedy = Remedy::said(format!("owner = \"{own}:{own}\"")).remark(format!("at this secret, in `{name}`"));
+        let remedy =
+            Remedy::said(format!("owner = \"{own}:{own}\"")).remark(format!("at this secret, in `{name}`"));
         found.add(Code::CannotRead, read.mark, &reader.title, what, remedy);
         return;
     }

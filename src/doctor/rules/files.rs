@@ -105,7 +105,8 @@ pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
         }
     };
     // What is named is what is asked for, and a file of variables may bring anything.
-    let is_narrowed = unit.export().is_some_and(|export| !export.only.is_empty() || !export.templates.is_empty());
+    let is_narrowed =
+        unit.export().is_some_and(|export| !export.only.is_empty() || !export.templates.is_empty());
     let path = configuration::path(unit);
     let directory = path.as_deref().and_then(|path| path.rsplit_once('/')).map(|(directory, _)| directory);
     let by_outputs = unit.export().is_some_and(|export| export.by_outputs);
@@ -113,8 +114,11 @@ pub(super) fn files(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<File> {
         // Outputs that name theirs narrow it too, and a template asks for what is in it.
         let asks_for_all = |output: &Output| output.only.is_empty() && output.template.is_none();
         let is_narrowed = is_narrowed
-            || (by_outputs && !configuration.outputs.is_empty() && !configuration.outputs.iter().any(asks_for_all));
-        let templates = configuration.outputs.iter().filter(|_| by_outputs).filter_map(|output| output.template.clone());
+            || (by_outputs
+                && !configuration.outputs.is_empty()
+                && !configuration.outputs.iter().any(asks_for_all));
+        let templates =
+            configuration.outputs.iter().filter(|_| by_outputs).filter_map(|output| output.template.clone());
         let template = |path| Needed { path, what: Content::Template, unless: &[] };
         let templates: Vec<Needed> = templates.map(template).collect();
         for needed in configuration.files.into_iter().filter(|_| !is_narrowed).chain(templates) {
@@ -286,7 +290,9 @@ fn made(scene: &Scene, path: &str, content: Content, unit: &Unit, known: Known<'
             ));
             first.then(encrypted.remark("then remove what is not encrypted"))
         }
-        Content::Template => mounting::file_written_of(path, unit, "type it, with `{{ NAME }}` for each secret, then Ctrl-D"),
+        Content::Template => {
+            mounting::file_written_of(path, unit, "type it, with `{{ NAME }}` for each secret, then Ctrl-D")
+        }
         Content::Credential | Content::Certificate | Content::Secret => mounting::file_written(path, unit),
     }
 }

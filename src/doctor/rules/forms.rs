@@ -27,7 +27,9 @@ impl Wanted {
     pub(super) fn of(way: &Way, rest: &str) -> Self {
         let directory = rest.rsplit_once('/').map_or("", |(directory, _)| directory);
         match way {
-            Way::Variable(_) | Way::Argument(_) | Way::Healthcheck => Self { format: "files", path: directory.to_owned() },
+            Way::Variable(_) | Way::Argument(_) | Way::Healthcheck => {
+                Self { format: "files", path: directory.to_owned() }
+            }
             Way::Script => Self { format: "shell", path: rest.to_owned() },
             Way::EnvFile => Self { format: "env", path: rest.to_owned() },
         }
@@ -97,7 +99,8 @@ pub(super) fn mismatch(
     if delivery.export.by_outputs {
         return of_outputs(scene, (name, &read.way), delivery, known);
     }
-    let mut made = delivery.export.templates.iter().filter_map(|template| template.target.as_deref()).peekable();
+    let mut made =
+        delivery.export.templates.iter().filter_map(|template| template.target.as_deref()).peekable();
     if made.peek().is_some() {
         return (!made.any(|target| target == name)).then_some(Code::OtherFile);
     }

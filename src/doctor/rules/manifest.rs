@@ -110,7 +110,9 @@ fn mounted_objects(scene: &Scene, pod: &Pod, found: &mut Findings) {
 fn no_such_item(pod: &Pod, volume: &Volume, (kind, name): (&str, &str), title: &str, found: &mut Findings) {
     let items = volume.contents.as_ref().and_then(|contents| contents.items.as_ref());
     let Some(object) = pod.object(kind, name).filter(|object| !object.keys.is_empty()) else { return };
-    let Some(item) = items.into_iter().flatten().find(|item| !object.keys.contains(&item.key)) else { return };
+    let Some(item) = items.into_iter().flatten().find(|item| !object.keys.contains(&item.key)) else {
+        return;
+    };
     let what = format!(
         "the {kind} `{name}` has no key `{}`: the kubelet mounts nothing, and the pod hangs (`references non-existent {kind} key: {}`)",
         item.key, item.key

@@ -77,12 +77,16 @@ pub(super) fn mount_for_somebody(scene: &Scene, delivery: &Delivery<'_>, target:
             _ => None,
         });
     // What is mounted there already would be hidden.
-    let there = |reader: &Unit| reader.mounts.iter().find(|mount| mount.target == target).map(|mount| mount.source.clone());
+    let there = |reader: &Unit| {
+        reader.mounts.iter().find(|mount| mount.target == target).map(|mount| mount.source.clone())
+    };
     match reader.filter(|reader| there(reader).is_none_or(|source| is_alone(&source))) {
         Some(reader) => {
             let remedy = mount_for(scene, delivery, reader, target);
             let remedy = match there(reader) {
-                Some(_) => remedy.remark_first(format!("in the place of what `{}` alone has there", reader.name)),
+                Some(_) => {
+                    remedy.remark_first(format!("in the place of what `{}` alone has there", reader.name))
+                }
                 None => remedy,
             };
             remedy.elsewhere(&reader.name)
@@ -97,7 +101,11 @@ pub(super) fn in_place_of_own(scene: &Scene, delivery: &Delivery<'_>, name: &str
     let others = scene.units.iter().filter(|unit| unit.name != delivery.unit.name && !unit.is_kz());
     others.fold(Remedy::none(), |all, unit| {
         let own = unit.mounts.iter().find(|mount| mount.target == directory && is_alone(&mount.source));
-        let reads = || reads::of(unit).iter().any(|read| below(&read.path, directory).is_some_and(|rest| !rest.is_empty()));
+        let reads = || {
+            reads::of(unit)
+                .iter()
+                .any(|read| below(&read.path, directory).is_some_and(|rest| !rest.is_empty()))
+        };
         if own.is_none() || !reads() {
             return all;
         }

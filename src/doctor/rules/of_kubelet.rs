@@ -28,7 +28,8 @@ pub(super) fn examine(scene: &Scene, known: Known<'_>, found: &mut Findings) {
 }
 
 fn command(unit: &Unit, words: &[&Text], found: &mut Findings) {
-    let Some((word, path)) = words.iter().skip(1).find_map(|word| Some((word, substituted(&word.value)?))) else {
+    let Some((word, path)) = words.iter().skip(1).find_map(|word| Some((word, substituted(&word.value)?)))
+    else {
         return;
     };
     let what = format!(
@@ -59,7 +60,12 @@ fn unknown(scene: &Scene, unit: &Unit, script: Option<usize>, known: Known<'_>, 
         let is_named_so = values::is_named_so(name) || secrets.iter().any(|secret| secret == name);
         is_named_so && unit.variable(name).is_none()
     };
-    let words = unit.argv().into_iter().enumerate().filter(|(at, _)| Some(*at) != script).map(|(_, word)| (word, word.mark));
+    let words = unit
+        .argv()
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| Some(*at) != script)
+        .map(|(_, word)| (word, word.mark));
     let values = unit.variables.iter().filter_map(|variable| Some((variable.value.as_ref()?, variable.mark)));
     let all: Vec<(&Text, Mark)> = words.chain(values).collect();
     for (text, mark) in all {
@@ -67,10 +73,10 @@ fn unknown(scene: &Scene, unit: &Unit, script: Option<usize>, known: Known<'_>, 
         let what = format!(
             "the container has no variable `{name}`, so that the kubelet leaves `$({name})` as it stands: that text is the password"
         );
-        let secret = format!(
-            "env:\n  - {{ name: {name}, valueFrom: {{ secretKeyRef: {{ name: …, key: … }} }} }}"
-        );
-        let remedy = Remedy::unit(secret).remark("before what is made of it; or let it read the file that kz writes");
+        let secret =
+            format!("env:\n  - {{ name: {name}, valueFrom: {{ secretKeyRef: {{ name: …, key: … }} }} }}");
+        let remedy =
+            Remedy::unit(secret).remark("before what is made of it; or let it read the file that kz writes");
         found.add(Code::NotSubstituted, mark, &unit.title, what, remedy);
         return;
     }
@@ -78,11 +84,13 @@ fn unknown(scene: &Scene, unit: &Unit, script: Option<usize>, known: Known<'_>, 
 
 /// The names in `$(NAME)`, where that is no `$$(NAME)`.
 fn referred(raw: &str) -> Vec<&str> {
-    let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
-    };
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
     let starts = raw.match_indices("$(").filter(|(at, _)| !raw[..*at].ends_with('$'));
-    starts.filter_map(|(at, _)| raw[at + 2..].split_once(')').map(|(name, _)| name)).filter(|name| is_name(name)).collect()
+    starts
+        .filter_map(|(at, _)| raw[at + 2..].split_once(')').map(|(name, _)| name))
+        .filter(|name| is_name(name))
+        .collect()
 }
 
 #[cfg(test)]

@@ -127,7 +127,9 @@ fn guest(scene: &Scene, unit: &Unit, known: Known<'_>, found: &mut Findings) {
         None => {
             "it starts with the user `guest` and the password `guest`, which its image lets in from everywhere"
         }
-        Some(_) => "it starts with the user that it is given, and the password `guest`, which everybody knows",
+        Some(_) => {
+            "it starts with the user that it is given, and the password `guest`, which everybody knows"
+        }
     };
     let remedy = match scene.dialect {
         Dialect::Compose => delivering::brought(scene, unit, "RABBITMQ_DEFAULT_PASS", known),

@@ -67,8 +67,9 @@ fn is_filled_in(word: &str) -> bool {
     let rest = rest.strip_prefix('$').unwrap_or(rest);
     let name = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(rest);
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let is_content =
-        substituted(word).is_some_and(|path| is_path(path) && rest.strip_prefix("(cat ").is_some_and(|rest| rest.strip_suffix(')') == Some(path)));
+    let is_content = substituted(word).is_some_and(|path| {
+        is_path(path) && rest.strip_prefix("(cat ").is_some_and(|rest| rest.strip_suffix(')') == Some(path))
+    });
     is_name || is_content
 }
 

@@ -19,7 +19,8 @@ pub(super) fn examine(scene: &Scene, found: &mut Findings) {
             && images::is_kz(unit)
             && is_absent(unit, program)
         {
-            let what = "`kz run` is to become a program that kz's image does not have: it ends with exit code 127";
+            let what =
+                "`kz run` is to become a program that kz's image does not have: it ends with exit code 127";
             found.add(Code::NotInImage, unit.command_mark(), &unit.title, what, remedy());
         }
     }
@@ -30,14 +31,15 @@ fn without_kz(scene: &Scene, unit: &Unit, found: &mut Findings) {
         return;
     }
     let starter = scene.dialect.starter();
-    let what = format!("its image has no kz: {starter} ends with `exec: \"kz\": executable file not found in $PATH`");
+    let what = format!(
+        "its image has no kz: {starter} ends with `exec: \"kz\": executable file not found in $PATH`"
+    );
     found.add(Code::NotInImage, unit.command_mark(), &unit.title, what, remedy());
 }
 
 fn remedy() -> Remedy {
-    Remedy::said("image: …").remark(
-        "one with kz and the program in it: COPY --from=kz:dev /usr/local/bin/kz /usr/local/bin/kz",
-    )
+    Remedy::said("image: …")
+        .remark("one with kz and the program in it: COPY --from=kz:dev /usr/local/bin/kz /usr/local/bin/kz")
 }
 
 /// Whether nothing that is mounted could bring a program.
@@ -48,7 +50,10 @@ fn is_absent(unit: &Unit, program: &str) -> bool {
     } else {
         program.contains('/')
             || unit.variable("PATH").is_some()
-            || unit.mounts.iter().any(|mount| mount.target.ends_with("bin") || file_name(&mount.target) == program)
+            || unit
+                .mounts
+                .iter()
+                .any(|mount| mount.target.ends_with("bin") || file_name(&mount.target) == program)
     };
     !is_own && !could_bring
 }

@@ -183,7 +183,9 @@ fn other_file(
         return found.add(code, read.mark, &unit.title, format!("{what}: did you mean `{place}`?"), remedy);
     }
     let remedy = match (&read.way, code) {
-        (Way::Healthcheck | Way::Argument(_), Code::OtherFile) => Remedy::said(format!("let it read what is there: {content}")),
+        (Way::Healthcheck | Way::Argument(_), Code::OtherFile) => {
+            Remedy::said(format!("let it read what is there: {content}"))
+        }
         (_, Code::NotExported) => Remedy::options_of(writer, unmounted::also(delivery, rest)),
         (way, _) => forms::agreed(scene, delivery, &Wanted::of(way, rest), Some((unit, read)), known),
     };
@@ -212,7 +214,8 @@ fn meant(
     known: Known<'_>,
 ) -> Option<(String, Remedy)> {
     let directory = join(&mount.target, &delivery.inside);
-    let is_it = |place: &str| strsim::damerau_levenshtein(&place.to_lowercase(), &read.path.to_lowercase()) <= 2;
+    let is_it =
+        |place: &str| strsim::damerau_levenshtein(&place.to_lowercase(), &read.path.to_lowercase()) <= 2;
     // Of templates the one whose file is called almost so.
     let targets = delivery.export.templates.iter().filter_map(|template| template.target.as_ref());
     if let (Way::Argument(at), Some(place)) =

@@ -75,7 +75,7 @@ fn said() -> Remedy {
 /// What is to be done where a shell would put a credential on a command line.
 pub(super) fn by_file() -> Remedy {
     Remedy::said(
-        "let it read a file by an option or a configuration of its own, which `kz export --format template` writes, or its environment: on its command line every user of the host reads it (`docker top`, `ps`)",
+        "let it read a file by an option or a configuration of its own, which `kz export --format template` writes, or its environment: on its command line every user of the host reads it (`ps`)",
     )
 }
 
@@ -209,12 +209,7 @@ fn brought(scene: &Scene, unit: &Unit, known: Known<'_>) -> Vec<String> {
 
 /// What Compose fills in, or refuses, though the shell in the container is meant to read it: of the unit's own variables, and
 /// of what kz brings it.
-fn dollars(
-    (unit, brought): (&Unit, &[String]),
-    text: &Text,
-    key: &'static str,
-    found: &mut Findings,
-) {
+fn dollars((unit, brought): (&Unit, &[String]), text: &Text, key: &'static str, found: &mut Findings) {
     let is_own = |name: &str| is_set(unit, name) || brought.iter().any(|brought| brought == name);
     let is_wrong = |word: &&str| {
         let name = bare(word);

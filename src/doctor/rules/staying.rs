@@ -4,9 +4,9 @@
 use super::super::catalogue::Code;
 use super::super::delivery::Delivery;
 use super::super::finding::Findings;
+use super::super::images;
 use super::super::remedy::Remedy;
 use super::super::scene::{Condition, Scene, Stage, Unit};
-use super::super::images;
 use super::super::text::{Dialect, Text, normal};
 
 /// What an export that stays is waited for by.

@@ -64,9 +64,12 @@ pub(super) fn is_credential(name: &str, value: &str, known: Known<'_>) -> bool {
 /// The same of a variable that a unit has: of a server's own password a placeholder is the password.
 pub(super) fn is_credential_of(unit: &Unit, name: &str, value: &str, known: Known<'_>) -> bool {
     // What another program fills in, and what says where the value is.
-    let is_filled_in = ["{{", "<", "enc[", "…", "***"].iter().any(|begin| value.to_lowercase().starts_with(begin));
+    let is_filled_in =
+        ["{{", "<", "enc[", "…", "***"].iter().any(|begin| value.to_lowercase().starts_with(begin));
     let is_set = || !value.is_empty() && !is_path(value) && substituted(value).is_none() && !is_filled_in;
-    is_credential(name, value, known) || (images::is_password(unit, name) && is_set())
+    // Beside the file that has it, an image refuses both: that is another mistake.
+    let is_alone = || unit.variable(&format!("{name}_FILE")).is_none();
+    is_credential(name, value, known) || (images::is_password(unit, name) && is_alone() && is_set())
 }
 
 /// Whether an address of which something is filled in has a password in it that is not: `postgres://app:pw@${HOST}/db`.

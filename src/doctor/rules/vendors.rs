@@ -1,6 +1,5 @@
 //! What vendors' images make of the variables and commands that they are given.
 
-use super::super::{Found, Known};
 use super::super::catalogue::Code;
 use super::super::finding::Findings;
 use super::super::images::{self, FileForm};
@@ -8,6 +7,7 @@ use super::super::program::{Form, Program};
 use super::super::remedy::Remedy;
 use super::super::scene::{Scene, Source, Unit, Variable};
 use super::super::text::{Dialect, Text, host_words, normal};
+use super::super::{Found, Known};
 use super::{delivering, mounting, values};
 
 /// What follows a word that a path may stand behind, in names of variables whose value is certainly no path.
@@ -41,7 +41,9 @@ fn relative(scene: &Scene, unit: &Unit, variable: &Variable, known: Known<'_>, f
     let Some(path) = value.as_ref().and_then(Text::known).filter(|path| !path.starts_with(['/', '~'])) else {
         return;
     };
-    let Some(stem) = stem(name).filter(|_| scene.dialect == Dialect::Compose && !unit.is_partial) else { return };
+    let Some(stem) = stem(name).filter(|_| scene.dialect == Dialect::Compose && !unit.is_partial) else {
+        return;
+    };
     let is_read = images::file_form(unit, stem) == FileForm::Known(name.clone());
     if !is_read || known.host.look(path) != Found::File {
         return;

@@ -105,7 +105,8 @@ fn defining(scene: &Scene, unit: &Unit, mount: &Mount, name: &str, known: Known<
 /// The line that mounts the volume that is meant, where one is called almost so and somebody mounts it.
 fn near(scene: &Scene, mount: &Mount, name: &str) -> Option<Remedy> {
     let is_near = |one: &str, other: &str| {
-        one.eq_ignore_ascii_case(other) || one.strip_prefix(other).or_else(|| other.strip_prefix(one)).is_some_and(|rest| rest.len() == 1)
+        one.eq_ignore_ascii_case(other)
+            || one.strip_prefix(other).or_else(|| other.strip_prefix(one)).is_some_and(|rest| rest.len() == 1)
     };
     let meant =
         scene.volumes.iter().find(|volume| is_near(&volume.name, name) && is_mounted(scene, &volume.name))?;

@@ -30,7 +30,10 @@ fn laced(node: &mut Node, words: &str) {
             *node = Node { mark: at, ..Node::scalar(&text) };
         }
         Value::List(items) => {
-            items.iter_mut().filter(|item| item.text().is_some_and(|text| text.contains(' '))).for_each(|item| laced(item, words));
+            items
+                .iter_mut()
+                .filter(|item| item.text().is_some_and(|text| text.contains(' ')))
+                .for_each(|item| laced(item, words));
             items.extend(words.split(' ').map(Node::scalar));
         }
         _ => {}
@@ -54,7 +57,8 @@ fn lace(node: &mut Node, words: &str) -> usize {
 #[test]
 fn no_command_line_is_repeated() {
     let sandbox = Sandbox::new();
-    for file in std::fs::read_dir(crate::support::in_repository("tests/doctor")).expect("the files").flatten() {
+    for file in std::fs::read_dir(crate::support::in_repository("tests/doctor")).expect("the files").flatten()
+    {
         let path = file.path();
         if path.is_file() && path.extension().is_none_or(|extension| extension != "yaml") {
             sandbox.file(&file.file_name().to_string_lossy(), std::fs::read(&path).expect("a file"));
