@@ -139,6 +139,9 @@ pub const BY_HAND: &[(&str, &str, Steps)] = &[
         "D402",
         &[("unit", None, "livenessProbe: { exec: { command: [redis-cli, ping] } }")],
     ),
+    ("dollar-string", "D313", &[("unit", None, "command: [./server]")]),
+    ("not-substituted-healthcheck", "D121", &[("unit", None, "healthcheck: { test: [CMD, pg_isready] }")]),
+    ("argument-of-template", "D109", &[("unit", None, "command: [redis-server, /secrets/redis.conf]")]),
     ("not-in-image", "D425", &[("unit", None, "image: registry.example/web:1")]),
     ("not-in-image-of-kz", "D425", &[("unit", None, "image: registry.example/web:1")]),
     (

@@ -161,6 +161,11 @@ fn other_file(
         (delivery, None) => return kept_to_itself(scene, unit, read, delivery, found),
         (delivery, Some(code)) => (delivery, code),
     };
+    // A program's word is compared with the files of templates, whose names are known; a script says that it reads.
+    let has_names = delivery.export.templates.iter().any(|template| template.target.is_some());
+    if matches!(read.way, Way::Argument(_)) && !matches!(unit.program, Program::Script(_)) && !has_names {
+        return;
+    }
     let content = content(delivery, mount);
     if code == Code::UnknownSecret {
         let name = below(rest, &delivery.inside).filter(|_| !delivery.inside.is_empty()).unwrap_or(rest);
