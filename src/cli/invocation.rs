@@ -82,14 +82,14 @@ impl<'a> Invocation<'a> {
         kind: Hand,
         hand: impl FnOnce(T) -> Result<U, Failure>,
     ) -> Result<U, Failure> {
-        self.deliver_but(Vec::new(), plan, delivered_in_a_line, look, prepare, kind, hand)
+        self.deliver_but(Vec::new, plan, delivered_in_a_line, look, prepare, kind, hand)
     }
 
     /// The same, where what is kept of an earlier delivery need not be asked for again.
     #[expect(clippy::too_many_arguments, reason = "the same steps, and what is known before them")]
     pub(super) fn deliver_but<T, U>(
         &self,
-        kept: Vec<Kept>,
+        kept: impl FnOnce() -> Vec<Kept>,
         plan: &Plan<'_>,
         delivered_in_a_line: impl Fn(&str) -> bool,
         look: impl FnOnce() -> Result<(), Failure>,
@@ -106,7 +106,7 @@ impl<'a> Invocation<'a> {
             prepare(secrets)
         };
         let ask = Ask::until(self.deadline, self.log);
-        self.opening().open(plan)?.going_on_with(kept).deliver(plan, &ask, look, prepare, kind, hand)
+        self.opening().open(plan)?.going_on_with(kept()).deliver(plan, &ask, look, prepare, kind, hand)
     }
 
     /// What each secret of a plan comes to. A backend that does not answer in time is unreachable, and hides nothing of

@@ -58,7 +58,9 @@ fn modules(text: &str) -> Vec<(&str, Option<&str>)> {
         }
         let words = line.strip_suffix(';').map(|words| words.split(' ').collect::<Vec<_>>());
         let is_shown = !line.starts_with("//");
-        if let Some(["mod", name] | [_, "mod", name]) = words.as_deref().filter(|_| is_shown) {
+        if let Some(["mod", name] | [_, "mod", name] | ["pub(in", _, "mod", name]) =
+            words.as_deref().filter(|_| is_shown)
+        {
             modules.push((*name, path.take()));
         }
     }
@@ -117,7 +119,7 @@ fn a_file_that_no_module_names_is_found() {
         ("src/lib.rs", "pub mod a;\nmod b;\n"),
         ("src/a.rs", "#[cfg(test)]\nmod tests;\n"),
         ("src/a/tests.rs", ""),
-        ("src/b/mod.rs", "pub(super) mod c;\n// mod d;\n"),
+        ("src/b/mod.rs", "pub(in crate::b) mod c;\n// mod d;\n"),
         ("src/b/c.rs", ""),
         ("src/b/d.rs", ""),
         ("src/b/tests.rs", "#[test]\nfn t() {}\n"),

@@ -97,7 +97,7 @@ fn write(
         leave(export, &plan, &secrets, invocation);
         Ok(())
     };
-    invocation.deliver_but(left(export, invocation), &plan, takes, look, write, Hand::Files, Ok)
+    invocation.deliver_but(|| left(export, invocation), &plan, takes, look, write, Hand::Files, Ok)
 }
 
 /// What an earlier export was lent, where that may be gone on with.
