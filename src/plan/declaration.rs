@@ -27,6 +27,14 @@ impl Declaration {
         (self.delivery.channel == Channel::Descriptor).then(|| format!("{}_FILE", self.name))
     }
 
+    /// Whether it is made of this document of this provider instance.
+    pub fn is_made_of(&self, instance: &str, document: &DocumentRef) -> bool {
+        match &self.source {
+            Source::Reference(of) => of.instance == instance && of.document == *document,
+            Source::Template { .. } => false,
+        }
+    }
+
     /// Its path where it is a file of its own: what the configuration says, or its name.
     pub fn file(&self) -> Result<RelativePath, InvalidPath> {
         self.delivery.file.clone().map_or_else(|| RelativePath::new(&self.name), Ok)

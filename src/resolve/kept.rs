@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::plan::{Plan, Source};
+use crate::plan::Plan;
 use crate::provider::{DocumentRef, Lease};
 use crate::secret::Secret;
 
@@ -35,12 +35,8 @@ impl Kept {
     pub fn key_in<'p>(&self, plan: &'p Plan<'_>) -> Option<Key<'p>> {
         let batch = plan.batches.iter().find(|batch| batch.instance == self.instance)?;
         let document = batch.documents.iter().find(|document| **document == self.document)?;
-        let is_of = |source: &Source| match source {
-            Source::Reference(of) => of.instance == self.instance && of.document == self.document,
-            Source::Template { .. } => false,
-        };
-        let mut made = plan.steps.iter().filter(|step| is_of(&step.declaration.source));
-        made.all(|step| self.values.contains_key(&step.declaration.name))
-            .then_some((batch.instance.as_str(), document))
+        let all = plan.steps.iter().map(|step| step.declaration);
+        let mut made = all.filter(|one| one.is_made_of(&self.instance, &self.document));
+        made.all(|one| self.values.contains_key(&one.name)).then_some((batch.instance.as_str(), document))
     }
 }

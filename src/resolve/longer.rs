@@ -131,7 +131,7 @@ mod tests {
         let providers = BTreeMap::from([("store".to_owned(), Ok(provider))]);
         let plan = Plan::new(declarations, &[]).unwrap();
         let ask = Ask { patience: Virtual::of_replies().patience(60, 1.0), ..Ask::default() };
-        let result = run(resolve(&plan, &providers, &ask));
+        let result = run(resolve(&plan, Vec::new(), &providers, &ask));
         let result = result.map(|resolution| resolution.secrets).map_err(|failures| failures.0);
         let asked = store.0.lock().unwrap().clone();
         (result, asked)

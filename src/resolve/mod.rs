@@ -155,13 +155,8 @@ impl<'p> Reading<'p> {
     }
 }
 
-/// Reads and assembles everything that the plan wants: all of it, or every failure.
-pub async fn resolve(plan: &Plan<'_>, providers: &Providers, ask: &Ask) -> Result<Resolution, Failures> {
-    deliver(plan, assess(plan, providers, ask).await)
-}
-
-/// The same, where something of it lies there already.
-pub async fn resolve_but(
+/// Reads and assembles everything that the plan wants and nobody has kept: all of it, or every failure.
+pub async fn resolve(
     plan: &Plan<'_>,
     kept: Vec<Kept>,
     providers: &Providers,
@@ -489,7 +484,7 @@ mod tests {
         let providers = ["one", "two"].map(|name| (name.to_owned(), Ok(provider()))).into_iter().collect();
         let plan = Plan::new(declarations, &[]).unwrap();
         let ask = Ask { patience: Virtual::of_replies().patience(60, 1.0), ..Ask::default() };
-        block_on(resolve(&plan, &providers, &ask)).map(|resolution| resolution.secrets)
+        block_on(resolve(&plan, Vec::new(), &providers, &ask)).map(|resolution| resolution.secrets)
     }
 
     #[test]

@@ -14,6 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A server looks every few seconds whether a password is to be changed, so it is not changed at once.
 const AFTER_CHANGE: Duration = Duration::from_secs(1);
 
+/// How many leases are renewed at once.
+pub(super) const AT_ONCE: usize = 8;
+
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {

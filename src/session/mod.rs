@@ -170,7 +170,7 @@ impl Session {
         look()?;
         let resolved = async {
             let kept = adoption::adopt_whole(plan, kept, providers, ask).await;
-            crate::resolve::resolve_but(plan, kept, providers, ask).await
+            crate::resolve::resolve(plan, kept, providers, ask).await
         };
         let prepared = match asking.ask(resolved, lender) {
             Err(failures) => Err(Error::Unresolved(failures).into()),

@@ -9,16 +9,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::plan::{Declaration, Plan, Source, WhenAbsent};
+use crate::plan::{Declaration, Plan, WhenAbsent};
 use crate::provider::{Ask, Document, DocumentRef, Failure, FailureKind, Lease, Leases, Outcome, Unrenewed};
 use crate::resolve::{self, Failures, Kept, Key, Providers, Reading, Resolution};
 
-use super::due::{Due, Fresh, Step};
+use super::due::{AT_ONCE, Due, Fresh, Step};
 
 /// What is due so soon is done along with what is due now.
 const TOGETHER: Duration = Duration::from_millis(250);
-/// How many leases are renewed at once.
-const AT_ONCE: usize = 8;
 /// For how long answers have to agree that something is gone, or older than it was.
 const AGREE: Duration = Duration::from_secs(30);
 /// How soon such an answer is looked at again.
@@ -209,11 +207,8 @@ impl<'p> Watched<'p> {
     }
 
     fn made_of(&self, (instance, document): Key<'_>) -> impl Iterator<Item = &'p Declaration> {
-        let is_of = move |one: &&'p Declaration| match &one.source {
-            Source::Reference(of) => of.instance == instance && of.document == *document,
-            Source::Template { .. } => false,
-        };
-        self.plan.steps.iter().map(|step| step.declaration).filter(is_of)
+        let all = self.plan.steps.iter().map(|step| step.declaration);
+        all.filter(move |one| one.is_made_of(instance, document))
     }
 
     /// Leases in whose place others are, which nobody gives back but who asks for them here.

@@ -6,6 +6,7 @@ use super::*;
 use crate::delivery::Delivery;
 use crate::patience::Clock as _;
 use crate::patience::testing::{Virtual, run};
+use crate::plan::Source;
 use crate::plan::{Declaration, Ending, Reference};
 use crate::provider::{Closing, Fetch, Lender, Lent, Provider, Renewal, Shape};
 use crate::scope::Scope;

@@ -28,6 +28,18 @@ const PASSED: [i32; 13] = [
     64,
 ];
 
+/// A Python program begins a shell of its own in a terminal, which it types to, and can tell the state of processes.
+const SHELL: &str = "\
+import os, pty, signal, sys, time
+kz = sys.argv[1]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
+def state(pid):
+    try: return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0]
+    except OSError: return ''
+";
+
 fn kill(pid: i32, signal: i32) {
     let status = Command::new("kill").args([&format!("-{signal}"), "--", &pid.to_string()]).status();
     assert!(status.unwrap().success(), "kill -{signal} -- {pid}");
@@ -172,15 +184,9 @@ fn a_shell_stops_it_and_has_it_go_on() {
     let sandbox = sandbox();
     sandbox.file(
         "shell.py",
-        "\
-import os, pty, signal, sys, time
-kz = sys.argv[1]
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
-def state(pid):
-    try: return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0]
-    except OSError: return ''
+        [
+            SHELL,
+            "\
 def until(fact):
     while not fact():
         time.sleep(0.001)
@@ -205,6 +211,8 @@ os.write(terminal, b'echo $? > code\\n')
 until(lambda: word('code'))
 print(word('code'))
 ",
+        ]
+        .concat(),
     );
     let mut python = Command::new("python3");
     python.arg("shell.py").arg(kz_binary()).env("VALUE", "v");
@@ -219,15 +227,9 @@ fn a_terminal_is_read_by_the_command_and_stops_nobody_for_what_kz_says() {
     let sandbox = sandbox();
     sandbox.file(
         "background.py",
-        "\
-import os, pty, sys, time
-kz = sys.argv[1]
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
-def state(pid):
-    try: return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0]
-    except OSError: return ''
+        [
+            SHELL,
+            "\
 def until(fact):
     while not fact(): time.sleep(0.01)
 def words(name):
@@ -250,6 +252,8 @@ print([state(pid) not in ('T', 'Z', '') for pid in both], words('one')[1] == wor
 os.kill(both[1], 15)
 until(lambda: all(state(pid) in 'ZX' for pid in both))
 ",
+        ]
+        .concat(),
     );
     let mut python = Command::new("python3");
     python.arg("background.py").arg(kz_binary()).env("VALUE", "v");
